@@ -1,0 +1,324 @@
+"""Priors p(z): what the generative model believes about latents before it has seen a datum.
+
+Enters: latents z (N, Z), or a posterior q(z|x) for the rate. Leaves: log densities and rates in nats, and
+samples. Every prior is an `nn.Module` with
+
+    log_prob(z)                  (N, Z) -> (N,) nats
+    sample(count, generator)     -> (count, Z)
+    rate(posterior, z)           -> (N,) nats: KL(q(z|x) ‖ p), exact where a closed form exists, else the
+                                    one-sample estimate log q(z|x) − log p(z) at the given z ~ q
+
+`fit_gaussian_mixture` makes a mixture from the latents of a trained model. A prior does not know where
+latents come from: neither the data, nor the training, nor the recipe. The flow prior lives in `flow.py`.
+
+Legend: N latent vectors, Z latents, K components.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facette.errors import DataError
+
+LOG_TWO_PI = math.log(2 * math.pi)
+CANDIDATES = (1, 2, 3, 5, 10, 20, 40)
+REGULARISATION = 1e-6  # added to variances, in units of the latents' own (they are standardised first)
+
+
+class Posterior(Protocol):
+    """What a prior asks of q(z|x): a log density, and its exact divergence from N(0, I)."""
+
+    def log_prob(self, z: Tensor) -> Tensor: ...
+
+    def kl_standard_normal(self) -> Tensor: ...
+
+
+def standard_normal_log_prob(z: Tensor) -> Tensor:
+    """log N(z; 0, I) of z (N, Z), in nats: (N,)."""
+    return -0.5 * (z.square() + LOG_TWO_PI).sum(dim=-1)
+
+
+def draw_normal(count: int, latent: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Standard normal noise (count, latent) with the device and type of `like`.
+
+    It is drawn where the generator lives and then moved, so that one seed gives one sample on every device.
+    """
+    device = generator.device if generator is not None else like.device
+    return torch.randn(count, latent, generator=generator, device=device, dtype=like.dtype).to(like.device)
+
+
+class StandardNormal(nn.Module):
+    """N(0, I): the prior of the classic VAE, with a rate in closed form."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+        # Nothing to learn or store: the buffer only follows the model from device to device.
+        self.register_buffer("origin", torch.zeros(latent), persistent=False)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return standard_normal_log_prob(z)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        return draw_normal(count, self.latent, self.origin, generator)
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        """KL(q ‖ N(0, I)) exactly; z is not needed and only keeps the signature of every prior."""
+        del z
+        return posterior.kl_standard_normal()
+
+
+class GaussianMixturePrior(nn.Module):
+    """Σ_k w_k N(z; μ_k, Σ_k), learned together with the model or fitted to its latents afterwards.
+
+    Each covariance is held as its whitening matrix W_k, lower triangular with a positive diagonal, so that
+    Σ_k⁻¹ = W_kᵀ W_k: the density then needs one product and no solve, and every parameter value is a valid
+    mixture.
+
+    Args:
+        latent: Z.
+        components: K.
+        covariance: "full", or "diagonal" where Z² numbers a component are too many.
+        spread: standard deviation of the components' first means around the origin.
+        generator: draws the first means.
+    """
+
+    def __init__(
+        self,
+        latent: int,
+        components: int,
+        *,
+        covariance: Literal["full", "diagonal"] = "full",
+        spread: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent, self.components, self.covariance = latent, components, covariance
+        self.logits = nn.Parameter(torch.zeros(components))  # (K,) unnormalised log weights
+        self.means = nn.Parameter(spread * torch.randn(components, latent, generator=generator))  # (K, Z)
+        self.log_scales = nn.Parameter(torch.zeros(components, latent))  # (K, Z): W's diagonal is exp(−this)
+        if covariance == "full":
+            # (K, Z, Z), of which the strictly lower triangle is W's; the rest is never used.
+            self.shears = nn.Parameter(torch.zeros(components, latent, latent))
+
+    @classmethod
+    def from_moments(cls, weights: Tensor, means: Tensor, covariances: Tensor) -> GaussianMixturePrior:
+        """The mixture with these weights (K,), means (K, Z) and covariances (K, Z, Z)."""
+        components, latent = means.shape
+        prior = cls(latent, components, generator=torch.Generator())  # leaves the global generator alone
+        factors = torch.linalg.cholesky(covariances.double())  # (K, Z, Z)
+        identity = torch.eye(latent, dtype=torch.float64).expand_as(factors)
+        whitening = torch.linalg.solve_triangular(factors, identity, upper=False)
+        with torch.no_grad():
+            prior.logits.copy_(weights.double().log())
+            prior.means.copy_(means)
+            prior.log_scales.copy_(-whitening.diagonal(dim1=1, dim2=2).log())
+            prior.shears.copy_(whitening.tril(-1))
+        return prior
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> GaussianMixturePrior:
+        """The mixture whose `state_dict()` this is; sizes and covariance kind are read off the tensors."""
+        components, latent = state["means"].shape
+        covariance = "full" if "shears" in state else "diagonal"
+        prior = cls(latent, components, covariance=covariance, generator=torch.Generator())
+        prior.load_state_dict(dict(state))
+        return prior
+
+    @property
+    def weights(self) -> Tensor:
+        """(K,), positive, summing to one."""
+        return self.logits.softmax(dim=0)
+
+    def component_log_prob(self, z: Tensor) -> Tensor:
+        """log w_k + log N(z; μ_k, Σ_k) for z (N, Z): (N, K) nats."""
+        offset = z[:, None, :] - self.means  # (N, K, Z)
+        white = offset * torch.exp(-self.log_scales)
+        if self.covariance == "full":
+            white = white + torch.einsum("nkj,kij->nki", offset, self.shears.tril(-1))
+        log_volume = self.log_scales.sum(dim=1)  # (K,): log |Σ_k|^½
+        return self.logits.log_softmax(dim=0) - log_volume + standard_normal_log_prob(white)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return torch.logsumexp(self.component_log_prob(z), dim=1)
+
+    def responsibilities(self, z: Tensor) -> Tensor:
+        """p(component | z) for z (N, Z): (N, K), rows summing to one."""
+        return self.component_log_prob(z).softmax(dim=1)
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        noise = draw_normal(count, self.latent, self.means, generator)  # (count, Z)
+        chosen = draw_components(self.weights, count, generator)  # (count,)
+        scales = torch.exp(self.log_scales)
+        if self.covariance == "diagonal":
+            return self.means[chosen] + scales[chosen] * noise
+        whitening = self.shears.tril(-1) + torch.diag_embed(1 / scales)  # (K, Z, Z)
+        drawn = torch.empty_like(noise)
+        for component in chosen.unique().tolist():  # one solve a component: memory stays at K·Z²
+            rows = chosen == component
+            offset = torch.linalg.solve_triangular(whitening[component], noise[rows].T, upper=False).T
+            drawn[rows] = self.means[component] + offset
+        return drawn
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        return posterior.log_prob(z) - self.log_prob(z)
+
+
+class VampPrior(nn.Module):
+    """Σ_k w_k q(z | u_k): the mean of the model's posteriors at K learned pseudo-inputs (arXiv 1705.07120).
+
+    The prior owns the pseudo-inputs u and the weights (uniform in the paper, learned here). The encoder stays
+    the model's: whoever owns both calls `bind(encode)` once with its bound method, which is no module and is
+    therefore registered, saved and optimised in one place only.
+
+    Args:
+        latent: Z.
+        components: K.
+        shape: of one input, e.g. (3,) or (3, 64, 64).
+        centre, spread: mean and standard deviation of the first pseudo-inputs, in the units of the inputs.
+        generator: draws the first pseudo-inputs.
+    """
+
+    def __init__(
+        self,
+        latent: int,
+        components: int,
+        shape: tuple[int, ...],
+        *,
+        centre: float = 0.0,
+        spread: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent, self.components = latent, components
+        first = centre + spread * torch.randn(components, *shape, generator=generator)
+        self.pseudo_inputs = nn.Parameter(first)  # (K, *shape)
+        self.logits = nn.Parameter(torch.zeros(components))  # (K,)
+        self._encode: Callable[[Tensor], Any] | None = None
+
+    def bind(self, encode: Callable[[Tensor], Any]) -> None:
+        """Say which function maps inputs (K, *shape) to a posterior with `.mean` and `.scale` (K, Z)."""
+        self._encode = encode
+
+    def pseudo_posterior(self) -> tuple[Tensor, Tensor]:
+        """Mean and scale of q(z|u_k), both (K, Z)."""
+        assert self._encode is not None, "VampPrior.bind(encode) comes before its first use"
+        posterior = self._encode(self.pseudo_inputs)
+        return posterior.mean, posterior.scale
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        mean, scale = self.pseudo_posterior()
+        white = (z[:, None, :] - mean) / scale  # (N, K, Z)
+        each = standard_normal_log_prob(white) - scale.log().sum(dim=1)  # (N, K)
+        return torch.logsumexp(self.logits.log_softmax(dim=0) + each, dim=1)
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        mean, scale = self.pseudo_posterior()
+        noise = draw_normal(count, self.latent, mean, generator)
+        chosen = draw_components(self.logits.softmax(dim=0), count, generator)
+        return mean[chosen] + scale[chosen] * noise
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        return posterior.log_prob(z) - self.log_prob(z)
+
+
+def draw_components(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    """Component indices (count,) drawn with probabilities `weights` (K,), where the generator lives."""
+    device = generator.device if generator is not None else weights.device
+    chosen = torch.multinomial(weights.detach().to(device), count, replacement=True, generator=generator)
+    return chosen.to(weights.device)
+
+
+def fit_gaussian_mixture(
+    latents: Tensor,
+    *,
+    candidates: Sequence[int] = CANDIDATES,
+    seed: int = 0,
+    held_out: float = 0.1,
+    starts: int = 1,
+) -> GaussianMixturePrior:
+    """The Gaussian mixture with full covariances that explains unseen latents best.
+
+    A VAE's latents never quite fill N(0, I). Sampling from where they are closes that gap after training,
+    without touching a weight (ex-post density estimation, arXiv 1903.12436).
+
+    Args:
+        latents: (N, Z), finite.
+        candidates: numbers of components to try, in rising order; two in a row that are no better end it.
+        seed: chooses the held-out part and the starts of expectation-maximisation.
+        held_out: share of the latents, in (0, 1), that scores a candidate and is fitted on only at the end.
+        starts: expectation-maximisation runs a candidate; the best likelihood wins.
+
+    Raises:
+        DataError: not a finite matrix, or fewer than 2 (Z + 1) latents.
+    """
+    scores = score_components(latents, candidates=candidates, seed=seed, held_out=held_out, starts=starts)
+    best = max(scores, key=lambda components: scores[components])
+    points, centre, scale = _standardise(latents)
+    fitted = _expectation_maximisation(points, best, seed, starts)
+    means = torch.from_numpy(fitted.means_ * scale + centre)
+    covariances = torch.from_numpy(fitted.covariances_ * np.outer(scale, scale))
+    return GaussianMixturePrior.from_moments(torch.from_numpy(fitted.weights_), means, covariances)
+
+
+def score_components(
+    latents: Tensor,
+    *,
+    candidates: Sequence[int] = CANDIDATES,
+    seed: int = 0,
+    held_out: float = 0.1,
+    starts: int = 1,
+) -> dict[int, float]:
+    """Mean held-out log density in nats of each number of components tried; arguments as above."""
+    points, _, scale = _standardise(latents)
+    order = np.random.default_rng(seed).permutation(len(points))
+    cut = max(1, round(held_out * len(points)))
+    test, train = points[order[:cut]], points[order[cut:]]
+    scores: dict[int, float] = {}
+    for components in sorted(candidates):
+        # A component needs Z + 1 points to have a covariance at all; one is always tried.
+        if scores and components * (points.shape[1] + 1) > len(train):
+            break
+        fitted = _expectation_maximisation(train, components, seed, starts)
+        scores[components] = float(fitted.score(test) - np.log(scale).sum())
+        if len(scores) > 2 and max(list(scores.values())[-2:]) < max(scores.values()):
+            break
+    return scores
+
+
+def _standardise(latents: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points with unit deviation in each latent, their former centre and scale; all float64."""
+    points = latents.detach().cpu().double().numpy()
+    if points.ndim != 2 or not np.isfinite(points).all():
+        raise DataError(f"latents of shape {tuple(points.shape)} are not a finite matrix (N, Z)")
+    if len(points) < 2 * (points.shape[1] + 1):
+        raise DataError(
+            f"{len(points)} latents are too few for a Gaussian in {points.shape[1]} dimensions: "
+            f"give at least {2 * (points.shape[1] + 1)}"
+        )
+    centre = points.mean(axis=0)
+    scale = points.std(axis=0)
+    scale[scale == 0] = 1.0
+    return (points - centre) / scale, centre, scale
+
+
+def _expectation_maximisation(points: np.ndarray, components: int, seed: int, starts: int) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    mixture = GaussianMixture(
+        components, reg_covar=REGULARISATION, n_init=starts, max_iter=300, random_state=seed
+    )
+    with warnings.catch_warnings():
+        # A fit stopped at its last iteration is still a density: the held-out score judges it like the rest.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return mixture.fit(points)

@@ -1,0 +1,189 @@
+"""Laws of the priors: densities agree with torch.distributions, samples follow them, rates are KLs."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import (
+    Categorical,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    kl_divergence,
+)
+
+from facette.errors import DataError
+from facette.model.prior import (
+    GaussianMixturePrior,
+    StandardNormal,
+    VampPrior,
+    fit_gaussian_mixture,
+    score_components,
+)
+
+
+class Diagonal:
+    """A posterior as the priors see it, made from torch.distributions alone."""
+
+    def __init__(self, mean, scale):
+        self.mean, self.scale = mean, scale
+        self.distribution = Independent(Normal(mean, scale), 1)
+
+    def log_prob(self, z):
+        return self.distribution.log_prob(z)
+
+    def kl_standard_normal(self):
+        unit = Independent(Normal(torch.zeros_like(self.mean), torch.ones_like(self.scale)), 1)
+        return kl_divergence(self.distribution, unit)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def random_covariances(count, latent, seed=3):
+    factors = torch.randn(count, latent, latent, generator=generator(seed), dtype=torch.float64)
+    return factors @ factors.mT + 0.1 * torch.eye(latent, dtype=torch.float64)
+
+
+@pytest.fixture
+def moments():
+    weights = torch.tensor([0.1, 0.6, 0.3], dtype=torch.float64)
+    means = 3 * torch.randn(3, 4, generator=generator(1), dtype=torch.float64)
+    return weights, means, random_covariances(3, 4)
+
+
+def reference(moments):
+    weights, means, covariances = moments
+    return MixtureSameFamily(Categorical(weights), MultivariateNormal(means, covariances))
+
+
+def test_standard_normal_density_and_exact_rate():
+    prior = StandardNormal(5)
+    z = torch.randn(7, 5, generator=generator())
+    expected = MultivariateNormal(torch.zeros(5), torch.eye(5)).log_prob(z)
+    torch.testing.assert_close(prior.log_prob(z), expected)
+    posterior = Diagonal(torch.randn(7, 5, generator=generator(1)), torch.full((7, 5), 0.3))
+    torch.testing.assert_close(prior.rate(posterior, z), posterior.kl_standard_normal())
+
+
+def test_mixture_density_is_that_of_torch_distributions(moments):
+    prior = GaussianMixturePrior.from_moments(*moments).double()
+    z = 3 * torch.randn(50, 4, generator=generator(), dtype=torch.float64)
+    torch.testing.assert_close(prior.log_prob(z), reference(moments).log_prob(z), rtol=1e-4, atol=1e-4)
+
+
+def test_diagonal_mixture_density_is_that_of_torch_distributions():
+    prior = GaussianMixturePrior(4, 3, covariance="diagonal", generator=generator(2)).double()
+    with torch.no_grad():
+        prior.log_scales.normal_(generator=generator(5))
+        prior.logits.normal_(generator=generator(6))
+    components = Independent(Normal(prior.means, prior.log_scales.exp()), 1)
+    expected = MixtureSameFamily(Categorical(prior.weights), components)
+    z = torch.randn(50, 4, generator=generator(), dtype=torch.float64)
+    torch.testing.assert_close(prior.log_prob(z), expected.log_prob(z))
+
+
+@pytest.mark.parametrize("covariance", ["full", "diagonal"])
+def test_mixture_samples_have_the_moments_of_the_mixture(moments, covariance):
+    weights, means, covariances = moments
+    if covariance == "diagonal":
+        covariances = torch.diag_embed(covariances.diagonal(dim1=1, dim2=2))
+    full = GaussianMixturePrior.from_moments(weights, means, covariances)
+    prior = full
+    if covariance == "diagonal":
+        prior = GaussianMixturePrior(4, 3, covariance="diagonal")
+        prior.load_state_dict({k: v for k, v in full.state_dict().items() if k != "shears"})
+    drawn = prior.sample(60_000, generator(7)).double()
+    mean = weights @ means
+    second = torch.einsum("k,kij->ij", weights, covariances + means[:, :, None] * means[:, None, :])
+    torch.testing.assert_close(drawn.mean(dim=0), mean, rtol=0, atol=0.06)
+    expected = second - torch.outer(mean, mean)
+    assert (torch.cov(drawn.T) - expected).abs().max() < 0.03 * expected.abs().max()
+
+
+def test_responsibilities_are_bayes_rule(moments):
+    prior = GaussianMixturePrior.from_moments(*moments).double()
+    z = 2 * torch.randn(20, 4, generator=generator(), dtype=torch.float64)
+    weights, means, covariances = moments
+    joint = weights * MultivariateNormal(means, covariances).log_prob(z[:, None, :]).exp()
+    expected = joint / joint.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(prior.responsibilities(z), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_mixture_survives_its_own_state_and_leaves_the_global_generator_alone(moments):
+    prior = GaussianMixturePrior.from_moments(*moments)
+    before = torch.random.get_rng_state()
+    restored = GaussianMixturePrior.from_state(prior.state_dict())
+    assert torch.equal(torch.random.get_rng_state(), before)
+    z = torch.randn(9, 4, generator=generator())
+    assert torch.equal(restored.log_prob(z), prior.log_prob(z))
+    flat = GaussianMixturePrior(2, 5, covariance="diagonal")
+    assert GaussianMixturePrior.from_state(flat.state_dict()).covariance == "diagonal"
+
+
+@pytest.mark.parametrize("make", [lambda: StandardNormal(3), lambda: GaussianMixturePrior(3, 4)])
+def test_same_seed_same_sample(make):
+    prior = make()
+    assert torch.equal(prior.sample(11, generator(4)), prior.sample(11, generator(4)))
+    assert not torch.equal(prior.sample(11, generator(4)), prior.sample(11, generator(5)))
+
+
+def test_sampled_rate_is_an_unbiased_kl():
+    """With a mixture whose components are all N(0, I), the mean sampled rate is the closed-form KL."""
+    prior = GaussianMixturePrior(3, 4, spread=0.0)
+    posterior = Diagonal(torch.full((200_000, 3), 0.7), torch.full((200_000, 3), 0.4))
+    z = posterior.distribution.sample()
+    z = posterior.mean + posterior.scale * torch.randn(z.shape, generator=generator(8))
+    sampled = prior.rate(posterior, z).mean()
+    torch.testing.assert_close(sampled, posterior.kl_standard_normal()[0], rtol=0.01, atol=0)
+
+
+def test_vampprior_is_the_mixture_of_its_posteriors_and_teaches_the_encoder():
+    torch.manual_seed(0)
+    network = torch.nn.Linear(3, 4)
+
+    def encode(x):
+        mean, raw = network(x).chunk(2, dim=1)
+        return Diagonal(mean, raw.exp())
+
+    prior = VampPrior(2, 6, (3,), generator=generator())
+    prior.bind(encode)
+    z = torch.randn(8, 2, generator=generator(1))
+    posterior = encode(prior.pseudo_inputs)
+    expected = MixtureSameFamily(Categorical(torch.full((6,), 1 / 6)), posterior.distribution).log_prob(z)
+    torch.testing.assert_close(prior.log_prob(z), expected)
+    prior.log_prob(z).sum().backward()
+    assert network.weight.grad.abs().sum() > 0
+    assert prior.pseudo_inputs.grad.abs().sum() > 0
+    assert not any("weight" in name for name, _ in prior.named_parameters())
+    drawn = prior.sample(40_000, generator(2))
+    torch.testing.assert_close(drawn.mean(dim=0), posterior.mean.mean(dim=0), rtol=0, atol=0.06)
+
+
+def test_fit_recovers_a_mixture_and_its_number_of_components():
+    means = torch.tensor([[-4.0, 0.0], [4.0, 1.0], [0.0, 60.0]])
+    truth = GaussianMixturePrior.from_moments(
+        torch.tensor([0.2, 0.3, 0.5]), means, random_covariances(3, 2, seed=9)
+    )
+    latents = truth.sample(4000, generator(3)) * 10 + 5  # far from unit scale: the fit standardises
+    fitted = fit_gaussian_mixture(latents, candidates=(1, 2, 3), seed=1)
+    assert fitted.components == 3
+    fresh = truth.sample(4000, generator(4))
+    ours = fitted.log_prob(fresh * 10 + 5).mean() + 2 * math.log(10)
+    assert abs(ours - truth.log_prob(fresh).mean()) < 0.03
+
+
+def test_held_out_scores_are_log_densities_in_the_units_given():
+    latents = 100 * torch.randn(20_000, 2, generator=generator())
+    scores = score_components(latents, candidates=(1,), seed=0)
+    expected = -(math.log(2 * math.pi) + 1 + 2 * math.log(100))
+    assert abs(scores[1] - expected) < 0.05
+
+
+def test_fit_refuses_what_has_no_density():
+    with pytest.raises(DataError, match="too few"):
+        fit_gaussian_mixture(torch.zeros(5, 4))
+    with pytest.raises(DataError, match="finite"):
+        fit_gaussian_mixture(torch.full((50, 2), float("nan")))
