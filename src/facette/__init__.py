@@ -1,0 +1,59 @@
+"""Facette: variational autoencoders for pictures, faces first.
+
+    import facette
+
+    model = facette.load("faces64")
+    facette.vary(model, "photo.jpg", count=10, diversity=7.0).save("variations.png")
+
+Importing this package imports nothing heavy: each name below is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "load": ("facette.checkpoint.native", "load_model"),
+    "save": ("facette.checkpoint.native", "save_model"),
+    "import_checkpoint": ("facette.checkpoint.legacy", "import_checkpoint"),
+    "open_image": ("facette.images.open", "open_image"),
+    "load_recipe": ("facette.recipe", "load_recipe"),
+    "open_dataset": ("facette.data", "open_dataset"),
+    "train": ("facette.training", "train"),
+    "reconstruct": ("facette.latent", "reconstruct"),
+    "sample": ("facette.latent", "sample"),
+    "vary": ("facette.latent", "vary"),
+    "sweep": ("facette.latent", "sweep"),
+    "interpolate": ("facette.latent", "interpolate"),
+    "evaluate": ("facette.evaluation", "evaluate"),
+    "FacetteError": ("facette.errors", "FacetteError"),
+}
+
+__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from facette.checkpoint.native import load_model as load
+    from facette.checkpoint.native import save_model as save
+    from facette.data import open_dataset
+    from facette.errors import FacetteError
+    from facette.evaluation import evaluate
+    from facette.images.open import open_image
+    from facette.latent import interpolate, reconstruct, sample, sweep, vary
+    from facette.recipe import load_recipe
+    from facette.training import train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'facette' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,71 @@
+"""The model card: what a model is, what it was trained on, how well it does, and under which terms.
+
+Enters: a TrainedModel. Leaves: Markdown with the front matter that model hubs read. Figures come from the model's
+own measures and provenance; nothing is made up where they are silent.
+"""
+
+from __future__ import annotations
+
+from facette.model.trained import TrainedModel
+from facette.model.vae import count_parameters
+
+
+def write_card(model: TrainedModel) -> str:
+    """The card as Markdown."""
+    recipe, provenance = model.recipe, model.provenance
+    given = recipe.input
+    shape = f"{given.size} values" if given.kind == "vector" else f"{given.size}×{given.size} RGB"
+    lines = [
+        "---",
+        f"license: {provenance.get('license_id', 'other')}",
+        "library_name: facette",
+        "tags: [variational-autoencoder, image-generation]",
+        "---",
+        "",
+        f"# {recipe.name}",
+        "",
+        recipe.summary,
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| takes | {shape} |",
+        f"| latent | {recipe.model.latent} dimensions, diagonal Gaussian posterior |",
+        f"| parameters | {count_parameters(model.vae):,} |",
+        f"| likelihood | {_likelihood(model)} |",
+        f"| prior for samples | {_prior(model)} |",
+    ]
+    lines += [f"| {label} | {provenance[key]} |" for key, label in _PROVENANCE if key in provenance]
+    if terms := provenance.get("terms"):
+        lines += ["", "## Terms of use", "", terms]
+    if figures := [(k, v) for k, v in model.metrics.items() if isinstance(v, (int, float))]:
+        lines += ["", "## Measured", "", "| measure | value |", "| --- | --- |"]
+        lines += [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in figures]
+    if notes := provenance.get("notes"):
+        lines += ["", "## Notes", "", *(f"- {note}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+_PROVENANCE = (
+    ("command", "made by"),
+    ("data", "data"),
+    ("images", "training pictures"),
+    ("steps", "steps"),
+    ("image_passes", "image passes"),
+    ("seconds", "seconds of training"),
+    ("hardware", "hardware"),
+    ("trained", "trained on"),
+)
+
+
+def _likelihood(model: TrainedModel) -> str:
+    spec = model.recipe.model.likelihood
+    if spec.kind == "bernoulli":
+        return "Bernoulli"
+    sigma = model.vae.likelihood.sigma
+    return "Gaussian, σ predicted per value" if sigma is None else f"Gaussian, σ = {sigma:.4f} ({spec.sigma})"
+
+
+def _prior(model: TrainedModel) -> str:
+    if model.fitted_prior is None:
+        return model.recipe.model.prior.kind
+    return f"Gaussian mixture of {model.fitted_prior.components} components fitted to the latents"

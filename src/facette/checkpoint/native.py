@@ -1,0 +1,123 @@
+"""Facette's model file: the one place that knows its format.
+
+A model is a folder with `model.safetensors`, and beside it `config.json` and `README.md` for people and for hubs.
+The safetensors file is complete in itself: weights, and in its header the recipe, fitted prior, measures and
+provenance as JSON, so that a model can never be read with somebody else's description. Never pickle.
+
+    vae.*            state of the VAE           fitted_prior.*   state of the mixture fitted to its latents
+    extras.*         tensors of other rooms     header           format, version, recipe, metrics, provenance
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facette import __version__
+from facette.checkpoint.card import write_card
+from facette.checkpoint.tensors import read_header, read_tensors, to_half, write_atomically, write_tensors
+from facette.errors import CheckpointError, FacetteError
+from facette.model.prior import GaussianMixturePrior
+from facette.model.trained import TrainedModel
+from facette.model.vae import build_vae
+from facette.recipe import parse_recipe
+from facette.runtime import choose_device
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+
+
+def save_model(model: TrainedModel, path: str | Path, half: bool = False) -> Path:
+    """Write the model folder; returns its path. `half` stores float16, for models that travel in a package."""
+    folder = Path(path)
+    tensors = {f"vae.{n}": t for n, t in model.vae.state_dict().items()}
+    if half:
+        tensors = to_half(tensors)
+    if model.fitted_prior is not None:
+        prior = {f"fitted_prior.{n}": t for n, t in model.fitted_prior.state_dict().items()}
+        tensors |= to_half(prior) if half else prior
+    tensors |= {f"extras.{n}": t for n, t in model.extras.items()}
+    header = _header(model)
+    write_atomically(folder / "config.json", json.dumps(header, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(folder / "README.md", write_card(model))
+    write_tensors(folder / WEIGHTS, tensors, header)
+    return folder
+
+
+def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
+    """Read a bundled model by name, a model folder, a run's folder, or a single .safetensors file.
+
+    Raises CheckpointError when there is no such model, it is damaged, or it was written by a newer format.
+    """
+    path = find_model(source)
+    header = describe_model(path)
+    tensors, _ = read_tensors(path)
+    try:
+        recipe = parse_recipe(header["recipe"], str(source))
+        with torch.device("meta"):
+            vae = build_vae(recipe)
+        state = {n: t.float() if t.is_floating_point() else t for n, t in _under(tensors, "vae.").items()}
+        vae.load_state_dict(state, assign=True)
+        vae = vae.to(memory_format=torch.channels_last)
+        prior_state = {n: t.float() for n, t in _under(tensors, "fitted_prior.").items()}
+        prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
+    except (KeyError, RuntimeError, ValueError, FacetteError) as error:
+        raise CheckpointError(f"{path} does not hold the model its recipe describes: {error}") from None
+    model = TrainedModel(
+        vae=vae,
+        recipe=recipe,
+        fitted_prior=prior,
+        metrics=header.get("metrics", {}),
+        provenance=header.get("provenance", {}),
+        extras=_under(tensors, "extras."),
+    )
+    return model.to(choose_device(device))
+
+
+def describe_model(path: Path) -> dict[str, Any]:
+    """The header of a model file, without its weights. Raises CheckpointError for unknown formats."""
+    header = read_header(path)
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has model format {header.get('format')!r}, and this Facette reads format {FORMAT}: update Facette"
+        )
+    return header
+
+
+def find_model(source: str | Path) -> Path:
+    """The .safetensors file behind a bundled name, a model folder, a run folder (its best model), or a file."""
+    path = Path(source)
+    for candidate in (path, path / WEIGHTS, path / "best" / WEIGHTS):
+        if candidate.is_file():
+            return candidate
+    bundled = Path(str(files("facette") / "models" / str(source) / WEIGHTS))
+    if bundled.is_file():
+        return bundled
+    raise CheckpointError(
+        f"there is no model {str(source)!r}: give a model folder, a run, or one of {', '.join(bundled_models())}"
+    )
+
+
+def bundled_models() -> tuple[str, ...]:
+    """Names of the models that come with the package."""
+    folder = Path(str(files("facette") / "models"))
+    return tuple(sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))) or ("(none bundled)",)
+
+
+def _header(model: TrainedModel) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "facette": __version__,
+        "recipe": model.recipe.model_dump(mode="json", exclude_none=True),
+        "metrics": model.metrics,
+        "provenance": model.provenance,
+    }
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}

@@ -1,0 +1,38 @@
+"""What a user can do wrong: one family of exceptions.
+
+The command line prints such an error as a single sentence and exits with code 2; the studio shows the
+sentence in the page. A message says what is wrong, the offending value, and what to do about it. Anything
+that is *not* a FacetteError is a fault of ours and keeps its traceback.
+"""
+
+
+class FacetteError(Exception):
+    """Something the user can put right."""
+
+
+class UsageError(FacetteError):
+    """An argument or option has a value that cannot be used."""
+
+
+class RecipeError(FacetteError):
+    """A recipe has an unknown key, a wrong type, or values that contradict each other."""
+
+
+class ImageError(FacetteError):
+    """A picture cannot be opened, is hostile, or holds no face where one was asked for."""
+
+
+class DataError(FacetteError):
+    """A data set is missing, empty, damaged, or does not fit the recipe."""
+
+
+class CheckpointError(FacetteError):
+    """A model file or a foreign checkpoint cannot be read, trusted, or understood."""
+
+
+class TrainingError(FacetteError):
+    """A run cannot start, cannot go on, or has become non-finite."""
+
+
+class MissingExtraError(FacetteError):
+    """An optional library is not installed; the message carries the command that installs it."""

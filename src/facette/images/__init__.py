@@ -1,0 +1,1 @@
+"""From a file somebody has to the array a model takes, and from arrays to sheets somebody looks at."""

@@ -1,0 +1,1 @@
+"""The variational autoencoder itself. Knows neither data nor training."""

@@ -1,0 +1,113 @@
+"""From latents (N, Z) to the parameters of p(x|z): pictures (N, C, S, S) or vectors (N, D).
+
+The mirror of encoder.py, family by family. What leaves is in the range the likelihood expects.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facette.model.blocks import ResidualBlock, ToMap, activation, norm, output_activation
+from facette.model.encoder import cell, fully_connected, padding_for
+
+
+class ConvDecoder(nn.Module):
+    """Linear to a small map, then transposed convolutions of (channels, kernel, stride, padding, output_padding).
+
+    With a `head` (channels, kernel, padding) every transposed layer has norm and activation and the head, a plain
+    convolution, draws the picture; without one the last transposed layer draws it. Another final size than
+    `size` is resized, bilinear with antialiasing, as the classic 150×150 network does (160 → 150).
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        channels: int,
+        latent: int,
+        start_channels: int,
+        start_size: int,
+        start_activation: bool,
+        layers: list[tuple[int, int, int, int, int]],
+        head: tuple[int, int, int] | None,
+        norm_name: str,
+        act: str,
+        output: str,
+    ):
+        super().__init__()
+        self.size = size
+        self.linear = nn.Linear(latent, start_channels * start_size**2)
+        self.to_map = ToMap(start_channels, start_size)
+        self.start = activation(act) if start_activation else nn.Identity()
+        blocks: list[nn.Module] = []
+        width = start_channels
+        for i, (out, kernel, stride, padding, output_padding) in enumerate(layers):
+            conv = nn.ConvTranspose2d(width, out, kernel, stride, padding, output_padding)
+            last = head is None and i == len(layers) - 1
+            blocks.append(conv if last else nn.Sequential(conv, norm(norm_name, out), activation(act, inplace=True)))
+            width = out
+        self.layers = nn.Sequential(*blocks)
+        self.head = nn.Identity() if head is None else nn.Conv2d(width, head[0], head[1], padding=head[2])
+        drawn = width if head is None else head[0]
+        if drawn != channels:
+            raise ValueError(f"the decoder draws {drawn} channels, but {channels} are needed")
+        self.output = output_activation(output)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.output(self.head(self.layers(self.start(self.to_map(self.linear(z))))))
+        if x.shape[-1] != self.size:
+            x = F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True)
+        return x
+
+
+class ResidualDecoder(nn.Module):
+    """Linear to the coarsest map, residual blocks, doubling by pixel shuffle, and a pixel-shuffle head of `patch`.
+
+    `widths` and `blocks` run from fine to coarse, as in the encoder. A size that is not a multiple of the
+    coarsest cell is drawn larger and cut on the right and at the bottom.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        channels: int,
+        latent: int,
+        patch: int,
+        widths: tuple[int, ...],
+        blocks: tuple[int, ...],
+        act: str,
+        output: str,
+    ):
+        super().__init__()
+        self.size = size
+        coarsest = (size + padding_for(size, patch, len(widths))) // cell(patch, len(widths))
+        self.linear = nn.Linear(latent, widths[-1] * coarsest**2)
+        self.to_map = ToMap(widths[-1], coarsest)
+        stages: list[nn.Module] = []
+        for i in reversed(range(len(widths))):
+            stages.extend(ResidualBlock(widths[i], act) for _ in range(blocks[i]))
+            if i:
+                stages.append(nn.Sequential(nn.Conv2d(widths[i], 4 * widths[i - 1], 1), nn.PixelShuffle(2)))
+        self.stages = nn.Sequential(*stages, norm("group", widths[0]), activation(act))
+        self.head = nn.Sequential(
+            nn.Conv2d(widths[0], channels * patch**2, 3, padding=1), nn.PixelShuffle(patch)
+        )
+        self.output = output_activation(output)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.head(self.stages(self.to_map(self.linear(z))))
+        return self.output(x[..., : self.size, : self.size])
+
+
+class MlpDecoder(nn.Module):
+    """Fully connected layers back to vectors (N, D)."""
+
+    def __init__(self, *, latent: int, widths: tuple[int, ...], act: str, out: int):
+        super().__init__()
+        self.layers = nn.Sequential(*fully_connected((latent, *widths), act))
+        self.linear = nn.Linear(widths[-1], out)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.linear(self.layers(z))

@@ -1,0 +1,110 @@
+"""From pictures or vectors to the raw parameters of the posterior, (N, 2Z).
+
+Three families, each a plain `nn.Module` with keyword arguments: strided convolutions (the classics), residual
+blocks over a space-to-depth stem (ours), and fully connected layers for vectors. Any picture size is taken.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facette.model.blocks import FromMap, ResidualBlock, activation, norm
+
+
+class ConvEncoder(nn.Module):
+    """Convolution, norm, activation for every (channels, kernel, stride, padding); then one linear layer."""
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        channels: int,
+        layers: list[tuple[int, int, int, int]],
+        norm_name: str,
+        act: str,
+        out: int,
+    ):
+        super().__init__()
+        blocks = []
+        for width, kernel, stride, padding in layers:
+            conv = nn.Conv2d(channels, width, kernel, stride, padding)
+            blocks.append(nn.Sequential(conv, norm(norm_name, width), activation(act, inplace=True)))
+            size = (size + 2 * padding - kernel) // stride + 1
+            channels = width
+        if size < 1:
+            raise ValueError("the encoder's layers shrink the picture to nothing")
+        self.layers = nn.Sequential(*blocks)
+        self.flatten = FromMap()
+        self.linear = nn.Linear(channels * size * size, out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.flatten(self.layers(x)))
+
+
+class ResidualEncoder(nn.Module):
+    """Space-to-depth by `patch`, residual blocks at each of `widths`, halving in between; then one linear layer.
+
+    A size that is not a multiple of the coarsest cell is padded by repeating the edge.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        channels: int,
+        patch: int,
+        widths: tuple[int, ...],
+        blocks: tuple[int, ...],
+        act: str,
+        out: int,
+    ):
+        super().__init__()
+        self.padding = padding_for(size, patch, len(widths))
+        coarsest = (size + self.padding) // cell(patch, len(widths))
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(patch), nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
+        )
+        stages = []
+        for i, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            if i:
+                stages.append(nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * widths[i - 1], width, 1)))
+            stages.extend(ResidualBlock(width, act) for _ in range(count))
+        self.stages = nn.Sequential(*stages, norm("group", widths[-1]), activation(act))
+        self.flatten = FromMap()
+        self.linear = nn.Linear(widths[-1] * coarsest**2, out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding:
+            x = F.pad(x, (0, self.padding, 0, self.padding), mode="replicate")
+        return self.linear(self.flatten(self.stages(self.stem(x))))
+
+
+class MlpEncoder(nn.Module):
+    """Fully connected layers over vectors (N, D)."""
+
+    def __init__(self, *, size: int, widths: tuple[int, ...], act: str, out: int):
+        super().__init__()
+        self.layers = nn.Sequential(*fully_connected((size, *widths), act))
+        self.linear = nn.Linear(widths[-1], out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.layers(x))
+
+
+def fully_connected(sizes: tuple[int, ...], act: str) -> list[nn.Module]:
+    """Linear layers from each size to the next, each followed by its activation."""
+    pairs = itertools.pairwise(sizes)
+    return [part for a, b in pairs for part in (nn.Linear(a, b), activation(act))]
+
+
+def cell(patch: int, levels: int) -> int:
+    """Pixels on the side of one cell of the coarsest map."""
+    return patch * 2 ** (levels - 1)
+
+
+def padding_for(size: int, patch: int, levels: int) -> int:
+    """Pixels missing on the right and at the bottom to a whole number of cells."""
+    return -size % cell(patch, levels)

@@ -1,0 +1,97 @@
+"""p(x|z): how far a decoded picture may be from the real one.
+
+Enters: data x and what the decoder gave, N×…; leaves: log-densities in nats, summed over all values of an image.
+The Gaussian's σ is fixed, one learned number, the batch's own optimum (σ-VAE, arXiv 2006.13202), or predicted by
+the decoder for every value. Densities are of continuous values in the recipe's range; turning them into bits
+of 8-bit pictures is evaluation's business.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.distributed
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LOG_2PI = math.log(2 * math.pi)
+SIGMA_MEMORY = 0.99  # of the running σ that `optimal` keeps for use after training
+LOG_SIGMA_FLOOR = -6.0  # keeps a perfect batch from asking for infinite density
+
+
+class GaussianLikelihood(nn.Module):
+    """N(x; decoded mean, σ²). `sigma` is a number, "learned", "optimal" or "predicted"."""
+
+    log_sigma: Tensor
+
+    def __init__(self, sigma: float | str):
+        super().__init__()
+        self.mode = sigma if isinstance(sigma, str) else "fixed"
+        start = torch.tensor(0.0 if isinstance(sigma, str) else math.log(sigma))
+        if self.mode == "learned":
+            self.log_sigma = nn.Parameter(start)
+        else:
+            self.register_buffer("log_sigma", start)
+        if self.mode == "optimal":
+            self.register_buffer("seen", torch.tensor(0.0))  # batches that formed the running σ
+
+    @property
+    def outputs_per_value(self) -> int:
+        """Numbers the decoder gives for each value of x: 2 when it predicts log σ too."""
+        return 2 if self.mode == "predicted" else 1
+
+    @property
+    def sigma(self) -> float | None:
+        """The shared σ in units of the input's range; None where the decoder predicts it."""
+        return None if self.mode == "predicted" else math.exp(self.log_sigma.item())
+
+    def mean(self, decoded: Tensor) -> Tensor:
+        """The expected x, shaped as x."""
+        return decoded.chunk(2, 1)[0] if self.mode == "predicted" else decoded
+
+    def log_prob(self, x: Tensor, decoded: Tensor, fit_sigma: bool = False) -> Tensor:
+        """log p(x|z) per image, (N,) nats. With `fit_sigma`, as in training, an `optimal` σ is taken from this
+        batch (over all processes of a run) and remembered; its gradient vanishes at the optimum."""
+        mean, log_sigma = self.mean(decoded), self.log_sigma
+        squared = (x - mean) ** 2
+        if self.mode == "predicted":
+            log_sigma = decoded.chunk(2, 1)[1].clamp_min(LOG_SIGMA_FLOOR)
+            return -(0.5 * squared * (-2 * log_sigma).exp() + log_sigma + 0.5 * LOG_2PI).flatten(1).sum(1)
+        if self.mode == "optimal" and fit_sigma:
+            log_sigma = self._fit(squared.detach().mean())
+        values = x[0].numel()
+        return -0.5 * squared.flatten(1).sum(1) * (-2 * log_sigma).exp() - values * (log_sigma + 0.5 * LOG_2PI)
+
+    @torch.no_grad()
+    def _fit(self, mse: Tensor) -> Tensor:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(mse)
+            mse = mse / torch.distributed.get_world_size()
+        log_sigma = (0.5 * mse.log()).clamp_min(LOG_SIGMA_FLOOR)
+        # an average that forgets, but starts as the plain mean of the first batches
+        self.seen += 1
+        weight = torch.clamp(1 / self.seen, min=1 - SIGMA_MEMORY)
+        self.log_sigma.lerp_(log_sigma.float(), weight)
+        return log_sigma
+
+
+class BernoulliLikelihood(nn.Module):
+    """Independent Bernoulli values with the decoded picture, in [0, 1], as their means.
+
+    For pictures that are not binary this is no density of theirs; the classic reports use it all the same.
+    """
+
+    outputs_per_value = 1
+    mode = "bernoulli"
+    sigma = None
+
+    def mean(self, decoded: Tensor) -> Tensor:
+        return decoded
+
+    def log_prob(self, x: Tensor, decoded: Tensor, fit_sigma: bool = False) -> Tensor:
+        """Σ x log p + (1 − x) log(1 − p) per image, (N,) nats; each logarithm is held at −100."""
+        return -F.binary_cross_entropy(decoded, x, reduction="none").flatten(1).sum(1)
+
+
+Likelihood = GaussianLikelihood | BernoulliLikelihood

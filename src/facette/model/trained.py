@@ -1,0 +1,126 @@
+"""A model ready for use: a VAE with its recipe and what was learned or measured about it after training.
+
+Enters: uint8 pictures (N, S, S, 3), or float32 vectors (N, D). Leaves: posteriors, latents, uint8 pictures.
+Always in evaluation mode, never with gradients, batched so that memory stays bounded. Reading and writing model
+files is the business of facette.checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facette.errors import DataError, UsageError
+from facette.images.convert import to_model, to_pictures
+from facette.model.posterior import DiagonalGaussian
+from facette.model.prior import GaussianMixturePrior
+from facette.model.vae import VAE
+from facette.recipe import ImageInput, Recipe, VectorInput
+from facette.runtime import generator
+
+BATCH = 64
+
+
+@dataclass(slots=True, eq=False)
+class TrainedModel:
+    """A VAE in evaluation mode and everything its model file carries."""
+
+    vae: VAE
+    recipe: Recipe
+    fitted_prior: GaussianMixturePrior | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Tensor] = field(default_factory=dict)
+    """Named tensors that other rooms keep in the model file, e.g. `directions.Smiling`."""
+
+    def __post_init__(self) -> None:
+        self.vae.eval().requires_grad_(False)
+        if self.fitted_prior is not None:
+            self.fitted_prior.eval().requires_grad_(False)
+
+    @property
+    def name(self) -> str:
+        return self.recipe.name
+
+    @property
+    def latent(self) -> int:
+        """Number of latent dimensions Z."""
+        return self.recipe.model.latent
+
+    @property
+    def input(self) -> ImageInput | VectorInput:
+        return self.recipe.input
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.vae.parameters()).device
+
+    def to(self, device: torch.device | str) -> TrainedModel:
+        """Move the weights; returns the same model."""
+        self.vae.to(device)
+        return self
+
+    def to_model(self, data: np.ndarray | Tensor) -> Tensor:
+        """uint8 pictures (N, S, S, 3) or float vectors (N, D) to what the VAE takes.
+
+        Raises DataError when the shape is not the model's.
+        """
+        given = self.input
+        shape = (given.size,) if given.kind == "vector" else (given.size, given.size, given.channels)
+        if tuple(data.shape[1:]) != shape:
+            raise DataError(
+                f"model {self.name!r} takes {'×'.join(map(str, shape))}, not {'×'.join(map(str, data.shape[1:]))}"
+            )
+        if given.kind == "vector":
+            return torch.as_tensor(data, dtype=torch.float32, device=self.device)
+        return to_model(data, given.range, self.device)
+
+    def to_pictures(self, x: Tensor) -> np.ndarray:
+        """What the VAE decodes, back to uint8 pictures (N, S, S, 3) or float32 vectors (N, D)."""
+        if self.input.kind == "vector":
+            return x.float().cpu().numpy()
+        return to_pictures(x, self.input.range)
+
+    @torch.inference_mode()
+    def encode(self, data: np.ndarray | Tensor, batch: int = BATCH) -> DiagonalGaussian:
+        """q(z|x) for uint8 pictures (N, S, S, 3) or vectors (N, D); tensors on the CPU."""
+        parts = [self.vae.encode(self.to_model(data[i : i + batch])) for i in range(0, len(data), batch)]
+        if not parts:
+            raise DataError("there is nothing to encode")
+        return DiagonalGaussian(
+            torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.scale for p in parts]).cpu()
+        )
+
+    @torch.inference_mode()
+    def decode_float(self, z: Tensor, batch: int = BATCH) -> Tensor:
+        """The mean of p(x|z) for latents (N, Z): (N, 3, S, S) in the recipe's range, on the CPU."""
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise DataError(f"model {self.name!r} takes latents N×{self.latent}, not {tuple(z.shape)}")
+        return torch.cat(
+            [self.vae.decode(z[i : i + batch].float().to(self.device)).cpu() for i in range(0, len(z), batch)]
+        )
+
+    def decode(self, z: Tensor, batch: int = BATCH) -> np.ndarray:
+        """Latents (N, Z) to uint8 pictures (N, S, S, 3), or to float32 vectors (N, D)."""
+        parts = [self.to_pictures(self.decode_float(z[i : i + batch], batch)) for i in range(0, len(z), batch)]
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def sample_latents(
+        self, count: int, seed: int = 0, prior: Literal["fitted", "normal"] | None = None
+    ) -> Tensor:
+        """Draw (count, Z) latents from the mixture fitted after training, or from the prior trained with.
+
+        None takes the fitted mixture when the model has one. `normal` is the prior of the objective.
+        Raises UsageError when "fitted" is asked of a model that has none.
+        """
+        if prior == "fitted" and self.fitted_prior is None:
+            raise UsageError(f"model {self.name!r} has no fitted prior: use --prior normal")
+        draws = generator(seed, "prior")
+        if prior != "normal" and self.fitted_prior is not None:
+            return self.fitted_prior.sample(count, draws).float()
+        return self.vae.prior.sample(count, draws).float().cpu()

@@ -1,0 +1,177 @@
+"""The variational autoencoder: encoder, posterior, decoder, likelihood and prior put together.
+
+Enters: x in the recipe's range, N×3×S×S (or vectors N×D). Leaves: a posterior, latents, decoded values.
+Nothing here decides silently whether a result is random: sampling is written out by the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from facette.model import decoder as decoders
+from facette.model import encoder as encoders
+from facette.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from facette.model.posterior import DiagonalGaussian
+from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
+from facette.recipe import ConvLayer, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One way through the model: the posterior, one draw from it, and what was decoded."""
+
+    posterior: DiagonalGaussian  # (N, Z)
+    z: Tensor  # (N, Z)
+    decoded: Tensor  # what the likelihood takes; shaped as x, or with 2 × the channels when σ is predicted
+
+
+class VAE(nn.Module):
+    """p(x|z) p(z) with the amortised posterior q(z|x). Build one with `build_vae`."""
+
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        prior: nn.Module,
+        posterior_scale: Literal["log-variance", "softplus"],
+        latent: int,
+    ):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.likelihood, self.prior = likelihood, prior
+        if isinstance(prior, VampPrior):
+            prior.bind(self.encode)
+        self.posterior_scale: Literal["log-variance", "softplus"] = posterior_scale
+        self.latent = latent
+
+    def encode(self, x: Tensor) -> DiagonalGaussian:
+        """q(z|x) of pictures (N, 3, S, S) or vectors (N, D)."""
+        return DiagonalGaussian.from_raw(self.encoder(x), self.posterior_scale)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean of p(x|z) for latents (N, Z), shaped as x and in the recipe's range."""
+        return self.likelihood.mean(self.decoder(z))
+
+    def forward(self, x: Tensor, noise: Tensor) -> Pass:
+        """Encode, draw z with the given standard normal noise (N, Z), decode. For objectives."""
+        posterior = self.encode(x)
+        z = posterior.sample(noise=noise)
+        return Pass(posterior, z, self.decoder(z).float())
+
+
+def build_vae(recipe: Recipe) -> VAE:
+    """A freshly initialised VAE; draw its weights under `torch.manual_seed` to repeat them.
+
+    The only function of this room that sees a recipe. Raises ValueError when layers do not fit together.
+    """
+    spec = recipe.model
+    likelihood = (
+        BernoulliLikelihood()
+        if spec.likelihood.kind == "bernoulli"
+        else GaussianLikelihood(spec.likelihood.sigma)
+    )
+    vae = VAE(
+        encoder=_encoder(recipe),
+        decoder=_decoder(recipe, likelihood.outputs_per_value),
+        likelihood=likelihood,
+        prior=_prior(recipe),
+        posterior_scale=spec.posterior.scale,
+        latent=spec.latent,
+    )
+    return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def data_shape(recipe: Recipe) -> tuple[int, ...]:
+    """The shape of one x: (3, S, S) or (D,)."""
+    given = recipe.input
+    return (given.size,) if given.kind == "vector" else (given.channels, given.size, given.size)
+
+
+def _prior(recipe: Recipe) -> nn.Module:
+    spec, latent = recipe.model.prior, recipe.model.latent
+    match spec.kind:
+        case "normal":
+            return StandardNormal(latent)
+        case "mixture":
+            return GaussianMixturePrior(latent, spec.components)
+        case "vamp":
+            unit = recipe.input.kind == "image" and recipe.input.range == "unit"
+            centre, spread = (0.5, 0.25) if unit else (0.0, 1.0 if recipe.input.kind == "vector" else 0.5)
+            return VampPrior(latent, spec.components, data_shape(recipe), centre=centre, spread=spread)
+        case "flow":
+            from facette.model.flow import FlowPrior
+
+            return FlowPrior(latent, layers=spec.layers, width=spec.width)
+
+
+def _encoder(recipe: Recipe) -> nn.Module:
+    spec, given, out = recipe.model.encoder, recipe.input, 2 * recipe.model.latent
+    if spec.kind == "mlp":
+        return encoders.MlpEncoder(size=given.size, widths=spec.widths, act=spec.activation, out=out)
+    assert given.kind == "image"
+    if spec.kind == "conv":
+        return encoders.ConvEncoder(
+            size=given.size,
+            channels=given.channels,
+            layers=[(c.channels, c.kernel, c.stride, c.padding) for c in spec.layers],
+            norm_name=spec.norm,
+            act=spec.activation,
+            out=out,
+        )
+    return encoders.ResidualEncoder(
+        size=given.size,
+        channels=given.channels,
+        patch=spec.patch,
+        widths=spec.widths,
+        blocks=spec.blocks,
+        act=spec.activation,
+        out=out,
+    )
+
+
+def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
+    spec, given, latent = recipe.model.decoder, recipe.input, recipe.model.latent
+    if spec.kind == "mlp":
+        out = given.size * outputs_per_value
+        return decoders.MlpDecoder(latent=latent, widths=spec.widths, act=spec.activation, out=out)
+    assert given.kind == "image"
+    channels = given.channels * outputs_per_value
+    if spec.kind == "conv":
+        return decoders.ConvDecoder(
+            size=given.size,
+            channels=channels,
+            latent=latent,
+            start_channels=spec.start_channels,
+            start_size=spec.start_size,
+            start_activation=spec.start_activation,
+            layers=[_transposed(layer) for layer in spec.layers],
+            head=None if spec.head is None else (spec.head.channels, spec.head.kernel, spec.head.padding),
+            norm_name=spec.norm,
+            act=spec.activation,
+            output=spec.output,
+        )
+    return decoders.ResidualDecoder(
+        size=given.size,
+        channels=channels,
+        latent=latent,
+        patch=spec.patch,
+        widths=spec.widths,
+        blocks=spec.blocks,
+        act=spec.activation,
+        output=spec.output,
+    )
+
+
+def _transposed(layer: ConvLayer) -> tuple[int, int, int, int, int]:
+    return (layer.channels, layer.kernel, layer.stride, layer.padding, layer.output_padding)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable numbers in a module."""
+    return sum(p.numel() for p in module.parameters())

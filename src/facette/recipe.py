@@ -1,0 +1,369 @@
+"""A whole run as one strict, frozen value: TOML in, TOML out.
+
+Enters: the name of a shipped recipe or the path of a TOML file, and `key=value` overrides. Leaves: a `Recipe`
+in which every field is typed and checked. Knows nothing of torch, files of pictures, or training.
+Unknown keys and wrong types are refused, all of them at once, each with its key, its value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from facette.errors import RecipeError
+
+Positive = Annotated[int, Field(gt=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+Activation = Literal["relu", "leaky-relu", "silu"]
+
+
+class Spec(BaseModel):
+    """Base of every recipe section: immutable, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _list(**constraints: Any) -> Any:
+    """A tuple field that TOML may give as a list."""
+    return Field(strict=False, **constraints)
+
+
+Point = Annotated[tuple[float, float], _list()]
+
+
+# ── what enters the model ────────────────────────────────────────────────────────────────────────────────
+
+
+class Frame(Spec):
+    """An aligned source frame, in pixels: where the eyes sit, and which box of it the model sees.
+
+    A picture of exactly `size` (width, height) is taken as aligned. `box` is (left, top, right, bottom);
+    `eyes` are (x, y) of the eye on the picture's left, then of the one on its right.
+    """
+
+    size: Annotated[tuple[Positive, Positive], _list()]
+    box: Annotated[tuple[int, int, int, int], _list()]
+    eyes: Annotated[tuple[Point, Point], _list()]
+
+    @model_validator(mode="after")
+    def _box_is_inside(self) -> Frame:
+        left, top, right, bottom = self.box
+        if not (0 <= left < right <= self.size[0] and 0 <= top < bottom <= self.size[1]):
+            raise ValueError(f"box {list(self.box)} does not lie inside a frame of {list(self.size)}")
+        return self
+
+
+class ImageInput(Spec):
+    """Square RGB pictures. `range` is the value range inside the model: unit [0, 1], symmetric [−1, 1]."""
+
+    kind: Literal["image"] = "image"
+    size: Positive
+    channels: Literal[3] = 3
+    range: Literal["unit", "symmetric"] = "symmetric"
+    fit: Literal["cover", "squash"] = "cover"
+    flip: bool = False
+    frame: Frame | None = None
+
+
+class VectorInput(Spec):
+    """Points of a vector space, not pictures."""
+
+    kind: Literal["vector"]
+    size: Positive
+
+
+# ── the model ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ConvLayer(Spec):
+    channels: Positive
+    kernel: Positive = 3
+    stride: Positive = 1
+    padding: NonNegative = 0
+    output_padding: NonNegative = 0
+
+
+class ConvEncoder(Spec):
+    """Convolutions one after another, each with its norm and activation, then one linear layer."""
+
+    kind: Literal["conv"]
+    layers: Annotated[tuple[ConvLayer, ...], _list(min_length=1)]
+    norm: Literal["none", "batch"] = "none"
+    activation: Activation = "relu"
+
+
+class ConvDecoder(Spec):
+    """A linear layer to a small map, transposed convolutions, and an optional last plain convolution (`head`).
+
+    Without a head the last transposed convolution is the output and has neither norm nor activation.
+    A map that ends at another size than the picture is resized (bilinear, antialiased) inside the decoder.
+    """
+
+    kind: Literal["conv"]
+    start_channels: Positive
+    start_size: Positive
+    start_activation: bool = False
+    layers: Annotated[tuple[ConvLayer, ...], _list(min_length=1)]
+    head: ConvLayer | None = None
+    norm: Literal["none", "batch"] = "none"
+    activation: Activation = "relu"
+    output: Literal["sigmoid", "tanh", "identity"] = "identity"
+
+
+class ResidualEncoder(Spec):
+    """Space-to-depth stem of `patch` pixels, then residual blocks at halving resolutions."""
+
+    kind: Literal["residual"]
+    patch: Positive = 4
+    widths: Annotated[tuple[Positive, ...], _list(min_length=1)]
+    blocks: Annotated[tuple[NonNegative, ...], _list(min_length=1)]
+    activation: Activation = "silu"
+
+    @model_validator(mode="after")
+    def _one_count_a_width(self):
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"blocks {list(self.blocks)} must have one entry per width {list(self.widths)}")
+        return self
+
+
+class ResidualDecoder(ResidualEncoder):
+    """The mirror: residual blocks at doubling resolutions and a pixel-shuffle head. Widths run from fine to
+    coarse, as in the encoder."""
+
+    output: Literal["sigmoid", "tanh", "identity"] = "identity"
+
+
+class MlpEncoder(Spec):
+    """Fully connected layers, for vectors."""
+
+    kind: Literal["mlp"]
+    widths: Annotated[tuple[Positive, ...], _list(min_length=1)]
+    activation: Activation = "silu"
+
+
+class MlpDecoder(MlpEncoder):
+    """Fully connected layers back to the vector."""
+
+
+class PosteriorSpec(Spec):
+    """q(z|x), a diagonal Gaussian. `log-variance`: σ² = exp(raw); `softplus`: σ² = softplus(raw / 2)."""
+
+    scale: Literal["log-variance", "softplus"] = "log-variance"
+
+
+class LikelihoodSpec(Spec):
+    """p(x|z). A number for `sigma` fixes it, in the units of the input's range; `optimal` is the analytic
+    maximum-likelihood σ of the batch (arXiv 2006.13202); `learned` is one free parameter; `predicted` is one σ
+    per dimension, from the decoder."""
+
+    kind: Literal["gaussian", "bernoulli"] = "gaussian"
+    sigma: Annotated[float, Field(gt=0)] | Literal["optimal", "learned", "predicted"] = "optimal"
+
+
+class PriorSpec(Spec):
+    """p(z). `components` counts the parts of a mixture or the pseudo-inputs of a VampPrior; `layers` and
+    `width` size a flow."""
+
+    kind: Literal["normal", "mixture", "vamp", "flow"] = "normal"
+    components: Positive = 10
+    layers: Positive = 6
+    width: Positive = 64
+
+
+class ModelSpec(Spec):
+    latent: Positive
+    encoder: Annotated[ConvEncoder | ResidualEncoder | MlpEncoder, Field(discriminator="kind")]
+    decoder: Annotated[ConvDecoder | ResidualDecoder | MlpDecoder, Field(discriminator="kind")]
+    posterior: PosteriorSpec = PosteriorSpec()
+    likelihood: LikelihoodSpec = LikelihoodSpec()
+    prior: PriorSpec = PriorSpec()
+
+
+# ── objective and training ───────────────────────────────────────────────────────────────────────────────
+
+
+class ObjectiveSpec(Spec):
+    """Weights of the evidence lower bound, in nats per picture: β = 1 is the bound itself.
+
+    `linear` raises β from 0 over `warmup_steps`; `cyclical` does so anew at the start of each of `cycles`
+    (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs nothing (arXiv 1606.04934).
+    """
+
+    beta: Annotated[float, Field(ge=0)] = 1.0
+    schedule: Literal["constant", "linear", "cyclical"] = "constant"
+    warmup_steps: NonNegative = 0
+    cycles: Positive = 4
+    free_bits: Annotated[float, Field(ge=0)] = 0.0
+
+
+class TrainSpec(Spec):
+    """How long, how fast, what is kept. Exactly one of `epochs` and `steps` is given."""
+
+    epochs: Positive | None = None
+    steps: Positive | None = None
+    batch: Positive = 64
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    lr_schedule: Literal["constant", "cosine"] = "cosine"
+    lr_warmup_steps: NonNegative = 0
+    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.0
+    adam_betas: Annotated[tuple[float, float], _list()] = (0.9, 0.999)
+    clip: Annotated[float, Field(gt=0)] | None = None
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    compile: bool = False
+    log_every: Positive = 50
+    validate_every: Positive = 500
+    validate_count: Positive = 1000
+    preview_every: Positive = 500
+    preview_count: Positive = 8
+    save_every: Positive = 500
+    mixture_components: Annotated[tuple[Positive, ...], _list()] = (1, 5, 10, 20)
+    """Candidates for the Gaussian mixture fitted to the latents after training; empty: none is fitted."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainSpec:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of epochs and steps")
+        return self
+
+
+class Recipe(Spec):
+    name: Annotated[str, Field(min_length=1)]
+    summary: str = ""
+    seed: NonNegative = 0
+    input: Annotated[ImageInput | VectorInput, Field(discriminator="kind")]
+    model: ModelSpec
+    objective: ObjectiveSpec = ObjectiveSpec()
+    train: TrainSpec
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Recipe:
+        vector = self.input.kind == "vector"
+        for part in ("encoder", "decoder"):
+            kind = getattr(self.model, part).kind
+            if (kind == "mlp") != vector:
+                raise ValueError(f"model.{part}.kind {kind!r} does not fit input.kind {self.input.kind!r}")
+        if self.model.likelihood.kind == "bernoulli" and (vector or self.input.range != "unit"):
+            raise ValueError("a bernoulli likelihood needs input.range 'unit'")
+        return self
+
+    def to_toml(self) -> str:
+        """The resolved recipe as TOML that `load_recipe` reads back to an equal value."""
+        return tomli_w.dumps(_plain(self.model_dump(exclude_none=True)))
+
+
+# ── reading ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with the package."""
+    return tuple(sorted(p.name[:-5] for p in files("facette.recipes").iterdir() if p.name.endswith(".toml")))
+
+
+def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe by shipped name or TOML path, apply `section.key=value` overrides, check the whole.
+
+    Raises RecipeError naming every wrong key with its value and what is allowed.
+    """
+    data, label = _read(source)
+    for override in overrides:
+        _apply(data, override)
+    return parse_recipe(data, label)
+
+
+def parse_recipe(data: dict[str, Any], label: str = "recipe") -> Recipe:
+    """Check a plain nested dictionary, as TOML or JSON gives it, and return the Recipe.
+
+    Raises RecipeError naming every wrong key.
+    """
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(_sentence(e) for e in error.errors())
+        raise RecipeError(f"recipe {label!r} does not hold: {problems}") from None
+
+
+def _read(source: str | Path) -> tuple[dict[str, Any], str]:
+    path = Path(source)
+    if path.suffix != ".toml" and str(source) in shipped_recipes():
+        text = files("facette.recipes").joinpath(f"{source}.toml").read_text("utf-8")
+    elif path.is_file():
+        text = path.read_text("utf-8")
+    else:
+        raise RecipeError(
+            f"no recipe {str(source)!r}: give the path of a TOML file or one of {', '.join(shipped_recipes())}"
+        )
+    try:
+        return tomllib.loads(text), str(source)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {str(source)!r} is not valid TOML: {error}") from None
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, separator, raw = override.partition("=")
+    if not separator or not key.strip():
+        raise RecipeError(f"override {override!r} is not of the form section.key=value")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw.strip()
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise RecipeError(f"override {override!r}: {section!r} is a value, not a section")
+    data[last] = value
+    if sections == ["train"] and last in ("epochs", "steps"):  # naming one length replaces the other
+        data.pop({"epochs": "steps", "steps": "epochs"}[last], None)
+
+
+def _sentence(error: Any) -> str:
+    location = [part for part in error["loc"] if part not in _TAGS or error["loc"][-1] == part]
+    key = ".".join(str(part) for part in location) or "recipe"
+    if error["type"] == "extra_forbidden":
+        return f"{key} is not a key (allowed here: {', '.join(_keys_at(error['loc'][:-1]))})"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if error["type"] == "value_error":
+        return f"{key}: {message}" if location else message
+    return f"{key} is {error['input']!r}, but should be {message}"
+
+
+_TAGS = {"image", "vector", "conv", "residual", "mlp"}
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    """The keys allowed in the section that a validation error's location points to."""
+    current: Any = Recipe
+    for part in location:
+        if isinstance(current, type) and issubclass(current, Spec):
+            current = current.model_fields[part].annotation
+        elif part in _TAGS:
+            current = next(s for s in _specs(current) if part in get_args(s.model_fields["kind"].annotation))
+        if not isinstance(current, type) or get_origin(current) is not None:
+            candidates = _specs(current)
+            current = candidates[0] if len(candidates) == 1 else current
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, Spec) else []
+
+
+def _specs(annotation: Any) -> list[type[Spec]]:
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return [annotation]
+    return [spec for argument in get_args(annotation) for spec in _specs(argument)]
+
+
+def _plain(value: Any) -> Any:
+    """Tuples to lists: TOML knows only arrays."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,69 @@
+"""Where and how numbers are computed: device, precision, seeds, and the place among several processes.
+
+Enters: what the user asked for. Leaves: torch devices, dtypes, generators. Knows nothing of models or data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import torch
+
+from facette.errors import UsageError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` takes CUDA when there is one, else the CPU. Raises UsageError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda", Place.current().local_rank) if torch.cuda.is_available() else torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"no device is called {name!r}: use auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {name!r} was asked for, but torch sees no CUDA device: use --device cpu")
+    return device
+
+
+def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """The autocast type for a recipe's precision; None computes in float32.
+
+    `auto` means bf16 on CUDA hardware that has it and float32 on CPUs, where bf16 convolutions were measured
+    at 0.6 of the float32 rate even with AVX512-BF16.
+    """
+    if precision == "bf16":
+        return torch.bfloat16
+    if precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.bfloat16
+    return None
+
+
+def generator(*parts: int | str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A torch generator that is a pure function of its parts, e.g. (seed, "noise", step)."""
+    return torch.Generator(device).manual_seed(derive_seed(*parts))
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A 63-bit seed that is a pure function of its parts; different parts give unrelated streams."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """This process among the processes of a run, as `torchrun` sets it."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @classmethod
+    def current(cls) -> Place:
+        env = os.environ
+        return cls(int(env.get("RANK", 0)), int(env.get("WORLD_SIZE", 1)), int(env.get("LOCAL_RANK", 0)))
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
