@@ -1,0 +1,102 @@
+"""A folder of pictures, nested or flat, as a source.
+
+In: the path of a folder. Out: the sorted listing of its picture files (names relative to the folder, sizes,
+times), and blocks of decoded pictures. Knows nothing of stores, attributes or partitions.
+"""
+
+import os
+from array import array
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from facette.data.names import NameTable
+from facette.data.source import Block, decode_block
+from facette.errors import DataError
+from facette.images.open import SUFFIXES
+from facette.recipe import ImageInput
+
+NOT_PICTURES = ("__MACOSX",)  # folders that macOS adds to archives; they hold no pictures
+
+
+class FolderSource:
+    """The picture files below `root`, in the order of their names.
+
+    Taken are ordinary files whose suffix is one of `facette.images.open.SUFFIXES`. Hidden files and folders
+    (a leading dot, which covers AppleDouble `._x.jpg` and `.DS_Store`) are passed over. Links are followed,
+    each folder once. Raises DataError when there is no such folder.
+    """
+
+    kind = "folder"
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise DataError(f"{str(root)!r} is not a folder; give a folder of pictures or a zip of them.")
+        self.location = str(self.root.resolve())
+        sizes, stamps = array("q"), array("q")
+        self.names = NameTable.of(_walk(self.root, sizes, stamps))
+        self.sizes = np.array(sizes, np.int64)  # (N,) bytes
+        self.stamps = np.array(stamps, np.int64)  # (N,) modification times in ns
+
+    def signature(self) -> str:
+        """Changes when a file is added, removed, renamed, resized or touched."""
+        digest = blake2b(f"folder\0{self.location}\0".encode("utf-8", "surrogateescape"), digest_size=16)
+        for i in range(len(self.names)):
+            digest.update(self.names.raw(i) + b"\0")
+        digest.update(self.sizes.tobytes() + self.stamps.tobytes())
+        return digest.hexdigest()
+
+    def block(self, start: int, stop: int, spec: ImageInput) -> Block:
+        paths = (self.root / name for name in self.names[start:stop])
+        return decode_block(paths, stop - start, spec)
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a relative name with forward slashes looks like a picture that is meant to be seen."""
+    parts = name.split("/")
+    hidden = any(part.startswith(".") or part in NOT_PICTURES for part in parts)
+    return not hidden and os.path.splitext(parts[-1])[1].lower() in SUFFIXES
+
+
+def _walk(root: Path, sizes: array, stamps: array) -> Iterator[str]:
+    """Names of pictures relative to root, sorted folder by folder; appends sizes and times as it goes."""
+    seen = {_identity(os.stat(root))}
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except OSError as error:
+            raise DataError(
+                f"the folder {str(root / folder)!r} cannot be listed: {error.strerror}."
+            ) from error
+        below = []
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in NOT_PICTURES:
+                continue
+            if entry.is_dir():
+                identity = _identity(os.stat(entry.path))
+                if identity not in seen:
+                    seen.add(identity)
+                    below.append(f"{folder}{entry.name}/")
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                size, stamp = _size_and_time(entry)
+                sizes.append(size)
+                stamps.append(stamp)
+                yield folder + entry.name
+        pending += reversed(below)
+
+
+def _size_and_time(entry: os.DirEntry) -> tuple[int, int]:
+    try:
+        status = entry.stat()
+    except OSError:  # a link to nothing: it is listed, and reported as unreadable when it is opened
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,105 @@
+"""The packed store: every picture of a data set once, as uint8 pixels of the recipe's size, memory-mapped.
+
+In: the folder that `facette.data.packing` published. Out: batches of pictures, names, partitions, attributes.
+Knows nothing of where the pictures came from, and never decodes one.
+
+A store's folder holds `pixels.u8` (rows of S × S × 3 bytes), the names of the rows, `store.json`, and, where a
+source lists pictures that cannot be read, `rows.npy` with the rows that can.
+Legend: N pictures in the store, B pictures in a batch, S side in pixels, A attributes, F factors.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from facette.data.attributes import AttributeTable, FactorTable
+from facette.data.names import NameTable
+from facette.data.split import PARTITIONS
+from facette.errors import DataError, UsageError
+
+FORMAT = 1
+PIXELS, ROWS, STORE, UNREADABLE = "pixels.u8", "rows.npy", "store.json", "unreadable.json"
+
+
+class Unreadable(NamedTuple):
+    name: str
+    reason: str  # reads on from the name: "is damaged and cannot be decoded: …"
+
+
+class ImageStore:
+    """Pictures of one data set, ready to be read in any order.
+
+    `names`: the pictures' names, a read-only sequence. `fingerprint`: hash of all pixels and names. `partition`:
+    (N,) int8 of 0 train, 1 valid, 2 test. `attributes`, `factors`: what is known about the pictures, or None.
+    `unreadable`: the source's pictures that are not in the store, each with the reason. `path`: the folder.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        partition: np.ndarray | None = None,
+        attributes: AttributeTable | None = None,
+        factors: FactorTable | None = None,
+    ):
+        about = read_description(path)
+        self.path = path
+        self.source: str = about["source"]
+        self.size: int = about["size"]
+        self.fingerprint: str = about["fingerprint"]
+        self.names = NameTable.load(path)
+        self.unreadable = [Unreadable(*pair) for pair in json.loads((path / UNREADABLE).read_text("utf-8"))]
+        self._rows = np.load(path / ROWS, mmap_mode="r") if (path / ROWS).exists() else None
+        shape = (about["rows"], self.size, self.size, 3)
+        if (path / PIXELS).stat().st_size != int(np.prod(shape)):
+            raise DataError(
+                f"the packed store {str(path)!r} is damaged; delete that folder and prepare again."
+            )
+        self._pixels = np.memmap(path / PIXELS, np.uint8, "r", shape=shape)  # (rows, S, S, 3)
+        self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
+        self.attributes = attributes
+        self.factors = factors
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"ImageStore({len(self)} pictures of {self.size}×{self.size} from {self.source!r})"
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Pictures (B, S, S, 3) uint8, contiguous, a copy, in the order of `indices` (B,) integers in [0, N)."""
+        indices = np.asarray(indices)
+        if indices.ndim != 1 or (indices.size and not np.issubdtype(indices.dtype, np.integer)):
+            raise UsageError(f"pictures are read by a one-dimensional array of integers, not {indices!r}.")
+        if indices.size and not (0 <= indices.min() and indices.max() < len(self)):
+            raise UsageError(
+                f"there is no picture {indices.min()} … {indices.max()}: the store holds {len(self)}, from 0."
+            )
+        rows = indices if self._rows is None else self._rows[indices]
+        return np.take(self._pixels, rows.astype(np.intp, copy=False), axis=0)
+
+    def indices(self, partition: str = "all") -> np.ndarray:
+        """(K,) int64, ascending: the pictures of "train", "valid", "test" or "all"."""
+        if partition == "all":
+            return np.arange(len(self))
+        if partition not in PARTITIONS:
+            raise UsageError(f"no partition {partition!r}; there are {', '.join(PARTITIONS)} and all.")
+        return np.flatnonzero(self.partition == PARTITIONS[partition])
+
+
+def read_description(path: Path) -> dict:
+    """What `store.json` says. Raises DataError when the folder is no store of this version's format."""
+    try:
+        about = json.loads((path / STORE).read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{str(path)!r} is not a packed store: it holds no {STORE}.") from None
+    except ValueError as error:
+        raise DataError(
+            f"{str(path / STORE)!r} is damaged ({error}); delete the folder, prepare again."
+        ) from None
+    if about.get("format") != FORMAT:
+        raise DataError(
+            f"{str(path)!r} has store format {about.get('format')!r}; this version of Facette reads {FORMAT}."
+        )
+    return about

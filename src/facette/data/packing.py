@@ -1,0 +1,241 @@
+"""Packing: decodes every picture of a source once and publishes the result as a store.
+
+In: a `PictureSource`, an `ImageInput`, the cache folder. Out: the folder of a finished store. Knows nothing of
+attributes or partitions, which are cheap and may change without a picture being decoded again.
+
+Work goes on in `<store>.partial`: pixels, one digest and one state per picture. A run that was killed goes on
+there; every row it had finished is checked against its digest first, so that not even a power cut leaves a
+wrong picture. A finished store appears under its name in one rename. One process packs, others wait for it.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from facette.data.names import NameTable
+from facette.data.packed import FORMAT, PIXELS, ROWS, STORE, UNREADABLE, Unreadable
+from facette.data.source import Block, PictureSource
+from facette.errors import DataError
+from facette.recipe import ImageInput
+
+Progress = Callable[[int, int], None]  # pictures settled so far, pictures in all
+
+BLOCK = 64  # pictures decoded by one thread at a time
+DIGEST = 16  # bytes
+_PENDING, _PACKED, _UNREADABLE = 0, 1, 2
+_STATES, _DIGESTS = "states.u8", "digests.u8"
+
+
+def pack(
+    source: PictureSource,
+    spec: ImageInput,
+    cache: Path,
+    *,
+    strict: bool = False,
+    fresh: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """The folder of the store of `source` at the geometry of `spec`, packed now unless it is there already.
+
+    `fresh`: pack again even so. `workers`: decoding threads, one per core when None; the result does not depend
+    on it. Raises DataError when no picture can be read, and, if `strict`, when any cannot.
+    """
+    if len(source.names) == 0:
+        raise DataError(f"there are no pictures in {source.location!r}.")
+    final = cache / store_name(source, spec)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(final.with_name(final.name + ".lock")):
+            if fresh:
+                _remove(final)
+            if not (final / STORE).exists():
+                _pack_locked(source, spec, final, strict, workers or os.cpu_count() or 1, progress)
+    except OSError as error:
+        raise DataError(f"the store {str(final)!r} cannot be written: {error}.") from error
+    if strict:
+        _refuse([Unreadable(*pair) for pair in json.loads((final / UNREADABLE).read_text("utf-8"))], source)
+    return final
+
+
+def store_name(source: PictureSource, spec: ImageInput) -> str:
+    """The name of a store's folder: readable, and unique to the source's listing and the geometry."""
+    geometry = spec.model_dump_json(include={"size", "channels", "fit", "frame"})
+    key = blake2b(f"{FORMAT}\0{geometry}\0{source.signature()}".encode(), digest_size=8).hexdigest()
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source.location).name).strip("-")[:40] or "pictures"
+    return f"{stem}-{spec.size}px-{key}"
+
+
+def _pack_locked(
+    source: PictureSource,
+    spec: ImageInput,
+    final: Path,
+    strict: bool,
+    workers: int,
+    progress: Progress | None,
+) -> None:
+    partial = final.with_name(final.name + ".partial")
+    partial.mkdir(exist_ok=True)
+    bench = _Bench(partial, len(source.names), spec.size)
+    try:
+        bench.check_finished_rows(progress)
+        unreadable: dict[int, str] = {}
+        with ThreadPoolExecutor(workers) as threads:
+            for start, block in _decoded(source, spec, bench.pending_blocks(), threads, 2 * workers):
+                bench.put(start, block)
+                unreadable |= {start + row: reason for row, reason in block.reasons.items()}
+                if strict:
+                    _refuse([Unreadable(source.names[i], why) for i, why in unreadable.items()], source)
+                if progress is not None:
+                    progress(bench.settled, bench.count)
+        refused = [Unreadable(source.names[i], unreadable[i]) for i in sorted(unreadable)]
+        bench.finish(source, refused)
+    finally:
+        bench.close()
+    os.replace(partial, final)
+    _sync(final.parent)
+
+
+def _decoded(
+    source: PictureSource,
+    spec: ImageInput,
+    blocks: Iterator[tuple[int, int]],
+    threads: ThreadPoolExecutor,
+    ahead: int,
+) -> Iterator[tuple[int, Block]]:
+    """Blocks in order, at most `ahead` of them decoded or being decoded: memory does not grow with the source."""
+    waiting: deque = deque()
+    try:
+        for start, stop in blocks:
+            waiting.append((start, threads.submit(source.block, start, stop, spec)))
+            if len(waiting) >= ahead:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+class _Bench:
+    """The files of a store that is being packed."""
+
+    def __init__(self, folder: Path, count: int, size: int):
+        self.folder, self.count, self.size = folder, count, size
+        self._row_bytes = size * size * 3
+        self._pixels = os.open(folder / PIXELS, os.O_RDWR | os.O_CREAT, 0o644)
+        os.ftruncate(self._pixels, count * self._row_bytes)
+        self._states = _state_file(folder / _STATES, (count,))  # (N,) uint8
+        self._digests = _state_file(folder / _DIGESTS, (count, DIGEST))  # (N, 16) uint8
+
+    @property
+    def settled(self) -> int:
+        return int(np.count_nonzero(self._states))
+
+    def check_finished_rows(self, progress: Progress | None) -> None:
+        """Keeps the rows whose pixels are what their digest says; the others are packed again."""
+        self._states[self._states == _UNREADABLE] = _PENDING  # the reason may have gone away
+        for row in np.flatnonzero(self._states):
+            pixels = os.pread(self._pixels, self._row_bytes, int(row) * self._row_bytes)
+            if _digest(pixels) != self._digests[row].tobytes():
+                self._states[row] = _PENDING
+        if progress is not None:
+            progress(self.settled, self.count)
+
+    def pending_blocks(self) -> Iterator[tuple[int, int]]:
+        for start in range(0, self.count, BLOCK):
+            stop = min(start + BLOCK, self.count)
+            if (self._states[start:stop] == _PENDING).any():
+                yield start, stop
+
+    def put(self, start: int, block: Block) -> None:
+        os.pwrite(self._pixels, block.pixels, start * self._row_bytes)
+        for row, pixels in enumerate(block.pixels):
+            self._digests[start + row] = np.frombuffer(_digest(pixels), np.uint8)
+        states = np.full(len(block.pixels), _PACKED, np.uint8)
+        states[list(block.reasons)] = _UNREADABLE
+        self._states[start : start + len(states)] = states
+
+    def finish(self, source: PictureSource, unreadable: list[Unreadable]) -> None:
+        """Writes what makes the folder a store; everything is on the disk when this returns."""
+        rows = np.flatnonzero(self._states == _PACKED)
+        if rows.size == 0:
+            first = unreadable[0]
+            raise DataError(
+                f"none of the {self.count} pictures in {source.location!r} can be read; "
+                f"the first: {first.name} {first.reason}"
+            )
+        names = source.names.take(rows)
+        names.save(self.folder)
+        if rows.size < self.count:
+            np.save(self.folder / ROWS, rows)
+        (self.folder / UNREADABLE).write_text(json.dumps(unreadable), "utf-8")
+        about = {
+            "format": FORMAT,
+            "source": source.location,
+            "size": self.size,
+            "rows": self.count,
+            "pictures": int(rows.size),
+            "fingerprint": self._fingerprint(names, rows),
+        }
+        (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")
+        os.fsync(self._pixels)
+        for file in self.folder.iterdir():
+            _sync(file)
+        _sync(self.folder)
+
+    def _fingerprint(self, names: NameTable, rows: np.ndarray) -> str:
+        """Depends on the pictures, their names and their order; not on blocks, holes or where the source lies."""
+        whole = blake2b(f"{self.size}\0".encode(), digest_size=16)
+        for i, row in enumerate(rows):
+            whole.update(names.raw(i) + b"\0" + self._digests[row].tobytes())
+        return whole.hexdigest()
+
+    def close(self) -> None:
+        os.close(self._pixels)
+
+
+def _state_file(path: Path, shape: tuple[int, ...]) -> np.memmap:
+    size = int(np.prod(shape))
+    with path.open("ab") as file:
+        file.truncate(size)  # a new file, or one of another length, reads as zeros: nothing is finished
+    return np.memmap(path, np.uint8, "r+", shape=shape)
+
+
+def _digest(pixels: np.ndarray | bytes) -> bytes:
+    return blake2b(pixels, digest_size=DIGEST).digest()
+
+
+def _refuse(unreadable: list[Unreadable], source: PictureSource) -> None:
+    if unreadable:
+        shown = "; ".join(f"{name} {reason}" for name, reason in unreadable[:3])
+        raise DataError(
+            f"{len(unreadable)} pictures of {source.location!r} cannot be read, and strict is on: {shown}"
+        )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(store: Path) -> None:
+    """Takes a store away in one step, then deletes it: nobody meets half a store."""
+    if store.exists():
+        doomed = store.with_name(store.name + ".old")
+        os.replace(store, doomed)
+        shutil.rmtree(doomed)

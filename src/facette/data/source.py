@@ -1,0 +1,72 @@
+"""What a source of pictures is, and how a block of its pictures becomes pixels of the recipe's size.
+
+In: anything `open_image` opens, and an `ImageInput`. Out: blocks of uint8 pixels with, for every picture that
+could not be read, the reason. Knows nothing of where pictures come from or where pixels go.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from facette.data.names import NameTable
+from facette.errors import ImageError
+from facette.images.fit import fit_picture
+from facette.images.open import open_image
+from facette.recipe import ImageInput
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive pictures of a source; a row with a reason holds zeros."""
+
+    pixels: np.ndarray  # (B, S, S, 3) uint8
+    reasons: dict[int, str]  # row in the block → why it cannot be read: a sentence after the picture's name
+
+
+class PictureSource(Protocol):
+    """Pictures that can be listed at once and decoded in blocks, from several threads."""
+
+    kind: str
+    location: str  # for messages, and part of the signature
+    names: NameTable
+
+    def signature(self) -> str:
+        """A hex digest that changes when any picture may have changed."""
+        ...
+
+    def block(self, start: int, stop: int, spec: ImageInput) -> Block: ...
+
+
+def decode_block(
+    pictures: Iterable[Path | bytes | Image.Image | ImageError], count: int, spec: ImageInput
+) -> Block:
+    """Decodes and fits `count` pictures. An ImageError in place of a picture is taken as its reason."""
+    pixels = np.zeros((count, spec.size, spec.size, 3), np.uint8)  # (B, S, S, 3)
+    reasons = {}
+    for row, picture in enumerate(pictures):
+        try:
+            if isinstance(picture, ImageError):
+                raise picture  # noqa: TRY301 - one place turns errors into reasons
+            pixels[row] = decode_picture(picture, spec)
+        except ImageError as error:
+            reasons[row] = _reason(error, picture)
+    return Block(pixels, reasons)
+
+
+def decode_picture(picture: Path | bytes | Image.Image, spec: ImageInput) -> np.ndarray:
+    """One picture as (S, S, 3) uint8, as the model is to see it. Raises ImageError when it cannot be read.
+
+    JPEGs of more than twice the needed size are decoded at 1/2, 1/4 or 1/8 (several times faster). The shorter
+    side asked for is beyond any side of the aligned frame, so a reduced picture is never mistaken for a frame.
+    """
+    side = 2 * spec.size if spec.frame is None else max(2 * spec.size, *(s + 1 for s in spec.frame.size))
+    return fit_picture(open_image(picture, draft_side=side).image, spec)
+
+
+def _reason(error: ImageError, picture: Path | bytes | Image.Image | ImageError) -> str:
+    subject = str(picture) if isinstance(picture, Path) else "the picture"
+    return str(error).removeprefix(subject).strip()

@@ -1,0 +1,56 @@
+"""Who trains and who validates, when nobody has said so: by a hash of the picture's name, never by order.
+
+In: names. Out: one of TRAIN, VALID, TEST for each. A picture keeps its side when others are added or removed.
+Knows nothing of pixels or files.
+"""
+
+import numpy as np
+
+from facette.data.names import NameTable
+from facette.errors import UsageError
+
+TRAIN, VALID, TEST = 0, 1, 2  # the codes of CelebA's list_eval_partition.txt
+PARTITIONS = {"train": TRAIN, "valid": VALID, "test": TEST}
+VALID_SHARE = 0.05
+
+_FOLDERS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": VALID,
+    "valid": VALID,
+    "validation": VALID,
+    "test": TEST,
+    "testing": TEST,
+}
+
+
+def split_by_name(names: NameTable, valid_share: float = VALID_SHARE) -> np.ndarray:
+    """(N,) int8 of TRAIN and VALID; about `valid_share` of the names are VALID.
+
+    A name's side depends on the name alone, with one exception: when a set is so small that one side would be
+    empty, the name with the lowest (highest) hash is moved there. A single picture is TRAIN.
+    """
+    if not 0 < valid_share < 1:
+        raise UsageError(f"the validation share is {valid_share}; it lies between 0 and 1.")
+    hashes = names.hashes()  # (N,) uint64, uniform
+    partition = np.where(hashes < np.uint64(valid_share * 2**64), VALID, TRAIN).astype(np.int8)
+    if len(names) > 1 and not (partition == VALID).any():
+        partition[hashes.argmin()] = VALID
+    if len(names) > 0 and not (partition == TRAIN).any():
+        partition[hashes.argmax()] = TRAIN
+    return partition
+
+
+def split_by_folder(names: NameTable) -> np.ndarray | None:
+    """(N,) int8 when every picture lies below a folder called train, valid (val, validation) or test.
+
+    None when that is not so, or when only one of the three is there: then the folders say nothing.
+    """
+    partition = np.empty(len(names), np.int8)
+    for i, name in enumerate(names):
+        top, below, _ = name.partition("/")
+        code = _FOLDERS.get(top.lower()) if below else None
+        if code is None:
+            return None
+        partition[i] = code
+    return partition if len(np.unique(partition)) > 1 else None
