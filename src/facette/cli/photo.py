@@ -1,0 +1,50 @@
+"""A photo from the command line to the model's frame: the one place where `--no-align`, `--face` and `--eyes` act.
+
+Enters: a path and the three options as typed. Leaves: a `uint8 (S, S, 3)` picture and what was done to get it.
+Knows nothing of what a command does with the picture.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facette.errors import UsageError
+
+Align = Annotated[
+    bool,
+    typer.Option("--align/--no-align", help="Find the face and bring it into the model's frame (face models)."),
+]
+Face = Annotated[int, typer.Option(min=1, help="Which face, when the photo shows several: 1 is the largest.")]
+Eyes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X,Y,X,Y",
+        help="The eyes' places in the photo in pixels, the left one of the picture first; no face is searched.",
+    ),
+]
+
+
+def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None):
+    """The photo in the frame of `model`, as `facette.images.align.intake` gives it (`.picture`, `.report`)."""
+    from facette.images.align import intake
+    from facette.images.open import open_image
+    from facette.latent.inputs import image_size
+
+    image_size(model)  # refuses models of vectors before anything is opened
+    return intake(
+        open_image(path),
+        model.recipe.input,
+        align="auto" if align else "never",
+        face=face,
+        eyes=None if eyes is None else parse_eyes(eyes),
+    )
+
+
+def parse_eyes(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    """"x,y,x,y" as two points, the left eye of the picture first."""
+    try:
+        x1, y1, x2, y2 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--eyes takes four numbers X,Y,X,Y such as 210,180,290,182, got {text!r}.") from None
+    return (x1, y1), (x2, y2)

@@ -1,0 +1,116 @@
+"""What a model says about the probability of data: bounds on log p(x), and which latent units carry them.
+
+Enters: a VAE and data `(N, …)` in the model's own range. Leaves: nats per datum, or bits per dimension.
+Knows nothing of files or pictures.
+
+Legend: N data, Z latents, D dimensions of one datum, K importance samples.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from facette.errors import UsageError
+from facette.model.posterior import DiagonalGaussian
+from facette.model.vae import VAE, Pass
+from facette.objective import Elbo, elbo_terms
+
+ACTIVE_ABOVE = 0.01  # variance of a unit's posterior mean over the data; Burda et al. 2015 (arXiv 1509.00519)
+LEVELS = 256  # of an 8-bit picture
+
+
+@torch.no_grad()
+def evidence_lower_bound(
+    vae: VAE,
+    x: Tensor,
+    *,
+    generator: torch.Generator,
+    posterior: DiagonalGaussian | None = None,
+    target: Tensor | None = None,
+) -> Elbo:
+    """The bound of Kingma & Welling (arXiv 1312.6114) with one draw of z per datum, in nats.
+
+    `posterior` saves a second encoding where the caller has q(z|x) already. `target` is what the likelihood is
+    asked about when that is not `x` itself: the dequantised picture, when bits per dimension are wanted.
+    """
+    posterior = vae.encode(x) if posterior is None else posterior
+    z = posterior.sample(generator=generator)  # (N, Z)
+    return elbo_terms(vae, x if target is None else target, Pass(posterior, z, vae.decoder(z).float()))
+
+
+@torch.no_grad()
+def importance_weighted_bound(
+    vae: VAE, x: Tensor, *, samples: int, generator: torch.Generator, at_once: int = 256
+) -> Tensor:
+    """log of the mean of K importance weights p(x|z) p(z) / q(z|x): between the elbo and log p(x), tight as K grows.
+
+    Returns (N,) nats. Source: Burda et al. 2015 (arXiv 1509.00519). Never more than `at_once` data are decoded at
+    the same time, so memory does not grow with K. With `samples=1` this is the sampled elbo.
+    """
+    if samples < 1 or at_once < 1:
+        raise UsageError(f"The bound needs at least one sample at a time, got {samples} and {at_once}.")
+    return torch.cat([_weighted(vae, part, samples, generator, at_once) for part in x.split(at_once)])
+
+
+def _weighted(vae: VAE, x: Tensor, samples: int, generator: torch.Generator, at_once: int) -> Tensor:
+    posterior = vae.encode(x)
+    total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)  # log of the sum of weights
+    for count in _rounds(samples, at_once // len(x)):
+        z = torch.stack([posterior.sample(generator=generator) for _ in range(count)])  # (k, N, Z)
+        log_posterior = torch.stack([posterior.log_prob(one) for one in z])  # (k, N)
+        flat = z.flatten(0, 1)  # (k·N, Z)
+        seen = x.repeat(count, *[1] * (x.ndim - 1))  # (k·N, …)
+        log_joint = vae.likelihood.log_prob(seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)
+        log_weights = log_joint.view(count, len(x)).double() - log_posterior.double()
+        total = torch.logaddexp(total, torch.logsumexp(log_weights, dim=0))
+    return total - math.log(samples)
+
+
+def _rounds(samples: int, size: int) -> Iterator[int]:
+    """How many samples to draw in each round so that they add up to all of them."""
+    for start in range(0, samples, size):
+        yield min(size, samples - start)
+
+
+def dequantise(x: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Spread each 8-bit value evenly over its own bin: x + (u − ½)·(high − low)/255, u uniform in [0, 1).
+
+    The bins are centred on the values, so the outermost reach half a step outside of [low, high].
+    Source: Theis et al. 2016 (arXiv 1511.01844), section 3.1.
+    """
+    noise = torch.rand(x.shape, generator=generator, device=generator.device).to(x.device)  # shaped as x
+    return x + (noise - 0.5) * ((high - low) / (LEVELS - 1))
+
+
+def bits_per_dimension(log_density: Tensor, dimensions: int, low: float, high: float) -> Tensor:
+    """Bits needed for each value of an 8-bit picture, from a log-density (nats) of its dequantised values.
+
+    A picture y of levels 0…255 enters the model as x = low + (high − low)·y/255, so one level is the width
+    w = (high − low)/255 of x, and a density of x is 1/w times one of y. With uniform dequantisation
+    log P(y) ≥ E_u[log p_x(x + (u − ½)w)] + D·log w, hence
+
+        bits per dimension = −log p_x / (D·ln 2) − log2 w.
+
+    A lower bound on the density gives an upper bound on the bits; 8 is what storing plain bytes costs.
+    """
+    width = (high - low) / (LEVELS - 1)
+    return -log_density / (dimensions * math.log(2)) - math.log2(width)
+
+
+def rate_per_unit(posterior: DiagonalGaussian) -> Tensor:
+    """Mean KL of each latent unit from a standard normal over the data: (Z,) nats."""
+    return posterior.rate_per_dimension().mean(dim=0)
+
+
+def activity(means: Tensor) -> Tensor:
+    """Variance of each unit's posterior mean over the data, Cov_x(E[z]): (N, Z) → (Z,)."""
+    if len(means) < 2:
+        raise UsageError(f"Active units are counted over at least 2 data, there is {len(means)}: evaluate more.")
+    return means.var(dim=0)
+
+
+def active_units(means: Tensor, above: float = ACTIVE_ABOVE) -> int:
+    """How many latent units react to the data: those of activity above 0.01 (Burda et al. 2015)."""
+    return int((activity(means) > above).sum())

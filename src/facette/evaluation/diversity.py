@@ -1,0 +1,33 @@
+"""How much a handful of pictures differ from each other.
+
+Enters: pictures `(N, H, W, C)` as floats in [0, 1], or points `(N, D)`. Leaves: one number.
+Knows nothing of models; whether the variety is *good* is for other measures to say.
+"""
+
+import numpy as np
+
+from facette.errors import UsageError
+from facette.evaluation.reconstruction import Floats
+
+
+def spread(pictures: Floats) -> float:
+    """Mean distance between every two pictures: root of the mean squared difference, averaged over all pairs.
+
+    In units of the values, so pictures in [0, 1] give [0, 1]; 0 when all are alike. Being a mean over pairs it
+    does not grow with the number of pictures.
+    """
+    pictures = np.asarray(pictures)
+    if len(pictures) < 2:
+        raise UsageError(f"A spread needs at least 2 pictures, there is {len(pictures)}: make more variations.")
+    distances = pairwise_distances(pictures)
+    return float(distances[np.triu_indices(len(pictures), k=1)].mean())
+
+
+def pairwise_distances(pictures: Floats) -> Floats:
+    """Root mean squared difference of every two pictures: (N, N), symmetric, zero on the diagonal."""
+    pictures = np.asarray(pictures)
+    if not np.issubdtype(pictures.dtype, np.floating):
+        raise UsageError(f"Measures take floats in [0, 1], got {pictures.dtype}: divide uint8 pictures by 255.")
+    flat = pictures.reshape(len(pictures), -1).astype(np.float64)  # (N, D)
+    # Row by row and not by |a|² + |b|² − 2ab: the latter loses all digits for near-identical pictures.
+    return np.stack([np.sqrt(np.square(flat - row).mean(axis=1)) for row in flat])

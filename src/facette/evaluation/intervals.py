@@ -1,0 +1,62 @@
+"""How sure a mean is: bootstrap intervals over the evaluated data.
+
+Enters: per-datum columns of equal length. Leaves: `Interval`s. Knows nothing of what is measured.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facette.errors import UsageError
+
+RESAMPLES = 1000
+COVERAGE = (2.5, 97.5)  # percentiles: a 95 % interval
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95 % bootstrap interval, all three in the figure's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+
+
+class Bootstrap:
+    """The same resamples of N data for every figure, so that figures stay comparable. Means are (R, columns).
+
+    Source: Efron 1979, percentile intervals. A ratio of means is resampled as a whole, top and bottom together.
+    """
+
+    def __init__(self, columns: dict[str, NDArray], seed: int, resamples: int = RESAMPLES) -> None:
+        table = np.stack([np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1)  # (N, M)
+        if not len(table):
+            raise UsageError("There is nothing to measure: the evaluated set is empty.")
+        generator = np.random.default_rng(seed)
+        rows = (generator.integers(len(table), size=len(table)) for _ in range(resamples))
+        self._place = {name: place for place, name in enumerate(columns)}
+        self._value = table.mean(axis=0)  # (M,)
+        self._drawn = np.stack([table[row].mean(axis=0) for row in rows])  # (R, M)
+
+    def mean(self, name: str) -> Interval:
+        """The mean of a column."""
+        place = self._place[name]
+        return _interval(self._value[place], self._drawn[:, place])
+
+    def ratio(self, top: str, bottom: str) -> Interval:
+        """The mean of one column over the mean of another."""
+        top_place, bottom_place = self._place[top], self._place[bottom]
+        if self._value[bottom_place] == 0:
+            raise UsageError(f"All evaluated data agree in {bottom}, so nothing can be put in relation to it.")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drawn = self._drawn[:, top_place] / self._drawn[:, bottom_place]
+        return _interval(self._value[top_place] / self._value[bottom_place], drawn)
+
+
+def _interval(value: float, drawn: NDArray) -> Interval:
+    low, high = np.percentile(drawn, COVERAGE)
+    return Interval(float(value), float(low), float(high))
