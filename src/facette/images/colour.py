@@ -1,0 +1,80 @@
+"""Turns a decoded picture of any colour mode into 8-bit sRGB.
+
+In: a loaded PIL image (palette, alpha, CMYK, 16-bit, floating point, grey, with or without a colour profile).
+Out: mode RGB, and notes of what was done. Knows nothing of files.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from facette.errors import ImageError
+
+_DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+
+
+def to_rgb(
+    image: Image.Image, name: str, background: tuple[int, int, int] = (255, 255, 255)
+) -> tuple[Image.Image, list[str]]:
+    """RGB copy of `image`, and notes; transparent parts are laid on `background`. `name` is for messages."""
+    if image.mode == "RGB" and not image.info.get("icc_profile") and "transparency" not in image.info:
+        return image, []
+    notes: list[str] = []
+    profile = image.info.get("icc_profile")
+    if image.mode in _DEEP_MODES:
+        image = _eight_bits(image, name)
+        notes.append("reduced to 8 bits a channel")
+    if image.has_transparency_data:
+        image = _flatten(image, background)
+        notes.append("transparent parts laid on " + _colour_name(background))
+    if profile and image.mode in ("RGB", "CMYK"):
+        image, described = _to_srgb(image, profile)
+        notes += described
+    if image.mode == "CMYK":
+        notes.append("converted from CMYK")
+    return image.convert("RGB"), notes
+
+
+def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    if image.mode == "La":
+        image = image.convert("LA")
+    image = image.convert("RGBA")
+    # A picture whose alpha is full everywhere comes out unchanged, to the bit.
+    return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
+
+
+def _eight_bits(image: Image.Image, name: str) -> Image.Image:
+    """Grey of 16 or 32 bits, or floating point, as 8-bit grey.
+
+    The full scale is what the values call for: 1 (floating point only), 255 or 65535. Nothing is stretched:
+    a dark picture stays dark.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ImageError(f"{name} holds values that are not numbers (NaN or infinite).")
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 65535:
+        raise ImageError(f"{name} holds values from {low:g} to {high:g}; 0 to 65535 can be read.")
+    if image.mode.startswith("I;16"):
+        scale = 65535
+    else:
+        scale = 1 if image.mode == "F" and high <= 1 else 255 if high <= 255 else 65535
+    return Image.fromarray(np.round(values * (255 / scale)).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]]:
+    """Applies the embedded colour profile. A damaged profile is left out: the picture is worth more."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        described = " ".join((source.profile.profile_description or "an unnamed colour profile").split())[:60]
+        if described.isprintable() and "srgb" in described.lower():
+            return image, []
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image, ["its colour profile is damaged and was left out"]
+    return converted, [f"colours converted from {described!r} to sRGB"]
+
+
+def _colour_name(colour: tuple[int, int, int]) -> str:
+    return {(255, 255, 255): "white", (0, 0, 0): "black"}.get(colour, f"RGB {colour}")

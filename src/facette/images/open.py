@@ -1,0 +1,242 @@
+"""Opens any picture a person may hand over.
+
+In: a path, bytes, a binary file, or a PIL image. Out: an upright 8-bit RGB picture, with notes saying what
+was done to it on the way (turned, flattened, first frame of many …). Knows nothing of faces or models.
+
+Whatever is wrong with a picture becomes one `ImageError` of one sentence. The limits on bytes and on pixels
+are checked before anything is decoded, and only decoders of common picture formats may run at all (Pillow
+also knows formats that start other programs, such as EPS).
+"""
+
+import importlib.util
+import io
+import re
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from facette.errors import ImageError
+from facette.images.colour import to_rgb
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 80_000_000  # stays below Pillow's own bomb limit (89 million), so the refusal is always ours
+SMALLEST_SIDE = 8
+# Names of files worth trying when a folder is searched; what is in them decides, not the name.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".ico", ".heic", ".heif"),
+)
+
+# Left out on purpose: formats that run other programs (EPS), and those nobody takes photos in.
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "ICO")
+_FORMATS_SPOKEN = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM, JPEG 2000, ICO, HEIC"
+_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedImage:
+    image: Image.Image  # mode RGB, upright
+    notes: tuple[str, ...]  # what was done to it, in the order it was done
+    original_size: tuple[int, int]  # width, height upright, before any reduction while decoding
+
+
+def open_image(
+    source: str | Path | bytes | BinaryIO | Image.Image,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    draft_side: int | None = None,
+    background: tuple[int, int, int] = (255, 255, 255),
+) -> OpenedImage:
+    """Opens `source` as an upright RGB picture.
+
+    `draft_side`: a shorter side of this many pixels is enough; large JPEGs are then decoded at 1/2, 1/4 or
+    1/8 of their size, which is several times faster. `background`: the colour transparent parts are laid on.
+    `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
+    Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
+    """
+    if isinstance(source, Image.Image):
+        name, data = "the picture", None
+    else:
+        name, data = _read(source, max_bytes)
+    with _quiet_decoders():
+        try:
+            image = source if data is None else _header(data)
+            _check_size(image.size, name, max_pixels)
+            return _decode(image, name, draft_side, background)
+        except ImageError:
+            raise
+        # The decoders fail in every way there is on hostile bytes: struct.error, SyntaxError, OverflowError,
+        # zlib.error, MemoryError … Here, and only here, all of them mean the same thing: the picture is bad.
+        except Exception as error:
+            raise ImageError(_explain(error, name, data, max_pixels)) from error
+
+
+def _read(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[str, bytes]:
+    """The name to speak of the source by, and its bytes."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        name, data = "the picture", bytes(source)
+    elif isinstance(source, str | Path):
+        name, data = _speakable(str(source)), _read_file(source, max_bytes)
+    elif hasattr(source, "read"):
+        name, data = _speakable(str(getattr(source, "name", "the picture"))), source.read(max_bytes + 1)
+        if not isinstance(data, bytes):
+            raise ImageError(f"{name} was opened as text; open it in binary mode ('rb').")
+    else:
+        raise ImageError(
+            f"A picture is a path, bytes, a binary file or a PIL image, not {type(source).__name__}."
+        )
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes).")
+    if len(data) > max_bytes:
+        raise ImageError(f"{name} has more than the {max_bytes:,} bytes allowed for one picture.")
+    return name, data
+
+
+def _read_file(source: str | Path, max_bytes: int) -> bytes:
+    name = _speakable(str(source))
+    if isinstance(source, str) and _ADDRESS.match(source):
+        raise ImageError(f"{name} is an address, and nothing is fetched; save the picture and name the file.")
+    try:
+        # Asked before opening: opening a pipe or a device could block for ever.
+        kind = Path(source).stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise ImageError(f"{name} is a folder, not a picture.")
+        if not stat.S_ISREG(kind):
+            raise ImageError(f"{name} is not an ordinary file.")
+        with Path(source).open("rb") as file:
+            return file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise ImageError(f"{name} does not exist.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name} cannot be read: {reason}.") from error
+
+
+def _header(data: bytes) -> Image.Image:
+    """Parses the header only; no pixel is decoded yet."""
+    Image.init()
+    formats = [name for name in _FORMATS if name in Image.OPEN]  # a lean build of Pillow may lack some
+    if _is_heic(data) and importlib.util.find_spec("pillow_heif") is not None:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        formats.append("HEIF")
+    return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(f"{name} is {width:,} × {height:,} pixels, more than the {max_pixels:,} allowed.")
+    if min(size) < SMALLEST_SIDE:
+        raise ImageError(
+            f"{name} is {width} × {height} pixels; a picture needs at least {SMALLEST_SIDE} on each side."
+        )
+
+
+def _decode(
+    image: Image.Image, name: str, draft_side: int | None, background: tuple[int, int, int]
+) -> OpenedImage:
+    notes = _frame_notes(image)
+    full_size = image.size
+    if draft_side is not None and image.format == "JPEG":
+        image.draft(None, (draft_side, draft_side))
+    image.load()
+    # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
+    turn = _UPRIGHT.get(_orientation(image))
+    image, colour_notes = to_rgb(image, name, background)
+    notes += colour_notes
+    if turn is not None:
+        image = image.transpose(turn)
+        notes.append("turned upright as its EXIF orientation says")
+        if turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]):
+            full_size = full_size[::-1]
+    return OpenedImage(image, tuple(notes), full_size)
+
+
+def _frame_notes(image: Image.Image) -> list[str]:
+    # A phone's MPO holds a second view or a gain map, which is not an animation.
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return []
+    if image.format in ("TIFF", "HEIF", "ICO"):
+        return ["first of several pictures in the file"]
+    return ["first frame of an animation"]
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except (
+        Exception
+    ):  # damaged EXIF must not cost a person a picture that decodes well: it is taken as upright
+        return 1
+
+
+def _explain(error: Exception, name: str, data: bytes | None, max_pixels: int) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        if data is not None and _is_heic(data):
+            return f'{name} is a HEIC picture; reading it needs: pip install "facette[heic]"'
+        return f"{name} is not a picture in a format that is read here ({_FORMATS_SPOKEN})."
+    if isinstance(error, Image.DecompressionBombError):
+        return f"{name} has more than the {max_pixels:,} pixels allowed for one picture."
+    if isinstance(error, MemoryError):
+        return f"{name} needs more memory than there is."
+    reason = " ".join(str(error).split()).rstrip(".")[:160] or type(error).__name__
+    return f"{name} is damaged and cannot be decoded: {reason}."
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+
+
+def _speakable(name: str) -> str:
+    return name if name.isprintable() else repr(name)
+
+
+class _Quiet:
+    """How many threads are decoding, and the warning filters to put back when the last one is done."""
+
+    lock = threading.Lock()
+    depth = 0
+    saved: warnings.catch_warnings | None = None
+
+
+@contextmanager
+def _quiet_decoders() -> Iterator[None]:
+    """Silences the decoders' warnings (corrupt EXIF, bombs): what matters of them is an error or note here.
+
+    `warnings.catch_warnings` alone leaves the filters wrong when threads overlap; counting them does not.
+    """
+    with _Quiet.lock:
+        if _Quiet.depth == 0:
+            _Quiet.saved = warnings.catch_warnings()
+            _Quiet.saved.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL|pillow_heif")
+        _Quiet.depth += 1
+    try:
+        yield
+    finally:
+        with _Quiet.lock:
+            _Quiet.depth -= 1
+            if _Quiet.depth == 0 and _Quiet.saved is not None:
+                _Quiet.saved.__exit__(None, None, None)
+                _Quiet.saved = None
