@@ -59,11 +59,9 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
     tensors, _ = read_tensors(path)
     try:
         recipe = parse_recipe(header["recipe"], str(source))
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):
             vae = build_vae(recipe)
-        state = {n: t.float() if t.is_floating_point() else t for n, t in _under(tensors, "vae.").items()}
-        vae.load_state_dict(state, assign=True)
-        vae = vae.to(memory_format=torch.channels_last)
+        vae.load_state_dict(_under(tensors, "vae."))  # copies half precision into float32
         prior_state = {n: t.float() for n, t in _under(tensors, "fitted_prior.").items()}
         prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
     except (KeyError, RuntimeError, ValueError, FacetteError) as error:

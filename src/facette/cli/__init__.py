@@ -1,0 +1,80 @@
+"""The command line: one file per command, each a thin call into the rooms above.
+
+`facette --help` imports nothing heavy: a command's file imports torch and the rooms inside its function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+
+from facette import __version__
+
+# name on the command line → (module, function); the order is the order of `facette --help`
+COMMANDS = {
+    "demo": ("demo", "demo"),
+    "vary": ("vary", "vary"),
+    "sweep": ("sweep", "sweep"),
+    "reconstruct": ("reconstruct", "reconstruct"),
+    "interpolate": ("interpolate", "interpolate"),
+    "sample": ("sample", "sample"),
+    "prepare": ("prepare", "prepare"),
+    "align": ("align", "align"),
+    "train": ("train", "train"),
+    "evaluate": ("evaluate", "evaluate"),
+    "info": ("info", "info"),
+    "recipes": ("recipes", "recipes"),
+    "import": ("import_", "import_"),
+    "inspect": ("inspect", "inspect"),
+    "mixture": ("mixture", "mixture"),
+}
+
+
+def build_app() -> typer.Typer:
+    """The typer application with every command."""
+    app = typer.Typer(
+        name="facette",
+        help="Variational autoencoders for pictures, faces first. Nothing leaves this machine.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, (module, function) in COMMANDS.items():
+        try:
+            command = getattr(importlib.import_module(f"facette.cli.{module}"), function)
+        except ModuleNotFoundError as error:
+            if error.name != f"facette.cli.{module}":
+                raise
+            continue
+        app.command(name)(command)
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"facette {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
+    ),
+) -> None:
+    """Variational autoencoders for pictures, faces first. Nothing leaves this machine."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line. A user's mistake is one sentence on stderr and exit code 2."""
+    from facette.errors import FacetteError
+
+    try:
+        return build_app()(args=arguments, prog_name="facette")
+    except FacetteError as error:
+        sys.stderr.write(f"facette: {error}\n")
+        raise SystemExit(2) from None

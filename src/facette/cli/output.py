@@ -1,0 +1,74 @@
+"""How commands speak: results to stdout, progress and remarks to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe, e.g. train.lr=3e-4.")
+]
+
+
+def emit(data: dict[str, Any], text: str, as_json: bool) -> None:
+    """The result on stdout: one JSON object for machines, or the text for people."""
+    sys.stdout.write((json.dumps(data, ensure_ascii=False, indent=2) if as_json else text) + "\n")
+
+
+def remark(sentence: str) -> None:
+    """A sentence for people, on stderr."""
+    sys.stderr.write(f"{sentence}\n")
+
+
+class Bar:
+    """A progress bar on stderr with rate and time left."""
+
+    def __init__(self, progress: Any, task: Any):
+        self._progress, self._task = progress, task
+
+    def advance(self, count: int = 1) -> None:
+        self._progress.update(self._task, advance=count)
+
+    def total(self, total: int) -> None:
+        self._progress.update(self._task, total=total)
+
+    def say(self, text: str) -> None:
+        """Replace the words behind the bar."""
+        self._progress.update(self._task, note=text)
+
+    def remark(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        self._progress.console.print(sentence, highlight=False, markup=False)
+
+
+@contextmanager
+def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
+    """Show a bar while the block runs; `unit` names what is counted, e.g. "images"."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.1f} {unit or 'a second'}{'/s' if unit else ''}")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=not console.is_terminal, speed_estimate_period=60) as bar:
+        yield Bar(bar, bar.add_task(label, total=total, note=""))

@@ -1,0 +1,106 @@
+"""From a run's weights to model files: publishing along the way, and what is added once training has ended.
+
+After the last step the best weights by validation get a Gaussian mixture fitted to their latents of the training
+pictures, since samples of N(0, I) fall between the faces (arXiv 1903.12436).
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from facette.checkpoint.native import load_model, save_model
+from facette.errors import DataError
+from facette.model.prior import fit_gaussian_mixture
+from facette.model.trained import TrainedModel
+from facette.model.vae import VAE, build_vae
+from facette.recipe import Recipe
+from facette.runtime import generator
+from facette.training.batches import Store
+from facette.training.state import TrainState
+
+READ_AT_ONCE = 512
+FIT_AT_MOST = 50_000  # latents; more change a mixture's parameters by less than its own error
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a model comes from, as its card will say."""
+
+    source: str
+    command: str
+    images: int
+    fingerprint: str
+    batch: int
+
+    def at(self, state: TrainState) -> dict[str, Any]:
+        return {
+            "data": self.source,
+            "data_fingerprint": self.fingerprint,
+            "command": self.command,
+            "images": self.images,
+            "steps": state.step,
+            "image_passes": state.step * self.batch,
+            "seconds": round(state.seconds),
+            "hardware": _hardware(next(state.vae.parameters()).device),
+            "torch": torch.__version__,
+            "trained": time.strftime("%Y-%m-%d", time.gmtime()),
+        }
+
+
+def publish_model(
+    path: Path, weights: VAE, recipe: Recipe, metrics: dict[str, Any], provenance: Provenance, state: TrainState
+) -> None:
+    """Write the current (averaged) weights as a model file."""
+    copy = build_vae(recipe)
+    copy.load_state_dict(weights.state_dict())
+    save_model(TrainedModel(copy, recipe, metrics=metrics, provenance=provenance.at(state)), path)
+
+
+def finish_run(
+    folder: Path,
+    recipe: Recipe,
+    store: Store,
+    rows: np.ndarray,
+    say: Callable[[str], None],
+) -> None:
+    """Fit the mixture to the latents of the best and the last model, unless they have one or none is asked for."""
+    if not recipe.train.mixture_components:
+        return
+    for name in ("best", "last"):
+        model = load_model(folder / name)
+        if model.fitted_prior is not None:
+            continue
+        say(f"fitting a Gaussian mixture to the latents of {folder / name}")
+        try:
+            latents = latents_of(model, store, rows[:FIT_AT_MOST])
+            model.fitted_prior = fit_gaussian_mixture(
+                latents, candidates=recipe.train.mixture_components, seed=recipe.seed
+            )
+        except DataError as error:
+            say(f"no mixture was fitted: {error}")
+            return
+        save_model(model, folder / name)
+
+
+def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:
+    """One draw of q(z|x) for each row, (N, Z): the aggregate posterior's own points."""
+    draws = generator(model.recipe.seed, "latents")
+    parts = []
+    for start in range(0, len(rows), READ_AT_ONCE):
+        posterior = model.encode(store.read(rows[start : start + READ_AT_ONCE]))
+        parts.append(posterior.sample(generator=draws))
+    return torch.cat(parts)
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

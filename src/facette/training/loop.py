@@ -1,0 +1,322 @@
+"""A run: the loop, what it saves, and how it stops.
+
+Enters: a recipe, a data set, a folder. Leaves: a folder that holds
+
+    recipe.toml   the resolved recipe          journal.jsonl   what was measured, line by line
+    state.safetensors   to go on from          best/ last/     model files, by validation and by time
+    previews/     the same pictures each time  tensorboard/    the journal's numbers, where installed
+
+To resume, call it again with the same arguments: on a CPU the weights are bit for bit those of a run that never
+stopped. Nothing here prints; a `Watcher` is told what happens.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.distributed
+from torch.nn.parallel import DistributedDataParallel
+
+from facette.checkpoint.tensors import write_atomically
+from facette.errors import DataError, TrainingError
+from facette.recipe import Recipe
+from facette.runtime import Place, autocast_dtype, choose_device
+from facette.training.batches import Batch, Order, Store, read_ahead
+from facette.training.finish import Provenance, finish_run, publish_model
+from facette.training.journal import Journal
+from facette.training.preview import draw_preview
+from facette.training.schedule import steps_of
+from facette.training.state import STATE, TrainState, fresh_state, load_state, save_state
+from facette.training.step import Forward, StepTerms, train_step
+from facette.training.validate import Validation, validate
+
+
+class Watcher(Protocol):
+    """Told what a run does; the command line draws a bar, tests may count."""
+
+    def started(self, step: int, steps: int) -> None: ...
+
+    def stepped(self, step: int, images: int) -> None: ...
+
+    def measured(self, row: dict[str, Any]) -> None: ...
+
+    def said(self, sentence: str) -> None: ...
+
+
+class Silence:
+    """A watcher that says nothing."""
+
+    def started(self, step: int, steps: int) -> None: ...
+
+    def stepped(self, step: int, images: int) -> None: ...
+
+    def measured(self, row: dict[str, Any]) -> None: ...
+
+    def said(self, sentence: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a call of `train` ended."""
+
+    run: Path
+    model: Path | None  # the best model so far, or None when none was saved yet
+    step: int
+    steps: int
+    interrupted: bool
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """What stays the same while a run goes on."""
+
+    recipe: Recipe
+    store: Store
+    folder: Path
+    steps: int
+    rows: np.ndarray  # training rows of the store
+    valid: np.ndarray  # validation rows
+    place: Place
+    device: torch.device
+    journal: Journal | None  # of the leading process only
+    watcher: Watcher
+    provenance: Provenance
+
+
+def train(
+    recipe: Recipe,
+    store: Store,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    watcher: Watcher | None = None,
+    source: str = "",
+    command: str = "",
+) -> Finished:
+    """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
+
+    SIGINT and SIGTERM save and return with `interrupted`. Under `torchrun` every process calls this; the batch is
+    shared among them. Raises TrainingError for a run of another recipe or data, and for non-finite losses;
+    DataError when there is nothing to learn from.
+    """
+    place = Place.current()
+    target = choose_device(device)
+    with _process_group(place, target), _until_signalled() as stopping:
+        this = _prepare(recipe, store, Path(run), place, target, watcher or Silence(), source, command)
+        state = _state_of(this)
+        if place.leads:
+            this.journal = Journal(this.folder, state.step)
+        try:
+            interrupted = _loop(this, state, stopping)
+            if place.leads and not interrupted:
+                finish_run(this.folder, recipe, store, this.rows, this.watcher.said)
+        finally:
+            if this.journal is not None:
+                this.journal.close()
+    best = this.folder / "best"
+    return Finished(this.folder, best if best.is_dir() else None, state.step, this.steps, interrupted)
+
+
+def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
+    """Steps until the end or a signal; returns whether it was interrupted."""
+    spec, forward = run.recipe.train, _forward_of(run, state)
+    autocast = autocast_dtype(spec.precision, run.device)
+    order = Order(run.rows, spec.batch, run.recipe.seed)
+    run.watcher.started(state.step, run.steps)
+    batches = read_ahead(run.store, order, state.step, run.steps, run.place)
+    began, since, images = time.monotonic() - state.seconds, time.monotonic(), 0
+    state.vae.train()
+    for batch in batches:
+        terms = train_step(state, forward, batch.data, run.recipe, run.steps, run.place, autocast)
+        images += len(batch.data) * run.place.world
+        _refuse_non_finite(run, state, terms, batch)
+        run.watcher.stepped(state.step, len(batch.data) * run.place.world)
+        if _due(state.step, spec.log_every, run.steps):
+            rate = images / max(1e-9, time.monotonic() - since)
+            _log(run, state.step, terms, rate)
+            since, images = time.monotonic(), 0
+        state.seconds = time.monotonic() - began
+        stop = _agreed(stopping.is_set(), run)
+        if run.place.leads:
+            _keep(run, state, stop)
+        if stop:
+            batches.close()  # type: ignore[attr-defined]
+            return state.step < run.steps
+    return False
+
+
+def _keep(run: Run, state: TrainState, stop: bool) -> None:
+    """Validate, preview and save when they are due; before a stop only the state is saved."""
+    spec = run.recipe.train
+    if _due(state.step, spec.preview_every, run.steps):
+        _preview(run, state)
+    if _due(state.step, spec.validate_every, run.steps):
+        _validate(run, state)
+    if stop or _due(state.step, spec.save_every, run.steps):
+        save_state(run.folder / STATE, state, run.recipe, run.store.fingerprint)
+
+
+def _validate(run: Run, state: TrainState) -> None:
+    result = validate(state.averaged, run.recipe, run.store, run.valid)
+    per_dimension = [round(v, 5) for v in result.rate_per_dimension.tolist()]
+    row = {k: v for k, v in asdict(result).items() if k != "rate_per_dimension"}
+    _record(run, "validation", state.step, row | {"seconds": state.seconds, "rate_per_dimension": per_dimension})
+    if sentence := collapse_sentence(result, run.recipe.model.latent):
+        run.watcher.said(sentence)
+    better = not state.best or result.elbo > state.best["elbo"]
+    if better:
+        state.best = {"step": state.step, "elbo": result.elbo}
+    metrics = {k: v for k, v in row.items()} | {"step": state.step}
+    for name in ("best", "last") if better else ("last",):
+        publish_model(run.folder / name, state.averaged, run.recipe, metrics, run.provenance, state)
+
+
+def collapse_sentence(result: Validation, latent: int) -> str | None:
+    """What to say when latent units carry nothing (posterior collapse), or None when enough are used."""
+    if result.used_units >= 0.9 * latent:
+        return None
+    return (
+        f"posterior collapse: only {result.used_units} of {latent} latent units carry more than 0.01 nats; "
+        "lower objective.beta, warm it up (objective.schedule = 'linear'), or give free bits"
+    )
+
+
+def _preview(run: Run, state: TrainState) -> None:
+    rows = run.valid[: run.recipe.train.preview_count]
+    picture = draw_preview(state.averaged, run.recipe, run.store, rows, run.folder, state.step)
+    if picture is not None and run.journal is not None:
+        run.journal.picture("preview", state.step, picture)
+
+
+def _log(run: Run, step: int, terms: StepTerms, images_per_second: float) -> None:
+    row = {
+        "loss": terms.loss.item(),
+        "distortion": terms.distortion.item(),
+        "rate": terms.rate.item(),
+        "grad_norm": terms.grad_norm.item(),
+        "beta": terms.beta,
+        "lr": terms.lr,
+        "images_per_second": round(images_per_second, 2),
+    }
+    _record(run, "train", step, row)
+
+
+def _record(run: Run, event: str, step: int, row: dict[str, Any]) -> None:
+    if run.journal is not None:
+        run.journal.record(event, step, row)
+        run.watcher.measured({"event": event, "step": step, **row})
+
+
+def _refuse_non_finite(run: Run, state: TrainState, terms: StepTerms, batch: Batch) -> None:
+    """Stop at a non-finite step. On CUDA looking is a synchronisation, so it happens when a log line is due;
+    the weights did not move in between (see `train_step`)."""
+    if run.device.type == "cuda" and not _due(state.step, run.recipe.train.log_every, run.steps):
+        return
+    if bool(terms.ok):
+        return
+    names = getattr(run.store, "names", None)
+    listed = [str(names[i]) if names is not None else f"row {i}" for i in batch.indices[:8]]
+    more = f" and {len(batch.indices) - 8} more" if len(batch.indices) > 8 else ""
+    raise TrainingError(
+        f"the loss or its gradient is not finite at step {state.step} (pictures {', '.join(listed)}{more}); "
+        f"the last good state is in {run.folder / STATE}: lower train.lr or set train.clip, and start anew"
+    )
+
+
+def _due(step: int, every: int, steps: int) -> bool:
+    return step % every == 0 or step == steps
+
+
+# ── setting up ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _prepare(
+    recipe: Recipe,
+    store: Store,
+    folder: Path,
+    place: Place,
+    device: torch.device,
+    watcher: Watcher,
+    source: str,
+    command: str,
+) -> Run:
+    rows, valid = store.indices("train"), store.indices("valid")
+    if not len(rows):
+        raise DataError("there are no training pictures: give more pictures, or another split")
+    valid = valid if len(valid) else rows[: max(1, len(rows) // 20)]
+    if recipe.train.batch % place.world:
+        raise TrainingError(f"train.batch {recipe.train.batch} does not divide among {place.world} processes")
+    if place.leads:
+        write_atomically(folder / "recipe.toml", recipe.to_toml())
+    provenance = Provenance(
+        source=source, command=command, images=len(rows), fingerprint=store.fingerprint, batch=recipe.train.batch
+    )
+    steps = steps_of(recipe.train, len(rows))
+    valid = valid[: recipe.train.validate_count]
+    return Run(recipe, store, folder, steps, rows, valid, place, device, None, watcher, provenance)
+
+
+def _state_of(run: Run) -> TrainState:
+    path = run.folder / STATE
+    if not path.is_file():
+        return fresh_state(run.recipe, run.device)
+    state = load_state(path, run.recipe, run.store.fingerprint, run.device)
+    run.watcher.said(f"going on with {run.folder} at step {state.step} of {run.steps}")
+    return state
+
+
+def _forward_of(run: Run, state: TrainState) -> Forward:
+    """The model as the step calls it: shared among processes, compiled where the recipe asks for it."""
+    module: Any = state.vae
+    if run.place.world > 1:
+        if run.device.type == "cuda":
+            module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        ids = [run.device.index] if run.device.type == "cuda" else None
+        module = DistributedDataParallel(module, device_ids=ids)
+    return torch.compile(module) if run.recipe.train.compile else module
+
+
+@contextmanager
+def _process_group(place: Place, device: torch.device) -> Iterator[None]:
+    """Join the other processes of a `torchrun`, when there are any."""
+    if place.world == 1 or torch.distributed.is_initialized():
+        yield
+        return
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _agreed(stop: bool, run: Run) -> bool:
+    """Whether any process was told to stop: all must leave the loop at the same step."""
+    if run.place.world == 1:
+        return stop
+    flag = torch.tensor(float(stop), device=run.device)
+    torch.distributed.all_reduce(flag)
+    return bool(flag > 0)
+
+
+@contextmanager
+def _until_signalled() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set instead of killing; signals are the main thread's alone."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    before = {s: signal.signal(s, lambda *_: stopping.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

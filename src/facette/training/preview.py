@@ -1,0 +1,45 @@
+"""The same validation pictures and the same prior draws, drawn each time: how a run looks as it learns.
+
+Rows, from the top: photos, reconstructions from the posterior mean, samples of the prior.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from facette.checkpoint.tensors import write_atomically
+from facette.images.convert import to_model, to_pictures
+from facette.model.vae import VAE
+from facette.recipe import Recipe
+from facette.runtime import generator
+from facette.training.batches import Store
+
+PREVIEWS = "previews"
+
+
+@torch.no_grad()
+def draw_preview(
+    vae: VAE, recipe: Recipe, store: Store, rows: np.ndarray, folder: Path, step: int
+) -> np.ndarray | None:
+    """Write previews/step-N.png and return it as H×W×3 uint8; None for models of vectors."""
+    given = recipe.input
+    if given.kind == "vector":
+        return None
+    device, was_training = next(vae.parameters()).device, vae.training
+    vae.eval()
+    photos = store.read(rows)
+    again = vae.decode(vae.encode(to_model(photos, given.range, device)).mean)
+    latents = vae.prior.sample(len(rows), generator(recipe.seed, "preview"))
+    drawn = vae.decode(latents.to(device))
+    vae.train(was_training)
+    parts = [photos, to_pictures(again, given.range), to_pictures(drawn, given.range)]
+    sheet = np.concatenate([np.concatenate(list(part), axis=1) for part in parts], axis=0)
+    encoded = io.BytesIO()
+    Image.fromarray(sheet).save(encoded, "PNG")
+    write_atomically(folder / PREVIEWS / f"step-{step:07d}.png", encoded.getvalue())
+    return sheet

@@ -1,0 +1,33 @@
+"""How long a run is and how fast it learns at each step: pure functions of the recipe and the step."""
+
+from __future__ import annotations
+
+import math
+
+from facette.recipe import TrainSpec
+
+
+def steps_of(spec: TrainSpec, images: int) -> int:
+    """Optimizer steps of the whole run over `images` training pictures; an epoch drops its last partial batch."""
+    return spec.steps if spec.steps is not None else (spec.epochs or 0) * steps_per_epoch(spec.batch, images)
+
+
+def steps_per_epoch(batch: int, images: int) -> int:
+    """Whole batches in one pass over the data, at least one."""
+    return max(1, images // batch)
+
+
+def lr_at(spec: TrainSpec, step: int, steps: int) -> float:
+    """Learning rate of a step: linear warm-up, then constant or a cosine down to lr · lr_final."""
+    warm = min(1.0, (step + 1) / spec.lr_warmup_steps) if spec.lr_warmup_steps else 1.0
+    if spec.lr_schedule == "constant":
+        return spec.lr * warm
+    rest = max(1, steps - spec.lr_warmup_steps)
+    progress = min(1.0, max(0.0, (step - spec.lr_warmup_steps) / rest))
+    falling = spec.lr_final + (1 - spec.lr_final) * 0.5 * (1 + math.cos(math.pi * progress))
+    return spec.lr * warm * falling
+
+
+def ema_decay_at(decay: float, step: int) -> float:
+    """Decay of the weight average after a step: short at first, so that early weights are forgotten."""
+    return min(decay, (1 + step) / (10 + step))

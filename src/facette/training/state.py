@@ -1,0 +1,130 @@
+"""Everything a run needs to go on as if it had never stopped, in one safetensors file.
+
+The state is not the model file: it holds optimizer moments and both sets of weights, and is only read by the run
+that wrote it. Orders, noise and schedules are pure functions of the step and need no saving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facette.checkpoint.tensors import read_tensors, write_tensors
+from facette.errors import TrainingError
+from facette.model.vae import VAE, build_vae
+from facette.recipe import Recipe
+from facette.runtime import derive_seed
+
+STATE = "state.safetensors"
+
+
+@dataclass(slots=True, eq=False)
+class TrainState:
+    """A run in progress. `averaged` are the exponentially averaged weights, or `vae` itself when ema is 0."""
+
+    vae: VAE
+    averaged: VAE
+    optimizer: torch.optim.Adam
+    step: int = 0
+    seconds: float = 0.0
+    best: dict[str, Any] = field(default_factory=dict)  # step and elbo of the best validation so far
+
+
+def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
+    """Step 0: weights drawn from the recipe's seed, the same on every process and device."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, "weights"))
+        vae = build_vae(recipe).to(device)
+    averaged = vae
+    if recipe.train.ema > 0:
+        averaged = build_vae(recipe).to(device)
+        averaged.load_state_dict(vae.state_dict())
+        averaged.requires_grad_(False)
+        averaged.eval()
+    optimizer = torch.optim.Adam(
+        vae.parameters(), lr=recipe.train.lr, betas=recipe.train.adam_betas, fused=True
+    )
+    return TrainState(vae, averaged, optimizer)
+
+
+def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) -> None:
+    """Write the run's state atomically."""
+    tensors = {f"vae.{n}": t for n, t in state.vae.state_dict().items()}
+    if state.averaged is not state.vae:
+        tensors |= {f"averaged.{n}": t for n, t in state.averaged.state_dict().items()}
+    for name, parameter in state.vae.named_parameters():
+        for moment, value in state.optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{moment}.{name}"] = value
+    header = {
+        "kind": "training state",
+        "step": state.step,
+        "seconds": state.seconds,
+        "best": state.best,
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        "data": fingerprint,
+    }
+    write_tensors(path, tensors, header)
+
+
+def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> TrainState:
+    """Read a state back. Raises TrainingError when it belongs to another recipe or other data."""
+    tensors, header = read_tensors(path)
+    _check_same_run(path, header, recipe, fingerprint)
+    state = fresh_state(recipe, device)
+    state.vae.load_state_dict(_under(tensors, "vae."))
+    if state.averaged is not state.vae:
+        state.averaged.load_state_dict(_under(tensors, "averaged."))
+    for name, parameter in state.vae.named_parameters():
+        moments = {m: tensors.get(f"optimizer.{m}.{name}") for m in ("step", "exp_avg", "exp_avg_sq")}
+        if moments["exp_avg"] is not None:
+            state.optimizer.state[parameter] = {
+                m: _like(parameter, value) if m != "step" else value.to(parameter.device)
+                for m, value in moments.items()
+                if value is not None
+            }
+    state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
+    return state
+
+
+def _like(parameter: Tensor, value: Tensor) -> Tensor:
+    """A moment with its parameter's device and memory layout, as the optimizer would have made it."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
+
+
+def _check_same_run(path: Path, header: dict[str, Any], recipe: Recipe, fingerprint: str) -> None:
+    if header.get("data") != fingerprint:
+        raise TrainingError(
+            f"the run in {path.parent} was started on other pictures: give another --run, or the same data"
+        )
+    before = flatten(header.get("recipe", {}))
+    now = flatten(recipe.model_dump(mode="json", exclude_none=True))
+    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+    changed = [k for k in changed if k not in MAY_CHANGE]
+    if changed:
+        listed = ", ".join(f"{k} (was {before.get(k)}, is {now.get(k)})" for k in changed[:5])
+        raise TrainingError(
+            f"the run in {path.parent} was started with another recipe: {listed}; give another --run to start anew"
+        )
+
+
+# What a resumed run may change without becoming another run: how often it reports, not what it computes.
+MAY_CHANGE = {
+    "summary",
+    *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
+    "train.preview_count",
+}
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A nested dictionary as one level of dotted keys."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {k: v for key, item in value.items() for k, v in flatten(item, f"{prefix}.{key}".lstrip(".")).items()}
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}

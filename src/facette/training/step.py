@@ -1,0 +1,111 @@
+"""One optimizer step: batch in, terms of the bound out. No data set, no files, no clock.
+
+Flips, noise and learning rate are pure functions of (seed, step), so that a step repeated is the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facette.images.convert import to_model
+from facette.model.vae import Pass
+from facette.objective import beta_at, draw_noise, elbo_terms, weighted_loss
+from facette.recipe import Recipe
+from facette.runtime import Place, generator
+from facette.training.batches import place_slice
+from facette.training.schedule import ema_decay_at, lr_at
+from facette.training.state import TrainState
+
+Forward = Callable[[Tensor, Tensor], Pass]
+
+
+@dataclass(frozen=True, slots=True)
+class StepTerms:
+    """What a step measured; tensors stay on the device until a log line needs them."""
+
+    loss: Tensor  # () nats per image
+    distortion: Tensor  # () nats per image, batch mean
+    rate: Tensor  # () nats per image, batch mean
+    grad_norm: Tensor  # () before clipping
+    beta: float
+    lr: float
+    ok: Tensor  # () bool: loss and gradient were finite, so the weights moved
+
+
+def train_step(
+    state: TrainState,
+    forward: Forward,
+    data: np.ndarray,
+    recipe: Recipe,
+    steps: int,
+    place: Place,
+    autocast: torch.dtype | None,
+) -> StepTerms:
+    """Move the weights once on this process's slice of the batch, and count the step.
+
+    A non-finite loss or gradient leaves weights and moments as they were and says so in `ok`.
+    """
+    device = next(state.vae.parameters()).device
+    x, noise = prepare_batch(data, recipe, state.step, place, device)
+    beta, lr = beta_at(recipe.objective, state.step, steps), lr_at(recipe.train, state.step, steps)
+    with torch.autocast(device.type, autocast) if autocast else nullcontext():
+        passed = forward(x, noise)
+    terms = elbo_terms(state.vae, x, passed, fit_sigma=True)
+    loss = weighted_loss(terms, beta, recipe.objective.free_bits)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), recipe.train.clip or float("inf"))
+    ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
+    _move(state.optimizer, lr, ok)
+    if state.averaged is not state.vae:
+        _average(state, recipe.train.ema)
+    state.step += 1
+    return StepTerms(
+        loss.detach(), terms.distortion.detach().mean(), terms.rate.detach().mean(), norm, beta, lr, ok
+    )
+
+
+def prepare_batch(
+    data: np.ndarray, recipe: Recipe, step: int, place: Place, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """x (B, …) with this step's flips, and ε (B, Z): the slices of what one process would draw for all."""
+    draws = generator(recipe.seed, "step", step)
+    whole = len(data) * place.world
+    noise = draw_noise(whole, recipe.model.latent, draws)
+    part = place_slice(whole, place)
+    if recipe.input.kind == "vector":
+        return torch.from_numpy(data).to(device), noise[part].to(device, non_blocking=True)
+    pictures = torch.from_numpy(data)
+    if recipe.input.flip:
+        flipped = (torch.rand(whole, generator=draws) < 0.5)[part]
+        pictures[flipped] = pictures[flipped].flip(2)  # width of N×H×W×3
+    return to_model(pictures, recipe.input.range, device), noise[part].to(device, non_blocking=True)
+
+
+def _move(optimizer: torch.optim.Adam, lr: float, ok: Tensor) -> None:
+    """Step the optimizer unless `ok` is false; on CUDA the fused kernel looks itself, without a synchronisation."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    if ok.device.type == "cuda":
+        fused: Any = optimizer
+        fused.grad_scale, fused.found_inf = None, (~ok).float()
+        optimizer.step()
+    elif ok:
+        optimizer.step()
+
+
+@torch.no_grad()
+def _average(state: TrainState, decay: float) -> None:
+    weight = 1 - ema_decay_at(decay, state.step)
+    mine, theirs = state.averaged.state_dict(), state.vae.state_dict()
+    floating = [n for n, t in mine.items() if t.is_floating_point()]
+    torch._foreach_lerp_([mine[n] for n in floating], [theirs[n] for n in floating], weight)
+    for name in mine.keys() - set(floating):
+        mine[name].copy_(theirs[name])
