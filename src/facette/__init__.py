@@ -32,9 +32,26 @@ _PUBLIC = {
     "FacetteError": ("facette.errors", "FacetteError"),
 }
 
-__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604
+__all__ = [
+    "FacetteError",
+    "__version__",
+    "evaluate",
+    "import_checkpoint",
+    "interpolate",
+    "load",
+    "load_recipe",
+    "open_dataset",
+    "open_image",
+    "reconstruct",
+    "sample",
+    "save",
+    "sweep",
+    "train",
+    "vary",
+]
 
 if TYPE_CHECKING:
+    from facette.checkpoint.legacy import import_checkpoint
     from facette.checkpoint.native import load_model as load
     from facette.checkpoint.native import save_model as save
     from facette.data import open_dataset

@@ -17,7 +17,11 @@ from facette.errors import UsageError
 def choose_device(name: str = "auto") -> torch.device:
     """`auto` takes CUDA when there is one, else the CPU. Raises UsageError for a device that is not there."""
     if name == "auto":
-        return torch.device("cuda", Place.current().local_rank) if torch.cuda.is_available() else torch.device("cpu")
+        return (
+            torch.device("cuda", Place.current().local_rank)
+            if torch.cuda.is_available()
+            else torch.device("cpu")
+        )
     try:
         device = torch.device(name)
     except RuntimeError:

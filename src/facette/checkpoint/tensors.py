@@ -24,7 +24,9 @@ HEADER = "facette"
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any]) -> None:
     """Write atomically: a crash leaves the old file or the new one, never a part."""
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_atomically(path, serialise(plain, {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False)}))
+    write_atomically(
+        path, serialise(plain, {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False)})
+    )
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -45,7 +47,9 @@ def read_header(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(HEADER)
         if text is None:
-            raise CheckpointError(f"{path} was not written by Facette: import foreign weights with `facette import`")
+            raise CheckpointError(
+                f"{path} was not written by Facette: import foreign weights with `facette import`"
+            )
         return json.loads(text)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from None

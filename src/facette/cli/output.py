@@ -14,7 +14,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe, e.g. train.lr=3e-4.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe, e.g. train.lr=3e-4."),
 ]
 
 
@@ -53,7 +54,14 @@ class Bar:
 def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
     """Show a bar while the block runs; `unit` names what is counted, e.g. "images"."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -70,5 +78,7 @@ def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
         TextColumn("{task.fields[note]}"),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=not console.is_terminal, speed_estimate_period=60) as bar:
+    with Progress(
+        *columns, console=console, transient=not console.is_terminal, speed_estimate_period=60
+    ) as bar:
         yield Bar(bar, bar.add_task(label, total=total, note=""))

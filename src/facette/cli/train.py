@@ -23,8 +23,12 @@ def train(
     device: Device = "auto",
     cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
     attributes: Annotated[Path | None, typer.Option("--attributes", help="A CSV of attributes.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a model. Run the same command again to go on where it stopped."""
@@ -40,12 +44,22 @@ def train(
     steps = steps_of(resolved.train, images)
     if dry_run:
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}
-        emit(plan, f"{resolved.name}: {steps:,} steps of {resolved.train.batch} over {images:,} pictures into {folder}", as_json)
+        emit(
+            plan,
+            f"{resolved.name}: {steps:,} steps of {resolved.train.batch} over {images:,} pictures into {folder}",
+            as_json,
+        )
         return
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * resolved.train.batch, "training", "images") as bar:
         ended = train_run(
-            resolved, store, folder, device=device, watcher=_Shown(bar, resolved.train.batch), source=source, command=command
+            resolved,
+            store,
+            folder,
+            device=device,
+            watcher=_Shown(bar, resolved.train.batch),
+            source=source,
+            command=command,
         )
     text = (
         f"stopped at step {ended.step:,} of {ended.steps:,}; run the same command to go on: {folder}"

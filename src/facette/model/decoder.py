@@ -45,7 +45,9 @@ class ConvDecoder(nn.Module):
         for i, (out, kernel, stride, padding, output_padding) in enumerate(layers):
             conv = nn.ConvTranspose2d(width, out, kernel, stride, padding, output_padding)
             last = head is None and i == len(layers) - 1
-            blocks.append(conv if last else nn.Sequential(conv, norm(norm_name, out), activation(act, inplace=True)))
+            blocks.append(
+                conv if last else nn.Sequential(conv, norm(norm_name, out), activation(act, inplace=True))
+            )
             width = out
         self.layers = nn.Sequential(*blocks)
         self.head = nn.Identity() if head is None else nn.Conv2d(width, head[0], head[1], padding=head[2])

@@ -61,7 +61,9 @@ class GaussianLikelihood(nn.Module):
         if self.mode == "optimal" and fit_sigma:
             log_sigma = self._fit(squared.detach().mean())
         values = x[0].numel()
-        return -0.5 * squared.flatten(1).sum(1) * (-2 * log_sigma).exp() - values * (log_sigma + 0.5 * LOG_2PI)
+        return -0.5 * squared.flatten(1).sum(1) * (-2 * log_sigma).exp() - values * (
+            log_sigma + 0.5 * LOG_2PI
+        )
 
     @torch.no_grad()
     def _fit(self, mse: Tensor) -> Tensor:

@@ -106,7 +106,9 @@ class TrainedModel:
 
     def decode(self, z: Tensor, batch: int = BATCH) -> np.ndarray:
         """Latents (N, Z) to uint8 pictures (N, S, S, 3), or to float32 vectors (N, D)."""
-        parts = [self.to_pictures(self.decode_float(z[i : i + batch], batch)) for i in range(0, len(z), batch)]
+        parts = [
+            self.to_pictures(self.decode_float(z[i : i + batch], batch)) for i in range(0, len(z), batch)
+        ]
         return np.concatenate(parts)
 
     @torch.inference_mode()

@@ -56,7 +56,12 @@ class Provenance:
 
 
 def publish_model(
-    path: Path, weights: VAE, recipe: Recipe, metrics: dict[str, Any], provenance: Provenance, state: TrainState
+    path: Path,
+    weights: VAE,
+    recipe: Recipe,
+    metrics: dict[str, Any],
+    provenance: Provenance,
+    state: TrainState,
 ) -> None:
     """Write the current (averaged) weights as a model file."""
     copy = build_vae(recipe)

@@ -169,13 +169,15 @@ def _validate(run: Run, state: TrainState) -> None:
     result = validate(state.averaged, run.recipe, run.store, run.valid)
     per_dimension = [round(v, 5) for v in result.rate_per_dimension.tolist()]
     row = {k: v for k, v in asdict(result).items() if k != "rate_per_dimension"}
-    _record(run, "validation", state.step, row | {"seconds": state.seconds, "rate_per_dimension": per_dimension})
+    _record(
+        run, "validation", state.step, row | {"seconds": state.seconds, "rate_per_dimension": per_dimension}
+    )
     if sentence := collapse_sentence(result, run.recipe.model.latent):
         run.watcher.said(sentence)
     better = not state.best or result.elbo > state.best["elbo"]
     if better:
         state.best = {"step": state.step, "elbo": result.elbo}
-    metrics = {k: v for k, v in row.items()} | {"step": state.step}
+    metrics = row | {"step": state.step}
     for name in ("best", "last") if better else ("last",):
         publish_model(run.folder / name, state.averaged, run.recipe, metrics, run.provenance, state)
 
@@ -258,7 +260,11 @@ def _prepare(
     if place.leads:
         write_atomically(folder / "recipe.toml", recipe.to_toml())
     provenance = Provenance(
-        source=source, command=command, images=len(rows), fingerprint=store.fingerprint, batch=recipe.train.batch
+        source=source,
+        command=command,
+        images=len(rows),
+        fingerprint=store.fingerprint,
+        batch=recipe.train.batch,
     )
     steps = steps_of(recipe.train, len(rows))
     valid = valid[: recipe.train.validate_count]

@@ -1,0 +1,43 @@
+# Two commands do everything on a bare machine: `make demo` and `make test`.
+#
+# PYTHON   the interpreter to start from (3.11 or newer)
+# TORCH    what to install as torch: `make test TORCH=torch==2.13.0` where a CPU wheel is at hand
+PYTHON ?= python3
+TORCH ?= torch
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-all lint format figures clean
+
+demo: $(READY) ## ten variations of a public-domain photo, by the bundled model
+	$(BIN)/facette demo
+
+test: $(READY) ## the test suite, a few minutes on two cores
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(READY) ## the suite and the slow proofs
+	$(BIN)/pytest
+
+lint: $(READY) ## style, formatting and types
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/pyright
+
+format: $(READY) ## put the code in its form
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+figures: $(READY) ## draw the pictures of the README and the docs again
+	$(BIN)/python docs/figures.py
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Facette needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+clean: ## remove the environment and what tests and builds left
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,53 @@
+"""What several test files need: real faces where they are at hand, and one small model trained for real."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real faces (celeba/) and foreign checkpoints (checkpoints/); skips where it is absent."""
+    folder = Path(os.environ.get("FACETTE_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "celeba").is_dir():
+        pytest.skip(f"real faces are not at hand: {folder / 'celeba'} is no folder (set FACETTE_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Packed pictures of the tests never mix with the user's."""
+    before = os.environ.get("FACETTE_CACHE")
+    os.environ["FACETTE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        os.environ.pop("FACETTE_CACHE", None)
+    else:
+        os.environ["FACETTE_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory: pytest.TempPathFactory, _own_cache: None) -> Path:
+    """The folder of a finished run of the quick recipe on generated faces, a few seconds long."""
+    from facette.data import open_dataset
+    from facette.recipe import load_recipe
+    from facette.training import train
+
+    recipe = load_recipe("quick", ["train.steps=60", "train.mixture_components=[1]"])
+    store = open_dataset("synthetic-faces:256", recipe.input)
+    folder = tmp_path_factory.mktemp("quick")
+    train(recipe, store, folder, device="cpu", source="synthetic-faces:256")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def quick_model(quick_run: Path):
+    """The TrainedModel of that run: a real model, only small and young."""
+    from facette.checkpoint.native import load_model
+
+    return load_model(quick_run)
