@@ -1,7 +1,8 @@
 """Mixtures of Gaussians as data: a density that is known exactly, to measure a generative model against.
 
-Enters: sizes and a seed. Leaves: a `Mixture` (weights, means, covariances) with its exact log density,
-entropy and responsibilities, and a `VectorStore` of points drawn from it. It knows no model and no file.
+Enters: sizes and a seed, or a source such as "mixture:seed=5". Leaves: a `Mixture` (weights, means,
+covariances) with its exact log density, entropy and responsibilities, and a `VectorStore` of points drawn
+from it. It knows no model and no file.
 
 Legend: N points, D dimensions, K components. Everything is float64 but the stored points (float32).
 """
@@ -21,6 +22,11 @@ from facette.errors import DataError
 ENTROPY_SAMPLES = 200_000
 CHUNK = 20_000  # points whitened at once: CHUNK·K·D doubles stay small
 PARTS = {"train": 0, "valid": 1, "test": 2}
+SHARES = (0.05, 0.05)  # of the points set aside as valid and as test
+
+# The mixture of `mixture3d`, and what "mixture:key=value,…" may change about it.
+SOURCE = "mixture"
+SOURCE_DEFAULTS = {"seed": 4, "components": 10, "count": 20_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +119,8 @@ def draw_mixture(
     components: int,
     seed: int,
     *,
-    spread: float = 3.0,
-    deviations: tuple[float, float] = (0.2, 0.9),
+    spread: float = 5.0,
+    deviations: tuple[float, float] = (0.2, 0.85),
     evenness: float = 5.0,
 ) -> Mixture:
     """A random mixture: uneven weights, spread means, covariances stretched and turned each in its own way.
@@ -131,7 +137,9 @@ def draw_mixture(
         DataError: a size or width that is not positive.
     """
     if dimensions < 1 or components < 1:
-        raise DataError(f"a mixture of {components} components in {dimensions} dimensions: both must be 1 or more")
+        raise DataError(
+            f"a mixture of {components} components in {dimensions} dimensions: both must be 1 or more"
+        )
     low, high = deviations
     if not (0 < low <= high and spread >= 0 and evenness > 0):
         raise DataError(
@@ -147,10 +155,46 @@ def draw_mixture(
     return Mixture(weights, means, axes @ axes.transpose(0, 2, 1))
 
 
-def _rotation(dimensions: int, rng: np.random.Generator) -> np.ndarray:
-    """An orthogonal matrix drawn evenly from all of them (QR of a Gaussian matrix, signs fixed)."""
-    q, r = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))
-    return q * np.sign(r.diagonal())
+def open_mixture(source: str, dimensions: int) -> VectorStore:
+    """The points of a mixture named as a source: "mixture", or "mixture:seed=5,components=10,count=20000".
+
+    The mixture comes from `draw_mixture(dimensions, components, seed)` and its points from the same seed,
+    so that a source always names the same points. Raises DataError for a source that does not read like
+    this.
+    """
+    values = dict(SOURCE_DEFAULTS)
+    name, _, settings = source.partition(":")
+    for setting in filter(None, settings.split(",")):
+        key, _, value = setting.partition("=")
+        if name != SOURCE or key not in values or not value.isdecimal():
+            break
+        values[key] = int(value)
+    else:
+        if name == SOURCE:
+            mixture = draw_mixture(dimensions, values["components"], values["seed"])
+            return draw_store(mixture, values["count"], values["seed"])
+    raise DataError(
+        f"{source!r} is no mixture: write {SOURCE}, or {SOURCE}:key=whole number with the keys "
+        f"{', '.join(values)}, separated by commas"
+    )
+
+
+def is_mixture(source: object) -> bool:
+    """Whether a source names a mixture rather than a path."""
+    return isinstance(source, str) and source.partition(":")[0] == SOURCE
+
+
+def draw_store(mixture: Mixture, count: int, seed: int) -> VectorStore:
+    """`count` points of a mixture, the last shares of them set aside as valid and test."""
+    if count < 1:
+        raise DataError(f"{count} points of a mixture: draw 1 or more")
+    # Keyed apart from `draw_mixture`, which may have the same seed.
+    drawn = mixture.sample(count, np.random.default_rng([seed, 1]))
+    partition = np.zeros(count, np.int8)
+    valid, test = SHARES
+    partition[round(count * (1 - valid - test)) :] = PARTS["valid"]
+    partition[round(count * (1 - test)) :] = PARTS["test"]
+    return VectorStore(drawn.points, partition, mixture=mixture, components=drawn.components)
 
 
 class VectorStore:
@@ -174,7 +218,7 @@ class VectorStore:
         self.points = np.ascontiguousarray(points, np.float32)
         self.partition = np.asarray(partition, np.int8)
         self.mixture, self.components = mixture, components
-        self.attributes = None
+        self.attributes = None  # vectors have none; the face of an image store has the name
         self.fingerprint = hashlib.sha256(self.points.tobytes() + self.partition.tobytes()).hexdigest()
 
     def __len__(self) -> int:
@@ -197,12 +241,7 @@ class VectorStore:
         return np.flatnonzero(self.partition == PARTS[part])
 
 
-def draw_store(mixture: Mixture, count: int, seed: int, *, valid: float = 0.05, test: float = 0.05) -> VectorStore:
-    """`count` points of a mixture, the last shares of them set aside as valid and test."""
-    if count < 1:
-        raise DataError(f"{count} points of a mixture: draw 1 or more")
-    drawn = mixture.sample(count, seed)
-    partition = np.zeros(count, np.int8)
-    partition[round(count * (1 - valid - test)) :] = PARTS["valid"]
-    partition[round(count * (1 - test)) :] = PARTS["test"]
-    return VectorStore(drawn.points, partition, mixture=mixture, components=drawn.components)
+def _rotation(dimensions: int, rng: np.random.Generator) -> np.ndarray:
+    """An orthogonal matrix drawn evenly from all of them (QR of a Gaussian matrix, signs fixed)."""
+    q, r = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))
+    return q * np.sign(r.diagonal())
