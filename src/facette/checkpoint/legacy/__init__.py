@@ -1,5 +1,4 @@
-"""Other people's checkpoints: whole-module pickles, state dicts, Lightning files and safetensors, none of it
-run.
+"""Other people's checkpoints: pickled modules, state dicts, Lightning files, safetensors; none of it is run.
 
 source → archive → container      a file becomes an inert tree (machine, names, inert), within limits
 weights → candidates → families   the tree becomes named tensors of a recognised network

@@ -75,15 +75,21 @@ def _in_one_set(weights: WeightSet, lightning: str | None) -> list[Candidate]:
     for family, prefix in keys:
         deeper = [p for _, p in keys if p != prefix and p.startswith(prefix)]
         inside = [
-            n for n in weights.tensors if n.startswith(prefix) and n not in shadow and not
-            n.startswith(tuple(deeper)) ] taken.update(inside) tensors = {n[len(prefix) :]:
-            weights.tensors[n] for n in inside} evidence = _evidence(weights, prefix, lightning) average =
-            _flat_average(tensors, shadow) several = len(keys) > 1 or bool(average)
-            made.append((_label(weights.place, prefix if several else ""), family, tensors, evidence)) if
-            average: taken |= shadow.keys() made.append((_label(weights.place, _FLAT_EMA), family, average,
-            evidence)) others = {n: r for n, r in weights.tensors.items() if n not in taken} return
-            [Candidate(label, family, tensors, others, evidence) for label, family, tensors, evidence in
-            made]
+            name
+            for name in weights.tensors
+            if name.startswith(prefix) and name not in shadow and not name.startswith(tuple(deeper))
+        ]
+        taken.update(inside)
+        tensors = {name[len(prefix) :]: weights.tensors[name] for name in inside}
+        evidence = _evidence(weights, prefix, lightning)
+        average = _flat_average(tensors, shadow)
+        several = len(keys) > 1 or bool(average)
+        made.append((_label(weights.place, prefix if several else ""), family, tensors, evidence))
+        if average:
+            taken |= shadow.keys()
+            made.append((_label(weights.place, _FLAT_EMA), family, average, evidence))
+    others = {n: r for n, r in weights.tensors.items() if n not in taken}
+    return [Candidate(label, family, tensors, others, evidence) for label, family, tensors, evidence in made]
 
 
 def _flat_average(tensors: dict[str, TensorRef], shadow: dict[str, TensorRef]) -> dict[str, TensorRef]:
