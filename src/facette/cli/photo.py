@@ -4,8 +4,9 @@ Enters: a path and the three options as typed. Leaves: a `uint8 (S, S, 3)` pictu
 Knows nothing of what a command does with the picture.
 """
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,7 +14,9 @@ from facette.errors import UsageError
 
 Align = Annotated[
     bool,
-    typer.Option("--align/--no-align", help="Find the face and bring it into the model's frame (face models)."),
+    typer.Option(
+        "--align/--no-align", help="Find the face and bring it into the model's frame (face models)."
+    ),
 ]
 Face = Annotated[int, typer.Option(min=1, help="Which face, when the photo shows several: 1 is the largest.")]
 Eyes = Annotated[
@@ -25,26 +28,41 @@ Eyes = Annotated[
 ]
 
 
-def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None):
-    """The photo in the frame of `model`, as `facette.images.align.intake` gives it (`.picture`, `.report`)."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A photo in the model's frame."""
+
+    path: Path
+    picture: Any  # uint8 (S, S, 3)
+    report: Any  # what was done to it
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"path": str(self.path), **asdict(self.report)}
+
+
+def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None) -> Taken:
+    """The photo in the frame of `model`; what a person should know about it is remarked on stderr."""
     from facette.images.align import intake
     from facette.images.open import open_image
     from facette.latent.inputs import image_size
 
     image_size(model)  # refuses models of vectors before anything is opened
-    return intake(
-        open_image(path),
+    taken = intake(
+        open_image(path).image,
         model.recipe.input,
         align="auto" if align else "never",
         face=face,
         eyes=None if eyes is None else parse_eyes(eyes),
     )
+    return Taken(path, taken.picture, taken.report)
 
 
 def parse_eyes(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """"x,y,x,y" as two points, the left eye of the picture first."""
+    """ "x,y,x,y" as two points, the left eye of the picture first."""
     try:
         x1, y1, x2, y2 = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--eyes takes four numbers X,Y,X,Y such as 210,180,290,182, got {text!r}.") from None
+        raise UsageError(
+            f"--eyes takes four numbers X,Y,X,Y such as 210,180,290,182, got {text!r}."
+        ) from None
     return (x1, y1), (x2, y2)

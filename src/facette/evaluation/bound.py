@@ -56,7 +56,7 @@ def importance_weighted_bound(
 
 def _weighted(vae: VAE, x: Tensor, samples: int, generator: torch.Generator, at_once: int) -> Tensor:
     posterior = vae.encode(x)
-    total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)  # log of the sum of weights
+    total = x.new_full((len(x),), -math.inf, dtype=torch.float64)  # log of the sum of weights so far
     for count in _rounds(samples, at_once // len(x)):
         z = torch.stack([posterior.sample(generator=generator) for _ in range(count)])  # (k, N, Z)
         log_posterior = torch.stack([posterior.log_prob(one) for one in z])  # (k, N)
@@ -107,7 +107,9 @@ def rate_per_unit(posterior: DiagonalGaussian) -> Tensor:
 def activity(means: Tensor) -> Tensor:
     """Variance of each unit's posterior mean over the data, Cov_x(E[z]): (N, Z) → (Z,)."""
     if len(means) < 2:
-        raise UsageError(f"Active units are counted over at least 2 data, there is {len(means)}: evaluate more.")
+        raise UsageError(
+            f"Active units are counted over at least 2 data, there is {len(means)}: evaluate more."
+        )
     return means.var(dim=0)
 
 

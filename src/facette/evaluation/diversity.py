@@ -18,7 +18,9 @@ def spread(pictures: Floats) -> float:
     """
     pictures = np.asarray(pictures)
     if len(pictures) < 2:
-        raise UsageError(f"A spread needs at least 2 pictures, there is {len(pictures)}: make more variations.")
+        raise UsageError(
+            f"A spread needs at least 2 pictures, there is {len(pictures)}: make more variations."
+        )
     distances = pairwise_distances(pictures)
     return float(distances[np.triu_indices(len(pictures), k=1)].mean())
 
@@ -27,7 +29,9 @@ def pairwise_distances(pictures: Floats) -> Floats:
     """Root mean squared difference of every two pictures: (N, N), symmetric, zero on the diagonal."""
     pictures = np.asarray(pictures)
     if not np.issubdtype(pictures.dtype, np.floating):
-        raise UsageError(f"Measures take floats in [0, 1], got {pictures.dtype}: divide uint8 pictures by 255.")
+        raise UsageError(
+            f"Measures take floats in [0, 1], got {pictures.dtype}: divide uint8 pictures by 255."
+        )
     flat = pictures.reshape(len(pictures), -1).astype(np.float64)  # (N, D)
     # Row by row and not by |a|² + |b|² − 2ab: the latter loses all digits for near-identical pictures.
     return np.stack([np.sqrt(np.square(flat - row).mean(axis=1)) for row in flat])

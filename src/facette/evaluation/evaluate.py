@@ -8,8 +8,6 @@ Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -17,116 +15,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facette.errors import UsageError
 from facette.evaluation import bound
 from facette.evaluation import reconstruction as measures
 from facette.evaluation.diversity import spread
-from facette.evaluation.intervals import Bootstrap, Interval
+from facette.evaluation.intervals import Bootstrap
+from facette.evaluation.result import (
+    BoundFigures,
+    Evaluation,
+    LatentFigures,
+    ReconstructionFigures,
+    SampleFigures,
+    Shown,
+    SpreadFigure,
+)
+from facette.evaluation.subject import Split, Subject, choose_data
 from facette.latent.inputs import Picture, check_count, resolve_model
 from facette.latent.vary import sweep
 from facette.model.posterior import DiagonalGaussian
+from facette.runtime import generator
 
-Split = Literal["auto", "train", "valid", "test", "all"]
-
+# dB: the error that rounding to 8 bits makes by itself. Without it one perfect picture makes a mean infinite.
+PSNR_CEILING = 10 * np.log10(12 * 255.0**2)
 SHOWN_PAIRS = 10  # photos above reconstructions on the sheet
 SHOWN_SAMPLES = 20
 SHARPNESS_SAMPLES = 200  # decoded to compare the sharpness of samples with that of photos
 SPREAD_FACTORS = (1.0, 7.0)  # the posterior itself, and the default of `vary`
 SPREAD_PHOTOS = 8
 SPREAD_COUNT = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ReconstructionFigures:
-    """Decoded posterior means against the data; pictures on the scale [0, 1]."""
-
-    mse: Interval  # ≥ 0, squared units of the values
-    unexplained_variance: Interval  # 0 perfect … 1 the mean picture
-    psnr: Interval | None  # dB; None for vectors, as the next two
-    ssim: Interval | None  # [−1, 1]
-    sharpness: Interval | None  # of the reconstructions over that of the photos
-
-
-@dataclass(frozen=True, slots=True)
-class BoundFigures:
-    """What the model says about the probability of the data; nats per datum in the model's own range."""
-
-    distortion: Interval
-    rate: Interval
-    elbo: Interval
-    bits_per_dimension: Interval | None  # of 8-bit pictures; None for vectors and for a Bernoulli likelihood
-    importance_weighted: Interval | None  # nats; None when not asked for
-    importance_samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class LatentFigures:
-    """How the latent units are used."""
-
-    size: int  # Z
-    active: int  # units whose posterior mean varies by more than 0.01 over the data
-    rate_per_unit: tuple[float, ...]  # (Z,) nats, from a standard normal
-    activity: tuple[float, ...]  # (Z,) variance of the posterior mean
-    posterior_scale: float  # mean σ over data and units
-
-
-@dataclass(frozen=True, slots=True)
-class SampleFigures:
-    """Samples of one prior; they have no partner among the data."""
-
-    prior: Literal["fitted", "normal"]
-    count: int
-    sharpness: float  # of the samples over that of the photos
-
-
-@dataclass(frozen=True, slots=True)
-class SpreadFigure:
-    """How much the variations of one photo differ at one factor, averaged over some photos."""
-
-    factor: float  # of σ
-    spread: float  # [0, 1], root mean squared difference over all pairs
-    photos: int
-    variations: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Pictures for the sheets; None for models of vectors."""
-
-    photos: Picture  # (P, S, S, 3)
-    reconstructions: Picture  # (P, S, S, 3)
-    samples: dict[str, Picture]  # prior → (20, S, S, 3)
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Everything measured in one go, with what is needed to measure it again."""
-
-    model: str
-    data: str
-    split: str
-    count: int
-    seed: int
-    kind: Literal["image", "vector"]
-    dimensions: int  # D
-    reconstruction: ReconstructionFigures
-    bound: BoundFigures
-    latents: LatentFigures
-    samples: tuple[SampleFigures, ...]
-    spreads: tuple[SpreadFigure, ...]
-    shown: Shown | None
-
-    def to_dict(self) -> dict:
-        """Figures and provenance as plain JSON values, without the pictures."""
-        from facette.evaluation.report import to_dict
-
-        return to_dict(self)
-
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write the card (JSON and Markdown) and, for pictures, the sheets; returns the paths written."""
-        from facette.evaluation.report import write_report
-
-        return write_report(self, directory)
 
 
 def evaluate(
@@ -142,21 +57,22 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on data.
 
-    `data` is an open store, a source that `open_dataset` understands (a folder, a zip …), or an array: uint8
-    pictures (N, S, S, 3) in the model's size, or float vectors (N, D). `split` "auto" takes the valid part of
-    the set the model was trained on, and everything of any other set. `count` takes that many, drawn by the
-    seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K. `progress` is
+    `data` is an open store, a source that `open_dataset` understands (a folder, a zip …), a chosen Subject, or
+    an array: uint8 pictures (N, S, S, 3) in the model's size, or float vectors (N, D). `split` "auto" takes the
+    valid part of the set the model was trained on, and everything of any other set. `count` takes that many,
+    drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K. `progress` is
     called with the number of data finished each time, and counts up to `steps_of` in all.
 
     Raises UsageError for an empty choice, or data that do not fit the model.
     """
     check_count(batch, what="batch")
+    check_count(importance_samples, least=0, what="importance_samples")
     model = resolve_model(model)
     subject = choose_data(model, data, split, count, seed)
     advance = progress or (lambda done: None)
     average = _average(subject, batch)
     seen = [
-        _measure(model, values, average, torch.Generator().manual_seed(seed + start), importance_samples)
+        _measure(model, values, average, generator(seed, "evaluate", start), importance_samples)
         for start, values in _announced(subject.batches(batch), advance)
     ]
     columns = {name: np.concatenate([one.columns[name] for one in seen]) for name in seen[0].columns}
@@ -175,61 +91,13 @@ def evaluate(
         seed=seed,
         kind=model.recipe.input.kind,
         dimensions=average.size,
-        reconstruction=_reconstruction_figures(drawn, image),
-        bound=_bound_figures(drawn, columns, importance_samples),
+        reconstruction=_reconstruction_figures(drawn),
+        bound=_bound_figures(drawn, importance_samples),
         latents=_latent_figures(posterior),
         samples=tuple(_sample_figures(prior, some, real_sharpness) for prior, some in made.items()),
         spreads=_spreads(model, subject, seed) if image else (),
         shown=_shown(model, subject, made) if image else None,
     )
-
-
-# ── what is evaluated ────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The data to measure on: a reader and the chosen indices."""
-
-    read: Callable[[NDArray], NDArray]
-    indices: NDArray[np.integer]
-    label: str
-    split: str
-
-    def batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
-        """Each batch with the place of its first datum."""
-        for start in range(0, len(self.indices), size):
-            yield start, self.read(self.indices[start : start + size])
-
-
-def choose_data(model, data, split: Split, count: int | None, seed: int) -> Subject:
-    """Open the data where need be and pick what is measured; see `evaluate`."""
-    if isinstance(data, np.ndarray | Tensor):
-        array = np.asarray(data)
-        return Subject(array.__getitem__, _pick(np.arange(len(array)), count, seed), f"{len(array)} given", "all")
-    label = str(data) if isinstance(data, str | Path) else getattr(data, "name", type(data).__name__)
-    if isinstance(data, str | Path):
-        from facette.data import open_dataset
-
-        data = open_dataset(data, model.recipe.input)
-    if split == "auto":
-        split = "valid" if is_training_set(model, data) else "all"
-    indices = np.asarray(data.indices(split))
-    if not len(indices):
-        raise UsageError(f"The split {split!r} of {label!r} is empty: use --split all.")
-    return Subject(data.read, _pick(indices, count, seed), label, split)
-
-
-def is_training_set(model, store) -> bool:
-    """Whether the store holds exactly the pictures the model says it was trained on."""
-    return store.fingerprint == (model.provenance or {}).get("data", {}).get("fingerprint")
-
-
-def _pick(indices: NDArray, count: int | None, seed: int) -> NDArray:
-    if count is None or count >= len(indices):
-        return indices
-    check_count(count, least=2)
-    return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
 
 
 def _announced(batches: Iterator[tuple[int, NDArray]], advance: Callable[[int], None]):
@@ -244,3 +112,137 @@ def _announced(batches: Iterator[tuple[int, NDArray]], advance: Callable[[int], 
 class Measured(NamedTuple):
     columns: dict[str, NDArray]  # each (N,)
     posterior: DiagonalGaussian  # on the CPU
+
+
+def _average(subject: Subject, batch: int) -> NDArray[np.float64]:
+    """The mean datum of the evaluated set, on the outside's scale: (S, S, 3) in [0, 255], or (D,)."""
+    sums = [values.sum(axis=0, dtype=np.float64) for _, values in subject.batches(batch)]
+    return np.sum(sums, axis=0) / len(subject.indices)
+
+
+@torch.no_grad()
+def _measure(
+    model, values: NDArray, average: NDArray, draws: torch.Generator, importance_samples: int
+) -> Measured:
+    x = model.to_model(values)  # (N, 3, S, S) or (N, D)
+    posterior = model.vae.encode(x)
+    made = model.to_pictures(model.vae.decode(posterior.mean))  # as values: uint8 (N, S, S, 3), or (N, D)
+    terms = bound.evidence_lower_bound(model.vae, x, generator=draws, posterior=posterior)
+    columns = {"distortion": terms.distortion, "rate": terms.rate, "elbo": terms.elbo}
+    if importance_samples:
+        columns["importance"] = bound.importance_weighted_bound(
+            model.vae, x, samples=importance_samples, generator=draws
+        )
+    if model.recipe.input.kind == "image":
+        if has_density(model):
+            columns["bits"] = _bits(model, x, posterior, draws)
+        columns |= _picture_columns(values, made, average)
+    else:
+        columns |= {
+            "mse": measures.mse(values, made),
+            "deviation": measures.mse(values, _all(average, values)),
+        }
+    plain = {name: np.asarray(torch.as_tensor(column).cpu(), np.float64) for name, column in columns.items()}
+    return Measured(plain, DiagonalGaussian(posterior.mean.cpu(), posterior.scale.cpu()))
+
+
+def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> dict[str, NDArray]:
+    real, decoded = photos / 255.0, made / 255.0  # (N, S, S, 3) in [0, 1]
+    columns = {
+        "mse": measures.mse(real, decoded),
+        "deviation": measures.mse(real, _all(average / 255.0, real)),
+        "psnr": np.minimum(measures.psnr(real, decoded), PSNR_CEILING),
+        "real_sharpness": measures.sharpness(real),
+        "made_sharpness": measures.sharpness(decoded),
+    }
+    if min(photos.shape[1:3]) > 2 * measures.SSIM_BORDER:
+        columns["ssim"] = measures.ssim(real, decoded)
+    return columns
+
+
+def _bits(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator) -> Tensor:
+    """Bits per dimension from the bound of the dequantised pictures; q(z|x) may be that of the originals."""
+    low, high = (0.0, 1.0) if model.recipe.input.range == "unit" else (-1.0, 1.0)
+    target = bound.dequantise(x, low, high, draws)
+    terms = bound.evidence_lower_bound(model.vae, x, generator=draws, posterior=posterior, target=target)
+    return bound.bits_per_dimension(terms.elbo, x[0].numel(), low, high)
+
+
+def has_density(model) -> bool:
+    """Whether the likelihood is a density of continuous values; a Bernoulli's is not."""
+    return model.recipe.model.likelihood.kind == "gaussian"
+
+
+def _all(average: NDArray, values: NDArray) -> NDArray:
+    return np.broadcast_to(average.astype(values.dtype), values.shape)
+
+
+# ── figures ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reconstruction_figures(drawn: Bootstrap) -> ReconstructionFigures:
+    return ReconstructionFigures(
+        mse=drawn.mean("mse"),
+        unexplained_variance=drawn.ratio("mse", "deviation"),
+        psnr=drawn.mean("psnr") if "psnr" in drawn else None,
+        ssim=drawn.mean("ssim") if "ssim" in drawn else None,
+        sharpness=drawn.ratio("made_sharpness", "real_sharpness") if "psnr" in drawn else None,
+    )
+
+
+def _bound_figures(drawn: Bootstrap, importance_samples: int) -> BoundFigures:
+    return BoundFigures(
+        distortion=drawn.mean("distortion"),
+        rate=drawn.mean("rate"),
+        elbo=drawn.mean("elbo"),
+        bits_per_dimension=drawn.mean("bits") if "bits" in drawn else None,
+        importance_weighted=drawn.mean("importance") if "importance" in drawn else None,
+        importance_samples=importance_samples,
+    )
+
+
+def _latent_figures(posterior: DiagonalGaussian) -> LatentFigures:
+    return LatentFigures(
+        size=posterior.mean.shape[1],
+        active=bound.active_units(posterior.mean),
+        rate_per_unit=tuple(bound.rate_per_unit(posterior).tolist()),
+        activity=tuple(bound.activity(posterior.mean).tolist()),
+        posterior_scale=float(posterior.scale.mean()),
+    )
+
+
+def _samples(model, seed: int) -> dict[str, Picture]:
+    """Pictures of every prior the model has."""
+    priors = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
+    latents = {prior: model.sample_latents(SHARPNESS_SAMPLES, seed=seed, prior=prior) for prior in priors}
+    return {prior: model.decode(some) for prior, some in latents.items()}
+
+
+def _sample_figures(
+    prior: Literal["fitted", "normal"], pictures: Picture, real_sharpness: float
+) -> SampleFigures:
+    sharpness = float(measures.sharpness(pictures / 255.0).mean()) / real_sharpness
+    return SampleFigures(prior, len(pictures), sharpness)
+
+
+def _spreads(model, subject: Subject, seed: int) -> tuple[SpreadFigure, ...]:
+    photos = subject.read(subject.indices[:SPREAD_PHOTOS])
+    sweeps = [sweep(model, photo, SPREAD_FACTORS, count=SPREAD_COUNT, seed=seed) for photo in photos]
+    return tuple(
+        SpreadFigure(
+            factor=factor,
+            spread=float(np.mean([spread(one.rows[place].pictures / 255.0) for one in sweeps])),
+            photos=len(photos),
+            variations=SPREAD_COUNT,
+        )
+        for place, factor in enumerate(SPREAD_FACTORS)
+    )
+
+
+def _shown(model, subject: Subject, made: dict[str, Picture]) -> Shown:
+    photos = subject.read(subject.indices[:SHOWN_PAIRS])
+    return Shown(
+        photos=photos,
+        reconstructions=model.decode(model.encode(photos).mean),
+        samples={prior: pictures[:SHOWN_SAMPLES] for prior, pictures in made.items()},
+    )

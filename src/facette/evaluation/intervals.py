@@ -33,7 +33,9 @@ class Bootstrap:
     """
 
     def __init__(self, columns: dict[str, NDArray], seed: int, resamples: int = RESAMPLES) -> None:
-        table = np.stack([np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1)  # (N, M)
+        table = np.stack(
+            [np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1
+        )  # (N, M)
         if not len(table):
             raise UsageError("There is nothing to measure: the evaluated set is empty.")
         generator = np.random.default_rng(seed)
@@ -41,6 +43,9 @@ class Bootstrap:
         self._place = {name: place for place, name in enumerate(columns)}
         self._value = table.mean(axis=0)  # (M,)
         self._drawn = np.stack([table[row].mean(axis=0) for row in rows])  # (R, M)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._place
 
     def mean(self, name: str) -> Interval:
         """The mean of a column."""
@@ -51,7 +56,9 @@ class Bootstrap:
         """The mean of one column over the mean of another."""
         top_place, bottom_place = self._place[top], self._place[bottom]
         if self._value[bottom_place] == 0:
-            raise UsageError(f"All evaluated data agree in {bottom}, so nothing can be put in relation to it.")
+            raise UsageError(
+                f"All evaluated data agree in {bottom}, so nothing can be put in relation to it."
+            )
         with np.errstate(divide="ignore", invalid="ignore"):
             drawn = self._drawn[:, top_place] / self._drawn[:, bottom_place]
         return _interval(self._value[top_place] / self._value[bottom_place], drawn)

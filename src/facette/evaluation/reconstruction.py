@@ -48,10 +48,14 @@ def unexplained_variance(real: Floats, made: Floats) -> float:
     """
     real, made = _pair(real, made)
     if len(real) < 2:
-        raise UsageError(f"Unexplained variance needs at least 2 pictures, there is {len(real)}: evaluate more.")
+        raise UsageError(
+            f"Unexplained variance needs at least 2 pictures, there is {len(real)}: evaluate more."
+        )
     variance = np.square(real - real.mean(axis=0)).mean()
     if variance == 0:
-        raise UsageError("All evaluated pictures are identical, so there is no variance to explain: use others.")
+        raise UsageError(
+            "All evaluated pictures are identical, so there is no variance to explain: use others."
+        )
     return float(np.square(real - made).mean() / variance)
 
 

@@ -26,7 +26,9 @@ def resolve_model(model):
 def image_size(model) -> int:
     """Side of the model's pictures in pixels; UsageError for a model of vectors, which has none."""
     if model.recipe.input.kind != "image":
-        raise UsageError(f"{model.name!r} is a model of {model.recipe.input.kind}s: this needs one of pictures.")
+        raise UsageError(
+            f"{model.name!r} is a model of {model.recipe.input.kind}s: this needs one of pictures."
+        )
     return model.recipe.input.size
 
 
@@ -73,12 +75,10 @@ def _check_array(picture: np.ndarray) -> None:
 def _as_image(picture):
     from PIL import Image
 
+    from facette.images.open import open_image
+
     if isinstance(picture, np.ndarray):
         return Image.fromarray(picture)
-    if isinstance(picture, str | Path):
-        from facette.images.open import open_image
-
-        return open_image(picture)
-    if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
+    if isinstance(picture, str | Path | Image.Image):
+        return open_image(picture).image
     raise UsageError(f"A picture is a file, a Pillow image or a uint8 array, got {type(picture).__name__}.")

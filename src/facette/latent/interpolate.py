@@ -7,7 +7,7 @@ Legend: T steps, Z latents, S side of a picture.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,10 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result, labelled_sheet
+from facette.latent.sheets import Result
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
 
 Method = Literal["linear", "slerp"]
 
@@ -31,10 +34,23 @@ class Interpolation(Result):
     pictures: Picture  # (T, S, S, 3)
     latents: Tensor  # (T, Z)
     method: Method
+    model: str
 
-    def sheet(self):
-        """One Pillow contact sheet: the two photos set apart, then the path from the one to the other."""
-        return labelled_sheet(self.pictures, photos=self.photos, columns=len(self.pictures), photo_label="from, to")
+    def sheet(self) -> "Sheet":
+        """The two photos, framed, with the path between them."""
+        from facette.images.grid import Cell, SheetRow, contact_sheet
+
+        last = len(self.pictures) - 1
+        steps = [Cell(picture, f"{place / last:.2f}") for place, picture in enumerate(self.pictures)]
+        ends = [
+            Cell(photo, name, framed=True) for photo, name in zip(self.photos, ("from", "to"), strict=True)
+        ]
+        title, subtitle = f"{last + 1} steps from one photo to another", f"{self.method} · {self.model}"
+        return contact_sheet([SheetRow([ends[0], *steps, ends[1]])], title=title, subtitle=subtitle)
+
+    def settings(self) -> dict[str, Any]:
+        made = {"made": "interpolate", "model": self.model}
+        return {**made, "steps": len(self.pictures), "method": self.method}
 
 
 def interpolate(model, a, b, steps: int = 10, method: Method = "linear") -> Interpolation:
@@ -51,7 +67,7 @@ def interpolate(model, a, b, steps: int = 10, method: Method = "linear") -> Inte
     photos = np.stack([resolve_picture(model, a), resolve_picture(model, b)])  # (2, S, S, 3)
     mean, _ = encode_each(model, photos)  # (2, Z)
     latents = path(mean[0], mean[1], steps, method)  # (T, Z)
-    return Interpolation(photos, decode_each(model, latents), latents, method)
+    return Interpolation(photos, decode_each(model, latents), latents, method, model.name)
 
 
 def path(start: Tensor, end: Tensor, steps: int, method: Method = "linear") -> Tensor:

@@ -7,14 +7,18 @@ Legend: N pictures, Z latents, S side of a picture.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor
 
 from facette.errors import UsageError
-from facette.latent.inputs import Picture, check_count, image_size, resolve_model, resolve_pictures
+from facette.latent.inputs import Picture, check_count, resolve_model, resolve_pictures
 from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result, labelled_sheet, paired_sheet
+from facette.latent.sheets import Result, save_pictures, save_points
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
 
 PriorName = Literal["fitted", "normal"]
 
@@ -27,25 +31,61 @@ class Reconstructions(Result):
     pictures: Picture  # (N, S, S, 3)
     latents: Tensor  # (N, Z) posterior means
     scales: Tensor  # (N, Z) posterior σ
+    model: str
 
-    def sheet(self):
-        """One Pillow contact sheet: each photo above its reconstruction."""
-        return paired_sheet(self.photos, self.pictures)
+    def sheet(self) -> "Sheet":
+        """Each photo above its reconstruction."""
+        from facette.images.grid import pair_sheet
+
+        labels = ("photo", "reconstruction")
+        return pair_sheet(
+            list(self.photos), list(self.pictures), labels, title="Reconstructions", subtitle=self.model
+        )
+
+    def settings(self) -> dict[str, Any]:
+        return {"made": "reconstruct", "model": self.model, "count": len(self.pictures)}
 
 
 @dataclass(frozen=True, slots=True)
 class Samples(Result):
-    """Pictures of nobody, decoded from draws of a prior."""
+    """Pictures of nobody, or points of a model of vectors, decoded from draws of a prior."""
 
-    pictures: Picture  # (N, S, S, 3)
+    pictures: Picture  # (N, S, S, 3), or float32 points (N, D)
     latents: Tensor  # (N, Z)
     prior: PriorName
     temperature: float
     seed: int
+    model: str
 
-    def sheet(self):
-        """One Pillow contact sheet of all samples."""
-        return labelled_sheet(self.pictures)
+    def sheet(self) -> "Sheet":
+        """All samples in a block; UsageError for points."""
+        from facette.images.grid import wall_sheet
+
+        if not self.are_pictures:
+            raise UsageError("points have no sheet: save them to a file that ends in .csv")
+        warmth = "" if self.temperature == 1 else f" · temperature {self.temperature:g}"
+        subtitle = f"{self.prior} prior · {self.model} · seed {self.seed}{warmth}"
+        return wall_sheet(list(self.pictures), title=f"{len(self.pictures)} samples", subtitle=subtitle)
+
+    def settings(self) -> dict[str, Any]:
+        made = {"made": "sample", "model": self.model, "count": len(self.pictures)}
+        return {**made, "prior": self.prior, "temperature": self.temperature, "seed": self.seed}
+
+    def save(self, path: str | Path) -> Path:
+        """Write the sheet, or points as CSV, one row each; returns the path."""
+        if not self.are_pictures:
+            return save_points(self.pictures, path)
+        return Result.save(self, path)
+
+    def save_each(self, directory: str | Path) -> list[Path]:
+        """Write every picture by itself; UsageError for points."""
+        if not self.are_pictures:
+            raise UsageError("points are not written one by one: leave --each away")
+        return save_pictures(self.pictures, directory)
+
+    @property
+    def are_pictures(self) -> bool:
+        return self.pictures.ndim == 4
 
 
 def reconstruct(model, pictures) -> Reconstructions:
@@ -56,7 +96,7 @@ def reconstruct(model, pictures) -> Reconstructions:
     model = resolve_model(model)
     photos = resolve_pictures(model, pictures)  # (N, S, S, 3)
     means, scales = encode_each(model, photos)  # (N, Z), (N, Z)
-    return Reconstructions(photos, decode_each(model, means), means, scales)
+    return Reconstructions(photos, decode_each(model, means), means, scales, model.name)
 
 
 def sample(
@@ -78,12 +118,12 @@ def sample(
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UsageError(f"Temperature must be a number of at least 0, got {temperature!r}.")
     model = resolve_model(model)
-    image_size(model)
     chosen: PriorName = prior or ("fitted" if model.fitted_prior is not None else "normal")
     if chosen == "fitted" and model.fitted_prior is None:
         raise UsageError(f"{model.name!r} has no fitted prior: use --prior normal.")
-    latents = _tempered(model, model.sample_latents(count, seed=seed, prior=chosen), chosen, temperature)  # (N, Z)
-    return Samples(model.decode(latents), latents, chosen, float(temperature), seed)
+    drawn = model.sample_latents(count, seed=seed, prior=chosen)  # (N, Z)
+    latents = _tempered(model, drawn, chosen, temperature)
+    return Samples(model.decode(latents), latents, chosen, float(temperature), seed, model.name)
 
 
 def _tempered(model, latents: Tensor, prior: PriorName, temperature: float) -> Tensor:

@@ -10,7 +10,7 @@ Legend: N variations, Z latents, S side of a picture, F factors.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,10 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result, labelled_sheet
+from facette.latent.sheets import Result
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
 
 Mode = Literal["factor", "variance"]
 
@@ -38,10 +41,26 @@ class Variations(Result):
     factor: float  # as asked for: of σ, or of σ² in mode "variance"
     seeds: tuple[int, ...]  # variation i alone: count=1, seed=seeds[i]
     mode: Mode
+    model: str
 
-    def sheet(self):
-        """One Pillow contact sheet: the photo first, set apart, then the variations in order."""
-        return labelled_sheet(self.pictures, photos=self.photo[None], title=f"{_sigma_text(self)}")
+    def sheet(self) -> "Sheet":
+        """The photo first, large and framed, then the variations in order."""
+        from facette.images.grid import variation_sheet
+
+        title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
+        subtitle = f"{_formula(self.factor, self.mode)} · {self.model} · seed {self.seeds[0]}"
+        return variation_sheet(self.photo, list(self.pictures), title=title, subtitle=subtitle)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "made": "vary",
+            "model": self.model,
+            "count": len(self.pictures),
+            "diversity": self.factor,
+            "mode": self.mode,
+            "seed": self.seeds[0],
+            "seeds": list(self.seeds),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +77,27 @@ class Sweep(Result):
 
     @property
     def pictures(self) -> Picture:
-        return np.stack([row.pictures for row in self.rows])  # (F, N, S, S, 3)
+        """Row after row: (F·N, S, S, 3)."""
+        return np.concatenate([row.pictures for row in self.rows])
 
-    def sheet(self):
-        """One Pillow contact sheet: the photo first, set apart, then one labelled row for each factor."""
-        labels = [_sigma_text(row) for row in self.rows]
-        return labelled_sheet(
-            np.concatenate([row.pictures for row in self.rows]),
-            photos=self.photo[None],
-            columns=len(self.rows[0].pictures),
-            row_labels=labels,
+    def sheet(self) -> "Sheet":
+        """The photo first, large and framed, then one labelled row for each factor."""
+        from facette.images.grid import sweep_sheet
+
+        one = self.rows[0]
+        symbol = "σ" if one.mode == "factor" else "σ²"
+        return sweep_sheet(
+            self.photo,
+            [list(row.pictures) for row in self.rows],
+            [f"{row.factor:g} {symbol}" for row in self.rows],
+            title="Diversity from row to row",
+            subtitle=f"each column keeps its direction · {one.model} · seed {one.seeds[0]}",
+            wrap=len(one.pictures),
         )
+
+    def settings(self) -> dict[str, Any]:
+        one = self.rows[0].settings()
+        return {**one, "made": "sweep", "diversity": list(self.factors)}
 
 
 def vary(
@@ -109,7 +138,9 @@ def sweep(
     for factor, strength in zip(factors, strengths, strict=True):
         latents = varied_latents(mean, scale, noise, strength)  # (N, Z)
         pictures = decode_each(model, latents)
-        rows.append(Variations(photo, reconstruction, pictures, latents, float(factor), seeds, mode))
+        rows.append(
+            Variations(photo, reconstruction, pictures, latents, float(factor), seeds, mode, model.name)
+        )
     return Sweep(photo, reconstruction, tuple(rows))
 
 
@@ -121,7 +152,9 @@ def varied_latents(mean: Tensor, scale: Tensor, noise: Tensor, strength: float) 
 def strength_of(factor: float, mode: Mode = "factor") -> float:
     """How many posterior σ a factor means: the factor itself, or the root of a factor of the variance."""
     if not (isinstance(factor, int | float) and math.isfinite(factor) and factor >= 0):
-        raise UsageError(f"Diversity must be a number of at least 0, got {factor!r}: 0 keeps the reconstruction.")
+        raise UsageError(
+            f"Diversity must be a number of at least 0, got {factor!r}: 0 keeps the reconstruction."
+        )
     if mode not in DIVERSITY:
         raise UsageError(f"Unknown mode {mode!r}: use 'factor' (times σ) or 'variance' (times σ²).")
     return math.sqrt(factor) if mode == "variance" else float(factor)
@@ -141,9 +174,18 @@ def variation_noise(seeds: Sequence[int], latent: int) -> Tensor:
     return torch.stack([torch.randn(latent, generator=torch.Generator().manual_seed(s)) for s in seeds])
 
 
+def spaced_factors(first: float, last: float, count: int) -> tuple[float, ...]:
+    """`count` factors from the first to the last, evenly spaced, without the digits that rounding leaves."""
+    check_count(count, what="The number of factors")
+    return tuple(round(float(factor), 9) for factor in np.linspace(first, last, count))
+
+
 def _diversity(diversity: float | None, mode: Mode) -> float:
     return DIVERSITY.get(mode, math.nan) if diversity is None else diversity
 
 
-def _sigma_text(row: Variations) -> str:
-    return f"{row.factor:g} σ" if row.mode == "factor" else f"{row.factor:g} σ²"
+def _formula(factor: float, mode: Mode) -> str:
+    """The formula as a person reads it under the title."""
+    if mode == "variance":
+        return f"diversity {factor:g} · σ²"
+    return f"z = μ + {factor:g} · σ · ε"

@@ -1,0 +1,44 @@
+"""`facette reconstruct`: photos in, what the model keeps of them out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.output import Device, Json, emit
+from facette.cli.photo import Align, Eyes, Face
+
+
+def reconstruct(
+    photos: Annotated[list[Path], typer.Argument(help="Any photos.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("reconstructions.png"),
+    each: Annotated[
+        Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    align: Align = True,
+    face: Face = 1,
+    eyes: Eyes = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Show photos above what the model keeps of them."""
+    import numpy as np
+
+    from facette.cli.model import open_model
+    from facette.cli.photo import take_in
+    from facette.latent import reconstruct as reconstruct_photos
+
+    opened = open_model(model, device)
+    taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
+    reconstructions = reconstruct_photos(opened, np.stack([one.picture for one in taken]))
+    sheet = reconstructions.save(out)
+    singles = [] if each is None else reconstructions.save_each(each)
+    data = {
+        "sheet": str(sheet),
+        "each": [str(path) for path in singles],
+        "photos": [one.to_dict() for one in taken],
+        "model": opened.name,
+    }
+    emit(data, str(sheet), as_json)

@@ -1,0 +1,52 @@
+"""`facette sample`: pictures of nobody, or points of a model of vectors."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.output import Device, Json, Seed, emit
+
+
+def sample(
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 20,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--prior", help="fitted (to the latents after training) or normal.  [default: fitted if there]"
+        ),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, help="Below 1 more ordinary, above 1 bolder.")
+    ] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The sheet, or a CSV of points.  [default: samples.png, .csv]"),
+    ] = None,
+    each: Annotated[
+        Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Draw new pictures from the model's prior."""
+    from facette.cli.model import open_model
+    from facette.latent import sample as draw
+
+    opened = open_model(model, device)
+    samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature)
+    written = samples.save(out or Path("samples.png" if samples.are_pictures else "samples.csv"))
+    singles = [] if each is None else samples.save_each(each)
+    data = {
+        "sheet" if samples.are_pictures else "points": str(written),
+        "each": [str(path) for path in singles],
+        "model": opened.name,
+        "count": count,
+        "prior": samples.prior,
+        "temperature": temperature,
+        "seed": seed,
+    }
+    emit(data, str(written), as_json)

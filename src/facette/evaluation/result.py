@@ -1,0 +1,104 @@
+"""What an evaluation found: figures with their units, and a few pictures to look at.
+
+Enters nothing: these are results. How they are measured is `evaluate`'s business, how they are worded `report`'s.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from facette.evaluation.intervals import Interval
+from facette.latent.inputs import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class ReconstructionFigures:
+    """Decoded posterior means against the data; pictures on the scale [0, 1]."""
+
+    mse: Interval  # ≥ 0, squared units of the values
+    unexplained_variance: Interval  # 0 perfect … 1 the mean picture
+    psnr: Interval | None  # dB; None for vectors, as the next two
+    ssim: Interval | None  # [−1, 1]
+    sharpness: Interval | None  # of the reconstructions over that of the photos
+
+
+@dataclass(frozen=True, slots=True)
+class BoundFigures:
+    """What the model says about the probability of the data; nats per datum in the model's own range."""
+
+    distortion: Interval
+    rate: Interval
+    elbo: Interval
+    bits_per_dimension: Interval | None  # of 8-bit pictures; None for vectors and for a Bernoulli likelihood
+    importance_weighted: Interval | None  # nats; None when not asked for
+    importance_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatentFigures:
+    """How the latent units are used."""
+
+    size: int  # Z
+    active: int  # units whose posterior mean varies by more than 0.01 over the data
+    rate_per_unit: tuple[float, ...]  # (Z,) nats, from a standard normal
+    activity: tuple[float, ...]  # (Z,) variance of the posterior mean
+    posterior_scale: float  # mean σ over data and units
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFigures:
+    """Samples of one prior; they have no partner among the data."""
+
+    prior: Literal["fitted", "normal"]
+    count: int
+    sharpness: float  # of the samples over that of the photos
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadFigure:
+    """How much the variations of one photo differ at one factor, averaged over some photos."""
+
+    factor: float  # of σ
+    spread: float  # [0, 1], root mean squared difference over all pairs
+    photos: int
+    variations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Pictures for the sheets; None for models of vectors."""
+
+    photos: Picture  # (P, S, S, 3)
+    reconstructions: Picture  # (P, S, S, 3)
+    samples: dict[str, Picture]  # prior → (20, S, S, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything measured in one go, with what is needed to measure it again."""
+
+    model: str
+    data: str
+    split: str
+    count: int
+    seed: int
+    kind: Literal["image", "vector"]
+    dimensions: int  # D
+    reconstruction: ReconstructionFigures
+    bound: BoundFigures
+    latents: LatentFigures
+    samples: tuple[SampleFigures, ...]
+    spreads: tuple[SpreadFigure, ...]
+    shown: Shown | None
+
+    def to_dict(self) -> dict:
+        """Figures and provenance as plain JSON values, without the pictures."""
+        from facette.evaluation.report import to_dict
+
+        return to_dict(self)
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write the card (JSON and Markdown) and, for pictures, the sheets; returns the paths written."""
+        from facette.evaluation.report import write_report
+
+        return write_report(self, directory)

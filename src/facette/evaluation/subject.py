@@ -1,0 +1,77 @@
+"""What a model is measured on: any data brought into one form, and the part of it that is chosen.
+
+Enters: a data store, an array, or a source; the wished split and count. Leaves: a `Subject`.
+Knows nothing of measures.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facette.errors import UsageError
+from facette.latent.inputs import check_count
+
+Split = Literal["auto", "train", "valid", "test", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The data to measure on: a reader and the chosen indices."""
+
+    read: Callable[[NDArray], NDArray]
+    indices: NDArray[np.integer]
+    label: str
+    split: str
+
+    def batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
+        """Each batch with the place of its first datum."""
+        for start in range(0, len(self.indices), size):
+            yield start, self.read(self.indices[start : start + size])
+
+
+def choose_data(
+    model, data, split: Split = "auto", count: int | None = None, seed: int = 0, label: str | None = None
+) -> Subject:
+    """Open the data where need be and pick what is measured, as `evaluate` describes; a Subject passes through.
+
+    `label` is what the report calls the data.
+    """
+    if isinstance(data, Subject):
+        return data
+    if split not in get_args(Split):
+        raise UsageError(f"Unknown split {split!r}: use one of {', '.join(get_args(Split))}.")
+    if isinstance(data, np.ndarray | Tensor):
+        array = np.asarray(data)
+        return Subject(
+            array.__getitem__, _pick(np.arange(len(array)), count, seed), label or "an array", "all"
+        )
+    label = label or (
+        Path(data).name if isinstance(data, str | Path) else getattr(data, "source", "a data store")
+    )
+    if isinstance(data, str | Path):
+        from facette.data import open_dataset
+
+        data = open_dataset(data, model.recipe.input)
+    if split == "auto":
+        split = "valid" if is_training_set(model, data) else "all"
+    indices = np.asarray(data.indices(split))
+    if not len(indices):
+        raise UsageError(f"The split {split!r} of {label!r} is empty: use --split all.")
+    return Subject(data.read, _pick(indices, count, seed), label, split)
+
+
+def is_training_set(model, store) -> bool:
+    """Whether the store holds exactly the pictures the model says it was trained on."""
+    return store.fingerprint == model.provenance.get("data_fingerprint")
+
+
+def _pick(indices: NDArray, count: int | None, seed: int) -> NDArray:
+    if count is None or count >= len(indices):
+        return indices
+    check_count(count, least=2)
+    return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))

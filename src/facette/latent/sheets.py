@@ -1,0 +1,76 @@
+"""What every result of this room can do: be drawn as a sheet, be saved, show itself in a notebook.
+
+Enters: a result with pictures. Leaves: sheets and files. How a sheet looks is decided in `facette.images.grid`;
+which pictures go where is decided by each result.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facette.errors import UsageError
+from facette.latent.inputs import Picture
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
+
+
+class Result:
+    """A result with pictures, a sheet, and the settings that make it again."""
+
+    __slots__ = ()
+    pictures: Picture
+
+    def sheet(self) -> "Sheet":
+        """The contact sheet."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """What makes this result again, as plain values; it travels inside the saved sheet."""
+        raise NotImplementedError
+
+    def save(self, path: str | Path) -> Path:
+        """Write the sheet in the format of the path's ending; returns the path. The same result, the same bytes."""
+        from facette.images.grid import save_sheet
+
+        return save_sheet(self.sheet(), path, self.settings())
+
+    def save_each(self, directory: str | Path) -> list[Path]:
+        """Write every picture by itself as `01.png`, `02.png` …; returns the paths."""
+        return save_pictures(self.pictures, directory)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        from io import BytesIO
+
+        buffer = BytesIO()
+        self.sheet().image.save(buffer, format="PNG")
+        return buffer.getvalue()
+
+
+def save_pictures(pictures: Picture, directory: str | Path) -> list[Path]:
+    """Write every picture by itself as `01.png`, `02.png` …; returns the paths."""
+    from PIL import Image
+
+    from facette.images.grid import save_sheet
+
+    width = max(2, len(str(len(pictures))))
+    return [
+        save_sheet(Image.fromarray(picture), Path(directory) / f"{number:0{width}d}.png")
+        for number, picture in enumerate(pictures, start=1)
+    ]
+
+
+def save_points(points: np.ndarray, path: str | Path) -> Path:
+    """Write points (N, D) as CSV with a heading x1, x2 …, exact to the last bit of a float32."""
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f"points are written as CSV, not as {path.name!r}: end the name in .csv")
+    heading = ",".join(f"x{place}" for place in range(1, points.shape[1] + 1))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(path, points, fmt="%.9g", delimiter=",", header=heading, comments="")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+    return path
