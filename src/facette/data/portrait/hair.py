@@ -58,7 +58,7 @@ def hair_colour(face: FaceFactors) -> Colour:
 def draw_hair_behind(easel: Easel, head: Head, face: FaceFactors) -> None:
     """The part of the hair that head, neck and shoulders hide."""
     colour = mix(hair_colour(face), (24, 12, 20), 0.24)
-    length, side = face.hair_length, head.width
+    length, side = _length(face), head.width
     match face.hair_style:
         case "long":
             end = 0.55 + 0.5 * length
@@ -76,7 +76,7 @@ def draw_hair_behind(easel: Easel, head: Head, face: FaceFactors) -> None:
             easel.fill(fall, colour)
         case "curly":
             easel.wash(easel.mask(head.outline(1 + 0.12 * length), *_curls(head, length, 0.78)), colour)
-        case "bun":
+        case "bun" if face.hat == "none":
             _draw_bun(easel, face, length)
         case "pigtails":
             for way in (-1, 1):
@@ -89,7 +89,7 @@ def draw_hair(easel: Easel, head: Head, face: FaceFactors) -> None:
         return
     colour = hair_colour(face)
     low, high = _VOLUME[face.hair_style]
-    grow = low + (high - low) * face.hair_length
+    grow = low + (high - low) * _length(face)
     reach = 0.3 if face.hair_style in ("bob", "long") else 0.25
     crown = head.outline(1.06, -reach, reach, 40)
     # Volume stands up from the crown and lies flat at the temples.
@@ -101,7 +101,7 @@ def draw_hair(easel: Easel, head: Head, face: FaceFactors) -> None:
     )  # a turn must not push it past the cap
     curves = [np.vstack([crown, hairline])]
     if face.hair_style == "curly":
-        curves += _curls(head, face.hair_length, 0.3)
+        curves += _curls(head, _length(face), 0.3)
     if face.hair_style == "long":
         curves += [_strand(head, face.hair_length, way) for way in (-1, 1)]
     # A soft shadow on the brow first, so the hair stands off the skin.
@@ -156,6 +156,12 @@ def _light(
 ) -> None:
     easel.glow((-0.5 * face.light, height + 0.1), (0.55, 0.5), dark, 0.6, within=stencil)
     easel.glow((0.28 * face.light, height), (0.3, 0.24), pale, 0.7, within=stencil)
+
+
+def _length(face: FaceFactors) -> float:
+    """A hat presses full curls down, or they would stand out over it."""
+    pressed = face.hat != "none" and face.hair_style == "curly"
+    return face.hair_length * (0.25 if pressed else 1)
 
 
 def _draw_bun(easel: Easel, face: FaceFactors, length: float) -> None:

@@ -1,0 +1,95 @@
+"""A sheet on disk: its format from the file name, and inside it the command that makes it again.
+
+Enters: an RGB image, a path, a dictionary that JSON can hold. Leaves: one file, whole or not at all.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+from facette.errors import ImageError, UsageError
+
+JPEG_QUALITY = 94
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_LONGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_500, "WEBP": 16_383}
+_PNG_KEY = "facette"
+_EXIF_FOLDER, _USER_COMMENT, _SOFTWARE = 0x8769, 0x9286, 0x0131
+_ASCII = b"ASCII\0\0\0"  # how EXIF marks the character code of a user comment
+
+
+def check_sheet_path(path: str | Path) -> Path:
+    """The path, if a sheet can be written in its format; so a command can refuse before it has worked."""
+    path = Path(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"cannot write {path}: choose a file name that ends in {', '.join(_FORMATS)}")
+    return path
+
+
+def write_image(image: Image.Image, path: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:
+    """Write `image` to `path` with `metadata` inside, making parent folders; the old file stays until the end.
+
+    UsageError: an unknown extension, a folder that cannot be written, a side too long for the format.
+    """
+    path = check_sheet_path(path)
+    form = _FORMATS[path.suffix.lower()]
+    if max(image.size) > _LONGEST_SIDE[form]:
+        raise UsageError(
+            f"{path.name} would be {image.width}×{image.height}, too big for {form}: choose .png"
+        )
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder")
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix, delete=False
+        ) as file:
+            temporary = Path(file.name)
+            image.save(file, form, **_options(form, metadata))
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """What `write_image` put into the file; empty when there is none. ImageError: not a readable picture."""
+    try:
+        with Image.open(path) as image:
+            if isinstance(image, PngImagePlugin.PngImageFile):
+                return json.loads(image.text.get(_PNG_KEY, "{}"))
+            comment = image.getexif().get_ifd(_EXIF_FOLDER).get(_USER_COMMENT, b"")
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error}") from error
+    return json.loads(comment[len(_ASCII) :]) if comment.startswith(_ASCII + b"{") else {}
+
+
+def _options(form: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    text = json.dumps(dict(metadata or {}), ensure_ascii=True, default=str)
+    if form == "PNG":
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add_text("Software", "Facette")
+        chunks.add_text(_PNG_KEY, text)
+        return {"pnginfo": chunks, "optimize": True}
+    exif = Image.Exif()
+    exif[_SOFTWARE] = "Facette"
+    exif.get_ifd(_EXIF_FOLDER)[_USER_COMMENT] = _ASCII + text.encode("ascii")
+    if form == "WEBP":
+        return {"quality": JPEG_QUALITY, "method": 5, "exif": exif}
+    return {"quality": JPEG_QUALITY, "subsampling": 0, "optimize": True, "exif": exif}
+
+
+def _umask() -> int:
+    """The mask new files get; a temporary file is private until it takes its real name."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
