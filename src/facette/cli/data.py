@@ -19,8 +19,11 @@ def open_source(
     cache: Path | None = None,
     attributes: Path | None = None,
     strict: bool = False,
+    fresh: bool = False,
+    remarks: bool = True,
 ) -> tuple[Any, str]:
-    """The packed data set for a recipe's input, and what to call it. Unreadable pictures are said on stderr."""
+    """The packed data set for a recipe's input, and what to call it. Unreadable pictures are said on stderr, if
+    `remarks`. `fresh`: decode again what was decoded before."""
     from facette.data import open_dataset
 
     if not source:
@@ -35,9 +38,8 @@ def open_source(
             show.done = done  # type: ignore[attr-defined]
 
         show.done = 0  # type: ignore[attr-defined]
-        given = {} if attributes is None else {"attributes": attributes}
-        store = open_dataset(source, recipe.input, cache_dir=cache, strict=strict, progress=show, **given)
-    unreadable = getattr(store, "unreadable", [])
+        store = open_dataset(source, recipe.input, cache, strict, show, attributes=attributes, fresh=fresh)
+    unreadable = getattr(store, "unreadable", []) if remarks else []
     for name, reason in unreadable[:SHOWN_UNREADABLE]:
         remark(f"left out: {name} {reason}")
     if len(unreadable) > SHOWN_UNREADABLE:

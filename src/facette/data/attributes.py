@@ -53,11 +53,12 @@ class LabelRows:
     values: np.ndarray  # (R, A) int8
 
 
-def read_csv(path: Path) -> LabelRows:
+def read_csv(path: Path, folder: str = "") -> LabelRows:
     """Attributes of a CSV: first column the picture's name, the others −1/1, 0/1, true/false or yes/no.
 
     An empty field is unknown. In a file that writes −1 anywhere, 0 is unknown as well; otherwise 0 is no. The
-    columns may be parted by commas, semicolons or tabs. Raises DataError with file, line and field.
+    columns may be parted by commas, semicolons or tabs. `folder` ("train/") is put before the
+    names. Raises DataError with file, line and field.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -67,7 +68,7 @@ def read_csv(path: Path) -> LabelRows:
             columns = [name.strip() for name in next(rows, [])]
             if len(columns) < 2:
                 raise DataError(f"{str(path)!r} has no attribute columns; its first line names them all.")
-            parsed = ((rows.line_num, row[0], row[1:]) for row in rows if row)
+            parsed = ((rows.line_num, folder + row[0].strip(), row[1:]) for row in rows if row)
             table = collect_rows(path, columns[1:], parsed)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{str(path)!r} is not a CSV file in UTF-8: {error}.") from error
@@ -102,14 +103,15 @@ def collect_rows(path: Path, columns: Iterable[str], rows: Iterator[tuple[int, s
 def join_rows(labels: LabelRows, names: NameTable, fill: int = UNKNOWN) -> np.ndarray:
     """(N, A) int8: the row of each name; `fill` where the file has none.
 
-    A picture is looked up by its full name, then by its file name, then by its file name without suffix.
+    A picture is looked up by its whole name, then by its file name, each also without suffix. Of a name that
+    the file holds twice, the first row counts.
     """
     order = np.argsort(labels.hashes, kind="stable")
     keys = labels.hashes[order]
     if len(keys) == 0:
         return np.full((len(names), len(labels.columns)), fill, np.int8)
     found = np.full(len(names), -1, np.int64)  # (N,) rows of the file
-    for spell in (str, os.path.basename, _stem):
+    for spell in (str, _without_suffix, os.path.basename, _stem):
         missing = np.flatnonzero(found < 0)
         if not missing.size:
             break
@@ -121,8 +123,12 @@ def join_rows(labels: LabelRows, names: NameTable, fill: int = UNKNOWN) -> np.nd
     return values
 
 
+def _without_suffix(name: str) -> str:
+    return os.path.splitext(name)[0]
+
+
 def _stem(name: str) -> str:
-    return os.path.splitext(os.path.basename(name))[0]
+    return _without_suffix(os.path.basename(name))
 
 
 def _code(field: str, path: Path, line: int, column: str) -> int:

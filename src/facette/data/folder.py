@@ -62,32 +62,31 @@ def is_picture_name(name: str) -> bool:
 
 
 def _walk(root: Path, sizes: array, stamps: array) -> Iterator[str]:
-    """Names of pictures relative to root, sorted folder by folder; appends sizes and times as it goes."""
-    seen = {_identity(os.stat(root))}
-    pending = [""]
-    while pending:
-        folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
-        except OSError as error:
-            raise DataError(
-                f"the folder {str(root / folder)!r} cannot be listed: {error.strerror}."
-            ) from error
-        below = []
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name in NOT_PICTURES:
-                continue
-            if entry.is_dir():
-                identity = _identity(os.stat(entry.path))
-                if identity not in seen:
-                    seen.add(identity)
-                    below.append(f"{folder}{entry.name}/")
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                size, stamp = _size_and_time(entry)
-                sizes.append(size)
-                stamps.append(stamp)
-                yield folder + entry.name
-        pending += reversed(below)
+    """Names of pictures relative to root, in order; appends their sizes and times as it goes."""
+    return _walk_folder(root, "", {_identity(os.stat(root))}, sizes, stamps)
+
+
+def _walk_folder(
+    root: Path, folder: str, seen: set[tuple[int, int]], sizes: array, stamps: array
+) -> Iterator[str]:
+    try:
+        # A folder sorts as its name with a slash: then the walk comes out in the order of the whole names.
+        entries = sorted(os.scandir(root / folder), key=lambda e: e.name + "/" if e.is_dir() else e.name)
+    except OSError as error:
+        raise DataError(f"the folder {str(root / folder)!r} cannot be listed: {error.strerror}.") from error
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in NOT_PICTURES:
+            continue
+        if entry.is_dir():
+            identity = _identity(os.stat(entry.path))
+            if identity not in seen:
+                seen.add(identity)
+                yield from _walk_folder(root, f"{folder}{entry.name}/", seen, sizes, stamps)
+        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            size, stamp = _size_and_time(entry)
+            sizes.append(size)
+            stamps.append(stamp)
+            yield folder + entry.name
 
 
 def _size_and_time(entry: os.DirEntry) -> tuple[int, int]:

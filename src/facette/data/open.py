@@ -1,43 +1,123 @@
 """Finds out what kind of source it is given, and opens it.
 
 In: a path, the name of a generated data set, or a Python data set; the input part of a recipe. Out: an
-`ImageStore` with partition and attributes, its pictures decoded once. The only file that knows all sources.
+`ImageStore` with partition and attributes, its pictures decoded once; a `VectorStore` for vectors. The only
+file that knows every kind of source.
 """
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from facette.data.celeba import find_celeba
 from facette.data.folder import FolderSource
+from facette.data.generated import FacesSource
+from facette.data.labels import find_labels, read_labels
 from facette.data.packed import ImageStore
 from facette.data.packing import Progress, pack
-from facette.data.split import split_by_folder, split_by_name
+from facette.data.sequence import SequenceSource
+from facette.data.source import PictureSource
+from facette.data.split import split_by_name
+from facette.data.zipped import ZipSource
 from facette.errors import DataError
-from facette.recipe import ImageInput
+from facette.recipe import ImageInput, VectorInput
+
+if TYPE_CHECKING:
+    from facette.data.mixture import VectorStore
+
+FACES, MIXTURE = "synthetic-faces", "synthetic-mixture"
+DEFAULT_COUNT = {FACES: 2_000, MIXTURE: 50_000}
+MIXTURE_COMPONENTS = 5
 
 
 def open_dataset(
     source: str | Path | Any,
-    spec: ImageInput,
+    spec: ImageInput | VectorInput,
     cache_dir: str | Path | None = None,
     strict: bool = False,
     progress: Progress | None = None,
-) -> ImageStore:
-    path = Path(source)
-    if not path.is_dir():
-        raise DataError(f"there is no folder {str(path)!r}.")
-    store = pack(FolderSource(path), spec, cache_folder(cache_dir), strict=strict, progress=progress)
-    opened = ImageStore(store)
-    by_folder = split_by_folder(opened.names)
-    opened.partition = split_by_name(opened.names) if by_folder is None else by_folder
-    return opened
+    *,
+    attributes: str | Path | None = None,
+    fresh: bool = False,
+    workers: int | None = None,
+) -> "ImageStore | VectorStore":
+    """Opens a data set, decoding its pictures unless that has been done before.
+
+    `source`: a folder or zip of pictures, a folder in CelebA's layout, `synthetic-faces[:COUNT]`, or a Python
+    object with `__len__` and `__getitem__` (as torchvision's data sets); `synthetic-mixture[:COUNT]` for vectors.
+    `spec`: a recipe's `input`. `cache_dir`: see `cache_folder`. `attributes`: a CSV (or CelebA's list_attr file)
+    instead of those found beside the pictures. `fresh`: decode again. `workers`: decoding threads, one per core
+    when None. `progress(done, total)` is called as pictures are settled, not at all when there is nothing to do.
+    Raises DataError when the source is no data set, holds no readable picture or, if `strict`, any unreadable one.
+    """
+    name, count = _generated(source)
+    if isinstance(spec, VectorInput):
+        return _mixture(source, name, count, spec)
+    cache = cache_folder(cache_dir)
+    options: dict[str, Any] = {"strict": strict, "fresh": fresh, "workers": workers, "progress": progress}
+    if name == FACES:
+        faces = FacesSource(count)
+        path = pack(faces, spec, cache, **options)
+        return ImageStore(path, split_by_name(faces.names), *faces.labels())
+    if name == MIXTURE:
+        raise DataError(f"{source!r} is made of vectors, but this recipe takes pictures.")
+    if not isinstance(source, str | os.PathLike):
+        return _python(source, spec, cache, options)
+    path = Path(source).expanduser()
+    celeba = find_celeba(path)
+    pictures = _pictures(path if celeba is None else celeba.pictures)
+    store = ImageStore(pack(pictures, spec, cache, **options))
+    files = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
+    labels = read_labels(files, store.names, store.path)
+    store.partition, store.attributes = labels.partition, labels.attributes
+    return store
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
     """Where packed stores are kept: `cache_dir`, else $FACETTE_CACHE, else the user's cache folder (XDG)."""
-    if cache_dir is not None:
-        return Path(cache_dir)
-    if os.environ.get("FACETTE_CACHE"):
-        return Path(os.environ["FACETTE_CACHE"])
+    chosen = cache_dir or os.environ.get("FACETTE_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "facette"
+
+
+def _pictures(path: Path) -> PictureSource:
+    if path.is_dir():
+        return FolderSource(path)
+    if path.is_file():
+        return ZipSource(path)
+    raise DataError(
+        f"there is no {str(path)!r}; give a folder or a zip of pictures, a CelebA folder, or {FACES}[:COUNT]."
+    )
+
+
+def _python(dataset: Any, spec: ImageInput, cache: Path, options: dict[str, Any]) -> ImageStore:
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise DataError(
+            f"a data set is a path, {FACES}, or an object with __len__ and __getitem__, "
+            f"not {type(dataset).__name__}."
+        )
+    store = ImageStore(pack(SequenceSource(dataset), spec, cache, **options))
+    store.partition = split_by_name(store.names)
+    return store
+
+
+def _generated(source: Any) -> tuple[str | None, int]:
+    """The name of a generated data set and how many to draw; (None, 0) for any other source."""
+    name, colon, number = str(source).partition(":") if isinstance(source, str) else ("", "", "")
+    if name not in DEFAULT_COUNT:
+        return None, 0
+    if not colon:
+        return name, DEFAULT_COUNT[name]
+    if not number.isascii() or not number.isdigit() or int(number) < 1:
+        raise DataError(f"{source!r}: behind the colon stands how many to draw, such as {name}:1000.")
+    return name, int(number)
+
+
+def _mixture(source: Any, name: str | None, count: int, spec: VectorInput) -> "VectorStore":
+    from facette.data.mixture import draw_mixture, draw_store
+
+    if name != MIXTURE:
+        raise DataError(f"{source!r} holds no vectors, but this recipe takes them; give {MIXTURE}[:COUNT].")
+    return draw_store(draw_mixture(spec.size, MIXTURE_COMPONENTS, seed=0), count, seed=1)

@@ -72,7 +72,7 @@ class ImageStore:
         indices = np.asarray(indices)
         if indices.ndim != 1 or (indices.size and not np.issubdtype(indices.dtype, np.integer)):
             raise UsageError(f"pictures are read by a one-dimensional array of integers, not {indices!r}.")
-        if indices.size and not (0 <= indices.min() and indices.max() < len(self)):
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             raise UsageError(
                 f"there is no picture {indices.min()} … {indices.max()}: the store holds {len(self)}, from 0."
             )

@@ -53,15 +53,18 @@ def pack(
     if len(source.names) == 0:
         raise DataError(f"there are no pictures in {source.location!r}.")
     final = cache / store_name(source, spec)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(final.with_name(final.name + ".lock")):
-            if fresh:
-                _remove(final)
-            if not (final / STORE).exists():
-                _pack_locked(source, spec, final, strict, workers or os.cpu_count() or 1, progress)
-    except OSError as error:
-        raise DataError(f"the store {str(final)!r} cannot be written: {error}.") from error
+    if (
+        fresh or not (final / STORE).exists()
+    ):  # asked before locking: a finished store may lie where nobody can write
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(final.with_name(final.name + ".lock")):
+                if fresh:
+                    _remove(final)
+                if not (final / STORE).exists():
+                    _pack_locked(source, spec, final, strict, workers or os.cpu_count() or 1, progress)
+        except OSError as error:
+            raise DataError(f"the store {str(final)!r} cannot be written: {error}.") from error
     if strict:
         _refuse([Unreadable(*pair) for pair in json.loads((final / UNREADABLE).read_text("utf-8"))], source)
     return final

@@ -50,7 +50,7 @@ def decode_block(
     for row, picture in enumerate(pictures):
         try:
             if isinstance(picture, ImageError):
-                raise picture  # noqa: TRY301 - one place turns errors into reasons
+                raise picture
             pixels[row] = decode_picture(picture, spec)
         except ImageError as error:
             reasons[row] = _reason(error, picture)

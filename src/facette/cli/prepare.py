@@ -1,0 +1,80 @@
+"""`facette prepare`: decode a data set once, so that training and evaluation start at once and read at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from facette.cli.output import Json, Set, emit
+
+
+def prepare(
+    source: Annotated[
+        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
+    ],
+    recipe: Annotated[
+        str,
+        typer.Option("--recipe", help="Whose picture size and crop to prepare for: a name or a TOML file."),
+    ] = "faces64",
+    overrides: Set = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Where packed pictures are kept.", file_okay=False)
+    ] = None,
+    attributes: Annotated[
+        Path | None,
+        typer.Option("--attributes", help="A CSV of attributes: the picture's name, then −1 or 1."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Decode again, even if that was done before.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Decode a data set once. Interrupted, the same command goes on where it stopped."""
+    from facette.cli.data import open_source
+    from facette.errors import UsageError
+    from facette.recipe import ImageInput, load_recipe
+
+    resolved = load_recipe(recipe, overrides or [])
+    if not isinstance(resolved.input, ImageInput):
+        raise UsageError(f"recipe {resolved.name!r} takes vectors; there are no pictures to prepare.")
+    store, _ = open_source(
+        source, resolved, cache=cache, attributes=attributes, strict=strict, fresh=fresh, remarks=False
+    )
+    account = _account(store)
+    emit(account, _spoken(account), as_json)
+
+
+def _account(store: Any) -> dict[str, Any]:
+    return {
+        "store": str(store.path),
+        "pictures": len(store),
+        "size": store.size,
+        "fingerprint": store.fingerprint,
+        "splits": {part: len(store.indices(part)) for part in ("train", "valid", "test")},
+        "attributes": [] if store.attributes is None else list(store.attributes.names),
+        "unreadable": [{"name": _printable(name), "reason": reason} for name, reason in store.unreadable],
+    }
+
+
+def _spoken(account: dict[str, Any]) -> str:
+    splits = ", ".join(f"{count:,} {part}" for part, count in account["splits"].items() if count)
+    lines = [
+        account["store"],
+        f"{account['pictures']:,} pictures of {account['size']}×{account['size']}: {splits}",
+    ]
+    if account["attributes"]:
+        lines.append(f"{len(account['attributes'])} attributes: {', '.join(account['attributes'])}")
+    if account["unreadable"]:
+        lines.append(f"{len(account['unreadable']):,} unreadable, left out:")
+        lines += [f"  {entry['name']} {entry['reason']}" for entry in account["unreadable"]]
+    return "\n".join(lines)
+
+
+def _printable(name: str) -> str:
+    """A name whose bytes are no Unicode, with those bytes written as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

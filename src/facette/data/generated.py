@@ -1,0 +1,52 @@
+"""`synthetic-faces` as a source: drawn faces, packed like any other pictures.
+
+In: a count and a seed. Out: blocks of drawn pictures, and the table of their true factors and attributes. Knows
+nothing of how a face is drawn.
+"""
+
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from facette.data.attributes import AttributeTable, FactorTable
+from facette.data.names import NameTable
+from facette.data.source import Block
+from facette.recipe import ImageInput
+
+
+class FacesSource:
+    """Faces 0 to `count` of the endless set that `seed` names; a longer set begins with the shorter one."""
+
+    kind = "synthetic-faces"
+
+    def __init__(self, count: int, seed: int = 0):
+        self.count, self.seed = count, seed
+        self.location = f"synthetic-faces:{count}"
+        self.names = NameTable.of(f"face-{index:07d}" for index in range(count))
+
+    def signature(self) -> str:
+        """Changes with count, seed and the code that draws: a store never outlives the faces it shows."""
+        from facette.data import portrait, synthetic
+
+        digest = blake2b(f"synthetic-faces\0{self.count}\0{self.seed}\0".encode(), digest_size=16)
+        drawing = sorted(Path(str(portrait.__file__)).parent.glob("*.py"))
+        for file in (Path(str(synthetic.__file__)), *drawing):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def block(self, start: int, stop: int, spec: ImageInput) -> Block:
+        from facette.data.synthetic import draw_faces
+
+        return Block(draw_faces(stop - start, spec.size, self.seed, start).pictures, {})
+
+    def labels(self) -> tuple[AttributeTable, FactorTable]:
+        from facette.data import synthetic
+
+        people = synthetic.draw_factors(self.count, self.seed)
+        attributes = np.array([synthetic.attributes_of(face) for face in people], np.int8)
+        factors = np.array([face.row() for face in people], np.float32)
+        return (
+            AttributeTable(tuple(synthetic.ATTRIBUTE_NAMES), attributes),
+            FactorTable(tuple(synthetic.FACTOR_NAMES), factors),
+        )

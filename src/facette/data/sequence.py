@@ -1,0 +1,81 @@
+"""A Python data set (`__len__` and `__getitem__`, as torchvision's have) as a source.
+
+In: an object whose items are a picture or start with one: a PIL image, or an array or tensor of bytes or of
+values in [0, 1]. Out: blocks of decoded pictures. Knows nothing of the library the object comes from.
+"""
+
+import threading
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from facette.data.names import NameTable
+from facette.data.source import Block, decode_block
+from facette.errors import DataError, ImageError
+from facette.recipe import ImageInput
+
+_SAMPLES = 64
+
+
+class SequenceSource:
+    """The pictures of `dataset`, named by their position. Items are asked for one at a time, never in parallel.
+
+    Nothing tells whether such an object has changed but its type, length, `repr` and items. So 64 items, spread
+    evenly, are compared with those of an earlier run; `fresh=True` packs anew when others have changed.
+    """
+
+    kind = "python"
+
+    def __init__(self, dataset: Any):
+        self._dataset = dataset
+        self._turn = threading.Lock()
+        kind = type(dataset)
+        self.location = f"{kind.__module__}.{kind.__qualname__}"
+        self.names = NameTable.of(f"{index:08d}" for index in range(len(dataset)))
+
+    def signature(self) -> str:
+        count = len(self.names)
+        digest = blake2b(f"python\0{self.location}\0{count}\0{self._dataset!r}".encode(), digest_size=16)
+        for index in np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).astype(int)):
+            item = self._item(int(index))
+            digest.update(str(item).encode() if isinstance(item, ImageError) else item.tobytes())
+        return digest.hexdigest()
+
+    def block(self, start: int, stop: int, spec: ImageInput) -> Block:
+        with self._turn:
+            items: Iterator = (self._item(index) for index in range(start, stop))
+            return decode_block(items, stop - start, spec)
+
+    def _item(self, index: int) -> Image.Image | ImageError:
+        try:
+            item = self._dataset[index]
+            picture = item[0] if isinstance(item, tuple | list) else item
+            return picture if isinstance(picture, Image.Image) else Image.fromarray(_pixels(picture))
+        except (
+            OSError
+        ) as error:  # what Pillow raises on a damaged file; anything else is the data set's own fault
+            return ImageError(f"cannot be read: {error}.")
+
+
+def _pixels(values: Any) -> np.ndarray:
+    """(H, W, 3) or (H, W) uint8 from an array or tensor, channels first or last."""
+    array = np.asarray(values)
+    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise DataError(f"an item of the data set has shape {array.shape}; a picture is H×W×3, 3×H×W or H×W.")
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0 and high <= 1):
+            raise DataError(
+                f"an item of the data set has values from {low:g} to {high:g}; floating-point pictures are in [0, 1]."
+            )
+        array = np.round(array * 255)
+    elif array.dtype != np.uint8:
+        raise DataError(f"an item of the data set is of {array.dtype}; a picture is uint8 or floating point.")
+    return np.ascontiguousarray(array, np.uint8)
