@@ -169,7 +169,7 @@ def _place_line(
         sketch.pictures.append((cell, box))
         caption = fit_text(cell.caption, CAPTION, plan.width)
         tone = "accent" if cell.framed else "muted"
-        end = sketch.say(caption, x + plan.width // 2, box[3] + (7 if cell.framed else 4), tone)
+        end = sketch.say(caption, x + plan.width // 2, box[3] + 7, tone)
         lower = max(lower, end + 4 if caption.lines else lower)
     return lower + GAP, boxes
 

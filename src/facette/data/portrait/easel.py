@@ -105,10 +105,8 @@ def ellipse(x: float, y: float, rx: float, ry: float, count: int = 36) -> np.nda
 def spline(knots: list[tuple[float, float]] | np.ndarray, closed: bool = False, steps: int = 8) -> np.ndarray:
     """A smooth curve through `knots` (K, 2): the uniform Catmull–Rom spline, `steps` points a piece."""
     points = np.asarray(knots, dtype=float)
-    if closed:
-        padded = np.vstack([points[-1:], points, points[:2]])
-    else:
-        padded = np.vstack([points[:1], points, points[-1:]])
+    before, after = (points[-1:], points[:2]) if closed else (points[:1], points[-1:])
+    padded = np.vstack([before, points, after])
     pieces = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)  # (pieces, 4, 2)
     curve = (_catmull_rom(steps) @ pieces).reshape(-1, 2)
     return curve if closed else np.vstack([curve, points[-1:]])
