@@ -54,7 +54,7 @@ def import_checkpoint(
     answers = _answers(wanted, Answers(image_size, range, output))
     with open_checkpoint(path) as checkpoint:
         candidate = _recognise(checkpoint, weights)
-        made = plan(candidate.family, candidate.shapes, answers, candidate.evidence)
+        made = _plan(candidate, answers, wanted)
         if made.questions:
             raise CheckpointError(
                 f"it is {made.title} (latent {made.recipe['model']['latent']}), but its tensors leave open: "
@@ -103,6 +103,15 @@ def _recognise(checkpoint: Checkpoint, label: str | None) -> Candidate:
         "VanillaVAE, "
         f"celeba64, pythae's CelebA VAE); its tensors begin with {_listed(names, 4)}"
     )
+
+
+def _plan(candidate: Candidate, answers: Answers, wanted: Recipe | None) -> Plan:
+    try:
+        return plan(candidate.family, candidate.shapes, answers, candidate.evidence)
+    except CheckpointError as error:
+        if wanted is None:
+            raise
+        raise CheckpointError(f"it does not fit recipe {wanted.name!r}: {error}") from error
 
 
 def _fitting(made: Plan, wanted: Recipe | None) -> Recipe:

@@ -13,7 +13,7 @@ from facette.errors import CheckpointError
 
 # Wrappers that put their own word into every name: torch.compile, FSDP, activation checkpointing.
 _WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
-_DEPTH, _LAYERS, _TREE_DEPTH = 5, 4000, 40
+_DEPTH, _LAYERS, _TREE_DEPTH, _NAME = 5, 4000, 40, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def find_weight_sets(root: object) -> list[WeightSet]:
             found.append(WeightSet(place, _unwrapped(tensors)))
         for key, item in entries.items():
             if isinstance(item, (dict, StandIn)):
-                pending.append((f"{place}.{key}" if place else str(key), item, depth + 1))
+                pending.append((_path(place, key), item, depth + 1))
     return found
 
 
@@ -75,7 +75,7 @@ def walk_tensors(root: object) -> Iterator[tuple[str, TensorRef]]:
         if id(value) in seen or depth > _TREE_DEPTH or not isinstance(value, (dict, list, tuple, StandIn)):
             continue
         seen.add(id(value))
-        pending.extend((f"{path}.{k}".lstrip("."), item, depth + 1) for k, item in _inside(value))
+        pending.extend((_path(path, key), item, depth + 1) for key, item in _inside(value))
 
 
 def stand_ins(root: object) -> Iterator[StandIn]:
@@ -90,6 +90,11 @@ def stand_ins(root: object) -> Iterator[StandIn]:
         if isinstance(value, StandIn):
             yield value
         pending.extend(item for _, item in _inside(value))
+
+
+def _path(path: str, key: object) -> str:
+    """Bounded: a hostile tree could otherwise grow names of any length."""
+    return ".".join(part for part in (path, str(key)[:120]) if part)[:400]
 
 
 def _inside(value: object) -> Iterator[tuple[object, object]]:
@@ -133,7 +138,7 @@ def _module_weights(place: str, module: StandIn) -> WeightSet:
         prefix, current = pending.pop()
         state = current.state
         assert isinstance(state, dict)
-        if len(layers) > _LAYERS or prefix.count(".") > _TREE_DEPTH:
+        if len(layers) > _LAYERS or prefix.count(".") > _TREE_DEPTH or len(prefix) > _NAME:
             raise CheckpointError("it has a network of absurdly many or deeply nested layers")
         layers[prefix.rstrip(".")] = Layer(current.name.dotted, _settings(state))
         hidden = _temporary_buffers(state)
@@ -166,6 +171,8 @@ def _temporary_buffers(state: dict) -> set[str]:
 
 
 def _unwrapped(tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
+    if any(len(name) > _NAME for name in tensors):
+        raise CheckpointError(f"it has tensors with names of more than {_NAME} letters")
     renamed = {_unwrap(name): ref for name, ref in tensors.items()}
     if len(renamed) != len(tensors):
         raise CheckpointError("it holds two tensors whose names differ only by a wrapper's word")
