@@ -56,7 +56,8 @@ class ImageStore:
             raise DataError(
                 f"the packed store {str(path)!r} is damaged; delete that folder and prepare again."
             )
-        self._pixels = np.memmap(path / PIXELS, np.uint8, "r", shape=shape)  # (rows, S, S, 3)
+        pixels = np.memmap(path / PIXELS, np.uint8, "r", shape=shape)
+        self._pixels = pixels.view(np.ndarray)  # (rows, S, S, 3); what is read from it is then a plain array
         self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
         self.attributes = attributes
         self.factors = factors

@@ -222,10 +222,9 @@ def _digest(pixels: np.ndarray | bytes) -> bytes:
 
 def _refuse(unreadable: list[Unreadable], source: PictureSource) -> None:
     if unreadable:
+        counted = f"{len(unreadable)} picture{'s' if len(unreadable) > 1 else ''}"
         shown = "; ".join(f"{name} {reason}" for name, reason in unreadable[:3])
-        raise DataError(
-            f"{len(unreadable)} pictures of {source.location!r} cannot be read, and strict is on: {shown}"
-        )
+        raise DataError(f"{counted} of {source.location!r} cannot be read, and strict is on: {shown}")
 
 
 def _sync(path: Path) -> None:

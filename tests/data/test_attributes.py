@@ -1,0 +1,145 @@
+"""Laws of attribute files: every spelling of yes and no, every place a file may lie, every picture its own row."""
+
+import os
+
+import numpy as np
+import pytest
+
+from facette.data import AttributeTable, open_dataset
+from facette.data.attributes import join_rows, read_csv
+from facette.data.names import NameTable
+from facette.errors import DataError
+
+HEADER = "image_id,Smiling,Young\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (HEADER + "a.jpg,1,-1\nb.jpg,-1,1\n", [[1, -1], [-1, 1]]),
+        (HEADER + "a.jpg,1,0\nb.jpg,0,1\n", [[1, -1], [-1, 1]]),
+        (HEADER + "a.jpg,1,0\nb.jpg,0,-1\n", [[1, 0], [0, -1]]),
+        (HEADER + "a.jpg,True,false\nb.jpg,no,YES\n", [[1, -1], [-1, 1]]),
+        (HEADER + "a.jpg,,1.0\nb.jpg,nan,-1.0\n", [[0, 1], [0, -1]]),
+        ("\ufeff" + HEADER + 'a.jpg," 1 ",-1\r\n\r\nb.jpg,-1,1\r\n', [[1, -1], [-1, 1]]),
+        (HEADER.replace(",", ";") + "a.jpg;1;-1\nb.jpg;-1;1\n", [[1, -1], [-1, 1]]),
+        (HEADER.replace(",", "\t") + "a.jpg\t1\t-1\nb.jpg\t-1\t1\n", [[1, -1], [-1, 1]]),
+    ],
+)
+def test_spellings(tmp_path, text, values):
+    (tmp_path / "x.csv").write_text(text, "utf-8")
+    rows = read_csv(tmp_path / "x.csv")
+    assert rows.columns == ("Smiling", "Young")
+    assert join_rows(rows, NameTable.of(["a.jpg", "b.jpg"])).tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no attribute columns"),
+        ("image_id\na.jpg\n", "no attribute columns"),
+        (HEADER + "a.jpg,1\n", "line 2: 1 values, but the file has 2"),
+        (HEADER + "a.jpg,1,1\nb.jpg,1,34\n", "line 3: Young is '34'"),
+        ("image_id,Young,Young\na.jpg,1,1\n", "a column twice"),
+    ],
+)
+def test_damaged_files_are_said(tmp_path, text, message):
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_csv(tmp_path / "x.csv")
+
+
+def test_bytes_that_are_no_text_are_said(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"image_id,caf\xe9\na.jpg,1\n")
+    with pytest.raises(DataError, match="UTF-8"):
+        read_csv(tmp_path / "x.csv")
+
+
+def test_pictures_find_their_rows(tmp_path):
+    (tmp_path / "x.csv").write_text("id,A\nd/a.jpg,1\na.jpg,-1\nb,1\ne/c,-1\na.jpg,1\n")
+    names = ["d/a.jpg", "other/a.jpg", "deep/b.png", "e/c.webp", "f/c.webp"]
+    values = join_rows(read_csv(tmp_path / "x.csv"), NameTable.of(names))[:, 0]
+    assert values.tolist() == [1, -1, 1, -1, 0]
+
+
+def test_an_empty_table_knows_nothing(tmp_path):
+    (tmp_path / "x.csv").write_text(HEADER)
+    assert join_rows(read_csv(tmp_path / "x.csv"), NameTable.of(["a.jpg"])).tolist() == [[0, 0]]
+
+
+def test_a_join_of_many_is_what_a_dictionary_gives(tmp_path):
+    generator = np.random.default_rng(0)
+    signs = generator.choice([-1, 1], (3000, 2))
+    lines = [f"p{i}.jpg,{a},{b}" for i, (a, b) in enumerate(signs)]
+    (tmp_path / "x.csv").write_text(HEADER + "\n".join(generator.permutation(lines)))
+    wanted = generator.permutation(6000)
+    joined = join_rows(read_csv(tmp_path / "x.csv"), NameTable.of(f"p{i}.jpg" for i in wanted))
+    expected = [signs[i].tolist() if i < 3000 else [0, 0] for i in wanted]
+    assert joined.tolist() == expected
+
+
+@pytest.mark.parametrize("place", ["faces_attributes.csv", "faces/attributes.csv", "given"])
+def test_places_of_a_file(picture_folder, spec, tmp_path, place):
+    root = picture_folder(names=["a.jpg", "b.jpg"], folder="faces")
+    file = tmp_path / ("elsewhere.csv" if place == "given" else place)
+    file.write_text(HEADER + "a.jpg,1,-1\nb.jpg,-1,1\n")
+    options = {"attributes": file} if place == "given" else {}
+    for source in (root, os.path.relpath(root)):
+        store = open_dataset(source, spec, tmp_path / "cache", **options)
+        assert store.attributes.values.tolist() == [[1, -1], [-1, 1]]
+
+
+def test_without_a_file_there_are_no_attributes(picture_folder, spec, tmp_path):
+    assert open_dataset(picture_folder(2), spec, tmp_path / "cache").attributes is None
+
+
+def test_a_given_file_comes_before_the_one_beside(picture_folder, spec, tmp_path):
+    root = picture_folder(names=["a.jpg"], folder="faces")
+    (tmp_path / "faces_attributes.csv").write_text("id,Beside\na.jpg,1\n")
+    (tmp_path / "given.csv").write_text("id,Given\na.jpg,1\n")
+    store = open_dataset(root, spec, tmp_path / "cache", attributes=tmp_path / "given.csv")
+    assert store.attributes.names == ("Given",)
+
+
+def test_one_file_for_each_part(picture_folder, spec, tmp_path):
+    root = picture_folder(names=["train/1.jpg", "train/2.jpg", "valid/1.jpg"])
+    (root / "train_attributes.csv").write_text(HEADER + "1.jpg,1,1\n2.jpg,1,-1\n")
+    (root / "valid_attributes.csv").write_text(HEADER + "1.jpg,-1,1\n")
+    store = open_dataset(root, spec, tmp_path / "cache")
+    assert store.attributes.values.tolist() == [[1, 1], [1, -1], [-1, 1]]
+    assert store.partition.tolist() == [0, 0, 1]
+    (root / "valid_attributes.csv").write_text("id,Other\n1.jpg,-1\n")
+    with pytest.raises(DataError, match="other attributes"):
+        open_dataset(root, spec, tmp_path / "cache")
+
+
+def test_rows_follow_the_readable_pictures(picture_folder, spec, tmp_path):
+    root = picture_folder(names=["a.jpg", "c.jpg"], folder="faces")
+    (root / "b.jpg").write_bytes(b"bad")
+    (tmp_path / "faces_attributes.csv").write_text(HEADER + "a.jpg,1,1\nb.jpg,1,1\nc.jpg,-1,-1\n")
+    store = open_dataset(root, spec, tmp_path / "cache")
+    assert store.attributes.values.tolist() == [[1, 1], [-1, -1]]
+
+
+def test_files_that_do_not_belong_are_said(picture_folder, spec, tmp_path):
+    root = picture_folder(names=["a.jpg"])
+    (tmp_path / "x.csv").write_text(HEADER + "unknown.jpg,1,1\n")
+    with pytest.raises(DataError, match=r"names none of the pictures.*'a\.jpg'"):
+        open_dataset(root, spec, tmp_path / "cache", attributes=tmp_path / "x.csv")
+    with pytest.raises(DataError, match="no attribute file"):
+        open_dataset(root, spec, tmp_path / "cache", attributes=tmp_path / "absent.csv")
+
+
+def test_an_unknown_column_is_said():
+    with pytest.raises(DataError, match=r"no attribute 'Old'.*Smiling, Young"):
+        AttributeTable(("Smiling", "Young"), np.zeros((1, 2), np.int8)).column("Old")
+
+
+def test_the_real_attributes(shared, spec, tmp_path):
+    store = open_dataset(shared / "celeba" / "faces128" / "valid", spec, tmp_path / "cache")
+    lines = (shared / "celeba" / "faces128" / "valid_attributes.csv").read_text().splitlines()
+    expected = {line.split(",")[0]: [int(v) for v in line.split(",")[1:]] for line in lines[1:]}
+    assert len(store) == len(expected) == 1000
+    assert all(
+        expected[name] == row for name, row in zip(store.names, store.attributes.values.tolist(), strict=True)
+    )
