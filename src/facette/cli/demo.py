@@ -60,7 +60,7 @@ def find_photo(photo: Photo) -> Path:
         import skimage
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "The astronaut comes with scikit-image, which is not installed: pip install scikit-image, or use "
+            "the astronaut comes with scikit-image, which is not installed: pip install scikit-image, or use "
             "--photo hopper."
         ) from None
     return Path(skimage.__file__).parent / "data" / "astronaut.png"

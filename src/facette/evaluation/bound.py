@@ -50,7 +50,7 @@ def importance_weighted_bound(
     the same time, so memory does not grow with K. With `samples=1` this is the sampled elbo.
     """
     if samples < 1 or at_once < 1:
-        raise UsageError(f"The bound needs at least one sample at a time, got {samples} and {at_once}.")
+        raise UsageError(f"the bound needs at least one sample at a time, got {samples} and {at_once}.")
     return torch.cat([_weighted(vae, part, samples, generator, at_once) for part in x.split(at_once)])
 
 
@@ -108,7 +108,7 @@ def activity(means: Tensor) -> Tensor:
     """Variance of each unit's posterior mean over the data, Cov_x(E[z]): (N, Z) → (Z,)."""
     if len(means) < 2:
         raise UsageError(
-            f"Active units are counted over at least 2 data, there is {len(means)}: evaluate more."
+            f"active units are counted over at least 2 data, there is {len(means)}: evaluate more."
         )
     return means.var(dim=0)
 

@@ -19,7 +19,7 @@ def spread(pictures: Floats) -> float:
     pictures = np.asarray(pictures)
     if len(pictures) < 2:
         raise UsageError(
-            f"A spread needs at least 2 pictures, there is {len(pictures)}: make more variations."
+            f"a spread needs at least 2 pictures, there is {len(pictures)}: make more variations."
         )
     distances = pairwise_distances(pictures)
     return float(distances[np.triu_indices(len(pictures), k=1)].mean())
@@ -30,7 +30,7 @@ def pairwise_distances(pictures: Floats) -> Floats:
     pictures = np.asarray(pictures)
     if not np.issubdtype(pictures.dtype, np.floating):
         raise UsageError(
-            f"Measures take floats in [0, 1], got {pictures.dtype}: divide uint8 pictures by 255."
+            f"measures take floats in [0, 1], got {pictures.dtype}: divide uint8 pictures by 255."
         )
     flat = pictures.reshape(len(pictures), -1).astype(np.float64)  # (N, D)
     # Row by row and not by |a|² + |b|² − 2ab: the latter loses all digits for near-identical pictures.

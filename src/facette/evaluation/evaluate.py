@@ -60,8 +60,8 @@ def evaluate(
     `data` is an open store, a source that `open_dataset` understands (a folder, a zip …), a chosen Subject, or
     an array: uint8 pictures (N, S, S, 3) in the model's size, or float vectors (N, D). `split` "auto" takes the
     valid part of the set the model was trained on, and everything of any other set. `count` takes that many,
-    drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K. `progress` is
-    called with the number of data finished each time, and counts up to `steps_of` in all.
+    drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K.
+    `progress` is called after every batch with the number of data in it.
 
     Raises UsageError for an empty choice, or data that do not fit the model.
     """

@@ -37,7 +37,7 @@ class Bootstrap:
             [np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1
         )  # (N, M)
         if not len(table):
-            raise UsageError("There is nothing to measure: the evaluated set is empty.")
+            raise UsageError("there is nothing to measure: the evaluated set is empty.")
         generator = np.random.default_rng(seed)
         rows = (generator.integers(len(table), size=len(table)) for _ in range(resamples))
         self._place = {name: place for place, name in enumerate(columns)}
@@ -57,10 +57,11 @@ class Bootstrap:
         top_place, bottom_place = self._place[top], self._place[bottom]
         if self._value[bottom_place] == 0:
             raise UsageError(
-                f"All evaluated data agree in {bottom}, so nothing can be put in relation to it."
+                f"all evaluated data agree in {bottom}, so nothing can be put in relation to it."
             )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            drawn = self._drawn[:, top_place] / self._drawn[:, bottom_place]
+        # A resample that happened to draw nothing but zeros below says nothing about the ratio.
+        rows = self._drawn[self._drawn[:, bottom_place] != 0]
+        drawn = rows[:, top_place] / rows[:, bottom_place]
         return _interval(self._value[top_place] / self._value[bottom_place], drawn)
 
 

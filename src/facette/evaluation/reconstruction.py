@@ -49,12 +49,12 @@ def unexplained_variance(real: Floats, made: Floats) -> float:
     real, made = _pair(real, made)
     if len(real) < 2:
         raise UsageError(
-            f"Unexplained variance needs at least 2 pictures, there is {len(real)}: evaluate more."
+            f"unexplained variance needs at least 2 pictures, there is {len(real)}: evaluate more."
         )
     variance = np.square(real - real.mean(axis=0)).mean()
     if variance == 0:
         raise UsageError(
-            "All evaluated pictures are identical, so there is no variance to explain: use others."
+            "all evaluated pictures are identical, so there is no variance to explain: use others."
         )
     return float(np.square(real - made).mean() / variance)
 
@@ -107,24 +107,24 @@ def sharpness_ratio(real: Floats, made: Floats) -> float:
     """
     floor = sharpness(real).mean()
     if floor == 0:
-        raise UsageError("The real pictures are perfectly flat, so no sharpness ratio exists: use others.")
+        raise UsageError("the real pictures are perfectly flat, so no sharpness ratio exists: use others.")
     return float(sharpness(made).mean() / floor)
 
 
 def _pair(real: Floats, made: Floats) -> tuple[Floats, Floats]:
     real, made = np.asarray(real), np.asarray(made)
     if real.shape != made.shape:
-        raise UsageError(f"Pictures to compare must agree in shape, got {real.shape} and {made.shape}.")
+        raise UsageError(f"pictures to compare must agree in shape, got {real.shape} and {made.shape}.")
     if not (np.issubdtype(real.dtype, np.floating) and np.issubdtype(made.dtype, np.floating)):
         raise UsageError(
-            f"Measures take floats in [0, 1], got {real.dtype} and {made.dtype}: divide uint8 pictures by 255."
+            f"measures take floats in [0, 1], got {real.dtype} and {made.dtype}: divide uint8 pictures by 255."
         )
     return real.astype(np.float64), made.astype(np.float64)
 
 
 def _grey(pictures: Floats) -> Floats:
     if pictures.ndim != 4 or min(pictures.shape[1:3]) < 3:
-        raise UsageError(f"Sharpness needs pictures (N, H, W, C) of at least 3 × 3 px, got {pictures.shape}.")
+        raise UsageError(f"sharpness needs pictures (N, H, W, C) of at least 3 × 3 px, got {pictures.shape}.")
     if pictures.shape[3] == 3:
         return pictures @ np.array(GREY_WEIGHTS)
     return pictures.mean(axis=3)

@@ -5,8 +5,10 @@ Knows nothing of how anything is measured.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from facette.evaluation.bound import ACTIVE_ABOVE
 from facette.evaluation.intervals import Interval
@@ -81,7 +83,7 @@ def findings(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def to_dict(evaluation: Evaluation) -> dict:
-    """Plain JSON values: every figure, what it was measured on, and the findings."""
+    """Plain JSON values: every figure, what it was measured on, and the findings. What is not finite is null."""
     figures = {
         name: getattr(evaluation, name) for name in ("model", "data", "split", "count", "seed", "kind")
     }
@@ -92,7 +94,15 @@ def to_dict(evaluation: Evaluation) -> dict:
     }
     figures["spreads"] = [asdict(one) for one in evaluation.spreads]
     figures["findings"] = list(findings(evaluation))
-    return figures
+    return _plain(figures)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_markdown(evaluation: Evaluation, sheets: dict[str, str] | None = None) -> str:
@@ -104,7 +114,7 @@ def to_markdown(evaluation: Evaluation, sheets: dict[str, str] | None = None) ->
     ]
     for group in dict.fromkeys(line.group for line in lines(evaluation)):
         rows = [line for line in lines(evaluation) if line.group == group]
-        table = [f"| {line.label} | {line.figure} | {line.sentence} |" for line in rows]
+        table = [_table_row(line.label, line.figure, line.sentence) for line in rows]
         parts.append(
             "\n".join([f"## {group}", "", "| measure | figure | meaning |", "|---|---|---|", *table])
         )
@@ -125,6 +135,10 @@ def write_report(evaluation: Evaluation, directory: str | Path) -> list[Path]:
     text = json.dumps(to_dict(evaluation), ensure_ascii=False, indent=2, allow_nan=False)
     figures.write_text(text + "\n", encoding="utf-8")
     return [card, figures, *(directory / f"{name}.png" for name in sheets)]
+
+
+def _table_row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _sheets(evaluation: Evaluation) -> dict[str, Sheet]:

@@ -44,7 +44,9 @@ def choose_data(
     if isinstance(data, Subject):
         return data
     if split not in get_args(Split):
-        raise UsageError(f"Unknown split {split!r}: use one of {', '.join(get_args(Split))}.")
+        raise UsageError(f"unknown split {split!r}: use one of {', '.join(get_args(Split))}.")
+    if count is not None:
+        check_count(count, least=2)
     if isinstance(data, np.ndarray | Tensor):
         array = np.asarray(data)
         return Subject(
@@ -61,7 +63,7 @@ def choose_data(
         split = "valid" if is_training_set(model, data) else "all"
     indices = np.asarray(data.indices(split))
     if not len(indices):
-        raise UsageError(f"The split {split!r} of {label!r} is empty: use --split all.")
+        raise UsageError(f"the split {split!r} of {label!r} is empty: use --split all.")
     return Subject(data.read, _pick(indices, count, seed), label, split)
 
 
@@ -73,5 +75,4 @@ def is_training_set(model, store) -> bool:
 def _pick(indices: NDArray, count: int | None, seed: int) -> NDArray:
     if count is None or count >= len(indices):
         return indices
-    check_count(count, least=2)
     return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))

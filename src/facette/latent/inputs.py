@@ -4,6 +4,7 @@ Enters: a model or its name; a picture as an array, a Pillow image or a file. Le
 `uint8 (S, S, 3)` picture of its size. Knows nothing of what is done with them.
 """
 
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,10 @@ def resolve_picture(model, picture) -> Picture:
         _check_array(picture)
         if picture.shape[:2] == (size, size):
             return picture
+    image = _as_image(picture)
     from facette.images.align import intake
 
-    return intake(_as_image(picture), model.recipe.input).picture
+    return intake(image, model.recipe.input).picture
 
 
 def resolve_pictures(model, pictures) -> Picture:
@@ -53,21 +55,21 @@ def resolve_pictures(model, pictures) -> Picture:
     single = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3)
     many = [pictures] if single or not hasattr(pictures, "__iter__") else list(pictures)
     if not many:
-        raise UsageError("No picture was given: name at least one.")
+        raise UsageError("no picture was given: name at least one.")
     return np.stack([resolve_picture(model, one) for one in many])
 
 
 def check_count(count: int, least: int = 1, what: str = "count") -> int:
     """The number back, when it is one that pictures can be made of."""
-    if not isinstance(count, int) or count < least:
+    if not isinstance(count, Integral) or count < least:
         raise UsageError(f"{what} must be a whole number of at least {least}, got {count!r}.")
-    return count
+    return int(count)
 
 
 def _check_array(picture: np.ndarray) -> None:
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise UsageError(
-            f"A picture array must be uint8 of shape (height, width, 3) in RGB, got {picture.dtype} "
+            f"a picture array must be uint8 of shape (height, width, 3) in RGB, got {picture.dtype} "
             f"{picture.shape}: multiply floats by 255 and round, repeat grey three times."
         )
 
@@ -81,4 +83,4 @@ def _as_image(picture):
         return Image.fromarray(picture)
     if isinstance(picture, str | Path | Image.Image):
         return open_image(picture).image
-    raise UsageError(f"A picture is a file, a Pillow image or a uint8 array, got {type(picture).__name__}.")
+    raise UsageError(f"a picture is a file, a Pillow image or a uint8 array, got {type(picture).__name__}.")

@@ -78,7 +78,7 @@ def path(start: Tensor, end: Tensor, steps: int, method: Method = "linear") -> T
             return (1 - along) * start + along * end
         case "slerp":
             return _slerp(start, end, along)
-    raise UsageError(f"Unknown method {method!r}: use 'linear' or 'slerp'.")
+    raise UsageError(f"unknown method {method!r}: use 'linear' or 'slerp'.")
 
 
 def _slerp(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
@@ -86,7 +86,8 @@ def _slerp(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
     sine = torch.sin(angle)
     if not sine > PARALLEL_BELOW:  # also true for the NaN of a zero vector
         return path(start, end, len(along), "linear")
-    return (torch.sin((1 - along) * angle) * start + torch.sin(along * angle) * end) / sine
+    # The weights are divided before they multiply, so that they are exactly 0 and 1 at the ends.
+    return (torch.sin((1 - along) * angle) / sine) * start + (torch.sin(along * angle) / sine) * end
 
 
 def _angle(start: Tensor, end: Tensor) -> Tensor:

@@ -114,9 +114,9 @@ def sample(
     """
     check_count(count)
     if prior not in (None, "fitted", "normal"):
-        raise UsageError(f"Unknown prior {prior!r}: use 'fitted' or 'normal'.")
+        raise UsageError(f"unknown prior {prior!r}: use 'fitted' or 'normal'.")
     if not (math.isfinite(temperature) and temperature >= 0):
-        raise UsageError(f"Temperature must be a number of at least 0, got {temperature!r}.")
+        raise UsageError(f"temperature must be a number of at least 0, got {temperature!r}.")
     model = resolve_model(model)
     chosen: PriorName = prior or ("fitted" if model.fitted_prior is not None else "normal")
     if chosen == "fitted" and model.fitted_prior is None:

@@ -10,6 +10,7 @@ Legend: N variations, Z latents, S side of a picture, F factors.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -127,7 +128,7 @@ def sweep(
     check_count(count)
     strengths = [strength_of(factor, mode) for factor in factors]
     if not strengths:
-        raise UsageError("A sweep needs at least one factor, none was given.")
+        raise UsageError("a sweep needs at least one factor, none was given.")
     model = resolve_model(model)
     photo = resolve_picture(model, picture)  # (S, S, 3)
     mean, scale = encode_each(model, photo[None])  # (1, Z), (1, Z)
@@ -151,22 +152,20 @@ def varied_latents(mean: Tensor, scale: Tensor, noise: Tensor, strength: float) 
 
 def strength_of(factor: float, mode: Mode = "factor") -> float:
     """How many posterior σ a factor means: the factor itself, or the root of a factor of the variance."""
-    if not (isinstance(factor, int | float) and math.isfinite(factor) and factor >= 0):
+    if not (isinstance(factor, Real) and math.isfinite(factor) and factor >= 0):
         raise UsageError(
-            f"Diversity must be a number of at least 0, got {factor!r}: 0 keeps the reconstruction."
+            f"diversity must be a number of at least 0, got {factor!r}: 0 keeps the reconstruction."
         )
-    if mode not in DIVERSITY:
-        raise UsageError(f"Unknown mode {mode!r}: use 'factor' (times σ) or 'variance' (times σ²).")
-    return math.sqrt(factor) if mode == "variance" else float(factor)
+    return math.sqrt(factor) if _known(mode) == "variance" else float(factor)
 
 
 def variation_seeds(seed: int, count: int) -> tuple[int, ...]:
     """A seed for each variation. The first is the seed itself, so any of them can be made again by `count=1`."""
-    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise UsageError(f"A seed is a whole number from 0 to 2⁶³ − 1, got {seed!r}.")
+    if not isinstance(seed, Integral) or not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"a seed is a whole number from 0 to 2⁶³ − 1, got {seed!r}.")
     # Hashed and not counted upwards: seeds 0 and 1 would otherwise share nine of ten variations.
-    later = (int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(1, count))
-    return (seed, *later)
+    later = (int(np.random.SeedSequence([int(seed), i]).generate_state(1)[0]) for i in range(1, count))
+    return (int(seed), *later)
 
 
 def variation_noise(seeds: Sequence[int], latent: int) -> Tensor:
@@ -181,7 +180,13 @@ def spaced_factors(first: float, last: float, count: int) -> tuple[float, ...]:
 
 
 def _diversity(diversity: float | None, mode: Mode) -> float:
-    return DIVERSITY.get(mode, math.nan) if diversity is None else diversity
+    return DIVERSITY[_known(mode)] if diversity is None else diversity
+
+
+def _known(mode: Mode) -> Mode:
+    if mode not in DIVERSITY:
+        raise UsageError(f"unknown mode {mode!r}: use 'factor' (times σ) or 'variance' (times σ²).")
+    return mode
 
 
 def _formula(factor: float, mode: Mode) -> str:
