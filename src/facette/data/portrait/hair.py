@@ -116,27 +116,36 @@ def draw_hair(easel: Easel, head: Head, face: FaceFactors) -> None:
 
 
 def draw_hat(easel: Easel, head: Head, face: FaceFactors) -> None:
-    """A woollen beanie with a pompom, or a brimmed hat with a band."""
-    if face.hat == "none":
-        return
+    """A woollen beanie with a pompom, or a brimmed hat with a band; never in the jumper's colour."""
     cloth = lch(0.62, 0.13, face.clothes_hue + 0.45)
+    match face.hat:
+        case "beanie":
+            _draw_beanie(easel, head, face, cloth)
+        case "brimmed":
+            _draw_brimmed_hat(easel, head, face, cloth)
+
+
+def _draw_beanie(easel: Easel, head: Head, face: FaceFactors, cloth: Colour) -> None:
     dark, pale = mix(cloth, (30, 16, 40), 0.35), mix(cloth, (255, 246, 230), 0.5)
     wide = head.width * 1.14
-    if face.hat == "beanie":
-        easel.fill(ellipse(0, -0.86, 0.13, 0.12), pale)
-        easel.glow((-0.05, -0.9), (0.12, 0.1), (255, 255, 255), 0.7)
-        dome = easel.mask(spline([(-wide, -0.3), (-wide * 0.9, -0.62), (-wide * 0.4, -0.79), (0, -0.82),
-                                  (wide * 0.4, -0.79), (wide * 0.9, -0.62), (wide, -0.3)]))  # fmt: skip
-        easel.wash(dome, cloth)
-        _light(easel, face, dome, dark, pale, -0.55)
-        brim = spline([(-wide * 1.03, -0.42), (0, -0.47), (wide * 1.03, -0.42), (wide * 1.03, -0.27),
-            (0, -0.31),
-                       (-wide * 1.03, -0.27)], closed=True)  # fmt: skip
-        easel.fill(lowered(brim, 0.025), head.shade, 0.3)
-        easel.fill(brim, pale)
-        for x in np.linspace(-0.86, 0.86, 11) * wide:
-            easel.fill(ribbon(np.array([(x, -0.45), (x, -0.37), (x, -0.285)]), 0.016, 0.6), cloth, 0.7)
-        return
+    easel.fill(ellipse(0, -0.86, 0.13, 0.12), pale)
+    easel.glow((-0.05, -0.9), (0.12, 0.1), (255, 255, 255), 0.7)
+    dome = easel.mask(spline([(-wide, -0.3), (-wide * 0.9, -0.62), (-wide * 0.4, -0.79), (0, -0.82),
+                              (wide * 0.4, -0.79), (wide * 0.9, -0.62), (wide, -0.3)]))  # fmt: skip
+    easel.wash(dome, cloth)
+    _light(easel, face, dome, dark, pale, -0.55)
+    brim = spline([(-wide * 1.03, -0.42), (0, -0.47), (wide * 1.03, -0.42), (wide * 1.03, -0.27),
+        (0, -0.31),
+                   (-wide * 1.03, -0.27)], closed=True)  # fmt: skip
+    easel.fill(lowered(brim, 0.025), head.shade, 0.3)
+    easel.fill(brim, pale)
+    for x in np.linspace(-0.86, 0.86, 11) * wide:
+        easel.fill(ribbon(np.array([(x, -0.45), (x, -0.37), (x, -0.285)]), 0.016, 0.6), cloth, 0.7)
+
+
+def _draw_brimmed_hat(easel: Easel, head: Head, face: FaceFactors, cloth: Colour) -> None:
+    dark, pale = mix(cloth, (30, 16, 40), 0.35), mix(cloth, (255, 246, 230), 0.5)
+    wide = head.width * 1.14
     dome = easel.mask(spline([(-wide * 0.92, -0.38), (-wide * 0.84, -0.72), (-wide * 0.5, -0.87), (0, -0.85),
                               (wide * 0.5, -0.87), (wide * 0.84, -0.72), (wide * 0.92, -0.38)]))  # fmt: skip
     easel.wash(dome, cloth)
