@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def progress(done, total):
         os.kill(os.getpid(), signal.SIGKILL)
 
 store = open_dataset(folder, ImageInput(size=16), cache, progress=progress, workers=2)
-print(store.fingerprint, seen[0] if seen else -1)
+print(store.fingerprint, seen[0] if seen else -1, len(seen))
 """
 
 
@@ -41,11 +42,12 @@ def packer(folder: Path, cache: Path, kill_at: int = 0) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def answer(process: subprocess.Popen) -> tuple[str, int]:
+def answer(process: subprocess.Popen) -> tuple[str, int, int]:
+    """Fingerprint, pictures that were there at the start (-1: nothing was to do), blocks that were decoded."""
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
-    fingerprint, resumed_at = out.split()
-    return fingerprint, int(resumed_at)
+    fingerprint, started_at, calls = out.split()
+    return fingerprint, int(started_at), int(calls) - 1
 
 
 def directly(root: Path, names, spec) -> np.ndarray:
@@ -119,28 +121,28 @@ def test_geometry_has_its_own_store_and_range_does_not(picture_folder, spec, tmp
 
 def test_a_killed_packing_goes_on_and_ends_the_same(picture_folder, tmp_path):
     root = picture_folder(6 * BLOCK + 5)
-    whole, started_at = answer(packer(root, tmp_path / "whole"))
-    assert started_at == 0
+    whole, started_at, blocks = answer(packer(root, tmp_path / "whole"))
+    assert (started_at, blocks) == (0, 7)
     killed = packer(root, tmp_path / "cache", kill_at=3 * BLOCK)
     killed.communicate(timeout=120)
     assert killed.returncode == -signal.SIGKILL
     assert not list((tmp_path / "cache").glob("*/store.json"))
-    resumed, started_at = answer(packer(root, tmp_path / "cache"))
-    assert started_at == 3 * BLOCK
+    resumed, started_at, blocks = answer(packer(root, tmp_path / "cache"))
+    assert (started_at, blocks) == (3 * BLOCK, 4)
     assert resumed == whole
     assert not list((tmp_path / "cache").glob("*.partial"))
 
 
 def test_a_row_that_the_power_cut_spoiled_is_packed_again(picture_folder, tmp_path):
     root = picture_folder(4 * BLOCK)
-    whole, _ = answer(packer(root, tmp_path / "whole"))
+    whole, *_ = answer(packer(root, tmp_path / "whole"))
     packer(root, tmp_path / "cache", kill_at=3 * BLOCK).communicate(timeout=120)
     (pixels,) = (tmp_path / "cache").glob("*.partial/pixels.u8")
     with pixels.open("r+b") as file:
         file.seek(5 * 16 * 16 * 3)
         file.write(bytes(100))
-    resumed, started_at = answer(packer(root, tmp_path / "cache"))
-    assert started_at == 3 * BLOCK - 1
+    resumed, started_at, blocks = answer(packer(root, tmp_path / "cache"))
+    assert (started_at, blocks) == (3 * BLOCK - 1, 2)
     assert resumed == whole
 
 
@@ -149,7 +151,7 @@ def test_two_processes_make_one_store(picture_folder, tmp_path):
     both = [packer(root, tmp_path / "cache") for _ in range(2)]
     answers = [answer(process) for process in both]
     assert answers[0][0] == answers[1][0]
-    assert sorted(start for _, start in answers) == [
+    assert sorted(start for _, start, _ in answers) == [
         -1,
         0,
     ]  # one packed from the start, the other nothing at all
@@ -232,12 +234,13 @@ class Flat:
     """As many pictures as wanted, none of them kept."""
 
     def __init__(self, count: int):
-        self.count = count
+        self.count, self.given = count, 0
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> np.ndarray:
+        self.given += 1
         return np.full((16, 16, 3), index % 251, np.uint8)
 
     def __repr__(self) -> str:
@@ -259,6 +262,19 @@ def test_memory_does_not_grow_with_the_pictures(spec, tmp_path):
     few, many = peak(1000, spec, tmp_path), peak(6000, spec, tmp_path)
     # 5,000 more pictures are 3.8 MB of pixels; names, hashes and rows may take some bytes each.
     assert many - few < 5000 * 150
+
+
+def test_decoding_waits_for_writing(spec, tmp_path):
+    """However slow the disk, only a few blocks lie in memory."""
+    pictures, ahead = Flat(4000), []
+
+    def progress(done, total):
+        if done == BLOCK:
+            time.sleep(0.3)  # time enough for decoders that nothing holds back
+        ahead.append(pictures.given - done)
+
+    open_dataset(pictures, spec, tmp_path, workers=2, progress=progress)
+    assert max(ahead) <= (2 * 2 + 1) * BLOCK
 
 
 def test_names_keep_every_byte(tmp_path):

@@ -115,7 +115,7 @@ def join_rows(labels: LabelRows, names: NameTable, fill: int = UNKNOWN) -> np.nd
         missing = np.flatnonzero(found < 0)
         if not missing.size:
             break
-        wanted = np.fromiter((name_hash(spell(names[i])) for i in missing), np.uint64, missing.size)
+        wanted = np.fromiter((name_hash(spell(names[int(i)])) for i in missing), np.uint64, missing.size)
         at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         found[missing] = np.where(keys[at] == wanted, order[at], -1)
     values = labels.values[found]

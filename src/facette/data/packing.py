@@ -163,9 +163,9 @@ class _Bench:
                 yield start, stop
 
     def put(self, start: int, block: Block) -> None:
-        os.pwrite(self._pixels, block.pixels, start * self._row_bytes)
+        os.pwrite(self._pixels, block.pixels.data, start * self._row_bytes)
         for row, pixels in enumerate(block.pixels):
-            self._digests[start + row] = np.frombuffer(_digest(pixels), np.uint8)
+            self._digests[start + row] = np.frombuffer(_digest(pixels.data), np.uint8)
         states = np.full(len(block.pixels), _PACKED, np.uint8)
         states[list(block.reasons)] = _UNREADABLE
         self._states[start : start + len(states)] = states
@@ -216,7 +216,7 @@ def _state_file(path: Path, shape: tuple[int, ...]) -> np.memmap:
     return np.memmap(path, np.uint8, "r+", shape=shape)
 
 
-def _digest(pixels: np.ndarray | bytes) -> bytes:
+def _digest(pixels: memoryview | bytes) -> bytes:
     return blake2b(pixels, digest_size=DIGEST).digest()
 
 
