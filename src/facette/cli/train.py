@@ -17,7 +17,7 @@ def train(
         str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
     ] = "",
     run: Annotated[
-        Path | None, typer.Option("--run", help="The run's folder; by default runs/RECIPE.", file_okay=False)
+        Path | None, typer.Option("--out", help="The run's folder; by default runs/RECIPE.", file_okay=False)
     ] = None,
     overrides: Set = None,
     device: Device = "auto",

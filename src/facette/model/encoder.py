@@ -34,8 +34,8 @@ class ConvEncoder(nn.Module):
             blocks.append(nn.Sequential(conv, norm(norm_name, width), activation(act, inplace=True)))
             size = (size + 2 * padding - kernel) // stride + 1
             channels = width
-        if size < 1:
-            raise ValueError("the encoder's layers shrink the picture to nothing")
+            if size < 1:
+                raise ValueError("the encoder's layers shrink the picture to nothing")
         self.layers = nn.Sequential(*blocks)
         self.flatten = FromMap()
         self.linear = nn.Linear(channels * size * size, out)

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from facette.errors import RecipeError
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
 from facette.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
@@ -68,16 +69,21 @@ class VAE(nn.Module):
 def build_vae(recipe: Recipe) -> VAE:
     """A freshly initialised VAE; draw its weights under `torch.manual_seed` to repeat them.
 
-    The only function of this room that sees a recipe. Raises ValueError when layers do not fit together.
+    The only function of this room that sees a recipe. Raises RecipeError when its layers
+    do not fit the size of its input.
     """
     spec = recipe.model
+    try:
+        encoder = _encoder(recipe)
+    except ValueError as error:
+        raise RecipeError(f"recipe {recipe.name!r} does not fit input.size {recipe.input.size}: {error}") from None
     likelihood = (
         BernoulliLikelihood()
         if spec.likelihood.kind == "bernoulli"
         else GaussianLikelihood(spec.likelihood.sigma)
     )
     vae = VAE(
-        encoder=_encoder(recipe),
+        encoder=encoder,
         decoder=_decoder(recipe, likelihood.outputs_per_value),
         likelihood=likelihood,
         prior=_prior(recipe),

@@ -200,16 +200,23 @@ def _preview(run: Run, state: TrainState) -> None:
 
 
 def _log(run: Run, step: int, terms: StepTerms, images_per_second: float) -> None:
+    means = _over_processes(torch.stack([terms.loss, terms.distortion, terms.rate]), run).tolist()
     row = {
-        "loss": terms.loss.item(),
-        "distortion": terms.distortion.item(),
-        "rate": terms.rate.item(),
+        **dict(zip(("loss", "distortion", "rate"), means, strict=True)),
         "grad_norm": terms.grad_norm.item(),
         "beta": terms.beta,
         "lr": terms.lr,
         "images_per_second": round(images_per_second, 2),
     }
     _record(run, "train", step, row)
+
+
+def _over_processes(values: torch.Tensor, run: Run) -> torch.Tensor:
+    """The mean over all processes of what each measured on its slice of the batch."""
+    if run.place.world > 1:
+        torch.distributed.all_reduce(values)
+        values = values / run.place.world
+    return values
 
 
 def _record(run: Run, event: str, step: int, row: dict[str, Any]) -> None:
