@@ -4,6 +4,7 @@ It knows fonts and widths, and nothing of sheets. The fonts are those that come 
 that one lacks, with matplotlib: nothing is looked up on the machine, so a sheet is the same everywhere.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -80,7 +81,7 @@ def line_height(size: int) -> int:
 def text_width(text: str, size: int) -> int:
     """Pixels that one line of text needs."""
     font = _font(text, size)
-    return max(-(-int(font.getlength(text) * 64) // 64), font.getbbox(text, anchor="ls")[2])
+    return math.ceil(max(font.getlength(text), font.getbbox(text, anchor="ls")[2]))
 
 
 def _wrap(words: list[str], size: int, width: int) -> list[str]:
@@ -130,5 +131,8 @@ def _has(letter: str) -> bool:
     """Whether the plain font draws this letter as something else than its box for missing letters."""
     if letter.isspace():
         return True
-    font = _plain(24)
-    return bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffe"))
+    return _shape(letter) != _shape("\U0010fffe")
+
+
+def _shape(letter: str) -> bytes:
+    return bytes(_plain(24).getmask(letter))  # type: ignore[arg-type]  # Pillow's core image has a buffer

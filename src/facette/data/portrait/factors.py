@@ -128,11 +128,11 @@ class FaceFactors:
     @classmethod
     def from_row(cls, row: Sequence[float]) -> "FaceFactors":
         """Back from the numbers of `row`."""
-        return cls(
-            *(
-                factor.categories[round(value)] if factor.kind == "categorical" else float(value)
+        return cls.named(
+            {
+                factor.name: factor.categories[round(value)] if factor.kind == "categorical" else float(value)
                 for factor, value in zip(FACTORS, row, strict=True)
-            )
+            }
         )
 
     def row(self) -> list[float]:
