@@ -92,11 +92,12 @@ def test_one_seed_is_one_mixture_and_one_draw():
 
 
 def test_the_shipped_source_is_the_mixture_of_the_documentation():
-    store = open_mixture("mixture", 3)
+    store = open_mixture("synthetic-mixture", 3)
     assert (len(store), store.mixture.components) == (20_000, 10)
     assert abs(store.mixture.entropy().nats - 3.99) < 0.02
-    assert open_mixture("mixture:seed=4,count=20000", 3).fingerprint == store.fingerprint
-    assert open_mixture("mixture:seed=5", 3).fingerprint != store.fingerprint
+    assert open_mixture("synthetic-mixture:seed=4,count=20000", 3).fingerprint == store.fingerprint
+    assert len(open_mixture("synthetic-mixture:500", 3)) == 500
+    assert open_mixture("synthetic-mixture:seed=5", 3).fingerprint != store.fingerprint
 
 
 def test_a_store_keeps_its_points_apart_and_in_order(mixture):
@@ -113,19 +114,19 @@ def test_a_store_keeps_its_points_apart_and_in_order(mixture):
     assert own.max() < 6
 
 
-@pytest.mark.parametrize(
-    "source", ["mixture:sed=5", "mixture:seed=x", "mixture:seed", "mixtures", "blend:seed=3"]
-)
-def test_a_source_that_names_no_mixture_is_refused_with_the_remedy(source):
+@pytest.mark.parametrize("setting", ["sed=5", "seed=x", "seed", "seed=-1", "seed=1;count=2"])
+def test_a_setting_that_no_mixture_has_is_refused_with_the_remedy(setting):
     with pytest.raises(DataError, match=r"seed, components, count"):
-        open_mixture(source, 3)
+        open_mixture(f"synthetic-mixture:{setting}", 3)
 
 
 def test_sources_that_are_mixtures_are_told_from_paths(tmp_path):
-    assert is_mixture("mixture")
-    assert is_mixture("mixture:seed=5")
-    assert not is_mixture("mixture/pictures")
+    assert is_mixture("synthetic-mixture")
+    assert is_mixture("synthetic-mixture:seed=5")
+    assert not is_mixture("synthetic-mixture/pictures")
     assert not is_mixture(tmp_path)
+    with pytest.raises(DataError, match="no mixture"):
+        open_mixture("pictures", 3)
 
 
 def test_impossible_mixtures_are_refused():
@@ -134,4 +135,4 @@ def test_impossible_mixtures_are_refused():
     with pytest.raises(DataError, match="positive"):
         draw_mixture(3, 2, seed=1, deviations=(0.5, 0.1))
     with pytest.raises(DataError, match="no part"):
-        open_mixture("mixture:count=10", 3).indices("training")
+        open_mixture("synthetic-mixture:count=10", 3).indices("training")

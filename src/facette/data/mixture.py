@@ -1,6 +1,6 @@
 """Mixtures of Gaussians as data: a density that is known exactly, to measure a generative model against.
 
-Enters: sizes and a seed, or a source such as "mixture:seed=5". Leaves: a `Mixture` (weights, means,
+Enters: sizes and a seed, or a source such as "synthetic-mixture:seed=5". Leaves: a `Mixture` (weights, means,
 covariances) with its exact log density, entropy and responsibilities, and a `VectorStore` of points drawn
 from it. It knows no model and no file.
 
@@ -24,8 +24,8 @@ CHUNK = 20_000  # points whitened at once: CHUNK·K·D doubles stay small
 PARTS = {"train": 0, "valid": 1, "test": 2}
 SHARES = (0.05, 0.05)  # of the points set aside as valid and as test
 
-# The mixture of `mixture3d`, and what "mixture:key=value,…" may change about it.
-SOURCE = "mixture"
+# The mixture of the recipe mixture3d, and what "synthetic-mixture:key=value,…" may change about it.
+SOURCE = "synthetic-mixture"
 SOURCE_DEFAULTS = {"seed": 4, "components": 10, "count": 20_000}
 
 
@@ -156,27 +156,27 @@ def draw_mixture(
 
 
 def open_mixture(source: str, dimensions: int) -> VectorStore:
-    """The points of a mixture named as a source: "mixture", or "mixture:seed=5,components=10,count=20000".
+    """The points of a mixture named as a source.
 
-    The mixture comes from `draw_mixture(dimensions, components, seed)` and its points from the same seed,
-    so that a source always names the same points. Raises DataError for a source that does not read like
-    this.
+    "synthetic-mixture" is the mixture of the recipe mixture3d, "synthetic-mixture:5000" so many points of
+    it, and "synthetic-mixture:seed=5,components=10,count=20000" any other. The mixture comes from
+    `draw_mixture(dimensions, components, seed)` and its points from the same seed, so that a source always
+    names the same points. Raises DataError for a source that does not read like this.
     """
-    values = dict(SOURCE_DEFAULTS)
     name, _, settings = source.partition(":")
-    for setting in filter(None, settings.split(",")):
-        key, _, value = setting.partition("=")
-        if name != SOURCE or key not in values or not value.isdecimal():
-            break
+    values = dict(SOURCE_DEFAULTS)
+    for setting in settings.split(",") if settings else []:
+        key, _, value = setting.rpartition("=")
+        key = key or "count"
+        if key not in values or not (value.isascii() and value.isdigit()):
+            raise DataError(
+                f"{source!r}: {setting!r} should read key=number, with one of {', '.join(values)} as the key"
+            )
         values[key] = int(value)
-    else:
-        if name == SOURCE:
-            mixture = draw_mixture(dimensions, values["components"], values["seed"])
-            return draw_store(mixture, values["count"], values["seed"])
-    raise DataError(
-        f"{source!r} is no mixture: write {SOURCE}, or {SOURCE}:key=whole number with the keys "
-        f"{', '.join(values)}, separated by commas"
-    )
+    if name != SOURCE:
+        raise DataError(f"{source!r} is no mixture: its name is {SOURCE}")
+    mixture = draw_mixture(dimensions, values["components"], values["seed"])
+    return draw_store(mixture, values["count"], values["seed"])
 
 
 def is_mixture(source: object) -> bool:

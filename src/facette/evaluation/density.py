@@ -111,16 +111,26 @@ def cluster_agreement(
     """How well clusters of latents match the components their points came from, relative to the best
     possible.
 
-    The latents (N, Z) of points (N, D) are clustered blindly by a Gaussian mixture of K full covariances; the
-    adjusted Rand index of those clusters with the true components (N,) is divided by the index that the true
-    posterior responsibilities reach (components overlap, so that one is below 1). About 0 by chance, 1 at
-    best.
+    The latents (N, Z) of points (N, D) are clustered blindly by a Gaussian mixture of K full covariances,
+    and the clusters judged by `relative_agreement`.
     """
-    from sklearn.metrics import adjusted_rand_score
     from sklearn.mixture import GaussianMixture
 
+    clusters = GaussianMixture(truth.components, n_init=3, random_state=seed).fit_predict(latents)
+    return relative_agreement(truth, points, components, clusters)
+
+
+def relative_agreement(
+    truth: Mixture, points: np.ndarray, components: np.ndarray, clusters: np.ndarray
+) -> float:
+    """The adjusted Rand index of clusters (N,) with the true components (N,), divided by the best achievable.
+
+    Components overlap, so that even the true posterior responsibilities of the points (N, D) do not reach
+    1: what they reach is the best achievable. About 0 by chance, 1 at best.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
     best = adjusted_rand_score(components, truth.responsibilities(points).argmax(axis=1))
-    clusters = GaussianMixture(truth.components, n_init=5, random_state=seed).fit_predict(latents)
     return float(adjusted_rand_score(components, clusters) / best)
 
 

@@ -1,0 +1,119 @@
+"""A model of vectors measured against the known density of its data, and the two rows it is compared with.
+
+Enters: a trained model and the `VectorStore` it learned from. Leaves: `DensityFigures`, for the model, for
+the truth itself, and for a Gaussian mixture fitted to the same points by expectation-maximisation.
+
+Legend: N points, D dimensions, Z latents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from facette.data.mixture import Mixture, VectorStore
+from facette.errors import UsageError
+from facette.evaluation import density
+from facette.evaluation.bound import importance_weighted_bound
+from facette.model.prior import fit_gaussian_mixture
+from facette.model.trained import TrainedModel
+from facette.runtime import generator
+
+SAMPLES = 10_000  # drawn from a model, for modes, junk and the two-sample test
+FRESH = 5_000  # drawn from the truth, for the divergence
+IMPORTANCE = 500  # importance samples a point
+AT_ONCE = 2_500  # points encoded and decoded together
+EM_CANDIDATES = (5, 8, 10, 12, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class DensityFigures:
+    """How close a density is to the true one."""
+
+    divergence: density.Divergence  # KL(truth ‖ model), nats; for a VAE an upper bound
+    modes: density.ModeFigures
+    two_sample: float  # balanced accuracy of a classifier, 0.5 = cannot tell
+    clusters: float  # adjusted Rand index of latent clusters ÷ the best achievable
+
+
+def measure_model(model: TrainedModel, store: VectorStore, seed: int = 0) -> DensityFigures:
+    """Measure a VAE against the mixture its data came from.
+
+    The divergence is from the importance-weighted bound of 500 samples, hence an upper bound. `seed` draws
+    the model's samples, the fresh points of the truth and the importance samples.
+
+    Raises UsageError when the store does not know its mixture, or the model has other dimensions.
+    """
+    truth = known_mixture(store)
+    fresh = truth.sample(FRESH, _keyed(seed, "fresh")).points
+    bound = importance_weighted_bound(
+        model.vae,
+        model.to_model(fresh),
+        samples=IMPORTANCE,
+        generator=generator(seed, "importance"),
+        at_once=AT_ONCE,
+    )
+    drawn = draw_points(model, SAMPLES, seed)
+    latents = model.encode(store.points, AT_ONCE).mean.numpy()  # (N, Z)
+    return DensityFigures(
+        divergence=density.kullback_leibler(truth.log_density(fresh), bound.cpu().numpy()),
+        modes=density.mode_figures(truth, drawn),
+        two_sample=_two_sample(truth, drawn, seed),
+        clusters=density.cluster_agreement(truth, store.points, store.components, latents, seed),
+    )
+
+
+def measure_truth(store: VectorStore, seed: int = 0) -> DensityFigures:
+    """What the truth itself scores: the noise of the measures, and the best any model can do."""
+    truth = known_mixture(store)
+    drawn = truth.sample(SAMPLES, _keyed(seed, "samples")).points
+    return DensityFigures(
+        divergence=density.Divergence(0.0, 0.0),
+        modes=density.mode_figures(truth, drawn),
+        two_sample=_two_sample(truth, drawn, seed),
+        clusters=1.0,
+    )
+
+
+def measure_fitted_mixture(store: VectorStore, seed: int = 0) -> DensityFigures:
+    """A Gaussian mixture fitted by expectation-maximisation to the same training points.
+
+    It is of the truth's own family and thus hard to beat; its number of components is chosen on held-out
+    points.
+    """
+    truth = known_mixture(store)
+    points = torch.from_numpy(store.read(store.indices("train")))
+    fitted = fit_gaussian_mixture(points, candidates=EM_CANDIDATES, seed=seed, starts=3)
+    fresh = truth.sample(FRESH, _keyed(seed, "fresh")).points
+    with torch.no_grad():
+        log_density = fitted.log_prob(torch.from_numpy(fresh).float()).numpy()
+        clusters = fitted.responsibilities(torch.from_numpy(store.points)).argmax(dim=1).numpy()
+    drawn = fitted.sample(SAMPLES, generator(seed, "samples")).numpy()
+    return DensityFigures(
+        divergence=density.kullback_leibler(truth.log_density(fresh), log_density),
+        modes=density.mode_figures(truth, drawn),
+        two_sample=_two_sample(truth, drawn, seed),
+        clusters=density.relative_agreement(truth, store.points, store.components, clusters),
+    )
+
+
+def draw_points(model: TrainedModel, count: int, seed: int) -> np.ndarray:
+    """`count` draws of the whole generative model: z from its prior, then x from p(x|z), (count, D)."""
+    return model.draw(model.sample_latents(count, seed=seed), seed=seed, batch=AT_ONCE)
+
+
+def known_mixture(store: VectorStore) -> Mixture:
+    if store.mixture is None:
+        raise UsageError("these points have no known density: use synthetic-mixture as the data")
+    return store.mixture
+
+
+def _two_sample(truth: Mixture, drawn: np.ndarray, seed: int) -> float:
+    real = truth.sample(len(drawn), _keyed(seed, "real")).points
+    return density.two_sample_accuracy(real, drawn, seed)
+
+
+def _keyed(seed: int, purpose: str) -> np.random.Generator:
+    return np.random.default_rng([seed, *purpose.encode()])
