@@ -65,7 +65,7 @@ def test_the_photo_can_be_squeezed_in_without_a_face(run, quick_run, photo_files
     [
         (["nobody.jpg"], "nobody.jpg"),
         (["PHOTO", "--model", "nomodel"], "nomodel"),
-        (["PHOTO", "--mode", "wild"], "unknown mode 'wild'"),
+        (["PHOTO", "--mode", "wild"], "--mode"),
         (["PHOTO", "--out", "sheet.txt"], "sheet.txt"),
         (["PHOTO", "--eyes", "1,2,3"], "--eyes takes four numbers"),
         (["PHOTO", "--count", "0"], "--count"),

@@ -98,7 +98,7 @@ def test_a_row_of_a_sweep_is_what_vary_makes(quick_model, photo):
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
 def test_the_same_seed_writes_the_same_bytes(quick_model, photo, tmp_path, ending):
     first, again, other = (
-        vary(quick_model, photo, seed=seed).save(tmp_path / f"{name}.{ending}")
+        vary(quick_model, photo, count=2, seed=seed).save(tmp_path / f"{name}.{ending}")
         for name, seed in (("first", 3), ("again", 3), ("other", 4))
     )
     assert first.read_bytes() == again.read_bytes() != other.read_bytes()
@@ -115,7 +115,7 @@ def test_a_saved_sheet_holds_what_makes_it_again(quick_model, photo, tmp_path):
 
 def test_the_photo_stands_first_on_the_sheet(quick_model, photo):
     sheet = vary(quick_model, photo, count=4).sheet()
-    left, top, right, bottom = sheet.photo
+    left, _, right, _ = sheet.photo
     shown = np.asarray(sheet.image.crop(sheet.photo).resize(photo.shape[:2]), float)
     assert np.abs(shown - photo)[4:-4, 4:-4].mean() < 4  # the corners are rounded
     assert all(box[0] > right for row in sheet.tiles for box in row)
@@ -134,6 +134,14 @@ def test_a_photo_may_be_a_file_an_image_or_an_array(quick_model, photo, tmp_path
     Image.fromarray(photo).save(tmp_path / "photo.png")
     forms = [photo, Image.fromarray(photo), tmp_path / "photo.png", str(tmp_path / "photo.png")]
     made = [vary(quick_model, form, count=1).pictures for form in forms]
+    assert all((one == made[0]).all() for one in made)
+
+
+def test_read_only_and_reversed_arrays_are_taken_like_any_other(quick_model, photo):
+    fixed = photo.copy()
+    fixed.setflags(write=False)
+    backwards = photo[..., ::-1].copy()[..., ::-1]  # how OpenCV's channel order is usually turned round
+    made = [vary(quick_model, form, count=1).pictures for form in (photo, fixed, backwards)]
     assert all((one == made[0]).all() for one in made)
 
 

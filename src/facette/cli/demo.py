@@ -30,14 +30,15 @@ def demo(
 ) -> None:
     """Make ten variations of a photo that is already on this machine, with the bundled model."""
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import sheet_path, take_in
     from facette.latent import vary
 
     remark(CREDITS[photo])
+    target = sheet_path(out, "facette-demo.png")
     opened = open_model(model, device)
     taken = take_in(opened, find_photo(photo))
     variations = vary(opened, taken.picture, seed=seed)
-    sheet = variations.save(out)
+    sheet = variations.save(target)
     data = {
         "sheet": str(sheet),
         "photo": taken.to_dict(),

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,7 +17,7 @@ def evaluate(
         str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
     ],
     split: Annotated[
-        str,
+        Literal["auto", "train", "valid", "test", "all"],
         typer.Option(
             "--split",
             help="train, valid, test or all; auto is valid for the model's own training data and all for any other.",

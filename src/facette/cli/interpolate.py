@@ -1,7 +1,7 @@
 """`facette interpolate`: two photos in, the path between them out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,7 @@ def interpolate(
     b: Annotated[Path, typer.Argument(help="The photo to arrive at.")],
     steps: Annotated[int, typer.Option("--steps", min=2, help="How many pictures, both ends included.")] = 10,
     method: Annotated[
-        str, typer.Option("--method", help="linear, or slerp along the great circle.")
+        Literal["linear", "slerp"], typer.Option("--method", help="linear, or slerp along the great circle.")
     ] = "linear",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The sheet.  [default: A-to-B.png]")] = None,
     each: Annotated[
@@ -28,13 +28,14 @@ def interpolate(
 ) -> None:
     """Walk from one photo to another."""
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import sheet_path, take_in
     from facette.latent import interpolate as interpolate_photos
 
+    target = sheet_path(out, f"{a.stem}-to-{b.stem}.png")
     opened = open_model(model, device)
     taken = [take_in(opened, photo, align) for photo in (a, b)]
     path = interpolate_photos(opened, taken[0].picture, taken[1].picture, steps=steps, method=method)
-    sheet = path.save(out or Path(f"{a.stem}-to-{b.stem}.png"))
+    sheet = path.save(target)
     singles = [] if each is None else path.save_each(each)
     data = {
         "sheet": str(sheet),

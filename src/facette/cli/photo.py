@@ -57,6 +57,13 @@ def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | No
     return Taken(path, taken.picture, taken.report)
 
 
+def sheet_path(wished: Path | None, fallback: str) -> Path:
+    """Where the sheet goes; an ending that cannot be written is refused before any work is done."""
+    from facette.images.grid import check_sheet_path
+
+    return check_sheet_path(wished or Path(fallback))
+
+
 def parse_eyes(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
     """ "x,y,x,y" as two points, the left eye of the picture first."""
     try:

@@ -27,13 +27,14 @@ def reconstruct(
     import numpy as np
 
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import sheet_path, take_in
     from facette.latent import reconstruct as reconstruct_photos
 
+    target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device)
     taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
     reconstructions = reconstruct_photos(opened, np.stack([one.picture for one in taken]))
-    sheet = reconstructions.save(out)
+    sheet = reconstructions.save(target)
     singles = [] if each is None else reconstructions.save_each(each)
     data = {
         "sheet": str(sheet),

@@ -1,7 +1,7 @@
 """`facette sample`: pictures of nobody, or points of a model of vectors."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from facette.cli.output import Device, Json, Seed, emit
 def sample(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 20,
     prior: Annotated[
-        str | None,
+        Literal["fitted", "normal"] | None,
         typer.Option(
             "--prior", help="fitted (to the latents after training) or normal.  [default: fitted if there]"
         ),

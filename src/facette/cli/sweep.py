@@ -1,7 +1,7 @@
 """`facette sweep`: one photo at growing diversity, a row for each factor."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,7 +17,8 @@ def sweep(
     rows: Annotated[int, typer.Option("--rows", min=1, help="How many factors, evenly spaced.")] = 10,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variations in a row.")] = 10,
     mode: Annotated[
-        str, typer.Option("--mode", help="What the factor multiplies: factor (of σ) or variance (σ²).")
+        Literal["factor", "variance"],
+        typer.Option("--mode", help="What the factor multiplies: factor (of σ) or variance (σ²)."),
     ] = "factor",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: PHOTO-sweep.png]")
@@ -32,15 +33,16 @@ def sweep(
 ) -> None:
     """Show what each diversity does to one photo; a column keeps its direction from row to row."""
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import sheet_path, take_in
     from facette.latent import sweep as sweep_photo
     from facette.latent.vary import spaced_factors
 
     factors = spaced_factors(first, last, rows)
+    target = sheet_path(out, f"{photo.stem}-sweep.png")
     opened = open_model(model, device)
     taken = take_in(opened, photo, align, face, eyes)
     swept = sweep_photo(opened, taken.picture, factors, count=count, seed=seed, mode=mode)
-    sheet = swept.save(out or Path(f"{photo.stem}-sweep.png"))
+    sheet = swept.save(target)
     data = {
         "sheet": str(sheet),
         "photo": taken.to_dict(),

@@ -1,7 +1,7 @@
 """`facette vary`: one photo in, a sheet of its relatives out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,7 +23,8 @@ def vary(
         ),
     ] = None,
     mode: Annotated[
-        str, typer.Option("--mode", help="What the diversity multiplies: factor (of σ) or variance (σ²).")
+        Literal["factor", "variance"],
+        typer.Option("--mode", help="What the diversity multiplies: factor (of σ) or variance (σ²)."),
     ] = "factor",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: PHOTO-variations.png]")
@@ -41,13 +42,14 @@ def vary(
 ) -> None:
     """Make relatives of one photo, which stands first on the sheet."""
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import sheet_path, take_in
     from facette.latent import vary as vary_photo
 
+    target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device)
     taken = take_in(opened, photo, align, face, eyes)
     variations = vary_photo(opened, taken.picture, count=count, diversity=diversity, seed=seed, mode=mode)
-    sheet = variations.save(out or Path(f"{photo.stem}-variations.png"))
+    sheet = variations.save(target)
     singles = [] if each is None else variations.save_each(each)
     data = {
         "sheet": str(sheet),

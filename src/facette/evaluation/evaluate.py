@@ -8,7 +8,7 @@ Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from facette.evaluation.result import (
 )
 from facette.evaluation.subject import Split, Subject, choose_data
 from facette.latent.inputs import Picture, check_count, resolve_model
+from facette.latent.reconstruct import PriorName
 from facette.latent.vary import sweep
 from facette.model.posterior import DiagonalGaussian
 from facette.runtime import generator
@@ -211,16 +212,14 @@ def _latent_figures(posterior: DiagonalGaussian) -> LatentFigures:
     )
 
 
-def _samples(model, seed: int) -> dict[str, Picture]:
+def _samples(model, seed: int) -> dict[PriorName, Picture]:
     """Pictures of every prior the model has."""
-    priors = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
+    priors: list[PriorName] = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
     latents = {prior: model.sample_latents(SHARPNESS_SAMPLES, seed=seed, prior=prior) for prior in priors}
     return {prior: model.decode(some) for prior, some in latents.items()}
 
 
-def _sample_figures(
-    prior: Literal["fitted", "normal"], pictures: Picture, real_sharpness: float
-) -> SampleFigures:
+def _sample_figures(prior: PriorName, pictures: Picture, real_sharpness: float) -> SampleFigures:
     sharpness = float(measures.sharpness(pictures / 255.0).mean()) / real_sharpness
     return SampleFigures(prior, len(pictures), sharpness)
 
@@ -239,7 +238,7 @@ def _spreads(model, subject: Subject, seed: int) -> tuple[SpreadFigure, ...]:
     )
 
 
-def _shown(model, subject: Subject, made: dict[str, Picture]) -> Shown:
+def _shown(model, subject: Subject, made: dict[PriorName, Picture]) -> Shown:
     photos = subject.read(subject.indices[:SHOWN_PAIRS])
     return Shown(
         photos=photos,

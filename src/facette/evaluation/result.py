@@ -9,6 +9,7 @@ from typing import Literal
 
 from facette.evaluation.intervals import Interval
 from facette.latent.inputs import Picture
+from facette.latent.reconstruct import PriorName
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class LatentFigures:
 class SampleFigures:
     """Samples of one prior; they have no partner among the data."""
 
-    prior: Literal["fitted", "normal"]
+    prior: PriorName
     count: int
     sharpness: float  # of the samples over that of the photos
 
@@ -70,7 +71,7 @@ class Shown:
 
     photos: Picture  # (P, S, S, 3)
     reconstructions: Picture  # (P, S, S, 3)
-    samples: dict[str, Picture]  # prior → (20, S, S, 3)
+    samples: dict[PriorName, Picture]  # prior → (20, S, S, 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,7 @@ def choose_data(
         return Subject(
             array.__getitem__, _pick(np.arange(len(array)), count, seed), label or "an array", "all"
         )
-    label = label or (
-        Path(data).name if isinstance(data, str | Path) else getattr(data, "source", "a data store")
-    )
+    named = Path(data).name if isinstance(data, str | Path) else getattr(data, "source", "a data store")
     if isinstance(data, str | Path):
         from facette.data import open_dataset
 
@@ -63,8 +61,8 @@ def choose_data(
         split = "valid" if is_training_set(model, data) else "all"
     indices = np.asarray(data.indices(split))
     if not len(indices):
-        raise UsageError(f"the split {split!r} of {label!r} is empty: use --split all.")
-    return Subject(data.read, _pick(indices, count, seed), label, split)
+        raise UsageError(f"the split {split!r} of {label or named!r} is empty: use --split all.")
+    return Subject(data.read, _pick(indices, count, seed), label or named, split)
 
 
 def is_training_set(model, store) -> bool:

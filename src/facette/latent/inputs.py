@@ -43,17 +43,17 @@ def resolve_picture(model, picture) -> Picture:
     if isinstance(picture, np.ndarray):
         _check_array(picture)
         if picture.shape[:2] == (size, size):
-            return picture
+            return _own(picture)
     image = _as_image(picture)
     from facette.images.align import intake
 
-    return intake(image, model.recipe.input).picture
+    return _own(intake(image, model.recipe.input).picture)
 
 
 def resolve_pictures(model, pictures) -> Picture:
     """Several pictures, each as `resolve_picture` takes one, stacked: (N, S, S, 3). One alone counts as N = 1."""
-    single = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim == 3)
-    many = [pictures] if single or not hasattr(pictures, "__iter__") else list(pictures)
+    several = isinstance(pictures, list | tuple) or (isinstance(pictures, np.ndarray) and pictures.ndim != 3)
+    many = list(pictures) if several else [pictures]
     if not many:
         raise UsageError("no picture was given: name at least one.")
     return np.stack([resolve_picture(model, one) for one in many])
@@ -64,6 +64,12 @@ def check_count(count: int, least: int = 1, what: str = "count") -> int:
     if not isinstance(count, Integral) or count < least:
         raise UsageError(f"{what} must be a whole number of at least {least}, got {count!r}.")
     return int(count)
+
+
+def _own(picture: Picture) -> Picture:
+    """The picture as torch takes it: contiguous and writable, copied only where it is not (views of Pillow's
+    memory are read-only, an OpenCV picture with its channels turned round runs backwards)."""
+    return np.require(picture, requirements=["C", "W"])
 
 
 def _check_array(picture: np.ndarray) -> None:
