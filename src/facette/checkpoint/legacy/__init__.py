@@ -5,7 +5,26 @@ weights → candidates → families   the tree becomes named tensors of a recogn
 importing, inspecting             which become a model of ours, or a description
 """
 
-from facette.checkpoint.legacy.importing import import_checkpoint
-from facette.checkpoint.legacy.inspecting import Inspection, inspect_checkpoint
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# fetched when first used: to inspect a file needs no torch
+_PUBLIC = {
+    "import_checkpoint": "facette.checkpoint.legacy.importing",
+    "Inspection": "facette.checkpoint.legacy.inspecting",
+    "inspect_checkpoint": "facette.checkpoint.legacy.inspecting",
+}
 
 __all__ = ["Inspection", "import_checkpoint", "inspect_checkpoint"]
+
+if TYPE_CHECKING:
+    from facette.checkpoint.legacy.importing import import_checkpoint
+    from facette.checkpoint.legacy.inspecting import Inspection, inspect_checkpoint
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

@@ -42,19 +42,23 @@ def open_checkpoint(
     ledger and stand for nothing. Raises CheckpointError, with the file's name, for whatever is wrong, also
     when that is found while the caller reads tensors.
     """
-    path, limits = Path(path), limits or Limits()
+    path, limits, ledger = Path(path), limits or Limits(), Ledger(strict)
     try:
         with Source(path, limits) as source:
-            yield _read(source, Ledger(strict), Budget(limits))
+            yield _read(source, ledger, Budget(limits))
     except CheckpointError as error:
-        text = str(error)
-        raise CheckpointError(text if text.startswith(f"{path.name!r}") else _sentence(path, text)) from error
+        raise CheckpointError(_sentence(path, str(error), ledger)) from error
 
 
-def _sentence(path: Path, text: str) -> str:
-    return (
+def _sentence(path: Path, text: str, ledger: Ledger) -> str:
+    """The file's name, what is wrong, and what an inspection had found until then."""
+    said = (
         f"{path.name!r} {text}" if text.startswith(_PREDICATES) else f"{path.name!r} cannot be used: {text}"
     )
+    if ledger.strict or not ledger.refused:
+        return said
+    what, reason = next(iter(ledger.refused.items()))
+    return f"{said}; and it asks for {what}, {reason}: dangerous in any other program"
 
 
 _PREDICATES = ("is ", "has ", "holds ", "cannot ", "became ", "needs ", "lacks ")

@@ -272,19 +272,17 @@ def _findings(checkpoint: Checkpoint, candidate: Candidate, made: Plan, dropped:
 def _provenance(checkpoint: Checkpoint, candidate: Candidate, made: Plan, notes: list[str]) -> dict[str, Any]:
     with checkpoint.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
+    told = {
         "command": f"facette import {checkpoint.path.name}",
-        "imported": {
-            "file": checkpoint.path.name,
-            "sha256": digest,
-            "format": checkpoint.format,
-            "network": made.title,
-            "class": candidate.evidence.kind,
-            "weights": candidate.label,
-        },
+        "imported_from": checkpoint.path.name,
+        "sha256": digest,
+        "file_format": checkpoint.format,
+        "network": made.title,
+        "weight_set": candidate.label,
         "terms": f"Imported from {checkpoint.path.name}: the terms of whoever trained it apply.",
         "notes": notes,
     }
+    return told | ({"pickled_class": candidate.evidence.kind} if candidate.evidence.kind else {})
 
 
 def _listed(names: Sequence[str], most: int = _SHOWN) -> str:

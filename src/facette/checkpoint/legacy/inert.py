@@ -117,17 +117,17 @@ def tensor_ref(
 def _whole_numbers(values: object, what: str, budget: Budget) -> tuple[int, ...]:
     if not isinstance(values, (tuple, list)) or len(values) > budget.limits.dimensions:
         raise CheckpointError(f"it has a tensor whose {what} is not a short row of whole numbers")
-    if any(type(value) is not int or value < 0 for value in values):
-        raise CheckpointError(
-            f"it has a tensor of {what} {_shown(tuple(values))}: no whole numbers from 0 up"
-        )
+    if any(type(value) is not int for value in values):
+        raise CheckpointError(f"it has a tensor whose {what} holds something other than whole numbers")
+    if any(value < 0 for value in values):
+        raise CheckpointError(f"it has a tensor of {what} {_shown(tuple(values))}, with a number below 0")
     return tuple(values)
 
 
 def _shown(value: object) -> str:
-    """At most 60 characters of a value's plain form, for an error message."""
-    if isinstance(value, int):
-        return str(value) if value.bit_length() < 128 else "a number of more than 128 bits"
-    if isinstance(value, tuple) and all(isinstance(item, int) for item in value):
-        return f"({', '.join(_shown(item) for item in value)})"[:60]
-    return f"a value of type {type(value).__name__}"
+    """A number or a row of numbers in at most 80 letters, for an error message."""
+    if isinstance(value, tuple):
+        return f"({', '.join(_shown(item) for item in value)})"[:80]
+    if not isinstance(value, int):
+        return f"a {type(value).__name__}"
+    return str(value) if value.bit_length() < 128 else "a number of more than 128 bits"

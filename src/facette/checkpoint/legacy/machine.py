@@ -267,7 +267,7 @@ _STEPS: dict[bytes, Callable[[_Machine], object]] = {
     b"S": _Machine.quoted_text,
     b"T": lambda m: m.python2_text("<i"),
     b"U": lambda m: m.python2_text("<B"),
-    b"V": lambda m: m.push(m.line().encode("utf-8").decode("raw-unicode-escape")),
+    b"V": lambda m: m.push(codecs.raw_unicode_escape_decode(m.line().encode("utf-8"))[0]),
     b"X": lambda m: m.text("<I"),
     b"\x8c": lambda m: m.text("<B"),
     b"\x8d": lambda m: m.text("<Q"),

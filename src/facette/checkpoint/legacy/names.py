@@ -27,7 +27,8 @@ STORAGE_DTYPES = {
     "BoolStorage": "bool",
     "UntypedStorage": "uint8",
 }
-_RENAMED_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # protocol 2 writes Python 2's names
+# Protocol 2 writes Python 2's names.
+_RENAMED_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "commands": "subprocess"}
 
 # Of the standard library only these: types and makers of plain values, kept as stand-ins.
 _HARMLESS_STANDARD = {
