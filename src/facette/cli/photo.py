@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from facette.cli.output import remark
 from facette.errors import UsageError
 
 Align = Annotated[
@@ -41,19 +42,20 @@ class Taken:
 
 
 def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None) -> Taken:
-    """The photo in the frame of `model`; what a person should know about it is remarked on stderr."""
+    """The photo in the frame of `model`; what was done to it is remarked on stderr."""
     from facette.images.align import intake
     from facette.images.open import open_image
     from facette.latent.inputs import image_size
 
     image_size(model)  # refuses models of vectors before anything is opened
     taken = intake(
-        open_image(path).image,
+        open_image(path),
         model.recipe.input,
         align="auto" if align else "never",
         face=face,
         eyes=None if eyes is None else parse_eyes(eyes),
     )
+    remark(f"{path.name}: {taken.report.summary()}")
     return Taken(path, taken.picture, taken.report)
 
 

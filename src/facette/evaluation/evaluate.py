@@ -215,8 +215,10 @@ def _latent_figures(posterior: DiagonalGaussian) -> LatentFigures:
 def _samples(model, seed: int) -> dict[PriorName, Picture]:
     """Pictures of every prior the model has."""
     priors: list[PriorName] = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
-    latents = {prior: model.sample_latents(SHARPNESS_SAMPLES, seed=seed, prior=prior) for prior in priors}
-    return {prior: model.decode(some) for prior, some in latents.items()}
+    made: dict[PriorName, Picture] = {}
+    for prior in priors:
+        made[prior] = model.decode(model.sample_latents(SHARPNESS_SAMPLES, seed=seed, prior=prior))
+    return made
 
 
 def _sample_figures(prior: PriorName, pictures: Picture, real_sharpness: float) -> SampleFigures:

@@ -44,7 +44,7 @@ def resolve_picture(model, picture) -> Picture:
         _check_array(picture)
         if picture.shape[:2] == (size, size):
             return _own(picture)
-    image = _as_image(picture)
+    image = _as_photo(picture)
     from facette.images.align import intake
 
     return _own(intake(image, model.recipe.input).picture)
@@ -80,7 +80,7 @@ def _check_array(picture: np.ndarray) -> None:
         )
 
 
-def _as_image(picture):
+def _as_photo(picture):
     from PIL import Image
 
     from facette.images.open import open_image
@@ -88,5 +88,5 @@ def _as_image(picture):
     if isinstance(picture, np.ndarray):
         return Image.fromarray(picture)
     if isinstance(picture, str | Path | Image.Image):
-        return open_image(picture).image
+        return open_image(picture)
     raise UsageError(f"a picture is a file, a Pillow image or a uint8 array, got {type(picture).__name__}.")
