@@ -26,6 +26,10 @@ def open_source(
     `remarks`. `fresh`: decode again what was decoded before."""
     from facette.data import open_dataset
 
+    if not source and recipe.input.kind == "vector":
+        from facette.data.mixture import SOURCE
+
+        source = SOURCE  # the points that the recipe is about
     if not source:
         raise DataError(
             f"recipe {recipe.name!r} needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces"

@@ -7,12 +7,14 @@ file that knows every kind of source.
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facette.data.celeba import find_celeba
 from facette.data.folder import FolderSource
 from facette.data.generated import FacesSource
 from facette.data.labels import find_labels, read_labels
+from facette.data.mixture import SOURCE as MIXTURE
+from facette.data.mixture import VectorStore, is_mixture, open_mixture
 from facette.data.packed import ImageStore
 from facette.data.packing import Progress, pack
 from facette.data.sequence import SequenceSource
@@ -22,12 +24,8 @@ from facette.data.zipped import ZipSource
 from facette.errors import DataError
 from facette.recipe import ImageInput, VectorInput
 
-if TYPE_CHECKING:
-    from facette.data.mixture import VectorStore
-
-FACES, MIXTURE = "synthetic-faces", "synthetic-mixture"
-DEFAULT_COUNT = {FACES: 2_000, MIXTURE: 50_000}
-MIXTURE_COMPONENTS = 5
+FACES = "synthetic-faces"
+DEFAULT_COUNT = 2_000  # generated faces
 
 
 def open_dataset(
@@ -40,27 +38,28 @@ def open_dataset(
     attributes: str | Path | None = None,
     fresh: bool = False,
     workers: int | None = None,
-) -> "ImageStore | VectorStore":
+) -> ImageStore | VectorStore:
     """Opens a data set, decoding its pictures unless that has been done before.
 
     `source`: a folder or zip of pictures, a folder in CelebA's layout, `synthetic-faces[:COUNT]`, or a Python
-    object with `__len__` and `__getitem__` (as torchvision's data sets); `synthetic-mixture[:COUNT]` for vectors.
+    object with `__len__` and `__getitem__` (as torchvision's data sets); for vectors `synthetic-mixture[:COUNT]`
+    (`open_mixture` says what else may stand there).
     `spec`: a recipe's `input`. `cache_dir`: see `cache_folder`. `attributes`: a CSV (or CelebA's list_attr file)
     instead of those found beside the pictures. `fresh`: decode again. `workers`: decoding threads, one per core
     when None. `progress(done, total)` is called as pictures are settled, not at all when there is nothing to do.
     Raises DataError when the source is no data set, holds no readable picture or, if `strict`, any unreadable one.
     """
-    name, count = _generated(source)
     if isinstance(spec, VectorInput):
-        return _mixture(source, name, count, spec)
+        return _mixture(source, spec)
+    if is_mixture(source):
+        raise DataError(f"{source!r} is made of vectors, but this recipe takes pictures.")
+    count = _faces(source)
     cache = cache_folder(cache_dir)
     options: dict[str, Any] = {"strict": strict, "fresh": fresh, "workers": workers, "progress": progress}
-    if name == FACES:
+    if count is not None:
         faces = FacesSource(count)
         path = pack(faces, spec, cache, **options)
         return ImageStore(path, split_by_name(faces.names), *faces.labels())
-    if name == MIXTURE:
-        raise DataError(f"{source!r} is made of vectors, but this recipe takes pictures.")
     if not isinstance(source, str | os.PathLike):
         return _python(source, spec, cache, options)
     path = Path(source).expanduser()
@@ -103,21 +102,19 @@ def _python(dataset: Any, spec: ImageInput, cache: Path, options: dict[str, Any]
     return store
 
 
-def _generated(source: Any) -> tuple[str | None, int]:
-    """The name of a generated data set and how many to draw; (None, 0) for any other source."""
+def _faces(source: Any) -> int | None:
+    """How many generated faces a source asks for; None for any other source."""
     name, colon, number = str(source).partition(":") if isinstance(source, str) else ("", "", "")
-    if name not in DEFAULT_COUNT:
-        return None, 0
+    if name != FACES:
+        return None
     if not colon:
-        return name, DEFAULT_COUNT[name]
+        return DEFAULT_COUNT
     if not number.isascii() or not number.isdigit() or int(number) < 1:
         raise DataError(f"{source!r}: behind the colon stands how many to draw, such as {name}:1000.")
-    return name, int(number)
+    return int(number)
 
 
-def _mixture(source: Any, name: str | None, count: int, spec: VectorInput) -> "VectorStore":
-    from facette.data.mixture import draw_mixture, draw_store
-
-    if name != MIXTURE:
+def _mixture(source: Any, spec: VectorInput) -> VectorStore:
+    if not is_mixture(source):
         raise DataError(f"{source!r} holds no vectors, but this recipe takes them; give {MIXTURE}[:COUNT].")
-    return draw_store(draw_mixture(spec.size, MIXTURE_COMPONENTS, seed=0), count, seed=1)
+    return open_mixture(source, spec.size)

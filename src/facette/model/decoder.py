@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facette.model.blocks import ResidualBlock, ToMap, activation, norm, output_activation
-from facette.model.encoder import cell, fully_connected, padding_for
+from facette.model.encoder import add_first, cell, fully_connected, padding_for, straight_line
 
 
 class ConvDecoder(nn.Module):
@@ -104,12 +104,17 @@ class ResidualDecoder(nn.Module):
 
 
 class MlpDecoder(nn.Module):
-    """Fully connected layers back to vectors (N, D)."""
+    """Fully connected layers back to vectors (N, D), and beside them a straight line to the means.
 
-    def __init__(self, *, latent: int, widths: tuple[int, ...], act: str, out: int):
+    `outputs` are the numbers given for each of the `size` dimensions: 2 where σ is predicted too. See MlpEncoder
+    for what the line is good for.
+    """
+
+    def __init__(self, *, latent: int, widths: tuple[int, ...], act: str, size: int, outputs: int = 1):
         super().__init__()
         self.layers = nn.Sequential(*fully_connected((latent, *widths), act))
-        self.linear = nn.Linear(widths[-1], out)
+        self.linear = nn.Linear(widths[-1], size * outputs)
+        self.straight = straight_line(latent, size)  # the means come first
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.linear(self.layers(z))
+        return add_first(self.linear(self.layers(z)), self.straight(z))

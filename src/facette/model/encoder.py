@@ -83,15 +83,32 @@ class ResidualEncoder(nn.Module):
 
 
 class MlpEncoder(nn.Module):
-    """Fully connected layers over vectors (N, D)."""
+    """Fully connected layers over vectors (N, D), and beside them a straight line to the posterior means.
+
+    The line makes a map without folds the easiest one to learn: while a warm-up leaves the rate free, bent layers
+    alone may fold the latent space, and no prior unfolds it later.
+    """
 
     def __init__(self, *, size: int, widths: tuple[int, ...], act: str, out: int):
         super().__init__()
         self.layers = nn.Sequential(*fully_connected((size, *widths), act))
         self.linear = nn.Linear(widths[-1], out)
+        self.straight = straight_line(size, out // 2)  # the means are the first half of the parameters
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.layers(x))
+        return add_first(self.linear(self.layers(x)), self.straight(x))
+
+
+def straight_line(size: int, out: int) -> nn.Linear:
+    """A linear map that begins as a scaled rotation, with weights as large as a plain layer's."""
+    line = nn.Linear(size, out, bias=False)
+    nn.init.orthogonal_(line.weight, gain=max(size, out) ** -0.5)
+    return line
+
+
+def add_first(whole: Tensor, part: Tensor) -> Tensor:
+    """`part` (N, P) added to the first P columns of `whole` (N, W)."""
+    return whole + F.pad(part, (0, whole.shape[1] - part.shape[1]))
 
 
 def fully_connected(sizes: tuple[int, ...], act: str) -> list[nn.Module]:

@@ -66,6 +66,15 @@ class GaussianLikelihood(nn.Module):
         )
 
     @torch.no_grad()
+    def sample(self, decoded: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw of p(x|z), shaped as x: the mean plus σ·ε. For pictures the mean is what people want to see."""
+        mean, log_sigma = self.mean(decoded), self.log_sigma
+        if self.mode == "predicted":
+            log_sigma = decoded.chunk(2, 1)[1].clamp_min(LOG_SIGMA_FLOOR)
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype)
+        return mean + log_sigma.exp() * noise.to(mean.device)
+
+    @torch.no_grad()
     def _fit(self, mse: Tensor) -> Tensor:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(mse)

@@ -112,6 +112,19 @@ class TrainedModel:
         return np.concatenate(parts)
 
     @torch.inference_mode()
+    def draw(self, z: Tensor, seed: int = 0, batch: int = BATCH) -> np.ndarray:
+        """A draw of p(x|z) for each latent (N, Z), as float32 vectors (N, D): points of the model's density.
+
+        `decode` gives the mean of p(x|z) instead, which is what one looks at when x is a picture.
+        """
+        draws = generator(seed, "draw")
+        parts = [
+            self.vae.likelihood.sample(self.vae.decoder(part.float().to(self.device)).float(), draws)
+            for part in z.split(batch)
+        ]
+        return torch.cat(parts).cpu().numpy()
+
+    @torch.inference_mode()
     def sample_latents(
         self, count: int, seed: int = 0, prior: Literal["fitted", "normal"] | None = None
     ) -> Tensor:

@@ -144,8 +144,9 @@ def _encoder(recipe: Recipe) -> nn.Module:
 def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
     spec, given, latent = recipe.model.decoder, recipe.input, recipe.model.latent
     if spec.kind == "mlp":
-        out = given.size * outputs_per_value
-        return decoders.MlpDecoder(latent=latent, widths=spec.widths, act=spec.activation, out=out)
+        return decoders.MlpDecoder(
+            latent=latent, widths=spec.widths, act=spec.activation, size=given.size, outputs=outputs_per_value
+        )
     assert given.kind == "image"
     channels = given.channels * outputs_per_value
     if spec.kind == "conv":
