@@ -57,7 +57,7 @@ def train(
             store,
             folder,
             device=device,
-            watcher=_Shown(bar, resolved.train.batch),
+            watcher=Shown(bar, resolved.train.batch),
             source=source,
             command=command,
         )
@@ -76,7 +76,7 @@ def train(
     emit(data_out, text, as_json)
 
 
-class _Shown:
+class Shown:
     """A watcher that draws the bar; one line is printed per validation."""
 
     def __init__(self, bar: Bar, batch: int):
