@@ -1,0 +1,196 @@
+"""`facette mixture`: the laboratory. Trains on a density that is known, measures, and draws one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facette.cli.output import Device, Json, Seed, Set, emit, progress, remark
+
+if TYPE_CHECKING:
+    from facette.data.mixture import VectorStore
+    from facette.evaluation.mixture import DensityFigures
+    from facette.model.trained import TrainedModel
+    from facette.recipe import Recipe
+
+
+def mixture(
+    data: Annotated[
+        str, typer.Argument(help="synthetic-mixture, or synthetic-mixture:seed=S,components=K,count=N.")
+    ] = "synthetic-mixture",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page: .png, .pdf or .svg.")] = Path(
+        "mixture.png"
+    ),
+    recipe: Annotated[str, typer.Option("--recipe", help="A recipe of vectors.")] = "mixture3d",
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run", file_okay=False, help="Where runs are kept, one a seed.  [default: runs/RECIPE]"
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train so many models and give means.")] = 1,
+    table: Annotated[
+        Path | None, typer.Option("--table", dir_okay=False, help="Write the measures as a Markdown table.")
+    ] = None,
+    overrides: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a VAE on a known density, measure it against the truth, draw one page. About a minute a seed."""
+    from facette.data import open_dataset
+    from facette.errors import UsageError
+    from facette.evaluation.mixture import measure_fitted_mixture, measure_model, measure_truth
+    from facette.plots.style import save_figure
+    from facette.recipe import load_recipe
+
+    recipes = [load_recipe(recipe, [*(overrides or []), f"seed={seed + i}"]) for i in range(seeds)]
+    if recipes[0].input.kind != "vector" or recipes[0].input.size != 3:
+        raise UsageError(f"recipe {recipe!r} is not one of points in three dimensions: use mixture3d")
+    store = open_dataset(data, recipes[0].input)
+    models = [_trained(one, store, data, run or Path("runs") / one.name, device) for one in recipes]
+    rows: dict[str, list[DensityFigures]] = {"VAE": [], "truth": [], "EM mixture": []}
+    with progress(3 * seeds, "measuring", "densities") as bar:
+        for one, model in zip(recipes, models, strict=True):
+            rows["VAE"].append(measure_model(model, store, one.seed))
+            bar.advance()
+            rows["truth"].append(measure_truth(store, one.seed))
+            bar.advance()
+            rows["EM mixture"].append(measure_fitted_mixture(store, one.seed))
+            bar.advance()
+        bar.say("drawing the page")
+        page = save_figure(_page(models[0], store, rows, data, seed), out)
+    if table is not None:
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text(_markdown(rows), "utf-8")
+        remark(f"wrote {table}")
+    figures = {name: [_plain(one) for one in measured] for name, measured in rows.items()}
+    emit(
+        {"page": str(page), "data": data, "seeds": [one.seed for one in recipes], "figures": figures},
+        str(page),
+        as_json,
+    )
+
+
+def _trained(recipe: Recipe, store: VectorStore, data: str, folder: Path, device: str) -> TrainedModel:
+    """The model of one seed; a run that is finished is loaded, one that was stopped goes on."""
+    from facette.checkpoint.native import load_model
+    from facette.cli.train import Shown
+    from facette.errors import TrainingError
+    from facette.training import train
+    from facette.training.schedule import steps_of
+
+    batch = recipe.train.batch
+    steps = steps_of(recipe.train, len(store.indices("train")))
+    with progress(steps * batch, f"training, seed {recipe.seed}", "points") as bar:
+        ended = train(
+            recipe,
+            store,
+            folder / f"seed-{recipe.seed}",
+            device=device,
+            watcher=Shown(bar, batch),
+            source=data,
+            command="facette mixture",
+        )
+    if ended.interrupted or ended.model is None:
+        raise TrainingError(
+            f"stopped at step {ended.step:,} of {ended.steps:,}; run the same command to go on"
+        )
+    return load_model(ended.model)
+
+
+# ── the page and the table ───────────────────────────────────────────────────────────────────────────────
+
+MAPPED = 1500  # points laid out by t-SNE, of data and of latents
+MEASURES = (
+    ("KL from the truth, nats", "divergence", "{:.3f}"),
+    ("modes found", "found", "{:.1f}"),
+    ("distance of weights", "weight_distance", "{:.3f}"),
+    ("junk", "junk", "{:.3f}"),
+    ("two-sample test", "two_sample", "{:.3f}"),
+    ("clusters, ARI ÷ best", "clusters", "{:.3f}"),
+)
+
+
+def _plain(figures: DensityFigures) -> dict[str, float]:
+    return {
+        "divergence": figures.divergence.nats,
+        "divergence_error": figures.divergence.standard_error,
+        "found": figures.modes.found,
+        "modes": figures.modes.total,
+        "weight_distance": figures.modes.weight_distance,
+        "junk": figures.modes.junk,
+        "two_sample": figures.two_sample,
+        "clusters": figures.clusters,
+    }
+
+
+def _mean(measured: list[DensityFigures], key: str) -> float:
+    return sum(_plain(one)[key] for one in measured) / len(measured)
+
+
+def _markdown(rows: dict[str, list[DensityFigures]]) -> str:
+    """Densities as rows, measures as columns; means over the seeds, with the worst seed of ours below."""
+    worst = [max, min, max, max, max, min]
+    count = len(rows["VAE"])
+    head = ["", *(name for name, _, _ in MEASURES)]
+    lines = [head, ["---", *["---:"] * len(MEASURES)]]
+    for name, measured in rows.items():
+        cells = [form.format(_mean(measured, key)) for _, key, form in MEASURES]
+        lines.append([f"{name}, mean of {count} seeds" if name == "VAE" else name, *cells])
+        if name == "VAE" and count > 1:
+            values = [[_plain(one)[key] for one in measured] for _, key, _ in MEASURES]
+            cells = [form.format(f(v)) for f, v, (_, _, form) in zip(worst, values, MEASURES, strict=True)]
+            lines.append(["VAE, worst of the seeds in each measure", *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _page(
+    model: TrainedModel, store: VectorStore, rows: dict[str, list[DensityFigures]], data: str, seed: int
+) -> Any:
+    import numpy as np
+
+    from facette.evaluation.mixture import SAMPLES, draw_points, known_mixture
+    from facette.plots import mixture as plots
+
+    truth = known_mixture(store)
+    drawn = draw_points(model, SAMPLES, seed)
+    real = plots.Cloud(store.points, store.components)
+    made = plots.Cloud(drawn, truth.responsibilities(drawn).argmax(axis=1))
+    some = np.random.default_rng(seed).choice(len(store), min(MAPPED, len(store)), replace=False)
+    latents = model.encode(store.read(some), len(some)).mean.numpy()
+    entropy = truth.entropy()
+    count = len(rows["VAE"])
+    return plots.draw_mixture_page(
+        plots.MixturePage(
+            title=f"A VAE of {truth.components} Gaussians in three dimensions",
+            note=(
+                f"{data}: {len(store):,} points, entropy {entropy.nats:.2f} nats.\n"
+                f"{'One seed' if count == 1 else f'Means of {count} seeds'}, {SAMPLES:,} samples of each density.\n"
+                "KL is an upper bound: from 500 importance samples a point.\n"
+                "Junk: beyond 4 standard deviations of every component.\n"
+                "Two-sample test: accuracy of a classifier, 0.5 is a coin."
+            ),
+            truth=real,
+            samples=made,
+            marginals=tuple(
+                plots.marginal_grid(
+                    lambda points, pair=pair: np.exp(truth.marginal(pair).log_density(points)),
+                    drawn[:, pair],
+                    plots.limits_of(store.points)[list(pair)],
+                )
+                for pair in plots.PAIRS
+            ),
+            data_map=plots.Cloud(plots.neighbour_map(store.points[some], seed), store.components[some]),
+            latent_map=plots.Cloud(plots.neighbour_map(latents, seed), store.components[some]),
+            true_weights=truth.weights,
+            sampled_weights=rows["VAE"][0].modes.shares,
+            table_head=("", *rows),
+            table=tuple(
+                (name, *(form.format(_mean(measured, key)) for measured in rows.values()))
+                for name, key, form in MEASURES
+            ),
+        )
+    )
