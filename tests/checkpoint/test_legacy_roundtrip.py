@@ -1,13 +1,14 @@
 """Networks of the known families, saved in every format people have, come back as models of ours that compute
 the same: mean, variance and picture to 1e-5 of the original forward pass in evaluation mode."""
 
+import functools
 import hashlib
 import pathlib
+import pickletools
 import warnings
 import zipfile
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cache
 
 import legacy_networks as nets
 import numpy as np
@@ -216,7 +217,7 @@ def test_every_family_comes_back_from_every_form(family, form, tmp_path):
         torch.testing.assert_close(saved.vae.state_dict()[name], value, rtol=0, atol=0)
 
 
-@cache
+@functools.cache
 def original(family):
     """A network and what it computes, by its own code."""
     network = nets.make(family)
@@ -549,3 +550,78 @@ def test_the_laboratory_checkpoint_reconstructs_and_samples(shared, tmp_path):
     drawn = model.decode(model.sample_latents(8, seed=1))
     assert drawn.shape == (8, 64, 64, 3)
     assert drawn.std() > 20
+
+
+# ── forms that only old or foreign programs write ────────────────────────────────────────────────────────
+
+
+def by_python_2(data: bytes) -> bytes:
+    """The same pickle with its short texts as Python 2 wrote them: bytes of no declared encoding."""
+    out, ends = b"", [at for _, _, at in pickletools.genops(data)] + [len(data)]
+    for (opcode, argument, at), end in zip(pickletools.genops(data), ends[1:], strict=True):
+        short = opcode.name == "BINUNICODE" and argument.isascii() and len(argument) < 256
+        out += b"U" + bytes([len(argument)]) + argument.encode() if short else data[at:end]
+    return out
+
+
+def test_a_file_written_by_python_2(tmp_path):
+    network = nets.make("classic")
+    save_whole(network, tmp_path / "m.pth")
+    rewrite(tmp_path / "m.pth", lambda name, data: by_python_2(data) if name.endswith("data.pkl") else data)
+    assert b"U\x07storage" in (tmp_path / "m.pth").read_bytes()
+    assert_computes_the_same(network, import_checkpoint(tmp_path / "m.pth", image_size=150))
+
+
+def _get_thnn_function_backend():
+    """What modules of torch before 1.4 called when they were loaded."""
+    raise AssertionError("it was called")
+
+
+class Backend:
+    def __reduce__(self):
+        return _get_thnn_function_backend, ()
+
+
+def test_a_module_of_torch_before_1_4(tmp_path):
+    """Its layers carry a call into a part of torch that no longer exists, and lack what came later."""
+    network = nets.make("compact")
+    for module in network.modules():
+        module._backend = Backend()
+        for later in ("_non_persistent_buffers_set", "_is_full_backward_hook", "_forward_hooks_with_kwargs"):
+            module.__dict__.pop(later, None)
+    with nets.living_in("torch.nn.backends.thnn", _get_thnn_function_backend):
+        save_whole(network, tmp_path / "m.pth", legacy=True)
+    told = inspect_checkpoint(tmp_path / "m.pth")
+    assert "torch.nn.backends.thnn._get_thnn_function_backend" in told.names
+    assert_computes_the_same(nets.make("compact"), import_checkpoint(tmp_path / "m.pth"))
+
+
+def test_buffers_kept_out_of_the_state_dict_are_no_extra_tensors(tmp_path):
+    network = nets.make("compact")
+    network.register_buffer("scratch", torch.zeros(3), persistent=False)
+    save_whole(network, tmp_path / "m.pth")
+    assert_computes_the_same(network, import_checkpoint(tmp_path / "m.pth"))
+    network.register_buffer("kept", torch.zeros(3))
+    save_whole(network, tmp_path / "m.pth")
+    assert "kept" in refused(tmp_path / "m.pth", match="does not use")
+
+
+def test_callbacks_by_class_and_configurations_are_left_alone(tmp_path):
+    """Old Lightning keyed its callbacks by class; hyper-parameters bring classes of all kinds."""
+    network = nets.make("compact")
+    content = lightning(network, "model.")
+    content["callbacks"] = {OldHyperParameters: {"best": 0.5}}
+    content["hyper_parameters"] = {
+        "activation": nn.functional.relu,
+        "path": pathlib.PurePosixPath("data"),
+        "precision": torch.float32,
+        "device": torch.device("cuda:0"),
+        "shape": torch.Size([3, 64, 64]),
+        "numbers": {1, 2, 3},
+        "mean": np.float64(0.5),
+        "table": np.zeros((2, 2)),
+        "partial": functools.partial(nn.LeakyReLU, 0.2),
+        "itself": content,
+    }
+    torch.save(content, tmp_path / "w.ckpt")
+    assert_computes_the_same(network, import_checkpoint(tmp_path / "w.ckpt"))

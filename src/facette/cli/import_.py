@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from facette.cli.output import Json, emit
-
-
-class Range(StrEnum):
-    unit = "unit"
-    symmetric = "symmetric"
-
-
-class Output(StrEnum):
-    sigmoid = "sigmoid"
-    tanh = "tanh"
 
 
 def import_(
@@ -28,13 +17,15 @@ def import_(
         str | None, typer.Option("--recipe", help="The network it must fit; inferred when not given.")
     ] = None,
     range_: Annotated[
-        Range | None, typer.Option("--range", help="Pixel values it was trained on: [0, 1] or [-1, 1].")
+        Literal["unit", "symmetric"] | None,
+        typer.Option("--range", help="Pixel values it was trained on: [0, 1] or [-1, 1]."),
     ] = None,
     image_size: Annotated[
         int | None, typer.Option("--image-size", min=1, help="Side of its square pictures, in pixels.")
     ] = None,
     output: Annotated[
-        Output | None, typer.Option("--output", help="Its last activation, where tensors cannot tell.")
+        Literal["sigmoid", "tanh"] | None,
+        typer.Option("--output", help="Its last activation, where tensors cannot tell."),
     ] = None,
     weights: Annotated[
         str | None, typer.Option("--weights", help="Which set of weights, when the file holds several.")
@@ -59,14 +50,15 @@ def import_(
         file,
         out,
         recipe=recipe,
-        range=range_ and range_.value,
+        range=range_,
         image_size=image_size,
-        output=output and output.value,
+        output=output,
         weights=weights,
         drop=drop or (),
     )
     notes = model.provenance["notes"]
     given = model.recipe.input
+    assert given.kind == "image"  # no family of the importer is of vectors
     lines = [
         f"{out}: {model.name}, {given.size}×{given.size}, {given.range} range, latent {model.latent}",
         *(f"  {note}" for note in notes),

@@ -57,8 +57,7 @@ def import_checkpoint(
         made = _plan(candidate, answers, wanted)
         if made.questions:
             raise CheckpointError(
-                f"it is {made.title} (latent {made.recipe['model']['latent']}), but its tensors leave open: "
-                + "; ".join(made.questions)
+                f"{_inferred(made)}, but its tensors leave open: {'; '.join(made.questions)}"
             )
         final = _fitting(made, wanted)
         dropped = _check_names(candidate, made, drop)
@@ -112,6 +111,13 @@ def _plan(candidate: Candidate, answers: Answers, wanted: Recipe | None) -> Plan
         if wanted is None:
             raise
         raise CheckpointError(f"it does not fit recipe {wanted.name!r}: {error}") from error
+
+
+def _inferred(made: Plan) -> str:
+    """What the tensors told, for a person who is asked for the rest."""
+    model = made.recipe["model"]
+    channels = "-".join(str(layer["channels"]) for layer in model["encoder"]["layers"])
+    return f"it is {made.title} (channels {channels}, latent {model['latent']})"
 
 
 def _fitting(made: Plan, wanted: Recipe | None) -> Recipe:

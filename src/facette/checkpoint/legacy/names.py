@@ -48,6 +48,14 @@ _HARMLESS_STANDARD = {
     "fractions": {"Fraction"},
     "uuid": {"UUID"},
     "functools": {"partial"},
+    "typing": {
+        "Any",
+        "Union",
+        "Optional",
+        "List",
+        "Dict",
+        "Tuple",
+    },  # omegaconf, in Lightning's hyper-parameters
     "logging": {"getLogger", "Logger"},
 }
 _HARMLESS_TORCH = {
@@ -63,13 +71,15 @@ _HARMLESS_TORCH = {
     "torch.serialization": {"_get_layout"},
     "torch.torch_version": {"TorchVersion"},
 }
-_INERT_TORCH_ROOMS = ("torch.nn.modules.", "torch.nn.parameter", "torch.nn.parallel.", "torch.nn.functional")
-_INERT_TORCH_ROOMS += (
-    "torch.optim",
-    "torch.distributions.",
-    "torch._C._nn",
-    "torch.nn.utils.",
-    "torch.nn.backends.",
+_INERT_TORCH_ROOMS = (
+    *(
+        "torch.nn.modules.",
+        "torch.nn.parameter",
+        "torch.nn.parallel.",
+        "torch.nn.functional",
+        "torch.nn.init",
+    ),
+    *("torch.nn.utils.", "torch.nn.backends.", "torch.optim", "torch.distributions.", "torch._C._nn"),
 )
 _HARMLESS_NUMPY = re.compile(
     r"numpy\.(ndarray|dtype|(_?core)\.multiarray\.(_reconstruct|scalar)|(u?int|float|complex|bool|str)_?\d*)"
