@@ -9,6 +9,7 @@ import torch
 import facette
 from facette.errors import UsageError
 from facette.latent import reconstruct, sample
+from facette.latent.sheets import even_columns
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.recipe import load_recipe
@@ -99,3 +100,10 @@ def test_points_have_no_sheet(points_model, tmp_path):
 def test_a_model_of_points_takes_no_photo(points_model):
     with pytest.raises(UsageError, match="vectors"):
         facette.vary(points_model, np.zeros((8, 8, 3), np.uint8))
+
+
+def test_a_wall_of_samples_leaves_few_gaps(quick_model):
+    for count, columns in ((1, 1), (4, 2), (12, 4), (20, 5), (30, 6)):
+        assert even_columns(count) == columns
+    rows = sample(quick_model, count=20).sheet().tiles[0]
+    assert len({top for _, top, _, _ in rows}) == 4

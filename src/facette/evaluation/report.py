@@ -14,6 +14,7 @@ from facette.evaluation.bound import ACTIVE_ABOVE
 from facette.evaluation.intervals import Interval
 from facette.evaluation.result import Evaluation
 from facette.images.grid import Sheet, pair_sheet, save_sheet, wall_sheet
+from facette.latent.sheets import even_columns
 
 COLLAPSED_RATE = 1.0  # nats per datum: below it the latents say next to nothing about the picture
 UNUSED_SHARE = 0.1  # of the units; more are worth a word
@@ -154,7 +155,10 @@ def _sheets(evaluation: Evaluation) -> dict[str, Sheet]:
     )
     walls = {
         f"samples-{prior}": wall_sheet(
-            list(pictures), title="Samples", subtitle=f"{prior} prior · {evaluation.model}"
+            list(pictures),
+            title="Samples",
+            subtitle=f"{prior} prior · {evaluation.model}",
+            wrap=even_columns(len(pictures)),
         )
         for prior, pictures in shown.samples.items()
     }

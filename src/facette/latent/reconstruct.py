@@ -15,7 +15,7 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_pictures
 from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result, save_pictures, save_points
+from facette.latent.sheets import Result, even_columns, save_pictures, save_points
 
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
@@ -65,7 +65,8 @@ class Samples(Result):
             raise UsageError("points have no sheet: save them to a file that ends in .csv")
         warmth = "" if self.temperature == 1 else f" · temperature {self.temperature:g}"
         subtitle = f"{self.prior} prior · {self.model} · seed {self.seed}{warmth}"
-        return wall_sheet(list(self.pictures), title=f"{len(self.pictures)} samples", subtitle=subtitle)
+        title, columns = f"{len(self.pictures)} samples", even_columns(len(self.pictures))
+        return wall_sheet(list(self.pictures), title=title, subtitle=subtitle, wrap=columns)
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "sample", "model": self.model, "count": len(self.pictures)}

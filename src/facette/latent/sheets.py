@@ -49,6 +49,13 @@ class Result:
         return buffer.getvalue()
 
 
+def even_columns(count: int) -> int:
+    """Columns for a wall of so many pictures: near a page's shape, and with as full a last row as can be."""
+    wished = (1.6 * count) ** 0.5
+    near = range(max(1, round(0.7 * wished)), round(1.4 * wished) + 1)
+    return min(near, key=lambda columns: (-count % columns, abs(columns - wished)))
+
+
 def save_pictures(pictures: Picture, directory: str | Path) -> list[Path]:
     """Write every picture by itself as `01.png`, `02.png` …; returns the paths."""
     from PIL import Image
