@@ -1,0 +1,152 @@
+"""Finds faces in a photo, however it is turned, and where exactly each one's eyes are.
+
+In: an RGB picture. Out: faces, the largest first, each with the place of CelebA's aligned frame in the photo.
+OpenCV's cascade proposes boxes in the photo turned by several angles; our regressor then puts each proposal
+right in a few looks and says whether it is a face. Knows nothing of models or recipes.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from facette.errors import MissingExtraError
+from facette.images.similarity import Point, apply, rotation_of, scale_of, similarity
+from facette.images.warp import warp
+
+# Upright and leaning faces in the first search; the others only when it finds nothing.
+SEARCHES = ((0.0, -30.0, 30.0), (-60.0, 60.0, 90.0, -90.0), (180.0, 120.0, -120.0, 150.0, -150.0))
+LONG_SIDE = (320, 640)  # pixels that the searched picture's longer side is brought between
+MARGIN = 0.12  # of the longer side, added all round: the cascade wants to see some room around a face
+LOOKS = 4
+BOX_SIDE, BOX_DOWN = 2.18, -0.045  # of the cascade's boxes, in canonical units: medians over aligned faces
+SURE = 0.0  # logit of the regressor from which on a proposal counts as a face
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFace:
+    """A face in a photo, in pixels of the photo."""
+
+    eyes: tuple[Point, Point]  # the one on the picture's left when the face is upright first
+    rotation_degrees: float  # clockwise; 0 is upright
+    scale: float  # pixels of the photo for each pixel of CelebA's aligned 178×218 frame
+    score: float  # logit of being a face
+    frame_to_photo: np.ndarray  # (3, 3), from that frame to the photo
+
+
+def find_faces(image: Image.Image) -> list[FoundFace]:
+    """Faces in an RGB picture, the largest first; empty when there is none.
+
+    Raises MissingExtraError when OpenCV is not installed.
+    """
+    grey = image.convert("L")
+    search, to_photo = _searched(grey)
+    for angles in SEARCHES:
+        proposals = [found for angle in angles for found in _propose(search, angle)]
+        if not proposals:
+            continue
+        faces = _distinct(_refine(grey, [to_photo @ proposal for proposal in proposals]))
+        if faces:
+            return sorted(faces, key=lambda face: -face.scale)
+    return []
+
+
+def _searched(grey: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """The picture the cascade searches, uint8 (H, W), and the matrix from it to the photo."""
+    longest = max(grey.size)
+    shrink = np.clip(longest, *LONG_SIDE) / longest
+    width, height = (max(1, round(side * shrink)) for side in grey.size)
+    small = np.asarray(grey.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
+    margin = round(max(width, height) * MARGIN)
+    to_photo = np.diag([grey.size[0] / width, grey.size[1] / height, 1.0]) @ similarity(
+        1, 0, -margin, -margin
+    )
+    return np.pad(small, margin, mode="edge"), to_photo
+
+
+def _propose(search: np.ndarray, angle: float) -> list[np.ndarray]:
+    """Rough places of the regressor's canonical square in `search`, from faces leaning by `angle` degrees."""
+    cv2 = _opencv()
+    turned, to_search = _turned(search, angle)
+    boxes = _cascade().detectMultiScale(cv2.equalizeHist(turned), 1.1, 3, minSize=(24, 24))
+    return [
+        to_search @ similarity(w / BOX_SIDE, 0, x + w / 2, y + h / 2 - BOX_DOWN * w / BOX_SIDE)
+        for x, y, w, h in boxes
+    ]
+
+
+def _turned(search: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """`search` turned so that faces leaning by `angle` stand upright, and the matrix back to `search`."""
+    if angle == 0:
+        return search, np.eye(3)
+    cv2 = _opencv()
+    height, width = search.shape
+    turn = np.deg2rad(angle)
+    back = similarity(np.cos(turn), np.sin(turn), 0, 0)  # turned to search, both seen from their middles
+    spans = np.abs(back[:2, :2]) @ (width, height)
+    turned_width, turned_height = (int(np.ceil(span)) for span in spans)
+    to_search = similarity(1, 0, width / 2, height / 2) @ back
+    to_search = to_search @ similarity(1, 0, -turned_width / 2, -turned_height / 2)
+    # OpenCV counts from pixel middles, hence the half pixels.
+    half = similarity(1, 0, 0.5, 0.5)
+    matrix = np.linalg.inv(half) @ to_search @ half
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    turned = cv2.warpAffine(
+        search, matrix[:2], (turned_width, turned_height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return turned, to_search
+
+
+def _refine(grey: Image.Image, proposals: list[np.ndarray]) -> list[FoundFace]:
+    """Looks again and again through each proposal until the regressor has put it right; drops what is no face."""
+    from facette.images.frame_regressor import CELEBA_EYES, PATCH, canonical_to_frame, estimate
+
+    to_canonical = np.diag([2 / PATCH, 2 / PATCH, 1.0])
+    to_canonical[:2, 2] = -1
+    places = np.stack(proposals)  # (N, 3, 3), canonical square to photo
+    logits = np.zeros(len(places))
+    for _ in range(LOOKS):
+        patches = np.stack([warp(grey, place @ to_canonical, (PATCH, PATCH)) for place in places])
+        changes, logits = estimate(patches)
+        places = places @ changes
+    frame_to_canonical = np.linalg.inv(canonical_to_frame())
+    faces = []
+    for place, first, logit in zip(places, proposals, logits, strict=True):
+        drift = np.abs(place[:2, 2] - first[:2, 2]).max() / scale_of(first)
+        if logit < SURE or drift > 1 or not 0.5 < scale_of(place) / scale_of(first) < 2:
+            continue
+        frame_to_photo = place @ frame_to_canonical
+        left, right = apply(frame_to_photo, CELEBA_EYES).tolist()
+        rotation, scale = rotation_of(frame_to_photo), scale_of(frame_to_photo)
+        faces.append(FoundFace((tuple(left), tuple(right)), rotation, scale, float(logit), frame_to_photo))
+    return faces
+
+
+def _distinct(faces: list[FoundFace]) -> list[FoundFace]:
+    """One of each group that overlaps: the surest."""
+    kept: list[FoundFace] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        middle = np.mean(face.eyes, axis=0)
+        apart = [np.linalg.norm(middle - np.mean(other.eyes, axis=0)) for other in kept]
+        if all(gap > 40 * max(face.scale, other.scale) for gap, other in zip(apart, kept, strict=True)):
+            kept.append(face)
+    return kept
+
+
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError:
+        raise MissingExtraError(
+            'Finding faces needs OpenCV: pip install "facette[face]", or give the eyes with --eyes, '
+            "or take the centre with --no-align."
+        ) from None
+    return cv2
+
+
+@cache
+def _cascade() -> Any:
+    cv2 = _opencv()
+    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
