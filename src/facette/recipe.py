@@ -249,7 +249,9 @@ class Recipe(Spec):
             kind = getattr(self.model, part).kind
             if (kind == "mlp") != vector:
                 raise ValueError(f"model.{part}.kind {kind!r} does not fit input.kind {self.input.kind!r}")
-        if self.model.likelihood.kind == "bernoulli" and (vector or self.input.range != "unit"):
+        if self.model.likelihood.kind == "bernoulli" and (
+            self.input.kind == "vector" or self.input.range != "unit"
+        ):
             raise ValueError("a bernoulli likelihood needs input.range 'unit'")
         return self
 

@@ -34,6 +34,7 @@ class GaussianLikelihood(nn.Module):
         else:
             self.register_buffer("log_sigma", start)
         if self.mode == "optimal":
+            self.seen: Tensor
             self.register_buffer("seen", torch.tensor(0.0))  # batches that formed the running σ
 
     @property

@@ -7,7 +7,7 @@ Nothing here decides silently whether a result is random: sampling is written ou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,11 @@ from facette.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Li
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
 from facette.recipe import ConvLayer, Recipe
+
+if TYPE_CHECKING:
+    from facette.model.flow import FlowPrior
+
+    Prior = StandardNormal | GaussianMixturePrior | VampPrior | FlowPrior
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,14 @@ class VAE(nn.Module):
         encoder: nn.Module,
         decoder: nn.Module,
         likelihood: Likelihood,
-        prior: nn.Module,
+        prior: Prior,
         posterior_scale: Literal["log-variance", "softplus"],
         latent: int,
     ):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
-        self.likelihood, self.prior = likelihood, prior
+        self.likelihood: Likelihood = likelihood
+        self.prior: Prior = prior
         if isinstance(prior, VampPrior):
             prior.bind(self.encode)
         self.posterior_scale: Literal["log-variance", "softplus"] = posterior_scale
@@ -76,7 +82,9 @@ def build_vae(recipe: Recipe) -> VAE:
     try:
         encoder = _encoder(recipe)
     except ValueError as error:
-        raise RecipeError(f"recipe {recipe.name!r} does not fit input.size {recipe.input.size}: {error}") from None
+        raise RecipeError(
+            f"recipe {recipe.name!r} does not fit input.size {recipe.input.size}: {error}"
+        ) from None
     likelihood = (
         BernoulliLikelihood()
         if spec.likelihood.kind == "bernoulli"
@@ -99,7 +107,7 @@ def data_shape(recipe: Recipe) -> tuple[int, ...]:
     return (given.size,) if given.kind == "vector" else (given.channels, given.size, given.size)
 
 
-def _prior(recipe: Recipe) -> nn.Module:
+def _prior(recipe: Recipe) -> Prior:
     spec, latent = recipe.model.prior, recipe.model.latent
     match spec.kind:
         case "normal":

@@ -106,6 +106,7 @@ def _average(state: TrainState, decay: float) -> None:
     weight = 1 - ema_decay_at(decay, state.step)
     mine, theirs = state.averaged.state_dict(), state.vae.state_dict()
     floating = [n for n, t in mine.items() if t.is_floating_point()]
-    torch._foreach_lerp_([mine[n] for n in floating], [theirs[n] for n in floating], weight)
+    for name in floating:
+        mine[name].lerp_(theirs[name], weight)
     for name in mine.keys() - set(floating):
         mine[name].copy_(theirs[name])

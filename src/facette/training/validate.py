@@ -46,8 +46,10 @@ def validate(vae: VAE, recipe: Recipe, store: Store, rows: np.ndarray) -> Valida
     draws = generator(recipe.seed, "validation")
     for start in range(0, len(rows), BATCH):
         data = store.read(rows[start : start + BATCH])
-        vector = recipe.input.kind == "vector"
-        x = torch.from_numpy(data).to(device) if vector else to_model(data, recipe.input.range, device)
+        if recipe.input.kind == "vector":
+            x = torch.from_numpy(data).to(device)
+        else:
+            x = to_model(data, recipe.input.range, device)
         passed = vae(x, draw_noise(len(x), recipe.model.latent, draws).to(device))
         terms = elbo_terms(vae, x, passed)
         distortion += terms.distortion.double().sum().item()
