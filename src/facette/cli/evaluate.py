@@ -51,7 +51,8 @@ def evaluate(
     opened = open_model(model, device)
     store, label = open_source(data, opened.recipe, cache=cache)
     subject = choose_data(opened, store, split, count, seed, label=label)
-    with progress(len(subject.indices), "measuring", "images") as bar:
+    unit = "images" if opened.recipe.input.kind == "image" else "points"
+    with progress(len(subject.indices), "measuring", unit) as bar:
         evaluation = measure(
             opened, subject, batch=batch, seed=seed, importance_samples=importance, progress=bar.advance
         )
