@@ -24,10 +24,10 @@ def mixture(
         "mixture.png"
     ),
     recipe: Annotated[str, typer.Option("--recipe", help="A recipe of vectors.")] = "mixture3d",
-    run: Annotated[
+    runs: Annotated[
         Path | None,
         typer.Option(
-            "--run", file_okay=False, help="Where runs are kept, one a seed.  [default: runs/RECIPE]"
+            "--runs", file_okay=False, help="Where the runs are kept, one a seed.  [default: runs/RECIPE]"
         ),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train so many models and give means.")] = 1,
@@ -50,7 +50,7 @@ def mixture(
     if recipes[0].input.kind != "vector" or recipes[0].input.size != 3:
         raise UsageError(f"recipe {recipe!r} is not one of points in three dimensions: use mixture3d")
     store = open_dataset(data, recipes[0].input)
-    models = [_trained(one, store, data, run or Path("runs") / one.name, device) for one in recipes]
+    models = [_trained(one, store, data, runs or Path("runs") / one.name, device) for one in recipes]
     rows: dict[str, list[DensityFigures]] = {"VAE": [], "truth": [], "EM mixture": []}
     with progress(3 * seeds, "measuring", "densities") as bar:
         for one, model in zip(recipes, models, strict=True):
