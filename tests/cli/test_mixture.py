@@ -41,7 +41,7 @@ def test_it_trains_measures_draws_and_goes_on_from_what_is_there(run, tmp_path):
     assert all(0 <= one["junk"] <= 1 and one["found"] <= one["modes"] == 3 for one in (first, second))
     assert said["figures"]["truth"][0]["divergence"] == 0
     # 40 steps teach a network less than expectation-maximisation knows
-    assert 0 < said["figures"]["EM mixture"][0]["divergence"] < first["divergence"]
+    assert 0 < said["figures"]["EM fit"][0]["divergence"] < first["divergence"]
     table = (tmp_path / "docs" / "table.md").read_text("utf-8")
     mean = (first["divergence"] + second["divergence"]) / 2
     assert f"| VAE, mean of 2 seeds | {mean:.3f} |" in table

@@ -17,7 +17,7 @@ from facette.data.mixture import Mixture, VectorStore
 from facette.errors import UsageError
 from facette.evaluation import density
 from facette.evaluation.bound import importance_weighted_bound
-from facette.model.prior import fit_gaussian_mixture
+from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
 from facette.runtime import generator
 
@@ -77,15 +77,18 @@ def measure_truth(store: VectorStore, seed: int = 0) -> DensityFigures:
     )
 
 
-def measure_fitted_mixture(store: VectorStore, seed: int = 0) -> DensityFigures:
-    """A Gaussian mixture fitted by expectation-maximisation to the same training points.
+def fit_points(store: VectorStore, seed: int = 0) -> GaussianMixturePrior:
+    """A Gaussian mixture fitted by expectation-maximisation to the training points themselves.
 
-    It is of the truth's own family and thus hard to beat; its number of components is chosen on held-out
-    points.
+    It is of the truth's own family and thus hard to beat; its number of components is chosen on held-out points.
     """
-    truth = known_mixture(store)
     points = torch.from_numpy(store.read(store.indices("train")))
-    fitted = fit_gaussian_mixture(points, candidates=EM_CANDIDATES, seed=seed, starts=3)
+    return fit_gaussian_mixture(points, candidates=EM_CANDIDATES, seed=seed, starts=3)
+
+
+def measure_fitted(fitted: GaussianMixturePrior, store: VectorStore, seed: int = 0) -> DensityFigures:
+    """What a mixture fitted to the points scores; its clusters are those of its own responsibilities."""
+    truth = known_mixture(store)
     fresh = truth.sample(FRESH, _keyed(seed, "fresh")).points
     with torch.no_grad():
         log_density = fitted.log_prob(torch.from_numpy(fresh).float()).numpy()

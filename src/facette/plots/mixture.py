@@ -81,8 +81,8 @@ def draw_mixture_page(page: MixturePage) -> Figure:
     _table(panels[2], page)
     for axes, grid, (first, second) in zip(panels[3:6], page.marginals, PAIRS, strict=True):
         _marginal(axes, grid)
-        label(axes, f"{NAMES[first]} and {NAMES[second]}", NAMES[first], NAMES[second])
-    _key(panels[3])
+        key = ": the truth shaded, samples outlined" if axes is panels[3] else ""
+        label(axes, f"{NAMES[first]} and {NAMES[second]}{key}", NAMES[first], NAMES[second])
     _map(panels[6], page.data_map, "Neighbours among the data (t-SNE)")
     _map(panels[7], page.latent_map, "Neighbours among the latents (t-SNE)")
     _weights(panels[8], page.true_weights, page.sampled_weights)
@@ -148,7 +148,7 @@ def _space(axes: Any, cloud: Cloud, limits: np.ndarray, title: str, shown: int) 
     points, components = points[inside], components[inside]
     axes.scatter(*points.T, c=_colours(components), s=3.5, alpha=0.55, linewidths=0, depthshade=False)
     axes.view_init(*VIEW)
-    axes.set_box_aspect((1, 1, 1), zoom=1.12)
+    axes.set_box_aspect((1, 1, 1), zoom=1.18)
     for setter, limit in zip((axes.set_xlim, axes.set_ylim, axes.set_zlim), limits, strict=True):
         setter(*limit)
     for axis, name in zip((axes.xaxis, axes.yaxis, axes.zaxis), NAMES, strict=True):
@@ -177,27 +177,8 @@ def _marginal(axes: Axes, grid: MarginalGrid) -> None:
     axes.set_aspect("equal", adjustable="datalim")
 
 
-def _key(axes: Axes) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    axes.legend(
-        handles=[
-            Patch(color=_blend(LIGHT.paper, ACCENTS[1], 0.46), label="truth"),
-            Line2D([], [], color=hexed(ACCENTS[0]), label="samples"),
-        ],
-        title=f"areas of {', '.join(f'{mass:.0%}' for mass in MASSES)}".replace("%", " %"),
-        title_fontsize=8,
-        fontsize=8,
-        frameon=False,
-        loc="lower left",
-        labelcolor=hexed(LIGHT.ink),
-        alignment="left",
-    )
-
-
 def _map(axes: Axes, cloud: Cloud, title: str) -> None:
-    axes.scatter(*cloud.points.T, c=_colours(cloud.components), s=4, alpha=0.8, linewidths=0)
+    axes.scatter(*cloud.points.T, c=_colours(cloud.components), s=7, alpha=0.85, linewidths=0)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
@@ -213,7 +194,7 @@ def _weights(axes: Axes, true: np.ndarray, sampled: np.ndarray) -> None:
         axes.plot([x - 0.42, x + 0.42], [height, height], color=hexed(LIGHT.ink), linewidth=1.6)
     axes.grid(visible=False, axis="x")
     axes.set_xticks(place, [str(k + 1) for k in order])
-    label(axes, "Weight of every component: bars sampled, lines true", "component", "% of the points")
+    label(axes, "Weights: bars sampled, lines true", "component", "% of the points")
 
 
 def _table(axes: Axes, page: MixturePage) -> None:
