@@ -12,7 +12,7 @@ from PIL import Image
 import facette
 from facette.errors import UsageError
 from facette.evaluation import evaluate
-from facette.evaluation.intervals import Bootstrap
+from facette.evaluation.intervals import Bootstrap, Interval
 from facette.evaluation.reconstruction import mse, psnr, unexplained_variance
 from facette.evaluation.report import findings, lines, to_dict, to_markdown, write_report
 from facette.model.trained import TrainedModel
@@ -142,6 +142,13 @@ def test_a_collapsed_posterior_is_noticed(quick_model, photos):
     assert evaluation.bound.rate.value == pytest.approx(0, abs=1e-4)
     assert "collapsed" in findings(evaluation)[0]
     assert "objective.beta" in findings(evaluation)[0]
+
+
+def test_next_to_no_rate_is_a_collapse_even_where_means_still_move(evaluation):
+    faint = dataclasses.replace(evaluation.bound, rate=Interval(0.4, 0.3, 0.5))
+    assert (
+        "collapsed: the latents carry 0.4 nats" in findings(dataclasses.replace(evaluation, bound=faint))[0]
+    )
 
 
 def test_unused_units_are_named(quick_model, photos):
