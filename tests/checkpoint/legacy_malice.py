@@ -213,7 +213,7 @@ def write_traps(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     old = io.BytesIO()
     torch.save(state, old, _use_new_zipfile_serialization=False)
     files = tensor_lies() | pickle_bombs() | zip_tricks(honest.getvalue()) | safetensors_lies()
-    files |= other_formats(folder) | harmless_names()
+    files |= other_formats(folder) | harmless_names() | module_tricks()
     files |= damaged("zip", honest.getvalue()) | damaged("before 1.6", old.getvalue())
     paths = save_all(folder, files)
     fifo = folder / "pipe.pth"
@@ -299,6 +299,7 @@ def pickle_bombs() -> dict[str, bytes]:
         "an integer of negative length": torch_zip(b"\x80\x02\x8b" + struct.pack("<i", -5) + b"."),
         "an integer of a million digits": torch_zip(b"I" + b"9" * 1_000_000 + b"\n."),
         "colliding integer keys": torch_zip(b"\x80\x02}(" + ints + b"u."),
+        **amplifiers(),
         "an empty stack": torch_zip(b"\x80\x02R."),
         "a mark never set": torch_zip(b"\x80\x02t."),
         "a mark never closed": torch_zip(b"\x80\x02((N."),
@@ -317,6 +318,73 @@ def pickle_bombs() -> dict[str, bytes]:
         "calling with no tuple": torch_zip(b"\x80\x02cvae\nVAE\nK\x01R."),
         "a list as a key": torch_zip(b"\x80\x02}]Ns."),
     }
+
+
+def amplifiers() -> dict[str, bytes]:
+    """A few instructions that would have a reader copy or print a large value over and over."""
+    megabyte = b"X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"q\x00"
+    pairs = b"](" + b"K\x01N\x86" * 50_000 + b"eq\x00"
+    return {
+        "texts encoded over and over": torch_zip(
+            b"\x80\x02"
+            + megabyte
+            + b"0"
+            + b"c_codecs\nencode\nq\x01("
+            + b"h\x01h\x00X\x06\x00\x00\x00latin1\x86R" * 3000
+            + b"l."
+        ),
+        "dictionaries made of one list over and over": torch_zip(
+            b"\x80\x02" + pairs + b"0ccollections\nOrderedDict\nq\x01(" + b"h\x01h\x00\x85R" * 3000 + b"l."
+        ),
+        "names of a megabyte": torch_zip(b"\x80\x04" + megabyte + b"0(" + b"h\x00h\x00\x930" * 1000 + b"l."),
+        "keys of a megabyte in tuples": torch_zip(
+            b"\x80\x02"
+            + megabyte
+            + b"0}("
+            + b"".join(b"h\x00J" + struct.pack("<i", i) + b"\x86N" for i in range(20_000))
+            + b"u."
+        ),
+        "stand-ins nested 60,000 deep": torch_zip(
+            b"\x80\x02cvae\nVAE\nq\x000" + b"h\x00" * 60_000 + b"N" + b"\x85R" * 60_000 + b"."
+        ),
+    }
+
+
+def module_tricks() -> dict[str, bytes]:
+    """Pickled modules whose parts are shared, or are not what parts of modules are."""
+    import legacy_networks as nets
+
+    laughing = nets.make("compact")
+    stride: tuple = (1, 1)
+    for _ in range(40):
+        stride = (stride, stride)
+    laughing.encoder.conv1.stride = stride
+    doubled = torch.nn.Module()
+    for _ in range(30):  # two ways down at each of thirty levels
+        above = torch.nn.Module()
+        above.a, above.b = doubled, doubled
+        doubled = above
+    strange = nets.make("compact")
+    strange.encoder.__dict__["_buffers"] = [1, 2]
+    strange.decoder.__dict__["_parameters"] = {7: torch.zeros(1)}
+    many = {
+        f"{i}.{anchor}": torch.zeros(1) for i in range(3000) for anchor in ("fc_mu.weight", "fc_var.weight")
+    }
+    return {
+        name: saved(value)
+        for name, value in {
+            "a stride of 2**40 tuples": laughing,
+            "layers reached by 2**30 paths": doubled,
+            "a module without proper parts": strange,
+            "three thousand networks": many,
+        }.items()
+    }
+
+
+def saved(value: object) -> bytes:
+    out = io.BytesIO()
+    torch.save(value, out)
+    return out.getvalue()
 
 
 def harmless_names() -> dict[str, bytes]:
@@ -364,6 +432,7 @@ def zip_tricks(honest: bytes) -> dict[str, bytes]:
         "zip with lzma": stored_zip(plain, zipfile.ZIP_LZMA),
         "zip with data before it": b"MZ" + honest,
         "zip with data behind it": honest + b"x" * 64,
+        "zip with a part inside another": part_inside_another(data),
         "zip with no members": stored_zip([]),
         "TorchScript": stored_zip(
             [*plain, ("archive/constants.pkl", data), ("archive/code/x.py", b"import os")]
@@ -377,6 +446,18 @@ def zip_tricks(honest: bytes) -> dict[str, bytes]:
         tricks["zip with two data.pkl"] = stored_zip([*plain, ("archive/data.pkl", data)])
     tricks |= {name: change(bytearray(stored_zip(plain))) for name, change in _ZIP_EDITS.items()}
     return tricks
+
+
+def part_inside_another(data: bytes) -> bytes:
+    """A third entry in the list of contents, whose part lies in the bytes of the second."""
+    inner = stored_zip([("archive/data/1", b"x" * 16)])
+    local, listed = inner[: inner.find(_CENTRAL)], inner[inner.find(_CENTRAL) : inner.find(_END)]
+    outer = stored_zip([("archive/data.pkl", data), ("archive/data/0", local)])
+    start, end = outer.find(_CENTRAL), outer.find(_END)
+    listed = listed[:42] + struct.pack("<L", outer.find(local)) + listed[46:]
+    index = outer[start:end] + listed
+    last = struct.pack("<4s4H2LH", _END, 0, 0, 3, 3, len(index), start, 0)
+    return outer[:start] + index + last
 
 
 def _edit(find: bytes, at: int, form: str, value: int, last: bool = False) -> Callable[[bytearray], bytes]:

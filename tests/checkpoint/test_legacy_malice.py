@@ -7,6 +7,7 @@ shows that the live files really act when an unpickler believes them, and that t
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +153,47 @@ def test_every_live_file_is_refused_for_what_it_asks(outcomes):
     for name, told in outcomes.items():
         if name.startswith("live: "):
             assert "asks for" in told["import"]["error"][1], name
+
+
+# Odd, but honest about themselves: nothing is wrong with them except that they are no model.
+ONLY_EMPTY = {
+    *("lists nested 200,000 deep", "a dictionary inside itself", "an object that is its own state"),
+    *("a memo of 2**31", "colliding integer keys", "keys of a megabyte in tuples"),
+    *("stand-ins nested 60,000 deep", "before 1.6, without numbers"),
+}
+
+
+def test_every_trap_is_refused_for_its_own_fault(outcomes):
+    """Not because it is no known network, which is all that would be left if a check were missing."""
+    empty = {
+        name.removeprefix("trap: ")
+        for name, told in outcomes.items()
+        if name.startswith("trap: ") and re.match(r"'[^']*' holds ", told["import"]["error"][1])
+    }
+    assert empty == ONLY_EMPTY
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("zip bomb", "compressed"),
+        ("zip with lzma", "compressed"),
+        ("encrypted zip", "encrypted"),
+        ("zip with a part inside another", "overlap"),
+        ("zip-slip", "a part named '../../canary'"),
+        ("zip with two data.pkl", "two parts of the same name"),
+        ("TorchScript", "compiled TorchScript"),
+        ("tar file of torch 0.1", "tar file"),
+        ("one number expanded to millions", "more than the 4 numbers stored"),
+        ("a stride that leaves the storage", "reads outside"),
+        ("a storage shorter than it says", "fewer numbers"),
+        ("a key of 2**60 tuples", "dictionary key"),
+        ("a stride of 2**40 tuples", "has stride 'not a plain value"),
+        ("a named pipe", "not a regular file"),
+    ],
+)
+def test_the_sentence_says_what_is_wrong(name, fault, outcomes):
+    assert fault in outcomes[f"trap: {name}"]["import"]["error"][1]
 
 
 def test_inspection_names_the_danger(live):

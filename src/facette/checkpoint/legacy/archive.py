@@ -16,6 +16,7 @@ from facette.errors import CheckpointError
 _END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _CENTRAL, _LOCAL = b"PK\x01\x02", b"PK\x03\x04"
 _MAX32, _MAX16 = 0xFFFFFFFF, 0xFFFF
+_PIECE = 1 << 20
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 
 
@@ -33,6 +34,7 @@ class Archive:
 
     def __init__(self, source: Source, budget: Budget) -> None:
         self._source, self._budget = source, budget
+        self._verified: set[str] = set()
         index, start, count = _read_index(source, budget)
         members = _parse_index(index, count, source, budget)
         _check_layout(members, start)
@@ -42,14 +44,29 @@ class Archive:
     def size(self, name: str) -> int:
         return self._member(name).size
 
-    def read(self, name: str) -> bytes:
-        """A whole member; raises CheckpointError when it is missing or its checksum does not agree."""
+    def read(self, name: str, start: int = 0, count: int | None = None) -> bytes:
+        """A member, or `count` bytes of it from `start`.
+
+        Raises CheckpointError when it is missing, too short, or its checksum does not agree: all of it is checked
+        the first time, piece by piece, so that a small tensor never costs the memory of a large member.
+        """
         member = self._member(name)
-        self._budget.check_time()
-        data = self._source.read(member.data, member.size)
-        if zlib.crc32(data) != member.checksum:
-            raise CheckpointError(f"is damaged: the checksum of its part {name!r} does not agree")
-        return data
+        count = member.size - start if count is None else count
+        if start < 0 or count < 0 or start + count > member.size:
+            raise CheckpointError(f"is damaged: its part {name!r} is shorter than its pickle says")
+        if name not in self._verified:
+            self._verify(member)
+            self._verified.add(name)
+        return self._source.read(member.data + start, count)
+
+    def _verify(self, member: Member) -> None:
+        checksum = 0
+        for at in range(0, member.size, _PIECE):
+            self._budget.check_time()
+            piece = self._source.read(member.data + at, min(_PIECE, member.size - at))
+            checksum = zlib.crc32(piece, checksum)
+        if checksum != member.checksum:
+            raise CheckpointError(f"is damaged: the checksum of its part {member.name!r} does not agree")
 
     def _member(self, name: str) -> Member:
         if name not in self.members:

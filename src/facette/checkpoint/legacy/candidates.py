@@ -17,6 +17,7 @@ from facette.errors import CheckpointError
 # Single numbers that averaging wrappers keep among the tensors: SWA, ema-pytorch, LitEma.
 _COUNTERS = {"n_averaged", "initted", "step", "decay", "num_updates"}
 _FLAT_EMA = "model_ema."
+_MOST = 16  # recognised networks in one file
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def find_candidates(checkpoint: Checkpoint) -> list[Candidate]:
         for candidate in _in_one_set(weights, lightning):
             if not any(_same_tensors(candidate, earlier) for earlier in found):
                 found.append(candidate)
+        if len(found) > _MOST:
+            raise CheckpointError(f"it holds more than {_MOST} sets of weights")
     return found
 
 
@@ -67,6 +70,8 @@ def is_counter(name: str, ref: TensorRef) -> bool:
 
 def _in_one_set(weights: WeightSet, lightning: str | None) -> list[Candidate]:
     keys = families_in(weights.tensors)
+    if len(keys) > _MOST:
+        raise CheckpointError(f"it holds more than {_MOST} sets of weights")
     shadow = {n: r for n, r in weights.tensors.items() if n.startswith(_FLAT_EMA)}
     if any(prefix.startswith(_FLAT_EMA) for _, prefix in keys):
         shadow = {}  # an average under its proper names is a network like any other

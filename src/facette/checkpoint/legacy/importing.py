@@ -8,6 +8,7 @@ checked.
 
 import fnmatch
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from facette.checkpoint.legacy.candidates import Candidate, choose, find_candida
 from facette.checkpoint.legacy.container import open_checkpoint
 from facette.checkpoint.legacy.families import plan
 from facette.checkpoint.legacy.inert import ITEM_BYTES, TensorRef
+from facette.checkpoint.legacy.limits import GIB, Limits
 from facette.checkpoint.legacy.opened import Checkpoint
 from facette.checkpoint.legacy.plan import Answers, Plan
 from facette.checkpoint.legacy.weights import walk_tensors
@@ -190,6 +192,9 @@ def _load(checkpoint: Checkpoint, candidate: Candidate, made: Plan, recipe: Reci
         raise CheckpointError(
             f"{len(wrong)} of its tensors have other shapes than {made.title}: {_listed(wrong, 4)}"
         )
+    size = 4 * sum(math.prod(needed[ours]) for ours in made.mapping)
+    if size > Limits().model_bytes:
+        raise CheckpointError(f"its network would take {size / GIB:.1f} GiB, more than Facette imports")
     state = {}
     for ours, theirs in made.mapping.items():
         if theirs[0] in candidate.tensors:

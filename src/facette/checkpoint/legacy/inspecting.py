@@ -13,8 +13,10 @@ from facette.checkpoint.legacy.families import plan
 from facette.checkpoint.legacy.inert import ITEM_BYTES
 from facette.checkpoint.legacy.opened import Checkpoint
 from facette.checkpoint.legacy.plan import Answers
-from facette.checkpoint.legacy.weights import stand_ins, walk_tensors
+from facette.checkpoint.legacy.weights import key_text, stand_ins, walk_tensors
 from facette.errors import CheckpointError
+
+_CLASSES = 2000  # told at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
         if checkpoint.trailing:
             suspicious.append(f"has {checkpoint.trailing:,} bytes after its end")
         networks = tuple(_network(candidate) for candidate in find_candidates(checkpoint))
-        classes = sorted({stand_in.name.dotted[:200] for stand_in in stand_ins(checkpoint.root)})
+        classes = sorted({stand_in.name.dotted for stand_in in stand_ins(checkpoint.root)})[:_CLASSES]
         return Inspection(
             file=checkpoint.path.name,
             format=checkpoint.format,
@@ -91,7 +93,7 @@ def _values(root: object) -> dict[str, str]:
     if not isinstance(root, dict):
         return {}
     plain = (str, int, float, bool)
-    return {str(k)[:60]: str(v)[:80] for k, v in list(root.items())[:200] if isinstance(v, plain)}
+    return {key_text(k): str(v)[:80] for k, v in list(root.items())[:200] if isinstance(v, plain)}
 
 
 def _verdict(checkpoint: Checkpoint, tensors: int, classes: list[str], networks: tuple[Network, ...]) -> str:

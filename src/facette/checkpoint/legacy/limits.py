@@ -21,7 +21,9 @@ class Limits:
     opcodes: int = 2_000_000  # about 25 are spent on one tensor
     objects: int = 400_000  # containers and stand-ins
     tensors: int = 50_000
-    tensor_bytes: int = 4 * GIB  # all tensors together, as their shapes say
+    copied_items: int = 1_000_000  # entries and bytes that a few instructions could have us copy anew
+    tensor_bytes: int = 64 * GIB  # all tensors together, as their shapes say; nothing is allocated for them
+    model_bytes: int = 2 * GIB  # the tensors of the network that is imported
     archive_members: int = 60_000
     archive_index_bytes: int = 16 * MIB
     header_bytes: int = 8 * MIB  # the JSON at the start of a safetensors file
@@ -37,6 +39,7 @@ class Budget:
     limits: Limits
     opcodes: int = 0
     objects: int = 0
+    copied: int = 0
     tensors: int = 0
     tensor_bytes: int = 0
     deadline: float = field(init=False)
@@ -55,6 +58,12 @@ class Budget:
         self.objects += 1
         if self.objects > self.limits.objects:
             raise CheckpointError(f"the pickle builds more than {self.limits.objects:,} objects")
+
+    def spend_copy(self, count: int) -> None:
+        """`count`: entries or bytes about to be copied from something that may be copied again and again."""
+        self.copied += count
+        if self.copied > self.limits.copied_items:
+            raise CheckpointError("its pickle makes copies of large values over and over")
 
     def spend_tensor(self, size: int) -> None:
         """`size`: bytes the tensor would take as its shape says."""

@@ -112,6 +112,7 @@ _CODE_BUILDERS = {
         "commands",
     ),
 }
+_NAME_LENGTH, _NAMES_KEPT = 300, 2000
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -126,15 +127,19 @@ class Ledger:
 
     def ask(self, module: str, name: str) -> Name:
         """The inert `Name`; raises CheckpointError when it is refused and the ledger is strict."""
+        if len(module) + len(name) > _NAME_LENGTH:
+            raise CheckpointError(f"it asks for a name of more than {_NAME_LENGTH} letters")
         asked = Name(_RENAMED_MODULES.get(module, module), name)
-        self.names[asked.dotted[:200]] = self.names.get(asked.dotted[:200], 0) + 1
+        if asked.dotted in self.names or len(self.names) < _NAMES_KEPT:
+            self.names[asked.dotted] = self.names.get(asked.dotted, 0) + 1
         reason = why_refused(asked)
         if reason:
             self.refuse(f"the name {asked.dotted[:120]!r}", reason)
         return asked
 
     def refuse(self, what: str, reason: str) -> None:
-        self.refused.setdefault(what, reason)
+        if len(self.refused) < _NAMES_KEPT:
+            self.refused.setdefault(what, reason)
         if self.strict:
             raise CheckpointError(f"it asks for {what}, {reason}; nothing of it was run")
 
@@ -145,7 +150,7 @@ class Ledger:
 def why_refused(asked: Name) -> str | None:
     """The reason a name is refused, or None when it is understood or inert."""
     module, name = asked.module, asked.name
-    if not _MODULE.fullmatch(module) or not _MODULE.fullmatch(name) or len(asked.dotted) > 300:
+    if not _MODULE.fullmatch(module) or not _MODULE.fullmatch(name):
         return "which is not a Python name"
     root, parts = module.partition(".")[0], {*module.split("."), *name.split(".")[:-1]}
     if name in _HARMLESS_STANDARD.get(module, ()) or name in _HARMLESS_TORCH.get(module, ()):
@@ -177,6 +182,7 @@ def stand_for(name: Name, args: tuple, ledger: Ledger, budget: Budget) -> object
         case "collections.OrderedDict", ():
             return {}
         case "collections.OrderedDict", (list(pairs),):
+            budget.spend_copy(len(pairs))
             return {plain_key(pair[0]): pair[1] for pair in pairs if _is_pair(pair)}
         case "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2", (
             storage,
@@ -198,10 +204,12 @@ def stand_for(name: Name, args: tuple, ledger: Ledger, budget: Budget) -> object
         ):
             return stand_for(f, a, ledger, budget) if f.module == "torch._utils" else StandIn(name, args)
         case "torch.Size", (tuple(sizes) | list(sizes),):
+            budget.spend_copy(len(sizes))
             return tuple(sizes)
         case "torch.device", (str(kind), *_):
             return kind
         case "_codecs.encode", (str(text), "latin1" | "latin-1" | "utf-8" as encoding):
+            budget.spend_copy(len(text))
             return text.encode(encoding)
         case "copyreg._reconstructor", (Name() as kind, *_):
             return StandIn(kind)

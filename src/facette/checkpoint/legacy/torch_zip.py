@@ -35,14 +35,9 @@ def read_torch_zip(source: Source, ledger: Ledger, budget: Budget) -> Checkpoint
 
     pickle = archive.read("data.pkl")
     root, end = read_pickle(pickle, 0, ledger, budget, persistent)
-    last: dict[str, bytes] = {}  # tensors that share a storage usually follow each other
 
     def storages(ref: StorageRef, start: int, count: int) -> bytes:
-        name = f"data/{ref.key}"
-        if name not in last:
-            last.clear()
-            last[name] = archive.read(name)
-        return last[name][start : start + count]
+        return archive.read(f"data/{ref.key}", start, count)
 
     return Checkpoint(
         path=source.path,

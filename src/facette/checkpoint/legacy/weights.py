@@ -13,7 +13,14 @@ from facette.errors import CheckpointError
 
 # Wrappers that put their own word into every name: torch.compile, FSDP, activation checkpointing.
 _WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
-_DEPTH, _LAYERS, _TREE_DEPTH, _NAME = 5, 4000, 40, 500
+# Bounds on what a tree can make of itself by sharing: parts may be reached by exponentially many paths.
+_DEPTH, _LAYERS, _TREE_DEPTH, _NAME, _NAMED = 5, 4000, 40, 500, 100_000
+# What a module tells that no tensor shows.
+_SETTINGS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "groups", "padding_mode")
+_SETTINGS += ("eps", "affine", "track_running_stats", "negative_slope")
+
+
+_PARTS = (TensorRef, StandIn, dict, list, tuple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class WeightSet:
 def find_weight_sets(root: object) -> list[WeightSet]:
     """Every pickled module and every dictionary that directly holds tensors, nearest to the top first."""
     found: list[WeightSet] = []
+    names = 0
     seen: set[int] = set()
     pending: deque[tuple[str, object, int]] = deque([("", root, 0)])
     while pending:
@@ -48,16 +56,17 @@ def find_weight_sets(root: object) -> list[WeightSet]:
         if id(value) in seen or depth > _DEPTH:
             continue
         seen.add(id(value))
-        if _is_module(value):
-            found.append(_module_weights(place, value))  # type: ignore[arg-type]
-            continue
-        entries = _entries(value)
-        tensors = {k: v for k, v in entries.items() if isinstance(k, str) and isinstance(v, TensorRef)}
-        if tensors:
-            found.append(WeightSet(place, _unwrapped(tensors)))
-        for key, item in entries.items():
-            if isinstance(item, (dict, StandIn)):
-                pending.append((_path(place, key), item, depth + 1))
+        weights = _weights_at(place, value)
+        if weights is not None:
+            found.append(weights)
+            names += len(weights.tensors) + len(weights.layers)
+        if names > _NAMED:
+            raise CheckpointError(f"it gives its tensors more than {_NAMED:,} names")
+        if not _is_module(value):
+            inner = [
+                (key, item) for key, item in _entries(value).items() if isinstance(item, (dict, StandIn))
+            ]
+            pending.extend((_path(place, key), item, depth + 1) for key, item in inner)
     return found
 
 
@@ -75,7 +84,8 @@ def walk_tensors(root: object) -> Iterator[tuple[str, TensorRef]]:
         if id(value) in seen or depth > _TREE_DEPTH or not isinstance(value, (dict, list, tuple, StandIn)):
             continue
         seen.add(id(value))
-        pending.extend((_path(path, key), item, depth + 1) for key, item in _inside(value))
+        parts = [(key, part) for key, part in _inside(value) if isinstance(part, _PARTS)]
+        pending.extend((_path(path, key), part, depth + 1) for key, part in parts)
 
 
 def stand_ins(root: object) -> Iterator[StandIn]:
@@ -89,12 +99,19 @@ def stand_ins(root: object) -> Iterator[StandIn]:
         seen.add(id(value))
         if isinstance(value, StandIn):
             yield value
-        pending.extend(item for _, item in _inside(value))
+        pending.extend(part for _, part in _inside(value) if isinstance(part, _PARTS))
+
+
+def key_text(key: object) -> str:
+    """A dictionary key in at most 120 letters, at no cost however large it is."""
+    if isinstance(key, str):
+        return key[:120]
+    return str(key) if isinstance(key, (int, float, bool, type(None))) else type(key).__name__
 
 
 def _path(path: str, key: object) -> str:
     """Bounded: a hostile tree could otherwise grow names of any length."""
-    return ".".join(part for part in (path, str(key)[:120]) if part)[:400]
+    return ".".join(part for part in (path, key_text(key)) if part)[:400]
 
 
 def _inside(value: object) -> Iterator[tuple[object, object]]:
@@ -113,6 +130,14 @@ def _inside(value: object) -> Iterator[tuple[object, object]]:
             yield "state", value.state
     elif isinstance(value, (list, tuple)):
         yield from enumerate(value)
+
+
+def _weights_at(place: str, value: object) -> WeightSet | None:
+    """The pickled module that `value` is, or the tensors it holds directly."""
+    if isinstance(value, StandIn) and _is_module(value):
+        return _module_weights(place, value)
+    tensors = {k: v for k, v in _entries(value).items() if isinstance(k, str) and isinstance(v, TensorRef)}
+    return WeightSet(place, _unwrapped(tensors)) if tensors else None
 
 
 def _entries(value: object) -> dict:
@@ -138,36 +163,51 @@ def _module_weights(place: str, module: StandIn) -> WeightSet:
         prefix, current = pending.pop()
         state = current.state
         assert isinstance(state, dict)
-        if len(layers) > _LAYERS or prefix.count(".") > _TREE_DEPTH or len(prefix) > _NAME:
+        if len(layers) + len(pending) > _LAYERS or prefix.count(".") > _TREE_DEPTH:
             raise CheckpointError("it has a network of absurdly many or deeply nested layers")
         layers[prefix.rstrip(".")] = Layer(current.name.dotted, _settings(state))
-        hidden = _temporary_buffers(state)
-        for group in ("_parameters", "_buffers"):
-            for name, value in (state.get(group) or {}).items():
-                if isinstance(value, TensorRef) and not (group == "_buffers" and name in hidden):
-                    tensors[f"{prefix}{name}"] = value
-        pending.extend(
-            (f"{prefix}{name}.", child) for name, child in state["_modules"].items() if _is_module(child)
-        )
+        for name, value in (_named(state, "_parameters") | _lasting_buffers(state)).items():
+            if isinstance(value, TensorRef):
+                tensors[f"{prefix}{name}"] = value
+        if len(tensors) > _NAMED:
+            raise CheckpointError(f"it gives its tensors more than {_NAMED:,} names")
+        children = _named(state, "_modules").items()
+        pending.extend((f"{prefix}{name}.", child) for name, child in children if _is_module(child))
     return WeightSet(place, _unwrapped(tensors), {_unwrap(name): layer for name, layer in layers.items()})
 
 
+def _named(state: dict, group: str) -> dict[str, object]:
+    """One of a module's three dictionaries; empty where the file has something else in its place."""
+    values = state.get(group)
+    if not isinstance(values, dict):
+        return {}
+    if any(not isinstance(name, str) or len(name) > _NAME for name in values):
+        raise CheckpointError(
+            f"it has a module whose parts have no names, or names of more than {_NAME} letters"
+        )
+    return values
+
+
 def _settings(state: dict) -> dict[str, object]:
-    plain = (int, float, str, bool, tuple)
-    return {
-        k: v
-        for k, v in state.items()
-        if isinstance(v, plain) and isinstance(k, str) and not k.startswith("_")
-    }
+    told = {name: state[name] for name in _SETTINGS if name in state}
+    return {k: v if _is_plain(v) else f"not a plain value but a {type(v).__name__}" for k, v in told.items()}
 
 
-def _temporary_buffers(state: dict) -> set[str]:
-    """Buffers that a module keeps out of its state dict."""
-    made = state.get("_non_persistent_buffers_set")
+def _is_plain(value: object) -> bool:
+    """Not a tuple of tuples, which could be of exponential size."""
+    if isinstance(value, tuple):
+        return len(value) < 8 and all(isinstance(item, (int, float)) for item in value)
+    return isinstance(value, (int, float)) or (isinstance(value, str) and len(value) < 80)
+
+
+def _lasting_buffers(state: dict) -> dict[str, object]:
+    """A module's buffers without those that it keeps out of its state dict."""
+    made, buffers = state.get("_non_persistent_buffers_set"), _named(state, "_buffers")
     if not isinstance(made, StandIn):
-        return set()
-    names = made.items or (made.args[0] if made.args and isinstance(made.args[0], list) else [])
-    return {name for name in names if isinstance(name, str)}
+        return buffers
+    listed = made.items or (made.args[0] if made.args and isinstance(made.args[0], list) else [])
+    hidden = {name for name in listed[:_LAYERS] if isinstance(name, str)}
+    return {name: value for name, value in buffers.items() if name not in hidden}
 
 
 def _unwrapped(tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
