@@ -444,6 +444,8 @@ def zip_tricks(honest: bytes) -> dict[str, bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tricks["zip with two data.pkl"] = stored_zip([*plain, ("archive/data.pkl", data)])
+    whole = stored_zip(plain)
+    tricks["zip with a gap before its end"] = whole.replace(_END, b"hidden" + _END)
     tricks |= {name: change(bytearray(stored_zip(plain))) for name, change in _ZIP_EDITS.items()}
     return tricks
 

@@ -19,7 +19,9 @@ import torch
 
 from facette.checkpoint.legacy import import_checkpoint, inspect_checkpoint
 from facette.checkpoint.legacy.container import open_checkpoint
-from facette.checkpoint.legacy.limits import Limits
+from facette.checkpoint.legacy.limits import Budget, Limits
+from facette.checkpoint.legacy.machine import read_pickle
+from facette.checkpoint.legacy.names import Ledger
 from facette.errors import CheckpointError
 
 HERE = Path(__file__).parent
@@ -254,6 +256,13 @@ class Exploding:
 def test_every_limit_holds(limits, what, honest):
     with pytest.raises(CheckpointError, match=what), open_checkpoint(honest, limits=limits):
         pass
+
+
+def test_time_is_watched_inside_a_pickle():
+    stream = b"\x80\x02" + b"N0" * 5000 + b"N."
+    with pytest.raises(CheckpointError, match="took longer"):
+        read_pickle(stream, 0, Ledger(), Budget(Limits(seconds=-0.1)), lambda identifier: None)
+    assert read_pickle(stream, 0, Ledger(), Budget(Limits()), lambda identifier: None) == (None, len(stream))
 
 
 def test_a_missing_file_and_an_unreadable_one_are_named(tmp_path):

@@ -100,9 +100,8 @@ def _recognise(checkpoint: Checkpoint, label: str | None) -> Candidate:
     if not names:
         raise CheckpointError(f"holds no tensors (it is a {checkpoint.format} file)")
     raise CheckpointError(
-        f"holds {len(names)} tensors, but not of a network Facette knows (vae-torch-celeba, PyTorch-VAE's "
-        "VanillaVAE, "
-        f"celeba64, pythae's CelebA VAE); its tensors begin with {_listed(names, 4)}"
+        f"holds {len(names)} tensors, but not of a network Facette knows (vae-torch-celeba, VanillaVAE, celeba64, "
+        f"pythae's CelebA VAE); its tensors begin with {_listed(names, 4)}"
     )
 
 
