@@ -23,7 +23,7 @@ test-all: $(READY) ## the suite and the slow proofs
 lint: $(READY) ## style, formatting and types
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
-	$(BIN)/pyright
+	$(BIN)/basedpyright
 
 format: $(READY) ## put the code in its form
 	$(BIN)/ruff check --fix src tests

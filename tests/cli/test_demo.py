@@ -5,7 +5,7 @@ import socket
 import pytest
 from PIL import Image
 
-from facette.cli.demo import find_photo
+from facette.cli.demo import find_photo, first_at_hand
 
 
 def test_it_varies_a_photo_that_is_already_here(run, quick_run, tmp_path, monkeypatch):
@@ -18,6 +18,12 @@ def test_it_varies_a_photo_that_is_already_here(run, quick_run, tmp_path, monkey
     assert "public domain" in ended.err
     with Image.open(tmp_path / "facette-demo.png") as sheet:
         assert sheet.width > 800
+
+
+def test_without_scikit_image_there_is_still_a_photo(monkeypatch):
+    assert first_at_hand() == "astronaut"
+    monkeypatch.setattr("facette.cli.demo.find_spec", lambda _: None)
+    assert first_at_hand() == "hopper"
 
 
 @pytest.mark.parametrize("photo", ["hopper", "astronaut"])

@@ -37,3 +37,11 @@ def test_the_callers_array_is_left_alone():
     pictures = EVERY_LEVEL.copy()
     to_model(pictures, "symmetric")
     assert np.array_equal(pictures, EVERY_LEVEL)
+
+
+def test_read_only_and_mirrored_arrays_are_taken_as_they_are():
+    frozen = EVERY_LEVEL.copy()
+    frozen.setflags(write=False)
+    assert torch.equal(to_model(frozen, "unit"), to_model(EVERY_LEVEL, "unit"))
+    mirrored = to_model(EVERY_LEVEL[:, :, ::-1], "unit")
+    assert torch.equal(mirrored, to_model(EVERY_LEVEL, "unit").flip(3))

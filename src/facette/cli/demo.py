@@ -1,5 +1,6 @@
 """`facette demo`: ten relatives of a public-domain photo with the bundled model. Nothing is downloaded."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from facette.cli.model import DEFAULT_MODEL, Model
 from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.errors import MissingExtraError
 
-Photo = Literal["hopper", "astronaut"]
+Photo = Literal["astronaut", "hopper"]
 
 # Both are works of the United States government and in the public domain.
 CREDITS = {
@@ -20,8 +21,12 @@ CREDITS = {
 
 def demo(
     photo: Annotated[
-        Photo, typer.Option("--photo", help="hopper comes with matplotlib, astronaut with scikit-image.")
-    ] = "hopper",
+        Photo | None,
+        typer.Option(
+            "--photo",
+            help="astronaut comes with scikit-image, hopper with matplotlib.  [default: the first at hand]",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("facette-demo.png"),
     model: Model = DEFAULT_MODEL,
     seed: Seed = 0,
@@ -33,6 +38,7 @@ def demo(
     from facette.cli.photo import sheet_path, take_in
     from facette.latent import vary
 
+    photo = photo or first_at_hand()
     remark(CREDITS[photo])
     target = sheet_path(out, "facette-demo.png")
     opened = open_model(model, device)
@@ -49,6 +55,11 @@ def demo(
         "seed": seed,
     }
     emit(data, str(sheet), as_json)
+
+
+def first_at_hand() -> Photo:
+    """The astronaut where scikit-image is installed; matplotlib is always there."""
+    return "astronaut" if find_spec("skimage") else "hopper"
 
 
 def find_photo(photo: Photo) -> Path:

@@ -19,6 +19,8 @@ def to_model(
     pictures: np.ndarray | Tensor, range_: Range, device: torch.device | str | None = None
 ) -> Tensor:
     """uint8 (N, H, W, 3) to float32 (N, 3, H, W), channels-last in memory, in the given range."""
+    if isinstance(pictures, np.ndarray) and not (pictures.flags.writeable and pictures.flags.c_contiguous):
+        pictures = pictures.copy()  # torch can neither share read-only memory nor walk it backwards
     values = torch.as_tensor(pictures)
     if values.dtype != torch.uint8 or values.ndim != 4:
         raise ValueError(f"pictures must be uint8 N×H×W×3, not {values.dtype} of shape {tuple(values.shape)}")
