@@ -39,7 +39,9 @@ def test_an_epoch_sees_every_picture_once_and_the_next_one_another_order():
 def test_any_step_can_be_asked_for_alone():
     order = Order(np.arange(50), 8, seed=3)
     forwards = [order.at(s, ALONE).tolist() for s in range(20)]
-    assert [Order(np.arange(50), 8, seed=3).at(s, ALONE).tolist() for s in reversed(range(20))] == forwards[::-1]
+    assert [Order(np.arange(50), 8, seed=3).at(s, ALONE).tolist() for s in reversed(range(20))] == forwards[
+        ::-1
+    ]
     assert Order(np.arange(50), 8, seed=4).at(0, ALONE).tolist() != forwards[0]
 
 

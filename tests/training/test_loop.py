@@ -56,7 +56,20 @@ def whole(recipe, store, tmp_path_factory):
 
 def command(folder, *more: str) -> list[str]:
     overrides = [part for value in SHORT for part in ("--set", value)]
-    return [sys.executable, "-m", "facette", "train", "quick", SOURCE, "--out", str(folder), "--device", "cpu", *overrides, *more]
+    return [
+        sys.executable,
+        "-m",
+        "facette",
+        "train",
+        "quick",
+        SOURCE,
+        "--out",
+        str(folder),
+        "--device",
+        "cpu",
+        *overrides,
+        *more,
+    ]
 
 
 def same_weights(a, b) -> bool:
@@ -92,7 +105,9 @@ def test_killed_at_a_random_step_and_run_again_is_never_having_stopped(whole, tm
     seed = random.randrange(10**6)
     wanted = random.Random(seed).randrange(1, 30)
     for _ in range(2):  # killed twice: before the first save, perhaps, and after it
-        with subprocess.Popen(command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
             deadline = time.monotonic() + 120
             while process.poll() is None and time.monotonic() < deadline:
                 steps = [r["step"] for r in read_journal(tmp_path)]
@@ -109,7 +124,9 @@ def test_killed_at_a_random_step_and_run_again_is_never_having_stopped(whole, tm
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_leaves_cleanly(whole, tmp_path, number):
-    with subprocess.Popen(command(tmp_path, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command(tmp_path, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         while process.poll() is None and not read_journal(tmp_path):
             time.sleep(0.01)
         process.send_signal(number)
@@ -198,7 +215,15 @@ def test_the_classics_train_on_celebas_own_layout(shared, tmp_path, name, steps)
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no distributed package")
 def test_two_processes_are_one_with_the_whole_batch(whole, tmp_path):
     """Same batches, same noise, gradients averaged: the loss curve is that of one process, to rounding."""
-    run = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "facette", *command(tmp_path)[3:]]
+    run = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        "-m",
+        "facette",
+        *command(tmp_path)[3:],
+    ]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, *run], check=True, capture_output=True, env=env)
     one, two = ([r["loss"] for r in read_journal(f) if r["event"] == "train"] for f in (whole, tmp_path))

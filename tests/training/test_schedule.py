@@ -19,7 +19,9 @@ def test_epochs_are_whole_batches():
 
 
 def test_the_rate_rises_and_falls():
-    cosine = spec("train.lr=1.0", "train.lr_warmup_steps=10", "train.lr_final=0.1", "train.lr_schedule=cosine")
+    cosine = spec(
+        "train.lr=1.0", "train.lr_warmup_steps=10", "train.lr_final=0.1", "train.lr_schedule=cosine"
+    )
     values = [lr_at(cosine, s, 110) for s in range(111)]
     assert values[0] == pytest.approx(0.1)
     assert max(values) == pytest.approx(1.0)

@@ -18,7 +18,7 @@ import torch
 
 from facette.checkpoint.native import load_model, save_model
 from facette.errors import DataError
-from facette.model.prior import fit_gaussian_mixture
+from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
@@ -79,20 +79,24 @@ def finish_run(
     """Fit the mixture to the latents of the best and the last model, unless they have one or none is asked for."""
     if not recipe.train.mixture_components:
         return
+    fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
     for name in ("best", "last"):
         model = load_model(folder / name)
-        if model.fitted_prior is not None:
-            continue
-        say(f"fitting a Gaussian mixture to the latents of {folder / name}")
-        try:
+        step = model.provenance["steps"]
+        if model.fitted_prior is None and step not in fitted:
+            say(f"fitting a Gaussian mixture to the latents of {folder / name}")
             latents = latents_of(model, store, rows[:FIT_AT_MOST])
-            model.fitted_prior = fit_gaussian_mixture(
-                latents, candidates=recipe.train.mixture_components, seed=recipe.seed
-            )
-        except DataError as error:
-            say(f"no mixture was fitted: {error}")
-            return
-        save_model(model, folder / name)
+            try:
+                fitted[step] = fit_gaussian_mixture(
+                    latents, candidates=recipe.train.mixture_components, seed=recipe.seed
+                )
+            except DataError as error:
+                say(f"no mixture was fitted: {error}")
+                return
+        if model.fitted_prior is None:
+            model.fitted_prior = fitted[step]
+            save_model(model, folder / name)
+        fitted[step] = model.fitted_prior
 
 
 def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,51 @@
+"""What is added to a run's models once training has ended."""
+
+from __future__ import annotations
+
+import shutil
+
+import torch
+
+from facette.checkpoint.native import load_model
+from facette.data import open_dataset
+from facette.training.finish import finish_run, latents_of
+
+
+def test_best_and_last_have_a_mixture_of_their_latents(quick_run):
+    best, last = load_model(quick_run / "best"), load_model(quick_run / "last")
+    assert best.fitted_prior is not None
+    assert last.fitted_prior is not None
+    store = open_dataset("synthetic-faces:256", best.input)
+    latents = latents_of(best, store, store.indices("train"))
+    assert torch.equal(latents, latents_of(best, store, store.indices("train")))
+    # the mixture knows where the latents are better than N(0, I) does
+    assert best.fitted_prior.log_prob(latents).mean() > best.vae.prior.log_prob(latents).mean()
+
+
+def test_finishing_again_changes_nothing(quick_run, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(quick_run, again)
+    said: list[str] = []
+    model = load_model(again)
+    store = open_dataset("synthetic-faces:256", model.input)
+    finish_run(again, model.recipe, store, store.indices("train"), said.append)
+    assert said == []
+    assert (again / "best" / "model.safetensors").read_bytes() == (
+        quick_run / "best" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(quick_run, again)
+    model = load_model(again)
+    model.fitted_prior = None
+    from facette.checkpoint.native import save_model
+
+    for name in ("best", "last"):
+        save_model(model, again / name)
+    said: list[str] = []
+    store = open_dataset("synthetic-faces:256", model.input)
+    finish_run(again, model.recipe, store, store.indices("train")[:5], said.append)
+    assert any("no mixture was fitted" in s for s in said)
+    assert load_model(again).fitted_prior is None
