@@ -206,6 +206,16 @@ def test_inspection_names_the_danger(live):
     assert sum(sentence.startswith("Dangerous") for sentence in said.values()) > 30
 
 
+def test_inspection_does_not_call_a_mere_oddity_dangerous(tmp_path):
+    """A quantised or complex tensor is not read, but it is no attack either."""
+    for lie in ({"rebuild": "_rebuild_qtensor"}, {"kind": "ComplexFloatStorage"}, {"kind": "QInt8Storage"}):
+        (tmp_path / "odd.pth").write_bytes(malice.torch_zip(malice.tensor_pickle(**lie), {"0": bytes(16)}))
+        said = said_by_inspection(tmp_path / "odd.pth")
+        assert "does not read" in said
+        assert "angerous elsewhere" not in said
+        assert not said.startswith("Dangerous")
+
+
 def said_by_inspection(path):
     try:
         return inspect_checkpoint(path).verdict

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facette.checkpoint.legacy.limits import Budget, Limits
-from facette.checkpoint.legacy.names import Ledger
+from facette.checkpoint.legacy.names import UNREAD, Ledger
 from facette.checkpoint.legacy.opened import Checkpoint
 from facette.checkpoint.legacy.safe import looks_like_safetensors, read_safetensors
 from facette.checkpoint.legacy.source import Source
@@ -58,7 +58,7 @@ def _sentence(path: Path, text: str, ledger: Ledger) -> str:
     if ledger.strict or not ledger.refused:
         return said
     what, reason = next(iter(ledger.refused.items()))
-    return f"{said}; and it asks for {what}, {reason}: dangerous in any other program"
+    return f"{said}; and it asks for {what}, {reason}" + ("" if reason == UNREAD else ": dangerous elsewhere")
 
 
 _PREDICATES = ("is ", "has ", "holds ", "cannot ", "became ", "needs ", "lacks ")

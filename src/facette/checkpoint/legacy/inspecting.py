@@ -11,6 +11,7 @@ from facette.checkpoint.legacy.candidates import Candidate, find_candidates
 from facette.checkpoint.legacy.container import open_checkpoint
 from facette.checkpoint.legacy.families import plan
 from facette.checkpoint.legacy.inert import ITEM_BYTES
+from facette.checkpoint.legacy.names import UNREAD
 from facette.checkpoint.legacy.opened import Checkpoint
 from facette.checkpoint.legacy.plan import Answers
 from facette.checkpoint.legacy.weights import key_text, stand_ins, walk_tensors
@@ -97,13 +98,16 @@ def _values(root: object) -> dict[str, str]:
 
 
 def _verdict(checkpoint: Checkpoint, tensors: int, classes: list[str], networks: tuple[Network, ...]) -> str:
+    dangers = [item for item in checkpoint.ledger.refused.items() if item[1] != UNREAD]
+    if dangers:
+        what, reason = dangers[0]
+        return (
+            f"Dangerous: it asks for {what}, {reason}. Facette ran nothing of it and will not import it; do not "
+            "open it with torch.load or pickle."
+        )
     if checkpoint.ledger.refused:
         what, reason = next(iter(checkpoint.ledger.refused.items()))
-        return (
-            f"Dangerous: it asks for {what}, {reason}. Facette ran nothing and will not import it; do not "
-            "open it with "
-            "torch.load or pickle."
-        )
+        return f"Not to be imported: it asks for {what}, {reason}. Nothing in it is known to be dangerous."
     foreign = [
         name for name in classes if not name.startswith(("torch.", "builtins.", "collections.", "numpy."))
     ]

@@ -21,7 +21,7 @@ class Limits:
     opcodes: int = 2_000_000  # about 25 are spent on one tensor
     objects: int = 400_000  # containers and stand-ins
     tensors: int = 50_000
-    copied_items: int = 1_000_000  # entries and bytes that a few instructions could have us copy anew
+    copied_items: int = 1_000_000  # entries (or 64 bytes) that a few instructions could have us copy anew
     tensor_bytes: int = 64 * GIB  # all tensors together, as their shapes say; nothing is allocated for them
     model_bytes: int = 2 * GIB  # the tensors of the network that is imported
     archive_members: int = 60_000
@@ -60,7 +60,7 @@ class Budget:
             raise CheckpointError(f"the pickle builds more than {self.limits.objects:,} objects")
 
     def spend_copy(self, count: int) -> None:
-        """`count`: entries or bytes about to be copied from something that may be copied again and again."""
+        """`count`: entries, or bytes ÷ 64, about to be copied from something that may be copied again and again."""
         self.copied += count
         if self.copied > self.limits.copied_items:
             raise CheckpointError("its pickle makes copies of large values over and over")

@@ -14,6 +14,8 @@ from facette.checkpoint.legacy.inert import ITEM_BYTES, Name, StandIn, StorageRe
 from facette.checkpoint.legacy.limits import Budget
 from facette.errors import CheckpointError
 
+UNREAD = "which is a kind of tensor that Facette does not read"
+
 STORAGE_DTYPES = {
     "DoubleStorage": "float64",
     "FloatStorage": "float32",
@@ -72,14 +74,13 @@ _HARMLESS_TORCH = {
     "torch.torch_version": {"TorchVersion"},
 }
 _INERT_TORCH_ROOMS = (
-    *(
-        "torch.nn.modules.",
-        "torch.nn.parameter",
-        "torch.nn.parallel.",
-        "torch.nn.functional",
-        "torch.nn.init",
-    ),
-    *("torch.nn.utils.", "torch.nn.backends.", "torch.optim", "torch.distributions.", "torch._C._nn"),
+    *("torch.nn.modules.", "torch.nn.parameter", "torch.nn.parallel.", "torch.nn.functional"),
+    *("torch.nn.init", "torch.nn.utils.", "torch.nn.backends.", "torch.optim", "torch.distributions."),
+    *("torch._C._nn", "torch.utils.data."),
+)
+# What is refused of torch without being dangerous: kinds of tensors and numbers that are not read.
+_UNREAD_TORCH = re.compile(
+    r"torch(\.cuda|\.sparse)?\.\w*(Storage|Tensor|int\d*|float\w*|complex\w*)|torch\._utils\.\w+"
 )
 _HARMLESS_NUMPY = re.compile(
     r"numpy\.(ndarray|dtype|(_?core)\.multiarray\.(_reconstruct|scalar)|(u?int|float|complex|bool|str)_?\d*)"
@@ -159,13 +160,16 @@ def why_refused(asked: Name) -> str | None:
         return "which is part of Python's standard library and could run code"
     if root == "torch":
         inert = module.startswith(_INERT_TORCH_ROOMS) and "." not in name
-        return None if inert else "which is a part of torch that weights do not need"
-    if root == "numpy":
+        if inert:
+            return None
         return (
-            None
-            if _HARMLESS_NUMPY.fullmatch(asked.dotted)
-            else "which is a part of numpy that weights do not need"
+            UNREAD
+            if _UNREAD_TORCH.fullmatch(asked.dotted)
+            else "which is a part of torch that could run code"
         )
+    if root == "numpy":
+        harmless = _HARMLESS_NUMPY.fullmatch(asked.dotted)
+        return None if harmless else "which is a part of numpy that could run code"
     if root in _CODE_BUILDERS:
         return "which comes from a library that builds or runs code"
     if parts & {"os", "sys", "posix", "subprocess", "builtins", "importlib"}:
@@ -209,7 +213,7 @@ def stand_for(name: Name, args: tuple, ledger: Ledger, budget: Budget) -> object
         case "torch.device", (str(kind), *_):
             return kind
         case "_codecs.encode", (str(text), "latin1" | "latin-1" | "utf-8" as encoding):
-            budget.spend_copy(len(text))
+            budget.spend_copy(len(text) // 64)  # an entry of a dictionary takes about as much
             return text.encode(encoding)
         case "copyreg._reconstructor", (Name() as kind, *_):
             return StandIn(kind)

@@ -23,8 +23,9 @@ class Source:
         try:
             # O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        except OSError as error:
-            raise CheckpointError(f"cannot be opened: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise CheckpointError(f"cannot be opened: {reason}") from error
         self._file = os.fdopen(handle, "rb")
         about = os.fstat(handle)
         self.size = about.st_size
