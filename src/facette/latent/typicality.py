@@ -1,0 +1,87 @@
+"""How typical a picture is for a model, as percentiles of the model's own validation pictures.
+
+Enters: a loaded model and pictures. Leaves: two sorted arrays for the model file (`measure_typicality`), and for one
+picture the percentiles of its reconstruction error and of its latent's length (`typicality`), with a warning in
+words where the model has not seen anything like it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facette.errors import UsageError
+
+ERROR = "typicality.reconstruction"  # names of the arrays in the model's extras
+NORM = "typicality.norm"
+RARE = 99.0  # percentile from which a picture counts as unlike those the model was made from
+
+
+@dataclass(frozen=True, slots=True)
+class Typicality:
+    """Percentiles are shares (0 to 100) of the validation pictures that lie below this one."""
+
+    error: float  # root mean squared difference to the reconstruction, in steps of 255
+    error_percentile: float
+    norm: float  # length of the posterior mean
+    norm_percentile: float
+    warning: str | None  # a sentence for people, where there is reason for one
+
+
+def measure_typicality(model, pictures: np.ndarray) -> dict[str, Tensor]:
+    """What `typicality` compares with, to be put into `model.extras`: two sorted arrays (N,), float32.
+
+    `pictures`: uint8 (N, S, S, 3) that the model was not trained on. Raises UsageError for fewer than 20.
+    """
+    if len(pictures) < 20:
+        raise UsageError(f"typicality needs at least 20 pictures to compare with, got {len(pictures)}.")
+    errors, norms = _measures(model, pictures)
+    return {ERROR: torch.from_numpy(np.sort(errors)).float(), NORM: torch.from_numpy(np.sort(norms)).float()}
+
+
+def typicality(model, picture: np.ndarray) -> Typicality | None:
+    """How typical one picture (uint8, S×S×3) is; None for a model whose file holds nothing to compare with."""
+    if ERROR not in model.extras or NORM not in model.extras:
+        return None
+    errors, norms = _measures(model, picture[None])
+    error, norm = float(errors[0]), float(norms[0])
+    error_percentile = _percentile(model.extras[ERROR], error)
+    norm_percentile = _percentile(model.extras[NORM], norm)
+    return Typicality(
+        round(error, 3),
+        error_percentile,
+        round(norm, 4),
+        norm_percentile,
+        _warning(error_percentile, norm_percentile),
+    )
+
+
+def _measures(model, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors and lengths, (N,) each."""
+    errors, norms = [], []
+    for start in range(0, len(pictures), 256):  # bounded memory for large validation sets
+        part = pictures[start : start + 256]
+        mean = model.encode(part).mean  # (n, Z)
+        gaps = model.decode(mean).astype(np.float64) - part
+        errors.append(np.sqrt((gaps**2).mean(axis=(1, 2, 3))))
+        norms.append(mean.double().norm(dim=1).numpy())
+    return np.concatenate(errors), np.concatenate(norms)
+
+
+def _percentile(known: Tensor, value: float) -> float:
+    return round(100 * float((known < value).double().mean()), 1)
+
+
+def _warning(error_percentile: float, norm_percentile: float) -> str | None:
+    if error_percentile >= RARE:
+        return (
+            f"the model has not seen anything like this: it redraws it worse than {error_percentile:g} % of the "
+            "pictures it was tested on"
+        )
+    if norm_percentile >= RARE:
+        return (
+            "the model has seen little like this: it lies farther out in its latent space than "
+            f"{norm_percentile:g} % of the pictures it was tested on"
+        )
+    return None
