@@ -7,6 +7,7 @@ module, each with the names a state dict would have. Knows nothing of particular
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from facette.checkpoint.legacy.inert import StandIn, TensorRef
 from facette.errors import CheckpointError
@@ -134,7 +135,7 @@ def _inside(value: object) -> Iterator[tuple[object, object]]:
 
 def _weights_at(place: str, value: object) -> WeightSet | None:
     """The pickled module that `value` is, or the tensors it holds directly."""
-    if isinstance(value, StandIn) and _is_module(value):
+    if _is_module(value):
         return _module_weights(place, value)
     tensors = {k: v for k, v in _entries(value).items() if isinstance(k, str) and isinstance(v, TensorRef)}
     return WeightSet(place, _unwrapped(tensors)) if tensors else None
@@ -148,7 +149,7 @@ def _entries(value: object) -> dict:
     return {}
 
 
-def _is_module(value: object) -> bool:
+def _is_module(value: object) -> TypeGuard[StandIn]:
     if not isinstance(value, StandIn) or not isinstance(value.state, dict):
         return False
     return all(isinstance(value.state.get(part), dict) for part in ("_parameters", "_modules"))
