@@ -14,10 +14,10 @@ import facette
 SOURCE = Path(facette.__file__).parent
 
 # From the photo to the user. A room may import rooms to its left, and itself.
-ORDER = (
-    "errors runtime recipe images data model objective checkpoint latent evaluation training "
-    "comparison plots studio cli"
-).split()
+ORDER = [
+    *("errors", "runtime", "recipe", "images", "data", "model", "objective", "checkpoint"),
+    *("latent", "evaluation", "training", "comparison", "plots", "studio", "cli"),
+]
 FORBIDDEN = {
     "latent": {"training"},
     "evaluation": {"training"},
@@ -51,15 +51,23 @@ def imported(tree: ast.AST) -> set[str]:
 def test_imports_never_run_backwards(path):
     room = room_of(path)
     assert room in ORDER, f"{path} is in no known room: give it a place in ORDER"
-    reached = {name.split(".")[1] for name in imported(ast.parse(path.read_text("utf-8"))) if name.startswith("facette.")}
+    reached = {
+        name.split(".")[1]
+        for name in imported(ast.parse(path.read_text("utf-8")))
+        if name.startswith("facette.")
+    }
     backwards = {r for r in reached if r in ORDER and ORDER.index(r) > ORDER.index(room)}
-    assert not backwards, f"{path.relative_to(SOURCE)} imports {sorted(backwards)}, which lies behind {room!r}"
+    assert not backwards, (
+        f"{path.relative_to(SOURCE)} imports {sorted(backwards)}, which lies behind {room!r}"
+    )
     assert not reached & FORBIDDEN.get(room, set())
 
 
 def test_the_command_line_and_the_package_import_nothing_heavy():
     code = "import sys, facette, facette.cli; facette.cli.build_app(); print('\\n'.join(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not HEAVY & {name.split(".")[0] for name in loaded}
 
 

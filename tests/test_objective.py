@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import distributions
@@ -53,12 +55,12 @@ def test_schedules_are_the_shapes_they_are_named_for():
     assert values[:100] == values[100:200] == values[300:]
     assert values[0] == 0
     assert values[50:100] == [1.0] * 50
-    assert all(b > a for a, b in zip(values[:50], values[1:51], strict=True))
+    assert all(b > a for a, b in pairwise(values[:51]))
     assert beta_at(ObjectiveSpec(beta=0.5), 0, 10) == 0.5
 
 
 def test_the_classic_loss_scaling_is_a_sigma_in_disguise():
-    """mse averaged over D values + 0.00025 · KL averaged over Z latents = ELBO of σ² = 0.00025 · D / (2 · Z), scaled."""
+    """mse averaged over D values + 0.00025 · KL averaged over Z latents = ELBO of σ² = 0.00025 · D / 2Z, scaled."""
     torch.manual_seed(1)
     recipe = load_recipe("celeba150")
     values, latent, weight = 67_500, 128, 0.00025

@@ -11,7 +11,10 @@ from facette.runtime import Place, autocast_dtype, choose_device, derive_seed, g
 
 def test_a_seed_is_a_pure_function_of_its_parts():
     assert derive_seed(1, "noise", 2) == derive_seed(1, "noise", 2)
-    seeds = {derive_seed(*p) for p in [(1, "noise", 2), (1, "noise", 3), (2, "noise", 2), (1, "order", 2), (12,), (1, 2)]}
+    seeds = {
+        derive_seed(*p)
+        for p in [(1, "noise", 2), (1, "noise", 3), (2, "noise", 2), (1, "order", 2), (12,), (1, 2)]
+    }
     assert len(seeds) == 6
     assert all(0 <= s < 2**63 for s in seeds)
 

@@ -98,7 +98,7 @@ def _like(parameter: Tensor, value: Tensor) -> Tensor:
 def _check_same_run(path: Path, header: dict[str, Any], recipe: Recipe, fingerprint: str) -> None:
     if header.get("data") != fingerprint:
         raise TrainingError(
-            f"the run in {path.parent} was started on other pictures: name another folder with --out, or give the same data"
+            f"the run in {path.parent} was started on other pictures: give the same, or another folder with --out"
         )
     before = flatten(header.get("recipe", {}))
     now = flatten(recipe.model_dump(mode="json", exclude_none=True))
@@ -107,7 +107,7 @@ def _check_same_run(path: Path, header: dict[str, Any], recipe: Recipe, fingerpr
     if changed:
         listed = ", ".join(f"{k} (was {before.get(k)}, is {now.get(k)})" for k in changed[:5])
         raise TrainingError(
-            f"the run in {path.parent} was started with another recipe: {listed}; name another folder with --out to start anew"
+            f"the run in {path.parent} was started with another recipe: {listed}; give another folder with --out"
         )
 
 
