@@ -37,7 +37,8 @@ def _row(parameter: Any) -> str:
     else:
         name = ", ".join([*parameter.opts, *parameter.secondary_opts])
     default = parameter.default
-    shown = "" if default in (None, False, True, "", ()) or callable(default) else f" Default: {default}."
+    silent = isinstance(default, bool) or default in (None, "", ()) or callable(default)
+    shown = "" if silent else f" Default: {default}."
     text = " ".join((getattr(parameter, "help", None) or "").split()).replace("|", "\\|")
     return f"| `{name}` | {text}{shown} |"
 

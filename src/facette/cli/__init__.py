@@ -45,13 +45,7 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_root)
     for name, (module, function) in COMMANDS.items():
-        try:
-            command = getattr(importlib.import_module(f"facette.cli.{module}"), function)
-        except ModuleNotFoundError as error:
-            if error.name != f"facette.cli.{module}":
-                raise
-            continue
-        app.command(name)(command)
+        app.command(name)(getattr(importlib.import_module(f"facette.cli.{module}"), function))
     return app
 
 
