@@ -411,6 +411,16 @@ def test_extra_tensors_can_be_left_out_knowingly(tmp_path):
     assert any("--drop" in note and "perceptual.0.weight" in note for note in model.provenance["notes"])
 
 
+def test_names_in_a_file_cannot_break_a_sentence(tmp_path):
+    network = nets.make("compact")
+    torch.save(
+        network.state_dict() | {"evil\x1b[2J\nfacette: all is well": torch.ones(1)}, tmp_path / "w.pth"
+    )
+    assert "\x1b" not in refused(tmp_path / "w.pth", match="does not use")
+    model = import_checkpoint(tmp_path / "w.pth", drop=["evil*"])
+    assert all(note.isprintable() for note in model.provenance["notes"])
+
+
 def test_counters_that_evaluation_does_not_use_may_be_missing_but_are_told(tmp_path):
     network = nets.make("pythae")
     state = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}

@@ -30,26 +30,33 @@ def inspect(
 
 
 def _describe(found: Inspection, most: int | None) -> str:
-    total = sum(tensor.bytes for tensor in found.tensors)
+    from facette.checkpoint.legacy.inert import printable
+
+    count, total = len(found.tensors), sum(tensor.bytes for tensor in found.tensors)
+    name = printable(found.file)
     lines = [
-        f"{_clean(found.file)}: {found.format}, {found.bytes:,} bytes, {len(found.tensors)} tensors of {total:,} bytes",
+        f"{name}: {found.format}, {found.bytes:,} bytes, {count} tensors of {total:,} bytes",
         "",
-        _clean(found.verdict),
+        printable(found.verdict),
     ]
     if found.suspicious:
-        lines += ["", "suspicious", *(f"  {_clean(what)}" for what in found.suspicious)]
+        lines += ["", "suspicious", *(f"  {printable(what)}" for what in found.suspicious)]
     for network in found.networks:
         told = network.problem or "; ".join(network.questions) or "ready to import"
         latent = f", latent {network.latent}" if network.latent else ""
-        lines += ["", f"network {_clean(network.weights)}: {network.network}{latent}", f"  {_clean(told)}"]
+        lines += [
+            "",
+            f"network {printable(network.weights)}: {network.network}{latent}",
+            f"  {printable(told)}",
+        ]
     if found.values:
         lines += [
             "",
             "values",
-            *(f"  {_clean(name)} = {_clean(value)}" for name, value in found.values.items()),
+            *(f"  {printable(name)} = {printable(value)}" for name, value in found.values.items()),
         ]
     if found.classes:
-        lines += ["", "classes of its objects", *(f"  {_clean(name)}" for name in found.classes)]
+        lines += ["", "classes of its objects", *(f"  {printable(name)}" for name in found.classes)]
     if found.opcodes:
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(found.opcodes.items()))
         lines += ["", "instructions that name or build things (none was carried out)", f"  {counts}"]
@@ -59,9 +66,17 @@ def _describe(found: Inspection, most: int | None) -> str:
 
 
 def _tensors(found: Inspection, most: int | None) -> list[str]:
+    from facette.checkpoint.legacy.inert import printable
+
     shown = found.tensors[:most]
     rows = [
-        (_clean(t.name), "×".join(map(str, t.shape)) or "scalar", t.dtype, f"{t.bytes:,}", _clean(t.location))
+        (
+            printable(t.name),
+            "×".join(map(str, t.shape)) or "scalar",
+            t.dtype,
+            f"{t.bytes:,}",
+            printable(t.location),
+        )
         for t in shown
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
@@ -71,8 +86,3 @@ def _tensors(found: Inspection, most: int | None) -> list[str]:
     ]
     rest = len(found.tensors) - len(shown)
     return [*lines, f"  and {rest:,} more (--all lists them)"] if rest else lines
-
-
-def _clean(text: str) -> str:
-    """Without control characters: a hostile name must not steer the terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text)

@@ -8,7 +8,7 @@ instance.
 from dataclasses import dataclass
 
 from facette.checkpoint.legacy.families import FamilyName, families_in
-from facette.checkpoint.legacy.inert import TensorRef
+from facette.checkpoint.legacy.inert import TensorRef, printable
 from facette.checkpoint.legacy.opened import Checkpoint
 from facette.checkpoint.legacy.plan import Evidence, Shapes
 from facette.checkpoint.legacy.weights import WeightSet, find_weight_sets
@@ -115,12 +115,12 @@ def _evidence(weights: WeightSet, prefix: str, lightning: str | None) -> Evidenc
 
 
 def _label(place: str, prefix: str) -> str:
-    return "/".join(part for part in (place, prefix.rstrip(".")) if part) or "weights"
+    return printable("/".join(part for part in (place, prefix.rstrip(".")) if part)) or "weights"
 
 
 def _lightning_version(root: object) -> str | None:
     version = root.get("pytorch-lightning_version") if isinstance(root, dict) else None
-    return version if isinstance(version, str) else None
+    return printable(version[:20]) if isinstance(version, str) else None
 
 
 def _same_tensors(one: Candidate, other: Candidate) -> bool:

@@ -197,7 +197,7 @@ def _range(
             )
         return "unit"
     if output == "tanh" and answers.range is None:
-        wrote = f"; Lightning {evidence.lightning[:20]} wrote this file" if evidence.lightning else ""
+        wrote = f"; Lightning {evidence.lightning} wrote this file" if evidence.lightning else ""
         talk.questions.append(
             "--range symmetric (PyTorch-VAE's script of 2020: pictures in [-1, 1], as the tanh suggests) or "
             f"--range unit (its script since Lightning 1.5: pictures in [0, 1]{wrote})"

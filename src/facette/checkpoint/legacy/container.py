@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from facette.checkpoint.legacy.inert import printable
 from facette.checkpoint.legacy.limits import Budget, Limits
 from facette.checkpoint.legacy.names import UNREAD, Ledger
 from facette.checkpoint.legacy.opened import Checkpoint
@@ -47,7 +48,7 @@ def open_checkpoint(
         with Source(path, limits) as source:
             yield _read(source, ledger, Budget(limits))
     except CheckpointError as error:
-        raise CheckpointError(_sentence(path, str(error), ledger)) from error
+        raise CheckpointError(printable(_sentence(path, str(error), ledger))) from error
 
 
 def _sentence(path: Path, text: str, ledger: Ledger) -> str:

@@ -19,7 +19,7 @@ from torch import Tensor
 from facette.checkpoint.legacy.candidates import Candidate, choose, find_candidates, is_counter
 from facette.checkpoint.legacy.container import open_checkpoint
 from facette.checkpoint.legacy.families import plan
-from facette.checkpoint.legacy.inert import ITEM_BYTES, TensorRef
+from facette.checkpoint.legacy.inert import ITEM_BYTES, TensorRef, printable
 from facette.checkpoint.legacy.limits import GIB, Limits
 from facette.checkpoint.legacy.opened import Checkpoint
 from facette.checkpoint.legacy.plan import Answers, Plan
@@ -296,5 +296,5 @@ def _provenance(checkpoint: Checkpoint, candidate: Candidate, made: Plan, notes:
 
 
 def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
-    shown = ", ".join(name[:100] for name in names[:most])
+    shown = printable(", ".join(name[:100] for name in names[:most]))
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

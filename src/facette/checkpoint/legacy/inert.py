@@ -114,6 +114,11 @@ def tensor_ref(
     return ref
 
 
+def printable(text: str) -> str:
+    """Without control characters: what a hostile file says must not break a sentence or steer a terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def _whole_numbers(values: object, what: str, budget: Budget) -> tuple[int, ...]:
     if not isinstance(values, (tuple, list)) or len(values) > budget.limits.dimensions:
         raise CheckpointError(f"it has a tensor whose {what} is not a short row of whole numbers")
