@@ -141,7 +141,7 @@ def _markdown(rows: dict[str, list[DensityFigures]]) -> str:
     lines = [head, ["---", *["---:"] * len(MEASURES)]]
     for name, measured in rows.items():
         cells = [form.format(_mean(measured, key)) for _, key, form in MEASURES]
-        lines.append([f"{name}, mean of {count} seeds" if name == "VAE" else name, *cells])
+        lines.append([f"{name}, {f'mean of {count} seeds' if count > 1 else 'one seed'}" if name == "VAE" else name, *cells])
         if name == "VAE" and count > 1:
             values = [[_plain(one)[key] for one in measured] for _, key, _ in MEASURES]
             cells = [form.format(f(v)) for f, v, (_, _, form) in zip(worst, values, MEASURES, strict=True)]

@@ -124,7 +124,9 @@ def sample(
         raise UsageError(f"{model.name!r} has no fitted prior: use --prior normal.")
     drawn = model.sample_latents(count, seed=seed, prior=chosen)  # (N, Z)
     latents = _tempered(model, drawn, chosen, temperature)
-    return Samples(model.decode(latents), latents, chosen, float(temperature), seed, model.name)
+    # A picture is shown as the mean of p(x|z); a point is a draw of it, or the points' density would be another.
+    made = model.draw(latents, seed) if model.recipe.input.kind == "vector" else model.decode(latents)
+    return Samples(made, latents, chosen, float(temperature), seed, model.name)
 
 
 def _tempered(model, latents: Tensor, prior: PriorName, temperature: float) -> Tensor:

@@ -117,12 +117,8 @@ class TrainedModel:
 
         `decode` gives the mean of p(x|z) instead, which is what one looks at when x is a picture.
         """
-        draws = generator(seed, "draw")
-        parts = [
-            self.vae.likelihood.sample(self.vae.decoder(part.float().to(self.device)).float(), draws)
-            for part in z.split(batch)
-        ]
-        return torch.cat(parts).cpu().numpy()
+        decoded = torch.cat([self.vae.decoder(part.float().to(self.device)).float() for part in z.split(batch)])
+        return self.vae.likelihood.sample(decoded, generator(seed, "draw")).cpu().numpy()
 
     @torch.inference_mode()
     def sample_latents(
