@@ -137,11 +137,12 @@ def _markdown(rows: dict[str, list[DensityFigures]]) -> str:
     """Densities as rows, measures as columns; means over the seeds, with the worst seed of ours below."""
     worst = [max, min, max, max, max, min]
     count = len(rows["VAE"])
+    trained = "one seed" if count == 1 else f"mean of {count} seeds"
     head = ["", *(name for name, _, _ in MEASURES)]
     lines = [head, ["---", *["---:"] * len(MEASURES)]]
     for name, measured in rows.items():
         cells = [form.format(_mean(measured, key)) for _, key, form in MEASURES]
-        lines.append([f"{name}, {f'mean of {count} seeds' if count > 1 else 'one seed'}" if name == "VAE" else name, *cells])
+        lines.append([f"{name}, {trained}" if name == "VAE" else name, *cells])
         if name == "VAE" and count > 1:
             values = [[_plain(one)[key] for one in measured] for _, key, _ in MEASURES]
             cells = [form.format(f(v)) for f, v, (_, _, form) in zip(worst, values, MEASURES, strict=True)]
