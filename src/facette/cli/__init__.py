@@ -25,6 +25,7 @@ COMMANDS = {
     "align": ("align", "align"),
     "train": ("train", "train"),
     "evaluate": ("evaluate", "evaluate"),
+    "map": ("map", "map_"),
     "info": ("info", "info"),
     "recipes": ("recipes", "recipes"),
     "import": ("import_", "import_"),

@@ -44,6 +44,11 @@ def legend(axes: "Axes") -> None:
     axes.legend(frameon=False, labelcolor=hexed(LIGHT.ink), fontsize=9)
 
 
+def footnote(figure: "Figure", text: str) -> None:
+    """A line of small print under everything; the layout keeps its place free."""
+    figure.supxlabel(text, x=0.012, ha="left", color=hexed(LIGHT.muted), fontsize=8)
+
+
 def accent(place: int) -> str:
     """The colour of the series at `place`; after the last accent they begin again."""
     return hexed(ACCENTS[place % len(ACCENTS)])
