@@ -120,6 +120,13 @@ def test_an_imported_model_is_evaluated(run, imported):
     assert "unexplained" in told.out
 
 
+def test_an_imported_model_is_mapped(run, imported, tmp_path):
+    ended = run("map", imported / "compact", "synthetic-faces:16", "-n", 16, "--method", "pca")
+    assert ended.code == 0, ended.err
+    with Image.open(tmp_path / "map.png") as image:
+        assert min(image.size) > 500
+
+
 def test_help_tells_every_option(run):
     said = run("import", "--help").out
     for option in (
