@@ -47,7 +47,15 @@ def test_it_trains_measures_draws_and_goes_on_from_what_is_there(run, tmp_path):
     assert f"| VAE, mean of 2 seeds | {mean:.3f} |" in table
     assert {line.count("|") for line in table.splitlines()} == {8}
 
-    weights = tmp_path / "runs" / "mixture3d" / "seed-0" / "last" / "model.safetensors"
+    weights = (
+        tmp_path
+        / "runs"
+        / "mixture3d"
+        / "synthetic-mixture-components-3-count-600"
+        / "seed-0"
+        / "last"
+        / "model.safetensors"
+    )
     trained = weights.stat().st_mtime_ns
     again = run("mixture", *TINY, "--json").json
     assert again["figures"]["VAE"] == [first]

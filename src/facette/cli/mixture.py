@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,9 @@ def mixture(
     runs: Annotated[
         Path | None,
         typer.Option(
-            "--runs", file_okay=False, help="Where the runs are kept, one a seed.  [default: runs/RECIPE]"
+            "--runs",
+            file_okay=False,
+            help="Where the runs are kept, one a seed.  [default: runs/RECIPE/DATA]",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train so many models and give means.")] = 1,
@@ -50,7 +53,8 @@ def mixture(
     if recipes[0].input.kind != "vector" or recipes[0].input.size != 3:
         raise UsageError(f"recipe {recipe!r} is not one of points in three dimensions: use mixture3d")
     store = open_dataset(data, recipes[0].input)
-    models = [_trained(one, store, data, runs or Path("runs") / one.name, device) for one in recipes]
+    folder = runs or Path("runs") / recipes[0].name / re.sub(r"\W+", "-", data)
+    models = [_trained(one, store, data, folder, device) for one in recipes]
     rows: dict[str, list[DensityFigures]] = {"VAE": [], "truth": [], EM: []}
     with progress(3 * seeds, "measuring", "densities") as bar:
         fitted = fit_points(store, seed)
