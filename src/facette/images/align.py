@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import ImageError, UsageError
-from facette.images.find import FoundFace, find_faces
+from facette.images.find import CELEBA_EYES, FoundFace, find_faces
 from facette.images.fit import crop_box, fit_picture
 from facette.images.open import OpenedImage
 from facette.images.similarity import (
@@ -31,7 +31,6 @@ from facette.images.warp import share_outside, warp
 from facette.recipe import Frame, ImageInput
 
 CLOSE = 0.035  # of the crop's side
-CELEBA_EYES = ((69.0, 111.0), (107.0, 112.0))  # where found faces are described from
 
 
 @dataclass(frozen=True, slots=True)

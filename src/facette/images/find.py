@@ -6,7 +6,8 @@ right in a few looks and says whether it is a face. Knows nothing of models or r
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,18 @@ from facette.errors import MissingExtraError
 from facette.images.similarity import Point, apply, rotation_of, scale_of, similarity
 from facette.images.warp import warp
 
-# Upright and leaning faces in the first search; the others only when it finds nothing.
-SEARCHES = ((0.0, -30.0, 30.0), (-60.0, 60.0, 90.0, -90.0), (180.0, 120.0, -120.0, 150.0, -150.0))
-LONG_SIDE = (320, 640)  # pixels that the searched picture's longer side is brought between
+PATCH = 64  # pixels a side of what the regressor sees
+CELEBA_EYES = ((69.0, 111.0), (107.0, 112.0))  # in pixels of CelebA's aligned frame, 178×218
+
+LEANING = (0.0, -30.0, 30.0)  # where the cascade looks first; it finds faces up to 20 degrees off
+ANY_WAY = (-60.0, 60.0, 90.0, -90.0, 180.0, 120.0, -120.0, 150.0, -150.0)
+LONG_SIDE = (320, 512)  # pixels that the searched picture's longer side is brought between
 MARGIN = 0.12  # of the longer side, added all round: the cascade wants to see some room around a face
-LOOKS = 4
 BOX_SIDE, BOX_DOWN = 2.18, -0.045  # of the cascade's boxes, in canonical units: medians over aligned faces
-SURE = 0.0  # logit of the regressor from which on a proposal counts as a face
+LOOKS = 4
+# Logits of the regressor from which on a proposal is a face. Well aligned faces have 7 and more; the later searches
+# make a thousand proposals where the first makes a few, and what is no face has reached 6.5 among them.
+SURE, SURER = 4.0, 6.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +49,13 @@ def find_faces(image: Image.Image) -> list[FoundFace]:
     """
     grey = image.convert("L")
     search, to_photo = _searched(grey)
-    for angles in SEARCHES:
-        proposals = [found for angle in angles for found in _propose(search, angle)]
-        if not proposals:
-            continue
-        faces = _distinct(_refine(grey, [to_photo @ proposal for proposal in proposals]))
+    for propose in (
+        partial(_by_cascade, angles=LEANING),
+        _by_regressor,
+        partial(_by_cascade, angles=ANY_WAY),
+    ):
+        proposals = [to_photo @ proposal for proposal in propose(search)]
+        faces = _distinct(_refine(grey, proposals)) if proposals else []
         if faces:
             return sorted(faces, key=lambda face: -face.scale)
     return []
@@ -66,15 +74,46 @@ def _searched(grey: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     return np.pad(small, margin, mode="edge"), to_photo
 
 
-def _propose(search: np.ndarray, angle: float) -> list[np.ndarray]:
-    """Rough places of the regressor's canonical square in `search`, from faces leaning by `angle` degrees."""
+def _by_cascade(search: np.ndarray, angles: tuple[float, ...]) -> list[np.ndarray]:
+    """Rough places of the regressor's canonical square in `search`, from faces leaning by about these angles."""
     cv2 = _opencv()
-    turned, to_search = _turned(search, angle)
-    boxes = _cascade().detectMultiScale(cv2.equalizeHist(turned), 1.1, 3, minSize=(24, 24))
-    return [
-        to_search @ similarity(w / BOX_SIDE, 0, x + w / 2, y + h / 2 - BOX_DOWN * w / BOX_SIDE)
-        for x, y, w, h in boxes
-    ]
+    proposals = []
+    for angle in angles:
+        turned, to_search = _turned(search, angle)
+        # Two neighbours are few, and some boxes are no faces: the regressor tells.
+        boxes = _cascade().detectMultiScale(cv2.equalizeHist(turned), 1.1, 2, minSize=(24, 24))
+        for x, y, w, h in boxes:
+            half = w / BOX_SIDE
+            proposals.append(to_search @ similarity(half, 0, x + w / 2, y + h / 2 - BOX_DOWN * half))
+    return proposals
+
+
+def _by_regressor(search: np.ndarray) -> list[np.ndarray]:
+    """The same from the regressor alone, which is shown a grid of places, sizes and angles.
+
+    It sees what the cascade misses (a hand, a profile, hard light) in faces that fill a good part of the photo;
+    small faces would need too fine a grid.
+    """
+    from facette.images.frame_regressor import estimate
+
+    small = Image.fromarray(search).reduce(2)  # the patches are coarse, and there are many
+    width, height = small.size
+    places = []
+    for share in (0.13, 0.19, 0.28, 0.4):  # of the shorter side: half a canonical square
+        half = share * min(width, height)
+        columns, rows = (np.arange(half, length - half + 1, 0.8 * half) for length in (width, height))
+        for turn in np.deg2rad(np.arange(-180, 180, 30)):
+            a, b = half * np.cos(turn), half * np.sin(turn)
+            places += [similarity(a, b, x, y) for y in rows for x in columns]
+    changes, logits = estimate(np.stack([_patch(small, place) for place in places]))
+    likely = [i for i in np.argsort(-logits)[:12] if logits[i] > 0]
+    return [np.diag([2.0, 2.0, 1.0]) @ places[i] @ changes[i] for i in likely]
+
+
+def _patch(grey: Image.Image, place: np.ndarray) -> np.ndarray:
+    """What the regressor sees at a place, uint8 (64, 64)."""
+    to_canonical = np.array([[2 / PATCH, 0, -1], [0, 2 / PATCH, -1], [0, 0, 1]])
+    return warp(grey, place @ to_canonical, (PATCH, PATCH))
 
 
 def _turned(search: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -99,23 +138,20 @@ def _turned(search: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     return turned, to_search
 
 
-def _refine(grey: Image.Image, proposals: list[np.ndarray]) -> list[FoundFace]:
+def _refine(grey: Image.Image, proposals: list[np.ndarray], sure: float) -> list[FoundFace]:
     """Looks again and again through each proposal until the regressor has put it right; drops what is no face."""
-    from facette.images.frame_regressor import CELEBA_EYES, PATCH, canonical_to_frame, estimate
+    from facette.images.frame_regressor import canonical_to_frame, estimate
 
-    to_canonical = np.diag([2 / PATCH, 2 / PATCH, 1.0])
-    to_canonical[:2, 2] = -1
     places = np.stack(proposals)  # (N, 3, 3), canonical square to photo
     logits = np.zeros(len(places))
     for _ in range(LOOKS):
-        patches = np.stack([warp(grey, place @ to_canonical, (PATCH, PATCH)) for place in places])
-        changes, logits = estimate(patches)
+        changes, logits = estimate(np.stack([_patch(grey, place) for place in places]))
         places = places @ changes
     frame_to_canonical = np.linalg.inv(canonical_to_frame())
     faces = []
     for place, first, logit in zip(places, proposals, logits, strict=True):
         drift = np.abs(place[:2, 2] - first[:2, 2]).max() / scale_of(first)
-        if logit < SURE or drift > 1 or not 0.5 < scale_of(place) / scale_of(first) < 2:
+        if logit < sure or drift > 1 or not 0.5 < scale_of(place) / scale_of(first) < 2:
             continue
         frame_to_photo = place @ frame_to_canonical
         left, right = apply(frame_to_photo, CELEBA_EYES).tolist()
@@ -146,7 +182,12 @@ def _opencv() -> Any:
     return cv2
 
 
-@cache
+_of_this_thread = local()  # a cascade keeps state while it searches, so threads must not share one
+
+
 def _cascade() -> Any:
-    cv2 = _opencv()
-    return cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    if not hasattr(_of_this_thread, "cascade"):
+        cv2 = _opencv()
+        path = cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml"
+        _of_this_thread.cascade = cv2.CascadeClassifier(path)
+    return _of_this_thread.cascade

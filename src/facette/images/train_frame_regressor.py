@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facette.errors import DataError
-from facette.images.frame_regressor import CENTRE, HALF, PATCH, FrameRegressor
+from facette.images.find import PATCH
+from facette.images.frame_regressor import CENTRE, HALF, FrameRegressor
 from facette.images.open import open_image
 
 CROP_CENTRE = (89.0, 121.0)  # of the crops, in pixels of the aligned frame
