@@ -47,6 +47,11 @@ class AlignedFace:
     notes: tuple[str, ...]
 
     @property
+    def to_photo(self) -> np.ndarray:
+        """(3, 3), from the picture's pixels to the photo's."""
+        return self.transform @ box_to_square(self.box, len(self.picture))
+
+    @property
     def corners(self) -> np.ndarray:
         """(4, 2): the picture's corners in the photo, clockwise from its own left top."""
         return apply(self.transform, box_corners(self.box))
@@ -77,7 +82,7 @@ class IntakeReport:
 class Intake:
     picture: np.ndarray  # uint8 (S, S, 3)
     report: IntakeReport
-    aligned: AlignedFace | None = None  # None where no face was put right
+    to_photo: np.ndarray  # (3, 3), from the picture's pixels to the photo's
 
 
 def intake(
@@ -180,7 +185,7 @@ def _fitted(
         notes=(note + part,),
         warnings=_enlarged(upscaling),
     )
-    return Intake(fit_picture(image, spec), report)
+    return Intake(fit_picture(image, spec), report, box_to_square(box, spec.size))
 
 
 def _described(image: Image.Image, aligned: AlignedFace, faces: int | None, face: int | None) -> Intake:
@@ -196,7 +201,7 @@ def _described(image: Image.Image, aligned: AlignedFace, faces: int | None, face
         notes=(*((f"face {face} of {faces}",) if faces and faces > 1 else ()), *aligned.notes),
         warnings=_enlarged(aligned.upscaling) + _beyond(aligned.outside),
     )
-    return Intake(aligned.picture, report, aligned)
+    return Intake(aligned.picture, report, aligned.to_photo)
 
 
 # ── geometry ─────────────────────────────────────────────────────────────────────────────────────────────

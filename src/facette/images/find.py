@@ -49,13 +49,14 @@ def find_faces(image: Image.Image) -> list[FoundFace]:
     """
     grey = image.convert("L")
     search, to_photo = _searched(grey)
-    for propose in (
-        partial(_by_cascade, angles=LEANING),
-        _by_regressor,
-        partial(_by_cascade, angles=ANY_WAY),
-    ):
+    searches = (
+        (partial(_by_cascade, angles=LEANING), SURE),
+        (_by_regressor, SURER),
+        (partial(_by_cascade, angles=ANY_WAY), SURER),
+    )
+    for propose, sure in searches:
         proposals = [to_photo @ proposal for proposal in propose(search)]
-        faces = _distinct(_refine(grey, proposals)) if proposals else []
+        faces = _distinct(_refine(grey, proposals, sure)) if proposals else []
         if faces:
             return sorted(faces, key=lambda face: -face.scale)
     return []

@@ -1,24 +1,25 @@
 """Puts a picture back where the face was.
 
-In: the photo, a picture in the model's frame, and how the face had been aligned. Out: the photo at its own
+In: the photo, a picture in the model's frame, and the way from that frame to the photo. Out: the photo at its own
 resolution with the picture laid over the face, fading out towards the picture's rim. Knows nothing of models.
 """
 
 import numpy as np
 from PIL import Image
 
-from facette.images.align import AlignedFace
-from facette.images.similarity import apply, box_to_square, similarity
+from facette.images.similarity import apply, box_corners, similarity
 from facette.images.warp import warp
 
 FADE = 0.72  # from here to the rim (1) of a rounded square the picture fades from full to nothing
 
 
-def paste_face(photo: Image.Image, picture: np.ndarray, aligned: AlignedFace) -> Image.Image:
-    """The photo (RGB) with `picture` (uint8, S×S×3) where `aligned` was cut. Pixels beyond the cut stay as they are."""
+def paste_face(photo: Image.Image, picture: np.ndarray, to_photo: np.ndarray) -> Image.Image:
+    """The photo (RGB) with `picture` (uint8, S×S×3) laid where it was cut; all around stays as it is, to the bit.
+
+    `to_photo`: (3, 3), from the picture's pixels to the photo's, as `Intake.to_photo` and `AlignedFace.to_photo`.
+    """
     side = len(picture)
-    to_photo = aligned.transform @ box_to_square(aligned.box, side)
-    corners = apply(to_photo, [(0, 0), (side, 0), (side, side), (0, side)])
+    corners = apply(to_photo, box_corners((0, 0, side, side)))
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, photo.size).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, photo.size).tolist()
     result = photo.copy()
