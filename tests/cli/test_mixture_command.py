@@ -79,7 +79,7 @@ def test_models_of_vectors_pass_through_the_other_commands(run, tmp_path):
         (["--recipe", "quick"], "use mixture3d"),
         (["--set", "input.size=2"], "use mixture3d"),
         (["synthetic-mixture:seeds=3"], "seed, components, count"),
-        (["faces"], "give synthetic-mixture"),
+        (["faces"], "its name is synthetic-mixture"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(run, arguments, remedy):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facette.data.mixture import VectorStore, draw_mixture, draw_store
-from facette.errors import UsageError
+from facette.data.mixture import draw_mixture, draw_store
 from facette.evaluation import mixture as laboratory
 from facette.latent import sample
 from facette.model.prior import GaussianMixturePrior
@@ -89,8 +88,3 @@ def test_samples_of_points_are_draws_of_the_likelihood_and_not_its_means(store):
     np.testing.assert_array_equal(drawn.pictures, sample(model, count=4000, seed=3).pictures)
     # another batch size is the same draw, up to the last bits of a matrix product
     np.testing.assert_allclose(drawn.pictures, laboratory.draw_points(model, 4000, seed=3), atol=1e-5)
-
-
-def test_points_of_unknown_density_are_refused(store):
-    with pytest.raises(UsageError, match="no known density"):
-        laboratory.measure_truth(VectorStore(store.points, store.partition))

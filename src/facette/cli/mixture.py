@@ -43,7 +43,7 @@ def mixture(
     as_json: Json = False,
 ) -> None:
     """Train a VAE on a known density, measure it against the truth, draw one page. About a minute a seed."""
-    from facette.data import open_dataset
+    from facette.data.mixture import open_mixture
     from facette.errors import UsageError
     from facette.evaluation.mixture import fit_points, measure_fitted, measure_model, measure_truth
     from facette.plots.style import save_figure
@@ -52,7 +52,7 @@ def mixture(
     recipes = [load_recipe(recipe, [*(overrides or []), f"seed={seed + i}"]) for i in range(seeds)]
     if recipes[0].input.kind != "vector" or recipes[0].input.size != 3:
         raise UsageError(f"recipe {recipe!r} is not one of points in three dimensions: use mixture3d")
-    store = open_dataset(data, recipes[0].input)
+    store = open_mixture(data, recipes[0].input.size)
     folder = runs or Path("runs") / recipes[0].name / re.sub(r"\W+", "-", data)
     models = [_trained(one, store, data, folder, device) for one in recipes]
     rows: dict[str, list[DensityFigures]] = {"VAE": [], "truth": [], EM: []}
@@ -159,10 +159,10 @@ def _page(
 ) -> Any:
     import numpy as np
 
-    from facette.evaluation.mixture import SAMPLES, draw_points, known_mixture
+    from facette.evaluation.mixture import SAMPLES, draw_points
     from facette.plots import mixture as plots
 
-    truth = known_mixture(store)
+    truth = store.mixture
     drawn = draw_points(model, SAMPLES, seed)
     real = plots.Cloud(store.points, store.components)
     made = plots.Cloud(drawn, truth.responsibilities(drawn).argmax(axis=1))

@@ -203,8 +203,8 @@ class VectorStore:
     Args:
         points: (N, D), stored as float32.
         partition: (N,) int8: 0 train, 1 valid, 2 test.
-        mixture: what the points were drawn from, when that is known.
-        components: (N,) which component each point came from, when that is known.
+        mixture: what the points were drawn from.
+        components: (N,) which component each point came from.
     """
 
     def __init__(
@@ -212,8 +212,8 @@ class VectorStore:
         points: np.ndarray,
         partition: np.ndarray,
         *,
-        mixture: Mixture | None = None,
-        components: np.ndarray | None = None,
+        mixture: Mixture,
+        components: np.ndarray,
     ) -> None:
         self.points = np.ascontiguousarray(points, np.float32)
         self.partition = np.asarray(partition, np.int8)
@@ -232,13 +232,13 @@ class VectorStore:
         """Points (B, D) float32 at `indices` (B,)."""
         return self.points[indices]
 
-    def indices(self, part: str = "all") -> np.ndarray:
+    def indices(self, partition: str = "all") -> np.ndarray:
         """Row numbers of a part: "train", "valid", "test" or "all"."""
-        if part == "all":
+        if partition == "all":
             return np.arange(len(self))
-        if part not in PARTS:
-            raise DataError(f"no part {part!r}: use train, valid, test or all")
-        return np.flatnonzero(self.partition == PARTS[part])
+        if partition not in PARTS:
+            raise DataError(f"no part {partition!r}: use train, valid, test or all")
+        return np.flatnonzero(self.partition == PARTS[partition])
 
 
 def _rotation(dimensions: int, rng: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from facette.data.mixture import Mixture, VectorStore
-from facette.errors import UsageError
 from facette.evaluation import density
 from facette.evaluation.bound import importance_weighted_bound
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
@@ -44,9 +43,9 @@ def measure_model(model: TrainedModel, store: VectorStore, seed: int = 0) -> Den
     The divergence is from the importance-weighted bound of 500 samples, hence an upper bound. `seed` draws
     the model's samples, the fresh points of the truth and the importance samples.
 
-    Raises UsageError when the store does not know its mixture, or the model has other dimensions.
+    Raises DataError when the model has other dimensions.
     """
-    truth = known_mixture(store)
+    truth = store.mixture
     fresh = truth.sample(FRESH, _keyed(seed, "fresh")).points
     bound = importance_weighted_bound(
         model.vae,
@@ -67,7 +66,7 @@ def measure_model(model: TrainedModel, store: VectorStore, seed: int = 0) -> Den
 
 def measure_truth(store: VectorStore, seed: int = 0) -> DensityFigures:
     """What the truth itself scores: the noise of the measures, and the best any model can do."""
-    truth = known_mixture(store)
+    truth = store.mixture
     drawn = truth.sample(SAMPLES, _keyed(seed, "samples")).points
     return DensityFigures(
         divergence=density.Divergence(0.0, 0.0),
@@ -88,7 +87,7 @@ def fit_points(store: VectorStore, seed: int = 0) -> GaussianMixturePrior:
 
 def measure_fitted(fitted: GaussianMixturePrior, store: VectorStore, seed: int = 0) -> DensityFigures:
     """What a mixture fitted to the points scores; its clusters are those of its own responsibilities."""
-    truth = known_mixture(store)
+    truth = store.mixture
     fresh = truth.sample(FRESH, _keyed(seed, "fresh")).points
     with torch.no_grad():
         log_density = fitted.log_prob(torch.from_numpy(fresh).float()).numpy()
@@ -105,12 +104,6 @@ def measure_fitted(fitted: GaussianMixturePrior, store: VectorStore, seed: int =
 def draw_points(model: TrainedModel, count: int, seed: int) -> np.ndarray:
     """`count` draws of the whole generative model: z from its prior, then x from p(x|z), (count, D)."""
     return model.draw(model.sample_latents(count, seed=seed), seed=seed, batch=AT_ONCE)
-
-
-def known_mixture(store: VectorStore) -> Mixture:
-    if store.mixture is None:
-        raise UsageError("these points have no known density: use synthetic-mixture as the data")
-    return store.mixture
 
 
 def _two_sample(truth: Mixture, drawn: np.ndarray, seed: int) -> float:

@@ -35,6 +35,8 @@ class FlowPrior(nn.Module):
         seed: of the fixed rotations between the layers.
     """
 
+    turns: Tensor  # (layers, Z, Z) orthogonal
+
     def __init__(
         self, latent: int, *, layers: int = 6, width: int = 64, bins: int = 8, seed: int = 0
     ) -> None:
@@ -45,7 +47,7 @@ class FlowPrior(nn.Module):
         self.shift = nn.Parameter(torch.zeros(latent))
         generator = torch.Generator().manual_seed(seed)
         turns = torch.linalg.qr(torch.randn(layers, latent, latent, generator=generator)).Q
-        self.register_buffer("turns", turns)  # (layers, Z, Z) orthogonal
+        self.register_buffer("turns", turns)
 
     def log_prob(self, z: Tensor) -> Tensor:
         u = (z - self.shift) * torch.exp(-self.log_scale)  # (N, Z)
@@ -58,7 +60,8 @@ class FlowPrior(nn.Module):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         u = draw_normal(count, self.latent, self.shift, generator)  # (count, Z)
-        for turn, coupling in zip(reversed(self.turns), reversed(self.couplings), strict=True):
+        for turn, coupling in reversed(list(zip(self.turns, self.couplings, strict=True))):
+            assert isinstance(coupling, SplineCoupling)
             u = coupling.inverse(u) @ turn.mT
         return u * torch.exp(self.log_scale) + self.shift
 
@@ -73,16 +76,12 @@ class SplineCoupling(nn.Module):
         super().__init__()
         self.kept, self.bins = latent // 2, bins
         self.moved = latent - self.kept  # T
-        self.network = nn.Sequential(
-            nn.Linear(self.kept, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-            nn.Linear(width, self.moved * (3 * bins - 1)),
-        )
-        last = self.network[-1]
+        last = nn.Linear(width, self.moved * (3 * bins - 1))
         nn.init.zeros_(last.weight)  # starts as the identity
         nn.init.zeros_(last.bias)
+        self.network = nn.Sequential(
+            nn.Linear(self.kept, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last
+        )
 
     def forward(self, u: Tensor) -> tuple[Tensor, Tensor]:
         """Transformed vectors (N, Z) and the log volume gained (N,)."""

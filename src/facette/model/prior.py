@@ -57,6 +57,8 @@ def draw_normal(count: int, latent: int, like: Tensor, generator: torch.Generato
 class StandardNormal(nn.Module):
     """N(0, I): the prior of the classic VAE, with a rate in closed form."""
 
+    origin: Tensor  # (Z,)
+
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.latent = latent

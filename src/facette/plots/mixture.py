@@ -57,7 +57,7 @@ class MixturePage:
     note: str  # below the table
     truth: Cloud
     samples: Cloud
-    marginals: tuple[MarginalGrid, MarginalGrid, MarginalGrid]  # of the coordinate pairs PAIRS
+    marginals: tuple[MarginalGrid, ...]  # of the coordinate pairs PAIRS
     data_map: Cloud
     latent_map: Cloud
     true_weights: np.ndarray  # (K,)
@@ -70,7 +70,7 @@ def draw_mixture_page(page: MixturePage) -> Figure:
     """The page: two views in space from the same angle with the measures below them, the three marginal pairs,
     and the neighbour maps of data and latents beside the weights."""
     figure = new_figure("", 3, 3, size=(13.2, 14.4))
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1, hspace=0.04, wspace=0.03)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.1, hspace=0.04, wspace=0.03)
     figure.suptitle(page.title, x=0.012, ha="left", color=hexed(LIGHT.ink), fontsize=17, weight="bold")
     panels = figure.axes
     limits = limits_of(page.truth.points)
