@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facette.cli.output import Json, emit, progress, remark
-from facette.cli.photo import Eyes, Face, parse_eyes
+from facette.cli.photo import AllFaces, Eyes, Face, parse_eyes
 from facette.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
     from facette.images.align import Intake
     from facette.recipe import ImageInput
-
-AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not only one.")]
 
 
 def align(

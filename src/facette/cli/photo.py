@@ -4,7 +4,7 @@ Enters: a path and the three options as typed. Leaves: a `uint8 (S, S, 3)` pictu
 Knows nothing of what a command does with the picture.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ Align = Annotated[
     ),
 ]
 Face = Annotated[int, typer.Option(min=1, help="Which face, when the photo shows several: 1 is the largest.")]
+AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not only one.")]
 Eyes = Annotated[
     str | None,
     typer.Option(
@@ -36,6 +37,8 @@ class Taken:
     path: Path
     picture: Any  # uint8 (S, S, 3)
     report: Any  # what was done to it
+    photo: Any  # the Pillow image it was taken from, upright
+    to_photo: Any  # (3, 3), from the picture's pixels to that image's
 
     def to_dict(self) -> dict[str, Any]:
         return {"path": str(self.path), **asdict(self.report)}
@@ -44,19 +47,38 @@ class Taken:
 def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None) -> Taken:
     """The photo in the frame of `model`; what was done to it is remarked on stderr."""
     from facette.images.align import intake
+
+    opened = _open(model, path)
+    places = None if eyes is None else parse_eyes(eyes)
+    way = "auto" if align else "never"
+    return _taken(model, path, opened, intake(opened, model.recipe.input, align=way, face=face, eyes=places))
+
+
+def take_in_all(model, path: Path) -> list[Taken]:
+    """Every face of the photo, the largest first."""
+    from facette.images.align import intake_all
+
+    opened = _open(model, path)
+    return [_taken(model, path, opened, one) for one in intake_all(opened, model.recipe.input)]
+
+
+def _open(model, path: Path):
     from facette.images.open import open_image
     from facette.latent.inputs import image_size
 
     image_size(model)  # refuses models of vectors before anything is opened
-    taken = intake(
-        open_image(path),
-        model.recipe.input,
-        align="auto" if align else "never",
-        face=face,
-        eyes=None if eyes is None else parse_eyes(eyes),
-    )
-    remark(f"{path.name}: {taken.report.summary()}")
-    return Taken(path, taken.picture, taken.report)
+    return open_image(path)
+
+
+def _taken(model, path: Path, opened, intake) -> Taken:
+    from facette.latent.typicality import typicality
+
+    report, known = intake.report, typicality(model, intake.picture)
+    if known is not None:
+        warnings = (*report.warnings, known.warning) if known.warning else report.warnings
+        report = replace(report, typicality=asdict(known), warnings=warnings)
+    remark(f"{path.name}: {report.summary()}")
+    return Taken(path, intake.picture, report, opened.image, intake.to_photo)
 
 
 def sheet_path(wished: Path | None, fallback: str) -> Path:

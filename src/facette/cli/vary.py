@@ -1,13 +1,18 @@
 """`facette vary`: one photo in, a sheet of its relatives out."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model
-from facette.cli.output import Device, Json, Seed, emit
-from facette.cli.photo import Align, Eyes, Face
+from facette.cli.output import Device, Json, Seed, emit, remark
+from facette.cli.photo import Align, AllFaces, Eyes, Face
+
+if TYPE_CHECKING:
+    from facette.cli.photo import Taken
+    from facette.latent.vary import Variations
 
 
 def vary(
@@ -35,31 +40,72 @@ def vary(
     model: Model = DEFAULT_MODEL,
     align: Align = True,
     face: Face = 1,
+    all_faces: AllFaces = False,
     eyes: Eyes = None,
+    refine: Annotated[
+        int,
+        typer.Option("--refine", min=0, metavar="N", help="Fit this photo closer in N gradient steps first."),
+    ] = 0,
+    paste: Annotated[
+        bool, typer.Option("--paste", help="Also put each variation back into the photo, beside the sheet.")
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Make relatives of one photo, which stands first on the sheet."""
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in
+    from facette.cli.photo import sheet_path, take_in, take_in_all
+    from facette.errors import UsageError
     from facette.latent import vary as vary_photo
 
+    if all_faces and (face != 1 or eyes is not None or not align):
+        raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device)
-    taken = take_in(opened, photo, align, face, eyes)
-    variations = vary_photo(opened, taken.picture, count=count, diversity=diversity, seed=seed, mode=mode)
-    sheet = variations.save(target)
+    taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
+    made = []
+    for number, one in enumerate(taken, start=1):
+        variations = vary_photo(
+            opened, one.picture, count=count, diversity=diversity, seed=seed, mode=mode, refine=refine
+        )
+        made.append(
+            _write(variations, one, _numbered(target, number), each and _numbered(each, number), paste)
+        )
+    emit(made[0] if not all_faces else {"faces": made}, "\n".join(one["sheet"] for one in made), as_json)
+
+
+def _write(
+    variations: "Variations", taken: "Taken", target: Path, each: Path | None, paste: bool
+) -> dict[str, Any]:
+    """Writes the sheet, and what else was asked for; returns an account of it."""
+    sheet = replace(variations, remark=taken.report.summary()).save(target)
     singles = [] if each is None else variations.save_each(each)
-    data = {
+    account = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
+        "pasted": _paste(variations, taken, target) if paste else [],
         "photo": taken.to_dict(),
-        "model": opened.name,
-        "count": count,
-        "diversity": variations.factor,
-        "mode": mode,
-        "seed": seed,
-        "seeds": list(variations.seeds),
+        **variations.settings(),
     }
-    emit(data, str(sheet), as_json)
+    if variations.refined is not None:
+        account["elbo_before"] = float(variations.refined.elbo_before[0])
+        account["elbo_after"] = float(variations.refined.elbo_after[0])
+        remark(f"refined: ELBO {account['elbo_before']:.1f} → {account['elbo_after']:.1f} nats")
+    return account
+
+
+def _paste(variations: "Variations", taken: "Taken", target: Path) -> list[str]:
+    """The photo with each variation in it, as TARGET-photo-01.png and so on."""
+    from facette.images.paste import paste_face
+
+    paths = []
+    for number, picture in enumerate(variations.pictures, start=1):
+        path = target.with_name(f"{target.stem}-photo-{number:02d}.png")
+        paste_face(taken.photo, picture, taken.to_photo).save(path)
+        paths.append(str(path))
+    return paths
+
+
+def _numbered(path: Path, face: int) -> Path:
+    return path if face == 1 else path.with_name(f"{path.stem}-face{face}{path.suffix}")

@@ -75,7 +75,16 @@ class IntakeReport:
 
     def summary(self) -> str:
         """One sentence for people."""
-        return "; ".join((*self.notes, *self.warnings))
+        known = self.typicality
+        place = (
+            ()
+            if known is None or known["warning"]
+            else (
+                f"redrawn worse than {known['error_percentile']:g} % of the model's test pictures, "
+                f"farther out than {known['norm_percentile']:g} %",
+            )
+        )
+        return "; ".join((*self.notes, *place, *self.warnings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,10 @@ LONG_SIDE = (320, 512)  # pixels that the searched picture's longer side is brou
 MARGIN = 0.12  # of the longer side, added all round: the cascade wants to see some room around a face
 BOX_SIDE, BOX_DOWN = 2.18, -0.045  # of the cascade's boxes, in canonical units: medians over aligned faces
 LOOKS = 4
-# Logits of the regressor from which on a proposal is a face. Well aligned faces have 7 and more; the later searches
-# make a thousand proposals where the first makes a few, and what is no face has reached 6.5 among them.
-SURE, SURER = 4.0, 6.7
+# Logits of the regressor from which on a proposal is a face. Well aligned faces have 7 and more. Faces that lie or
+# stand on their heads are rare, and what is no face has reached 6.5 among the thousand proposals of a photo.
+UPRIGHT = 60.0  # degrees
+SURE, SURE_BEYOND_UPRIGHT = 4.0, 6.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,10 @@ def find_faces(image: Image.Image) -> list[FoundFace]:
     """
     grey = image.convert("L")
     search, to_photo = _searched(grey)
-    searches = (
-        (partial(_by_cascade, angles=LEANING), SURE),
-        (_by_regressor, SURER),
-        (partial(_by_cascade, angles=ANY_WAY), SURER),
-    )
-    for propose, sure in searches:
+    searches = (partial(_by_cascade, angles=LEANING), _by_regressor, partial(_by_cascade, angles=ANY_WAY))
+    for propose in searches:
         proposals = [to_photo @ proposal for proposal in propose(search)]
-        faces = _distinct(_refine(grey, proposals, sure)) if proposals else []
+        faces = _distinct(_refine(grey, proposals)) if proposals else []
         if faces:
             return sorted(faces, key=lambda face: -face.scale)
     return []
@@ -139,7 +136,7 @@ def _turned(search: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     return turned, to_search
 
 
-def _refine(grey: Image.Image, proposals: list[np.ndarray], sure: float) -> list[FoundFace]:
+def _refine(grey: Image.Image, proposals: list[np.ndarray]) -> list[FoundFace]:
     """Looks again and again through each proposal until the regressor has put it right; drops what is no face."""
     from facette.images.frame_regressor import canonical_to_frame, estimate
 
@@ -152,6 +149,7 @@ def _refine(grey: Image.Image, proposals: list[np.ndarray], sure: float) -> list
     faces = []
     for place, first, logit in zip(places, proposals, logits, strict=True):
         drift = np.abs(place[:2, 2] - first[:2, 2]).max() / scale_of(first)
+        sure = SURE if abs(rotation_of(place)) <= UPRIGHT else SURE_BEYOND_UPRIGHT
         if logit < sure or drift > 1 or not 0.5 < scale_of(place) / scale_of(first) < 2:
             continue
         frame_to_photo = place @ frame_to_canonical

@@ -20,6 +20,8 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
+from facette.latent.refine import Refined
+from facette.latent.refine import refine as refine_posterior
 from facette.latent.sheets import Result
 
 if TYPE_CHECKING:
@@ -43,14 +45,19 @@ class Variations(Result):
     seeds: tuple[int, ...]  # variation i alone: count=1, seed=seeds[i]
     mode: Mode
     model: str
+    refined: Refined | None = None  # the posterior drawn from, when it was refined for this photo
+    remark: str = ""  # a line under the sheet, such as what was done to the photo
 
     def sheet(self) -> "Sheet":
         """The photo first, large and framed, then the variations in order."""
         from facette.images.grid import variation_sheet
 
         title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
-        subtitle = f"{_formula(self.factor, self.mode)} · {self.model} · seed {self.seeds[0]}"
-        return variation_sheet(self.photo, list(self.pictures), title=title, subtitle=subtitle)
+        refined = f" · refined in {self.refined.steps} steps" if self.refined else ""
+        subtitle = f"{_formula(self.factor, self.mode)} · {self.model} · seed {self.seeds[0]}{refined}"
+        return variation_sheet(
+            self.photo, list(self.pictures), title=title, subtitle=subtitle, footer=self.remark
+        )
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -61,6 +68,7 @@ class Variations(Result):
             "mode": self.mode,
             "seed": self.seeds[0],
             "seeds": list(self.seeds),
+            "refine": self.refined.steps if self.refined else 0,
         }
 
 
@@ -102,7 +110,13 @@ class Sweep(Result):
 
 
 def vary(
-    model, picture, count: int = 10, diversity: float | None = None, seed: int = 0, mode: Mode = "factor"
+    model,
+    picture,
+    count: int = 10,
+    diversity: float | None = None,
+    seed: int = 0,
+    mode: Mode = "factor",
+    refine: int = 0,
 ) -> Variations:
     """Make `count` relatives of one photo.
 
@@ -110,16 +124,23 @@ def vary(
     "factor" the diversity multiplies the posterior's standard deviation σ (default 7; 1 draws from the posterior
     itself, 0 is the reconstruction); in mode "variance" it multiplies the variance (default 0.01, that is a tenth
     of σ). The draws ε depend on the seed and on nothing else: the first five of ten are the five of `count=5`,
-    and they stay the same at every diversity.
+    and they stay the same at every diversity. `refine` steps first fit the posterior to this photo more closely.
 
     Raises UsageError for a count below 1, a negative or infinite diversity, a negative seed or an unknown mode.
     """
     model = resolve_model(model)
-    return sweep(model, picture, [_diversity(diversity, mode)], count=count, seed=seed, mode=mode).rows[0]
+    factors = [_diversity(diversity, mode)]
+    return sweep(model, picture, factors, count=count, seed=seed, mode=mode, refine=refine).rows[0]
 
 
 def sweep(
-    model, picture, factors: Sequence[float], count: int = 10, seed: int = 0, mode: Mode = "factor"
+    model,
+    picture,
+    factors: Sequence[float],
+    count: int = 10,
+    seed: int = 0,
+    mode: Mode = "factor",
+    refine: int = 0,
 ) -> Sweep:
     """`vary` at several factors with the same draws, so that each column walks outwards in one direction.
 
@@ -131,7 +152,11 @@ def sweep(
         raise UsageError("a sweep needs at least one factor, none was given.")
     model = resolve_model(model)
     photo = resolve_picture(model, picture)  # (S, S, 3)
-    mean, scale = encode_each(model, photo[None])  # (1, Z), (1, Z)
+    refined = refine_posterior(model, photo[None], refine, seed=seed) if refine else None
+    if refined is None:
+        mean, scale = encode_each(model, photo[None])  # (1, Z), (1, Z)
+    else:
+        mean, scale = refined.posterior.mean, refined.posterior.scale
     reconstruction = decode_each(model, mean)[0]
     seeds = variation_seeds(seed, count)
     noise = variation_noise(seeds, mean.shape[1])  # (N, Z)
@@ -140,7 +165,9 @@ def sweep(
         latents = varied_latents(mean, scale, noise, strength)  # (N, Z)
         pictures = decode_each(model, latents)
         rows.append(
-            Variations(photo, reconstruction, pictures, latents, float(factor), seeds, mode, model.name)
+            Variations(
+                photo, reconstruction, pictures, latents, float(factor), seeds, mode, model.name, refined
+            )
         )
     return Sweep(photo, reconstruction, tuple(rows))
 
