@@ -43,5 +43,7 @@ def test_a_users_mistake_is_one_sentence_and_code_two(run):
 
 
 def test_the_module_is_the_command():
-    ended = subprocess.run([sys.executable, "-m", "facette", "--version"], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "facette", "--version"], capture_output=True, text=True, check=True
+    )
     assert facette.__version__ in ended.stdout

@@ -30,7 +30,9 @@ def test_fixed_and_learned_sigma_are_normal_densities(pair):
 
 
 def test_only_a_learned_sigma_is_a_parameter():
-    counts = {s: len(list(GaussianLikelihood(s).parameters())) for s in (0.3, "optimal", "learned", "predicted")}
+    counts = {
+        s: len(list(GaussianLikelihood(s).parameters())) for s in (0.3, "optimal", "learned", "predicted")
+    }
     assert counts == {0.3: 0, "optimal": 0, "learned": 1, "predicted": 0}
 
 
@@ -79,7 +81,9 @@ def test_a_predicted_sigma_is_one_per_value(pair):
 def test_bernoulli_is_torchs(pair):
     x, mean = pair
     expected = total(distributions.Bernoulli(mean).log_prob((x > 0.5).float()))
-    torch.testing.assert_close(BernoulliLikelihood().log_prob((x > 0.5).float(), mean), expected, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(
+        BernoulliLikelihood().log_prob((x > 0.5).float(), mean), expected, rtol=1e-4, atol=1e-3
+    )
 
 
 def test_a_perfect_batch_stays_finite(pair):

@@ -41,7 +41,10 @@ def test_what_does_not_fit_is_a_sentence(quick_model):
 
 
 def test_the_seed_and_the_prior_are_arguments(quick_model):
-    fitted, normal = quick_model.sample_latents(6, seed=1), quick_model.sample_latents(6, seed=1, prior="normal")
+    fitted, normal = (
+        quick_model.sample_latents(6, seed=1),
+        quick_model.sample_latents(6, seed=1, prior="normal"),
+    )
     assert torch.equal(fitted, quick_model.sample_latents(6, seed=1, prior="fitted"))
     assert not torch.equal(fitted, normal)
     assert not torch.equal(normal, quick_model.sample_latents(6, seed=2, prior="normal"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -37,11 +39,11 @@ def test_parameter_counts_of_the_classics():
 
 def classic150_parameters() -> int:
     widths = [3, 32, 64, 128, 256, 512]
-    convs = sum(a * b * 9 + b + 2 * b for a, b in zip(widths, widths[1:], strict=False))  # weights, bias, norm
+    convs = sum(a * b * 9 + b + 2 * b for a, b in pairwise(widths))  # weights, bias, norm
     heads = 2 * (512 * 25 * 128 + 128)
     start = 128 * 512 * 25 + 512 * 25
     back = [512, 256, 128, 64, 32, 32]
-    transposed = sum(a * b * 9 + b + 2 * b for a, b in zip(back, back[1:], strict=False))
+    transposed = sum(a * b * 9 + b + 2 * b for a, b in pairwise(back))
     return convs + heads + start + transposed + 32 * 3 * 9 + 3
 
 
@@ -57,9 +59,12 @@ def test_the_classic_decoder_draws_160_pixels_and_resizes():
 
 def test_the_lab_weights_reconstruct_as_specified(shared):
     """The 50-latent network's own tensors, run through torch's functions as its authors wrote them down."""
-    state = torch.load(shared / "checkpoints" / "celeba64_z50_200epochs.pth", weights_only=True, map_location="cpu")
+    state = torch.load(
+        shared / "checkpoints" / "celeba64_z50_200epochs.pth", weights_only=True, map_location="cpu"
+    )
     vae = build_vae(load_recipe("celeba64-z50")).eval()
-    names = {"encoder.linear": "encoder.linear", "decoder.linear": "decoder.linear", "decoder.tconv5": "decoder.layers.4"}
+    names = {f"{part}.linear": f"{part}.linear" for part in ("encoder", "decoder")}
+    names |= {"decoder.tconv5": "decoder.layers.4"}
     names |= {f"encoder.conv{i + 1}": f"encoder.layers.{i}.0" for i in range(5)}
     names |= {f"decoder.tconv{i + 1}": f"decoder.layers.{i}.0" for i in range(4)}
     ours = {f"{names[k.rpartition('.')[0]]}.{k.rpartition('.')[2]}": v for k, v in state.items()}
@@ -84,7 +89,9 @@ def test_the_lab_weights_reconstruct_as_specified(shared):
     torch.testing.assert_close(vae.decode(posterior.mean), h, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("likelihood", ["sigma='optimal'", "sigma='learned'", "sigma='predicted'", "sigma=0.2"])
+@pytest.mark.parametrize(
+    "likelihood", ["sigma='optimal'", "sigma='learned'", "sigma='predicted'", "sigma=0.2"]
+)
 def test_eight_pictures_can_be_learned_by_heart(likelihood):
     from facette.data.synthetic import draw_faces
     from facette.images.convert import to_model
@@ -135,7 +142,9 @@ def test_vectors_pass_through_the_same_class():
 
 @pytest.mark.parametrize("kind", ["normal", "mixture", "vamp", "flow"])
 def test_every_prior_serves_pictures(kind):
-    recipe = load_recipe("quick", [f"model.prior.kind={kind}", "model.prior.components=4", "model.prior.layers=2"])
+    recipe = load_recipe(
+        "quick", [f"model.prior.kind={kind}", "model.prior.components=4", "model.prior.layers=2"]
+    )
     vae = build_vae(recipe)
     x = torch.rand(3, 3, 32, 32) * 2 - 1
     terms = elbo_terms(vae, x, vae(x, draw_noise(3, 16, generator(0))))

@@ -67,12 +67,14 @@ def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]
     """Applies the embedded colour profile. A damaged profile is left out: the picture is worth more."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        described = " ".join((source.profile.profile_description or "an unnamed colour profile").split())[:60]
+        description = ImageCms.getProfileDescription(source)
+        described = " ".join((description or "an unnamed colour profile").split())[:60]
         if described.isprintable() and "srgb" in described.lower():
             return image, []
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image, ["its colour profile is damaged and was left out"]
+    assert converted is not None  # None only where the caller asks to convert in place
     return converted, [f"colours converted from {described!r} to sRGB"]
 
 

@@ -73,13 +73,11 @@ def open_image(
     `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
     Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
     """
-    if isinstance(source, Image.Image):
-        name, data = "the picture", None
-    else:
-        name, data = _read(source, max_bytes)
+    opened = source if isinstance(source, Image.Image) else None
+    name, data = ("the picture", None) if isinstance(source, Image.Image) else _read(source, max_bytes)
     with _quiet_decoders():
         try:
-            image = source if data is None else _header(data)
+            image = opened if opened is not None else _header(data or b"")
             _check_size(image.size, name, max_pixels)
             return _decode(image, name, draft_side, background)
         except ImageError:
@@ -169,7 +167,7 @@ def _decode(
         image = image.transpose(turn)
         notes.append("turned upright as its EXIF orientation says")
         if turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]):
-            full_size = full_size[::-1]
+            full_size = (full_size[1], full_size[0])
     return OpenedImage(image, tuple(notes), full_size)
 
 

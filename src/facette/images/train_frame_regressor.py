@@ -56,7 +56,8 @@ def train(
     """`crops`, `held_out`: uint8 (M, 128, 128), grey. Every 250 steps writes the weights and says the error."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = FrameRegressor().to(memory_format=torch.channels_last)
+    network = FrameRegressor()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
     started = time.monotonic()

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from facette.errors import DataError, UsageError
 from facette.images.convert import to_model, to_pictures
+from facette.model.likelihood import GaussianLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior
 from facette.model.vae import VAE
@@ -117,8 +118,12 @@ class TrainedModel:
 
         `decode` gives the mean of p(x|z) instead, which is what one looks at when x is a picture.
         """
-        decoded = torch.cat([self.vae.decoder(part.float().to(self.device)).float() for part in z.split(batch)])
-        return self.vae.likelihood.sample(decoded, generator(seed, "draw")).cpu().numpy()
+        likelihood = self.vae.likelihood
+        assert isinstance(likelihood, GaussianLikelihood), "points have densities, pictures of bits have none"
+        decoded = torch.cat(
+            [self.vae.decoder(part.float().to(self.device)).float() for part in z.split(batch)]
+        )
+        return likelihood.sample(decoded, generator(seed, "draw")).cpu().numpy()
 
     @torch.inference_mode()
     def sample_latents(
