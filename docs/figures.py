@@ -5,9 +5,12 @@ Only public-domain photos, generated faces and pictures made by the bundled mode
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 import facette
 from facette.cli.demo import find_photo
@@ -31,6 +34,22 @@ def main() -> None:
     }
     for name, sheet in drawn.items():
         print(save_sheet(sheet, FIGURES / f"{name}.jpg"))
+    print(_mixture_page())
+
+
+def _mixture_page() -> Path:
+    """The laboratory's page over five seeds, made smaller for a repository page. Trains for some minutes."""
+    page = FIGURES / "mixture.png"
+    subprocess.run(
+        [sys.executable, "-m", "facette", "mixture", "--seeds", "5", "--out", str(page)], check=True
+    )
+    with Image.open(page) as whole:
+        small = whole.convert("RGB").resize(
+            (1300, round(1300 * whole.height / whole.width)), Image.Resampling.LANCZOS
+        )
+    page.unlink()
+    small.save(page.with_suffix(".jpg"), quality=88)
+    return page.with_suffix(".jpg")
 
 
 def _aligned(model, name: str) -> np.ndarray:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 
 import torch
 
@@ -49,3 +52,21 @@ def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_p
     finish_run(again, model.recipe, store, store.indices("train")[:5], said.append)
     assert any("no mixture was fitted" in s for s in said)
     assert load_model(again).fitted_prior is None
+
+
+def test_a_signal_during_the_fit_ends_the_run_and_the_same_command_makes_up_for_it(tmp_path):
+    """The last step is saved before the fit begins, so nothing is lost, and nobody has to wait for it."""
+    code = (
+        "import os, signal, facette.training.loop as loop\n"
+        "def fit(*_):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "loop.finish_run = fit\n"
+        "from facette.cli import main; import sys; main(sys.argv[1:])"
+    )
+    overrides = ["--set", "train.steps=6", "--set", "train.mixture_components=[1]"]
+    command = ["train", "quick", "synthetic-faces:96", "--out", str(tmp_path), "--device", "cpu", *overrides]
+    ended = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGTERM
+    assert load_model(tmp_path).fitted_prior is None
+    subprocess.run([sys.executable, "-m", "facette", *command], check=True, capture_output=True)
+    assert load_model(tmp_path).fitted_prior is not None

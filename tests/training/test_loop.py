@@ -148,6 +148,7 @@ def test_a_finished_run_has_nothing_left_to_do(whole, recipe, store):
 def test_a_run_of_another_recipe_or_other_pictures_is_not_overwritten(whole, recipe, store):
     with pytest.raises(TrainingError, match=r"train\.lr \(was 0\.002, is 0\.1\)"):
         train(load_recipe("quick", [*SHORT, "train.lr=0.1"]), store, whole, device="cpu")
+    assert load_recipe(whole / "recipe.toml") == recipe
     with pytest.raises(TrainingError, match="other pictures"):
         train(recipe, open_dataset("synthetic-faces:40", recipe.input), whole, device="cpu")
     assert load_recipe(whole / "recipe.toml") == recipe

@@ -110,14 +110,18 @@ def train(
     """
     place = Place.current()
     target = choose_device(device)
-    with _process_group(place, target), _until_signalled() as stopping:
+    with _process_group(place, target):
         this = _prepare(recipe, store, Path(run), place, target, watcher or Silence(), source, command)
         state = _state_of(this)
         if place.leads:
+            write_atomically(this.folder / "recipe.toml", recipe.to_toml())
             this.journal = Journal(this.folder, state.step)
         try:
-            interrupted = _loop(this, state, stopping)
-            if place.leads and not interrupted:
+            with _until_signalled() as stopping:
+                interrupted = _loop(this, state, stopping)
+            if (
+                place.leads and not interrupted
+            ):  # everything is saved: a signal may end this, and be made up for
                 finish_run(this.folder, recipe, store, this.rows, this.watcher.said)
         finally:
             if this.journal is not None:
@@ -264,8 +268,6 @@ def _prepare(
     valid = valid if len(valid) else rows[: max(1, len(rows) // 20)]
     if recipe.train.batch % place.world:
         raise TrainingError(f"train.batch {recipe.train.batch} does not divide among {place.world} processes")
-    if place.leads:
-        write_atomically(folder / "recipe.toml", recipe.to_toml())
     provenance = Provenance(
         source=source,
         command=command,

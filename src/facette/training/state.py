@@ -111,11 +111,13 @@ def _check_same_run(path: Path, header: dict[str, Any], recipe: Recipe, fingerpr
         )
 
 
-# What a resumed run may change without becoming another run: how often it reports, not what it computes.
+# What a resumed run may change without becoming another run: how often it reports and what is fitted after the
+# last step, not what the steps compute.
 MAY_CHANGE = {
     "summary",
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
+    "train.mixture_components",
 }
 
 
