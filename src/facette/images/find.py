@@ -35,10 +35,10 @@ VIEWS = (
     (1, -0.09, -0.06, 0),
     (1, 0, 0, 0.08),
 )
-# Logits of the regressor from which on a proposal is a face. Well aligned faces have 7 and more. Faces that lie or
-# stand on their heads are rare, and what is no face has reached 6.5 among the thousand proposals of a photo.
+# Logits of the regressor from which on a proposal is a face. Well aligned faces have 7 and more, half hidden ones 4.5.
+# Faces that lie or stand on their heads are rare, and what is no face has reached 6.5 in a photo's thousand proposals.
 UPRIGHT = 60.0  # degrees
-SURE, SURE_BEYOND_UPRIGHT = 4.0, 6.7
+SURE, SURE_BEYOND_UPRIGHT = 4.25, 6.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class FoundFace:
     eyes: tuple[Point, Point]  # the one on the picture's left when the face is upright first
     rotation_degrees: float  # clockwise; 0 is upright
     scale: float  # pixels of the photo for each pixel of CelebA's aligned 178×218 frame
-    score: float  # logit of being a face
+    score: float  # mean logit of being a face
     frame_to_photo: np.ndarray  # (3, 3), from that frame to the photo
 
 
@@ -154,36 +154,38 @@ def _refine(grey: Image.Image, proposals: list[np.ndarray]) -> list[FoundFace]:
     for _ in range(LOOKS):
         changes, logits = estimate(np.stack([_patch(grey, place) for place in places]))
         places = places @ changes
-    places = np.stack([_settled(grey, place) for place in places])
     frame_to_canonical = np.linalg.inv(canonical_to_frame())
     faces = []
-    for place, first, logit in zip(places, proposals, logits, strict=True):
-        drift = np.abs(place[:2, 2] - first[:2, 2]).max() / scale_of(first)
-        sure = SURE if abs(rotation_of(place)) <= UPRIGHT else SURE_BEYOND_UPRIGHT
-        if logit < sure or drift > 1 or not 0.5 < scale_of(place) / scale_of(first) < 2:
+    for reached, first, logit in zip(places, proposals, logits, strict=True):
+        drift = np.abs(reached[:2, 2] - first[:2, 2]).max() / scale_of(first)
+        if logit < 0 or drift > 1 or not 0.5 < scale_of(reached) / scale_of(first) < 2:
+            continue
+        place, score = _settled(grey, reached)
+        if score < (SURE if abs(rotation_of(place)) <= UPRIGHT else SURE_BEYOND_UPRIGHT):
             continue
         frame_to_photo = place @ frame_to_canonical
         left, right = apply(frame_to_photo, CELEBA_EYES).tolist()
         rotation, scale = rotation_of(frame_to_photo), scale_of(frame_to_photo)
-        faces.append(FoundFace((tuple(left), tuple(right)), rotation, scale, float(logit), frame_to_photo))
+        faces.append(FoundFace((tuple(left), tuple(right)), rotation, scale, score, frame_to_photo))
     return faces
 
 
-def _settled(grey: Image.Image, place: np.ndarray) -> np.ndarray:
-    """The mean of what the regressor says through slightly different looks, straight and mirrored.
+def _settled(grey: Image.Image, place: np.ndarray) -> tuple[np.ndarray, float]:
+    """What the regressor says through slightly different looks, straight and mirrored: mean place, mean logit.
 
     One look errs by a pixel or two of the frame in its own way; the mean errs less, and hardly depends on where
-    the search began.
+    the search began. What is no face looks like one from few of them only.
     """
     from facette.images.frame_regressor import estimate
 
     views = [similarity(*view) for view in VIEWS]
     patches = np.stack([_patch(grey, place @ view) for view in views])
-    straight, _ = estimate(patches)
-    mirrored, _ = estimate(patches[:, :, ::-1])
     mirror = np.diag([-1.0, 1.0, 1.0])
-    return np.mean([place @ v @ one for v, s, m in zip(views, straight, mirrored, strict=True)
-                    for one in (s, mirror @ m @ mirror)], axis=0)  # fmt: skip
+    straight, logits = estimate(patches)
+    mirrored, mirrored_logits = estimate(patches[:, :, ::-1])
+    changes = zip(views * 2, [*straight, *(mirror @ one @ mirror for one in mirrored)], strict=True)
+    score = float(np.mean([logits, mirrored_logits]))
+    return np.mean([place @ view @ change for view, change in changes], axis=0), score
 
 
 def _distinct(faces: list[FoundFace]) -> list[FoundFace]:

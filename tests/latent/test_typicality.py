@@ -1,0 +1,50 @@
+"""How typical a picture is for a model."""
+
+import numpy as np
+import pytest
+
+from facette.errors import UsageError
+from facette.latent.typicality import measure_typicality, typicality
+
+
+@pytest.fixture(scope="module")
+def faces(quick_model):
+    import facette
+
+    return facette.open_dataset("synthetic-faces:256", quick_model.recipe.input).read(np.arange(120))
+
+
+@pytest.fixture
+def measured(quick_model, faces):
+    """The model with what its file would carry."""
+    quick_model.extras |= measure_typicality(quick_model, faces)
+    yield quick_model
+    for name in [name for name in quick_model.extras if name.startswith("typicality.")]:
+        del quick_model.extras[name]
+
+
+def test_the_percentiles_of_the_validation_pictures_are_spread_evenly(measured, faces):
+    found = [typicality(measured, face) for face in faces]
+    for percentiles in ([one.error_percentile for one in found], [one.norm_percentile for one in found]):
+        assert sorted(percentiles) == pytest.approx(np.arange(120) / 120 * 100, abs=1)
+    assert np.mean([one.warning is not None for one in found]) <= 0.03
+
+
+def test_noise_is_like_nothing_the_model_has_seen(measured, faces):
+    noise = np.random.default_rng(0).integers(0, 256, faces.shape[1:], dtype=np.uint8)
+    found = typicality(measured, noise)
+    assert found.error_percentile == 100
+    assert "has not seen anything like this" in found.warning
+
+
+def test_what_is_stored_survives_the_model_file(measured, tmp_path, faces):
+    import facette
+
+    loaded = facette.load(facette.save(measured, tmp_path / "model"))
+    assert typicality(loaded, faces[0]) == typicality(measured, faces[0])
+
+
+def test_a_model_without_figures_says_nothing(quick_model, faces):
+    assert typicality(quick_model, faces[0]) is None
+    with pytest.raises(UsageError, match="at least 20"):
+        measure_typicality(quick_model, faces[:19])
