@@ -5,6 +5,7 @@ import pytest
 
 from facette.errors import UsageError
 from facette.latent.typicality import measure_typicality, typicality
+from facette.model.trained import TrainedModel
 
 
 @pytest.fixture(scope="module")
@@ -14,13 +15,16 @@ def faces(quick_model):
     return facette.open_dataset("synthetic-faces:256", quick_model.recipe.input).read(np.arange(120))
 
 
-@pytest.fixture
-def measured(quick_model, faces):
+@pytest.fixture(scope="module")
+def bare(quick_model) -> TrainedModel:
+    """The model without anything to compare with."""
+    return TrainedModel(quick_model.vae, quick_model.recipe)
+
+
+@pytest.fixture(scope="module")
+def measured(bare, faces) -> TrainedModel:
     """The model with what its file would carry."""
-    quick_model.extras |= measure_typicality(quick_model, faces)
-    yield quick_model
-    for name in [name for name in quick_model.extras if name.startswith("typicality.")]:
-        del quick_model.extras[name]
+    return TrainedModel(bare.vae, bare.recipe, extras=measure_typicality(bare, faces))
 
 
 def test_the_percentiles_of_the_validation_pictures_are_spread_evenly(measured, faces):
@@ -44,7 +48,7 @@ def test_what_is_stored_survives_the_model_file(measured, tmp_path, faces):
     assert typicality(loaded, faces[0]) == typicality(measured, faces[0])
 
 
-def test_a_model_without_figures_says_nothing(quick_model, faces):
-    assert typicality(quick_model, faces[0]) is None
+def test_a_model_without_figures_says_nothing(bare, faces):
+    assert typicality(bare, faces[0]) is None
     with pytest.raises(UsageError, match="at least 20"):
-        measure_typicality(quick_model, faces[:19])
+        measure_typicality(bare, faces[:19])
