@@ -1,0 +1,74 @@
+"""The model that comes with the package: small enough, as good as its card says, and the same everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import facette
+from facette.checkpoint.native import WEIGHTS, find_model
+from facette.cli.demo import find_photo
+from facette.images.align import intake
+
+
+@pytest.fixture(scope="module")
+def faces64():
+    return facette.load("faces64")
+
+
+@pytest.fixture(scope="module")
+def astronaut(faces64):
+    return intake(facette.open_image(find_photo("astronaut")).image, faces64.input).picture
+
+
+def test_it_is_small_and_carries_its_card(faces64):
+    path = find_model("faces64")
+    assert path.stat().st_size <= 20_000_000
+    card = (path.parent / "README.md").read_text("utf-8")
+    for part in ("facette train faces64", "non-commercial", "unexplained variance", "CelebA"):
+        assert part in card
+    assert WEIGHTS in {p.name for p in path.parent.iterdir()}
+
+
+def test_it_keeps_more_than_its_card_promises_of_a_face_it_never_saw(faces64, shared):
+    from facette.evaluation import evaluate
+
+    store = facette.open_dataset(shared / "celeba" / "faces128" / "valid", faces64.input)
+    found = evaluate(faces64, store, split="all", count=200)
+    assert found.reconstruction.unexplained_variance.value <= 0.07
+    assert found.latents.active == faces64.latent  # no dead rate
+    assert found.bound.rate.value > 300
+
+
+def test_it_recognises_the_astronaut(faces64, astronaut):
+    again = facette.reconstruct(faces64, astronaut[None]).pictures[0]
+    error = np.square((again.astype(float) - astronaut) / 255).mean()
+    assert 10 * np.log10(1 / error) > 22  # dB
+
+
+def test_golden_numbers(faces64):
+    """The stored weights give these everywhere; another value means another model or another road to it."""
+    ramp = np.arange(64)
+    colours = np.broadcast_arrays(4 * ramp[:, None], 4 * ramp, 2 * (ramp[:, None] + ramp))
+    posterior = faces64.encode(np.stack(colours, 2).astype(np.uint8)[None])
+    assert posterior.mean[0, :4].tolist() == pytest.approx(GOLDEN_MEAN, abs=5e-3)
+    assert posterior.scale.mean().item() == pytest.approx(GOLDEN_SIGMA, rel=5e-3)
+    assert faces64.decode(posterior.mean).mean() == pytest.approx(GOLDEN_LEVEL, abs=0.1)
+    assert faces64.sample_latents(2, seed=0)[:, 0].tolist() == pytest.approx(GOLDEN_SAMPLE, abs=5e-3)
+
+
+def test_factor_zero_is_the_reconstruction_and_the_spread_grows(faces64, astronaut):
+    from facette.evaluation.diversity import spread
+
+    rows = facette.sweep(faces64, astronaut, [0, 1, 4, 7, 10], count=6).rows
+    reconstruction = facette.reconstruct(faces64, astronaut[None]).pictures[0]
+    assert all(np.array_equal(p, reconstruction) for p in rows[0].pictures)
+    spreads = [spread(row.pictures / 255) for row in rows]
+    assert spreads == sorted(spreads)
+    assert spreads[0] < spreads[1] < spreads[-1]
+
+
+GOLDEN_MEAN = [-1.343, -0.413, 0.165, -0.361]
+GOLDEN_SIGMA = 0.059
+GOLDEN_LEVEL = 126.14
+GOLDEN_SAMPLE = [0.903, 1.061]
