@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import torch
 
 from facette.checkpoint.native import load_model
 from facette.data import open_dataset
+from facette.latent.typicality import FEWEST, typicality
 from facette.training.finish import finish_run, latents_of
 
 
@@ -31,11 +33,27 @@ def test_finishing_again_changes_nothing(quick_run, tmp_path):
     said: list[str] = []
     model = load_model(again)
     store = open_dataset("synthetic-faces:256", model.input)
-    finish_run(again, model.recipe, store, store.indices("train"), said.append)
+    finish_run(again, model.recipe, store, store.indices("train"), store.indices("valid"), said.append)
     assert said == []
     assert (again / "best" / "model.safetensors").read_bytes() == (
         quick_run / "best" / "model.safetensors"
     ).read_bytes()
+
+
+def test_a_model_knows_how_typical_pictures_are_for_it(quick_run, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(quick_run, again)
+    recipe = load_model(again).recipe
+    store = open_dataset("synthetic-faces:256", recipe.input)
+    rows = store.indices("train")
+    finish_run(again, recipe, store, rows, rows[: FEWEST - 1], print)
+    assert typicality(load_model(again), store.read(rows[:1])[0]) is None  # too few to compare with
+    finish_run(again, recipe, store, rows, rows[:FEWEST], print)
+    drawn = typicality(load_model(again), store.read(rows[:1])[0])
+    noise = typicality(load_model(again), np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
+    assert drawn is not None
+    assert noise is not None
+    assert noise.error_percentile == 100 > drawn.error_percentile
 
 
 def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_path):
@@ -49,7 +67,7 @@ def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_p
         save_model(model, again / name)
     said: list[str] = []
     store = open_dataset("synthetic-faces:256", model.input)
-    finish_run(again, model.recipe, store, store.indices("train")[:5], said.append)
+    finish_run(again, model.recipe, store, store.indices("train")[:5], store.indices("valid"), said.append)
     assert any("no mixture was fitted" in s for s in said)
     assert load_model(again).fitted_prior is None
 

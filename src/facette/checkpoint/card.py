@@ -49,6 +49,7 @@ _PROVENANCE = (
     ("command", "made by"),
     ("data", "data"),
     ("images", "training pictures"),
+    ("measured_on", "measured on"),
     ("steps", "steps"),
     ("image_passes", "image passes"),
     ("seconds", "seconds of training"),

@@ -15,6 +15,7 @@ from facette.errors import UsageError
 
 ERROR = "typicality.reconstruction"  # names of the arrays in the model's extras
 NORM = "typicality.norm"
+FEWEST = 20  # pictures to compare with
 RARE = 99.0  # percentile from which a picture counts as unlike those the model was made from
 
 
@@ -34,8 +35,8 @@ def measure_typicality(model, pictures: np.ndarray) -> dict[str, Tensor]:
 
     `pictures`: uint8 (N, S, S, 3) that the model was not trained on. Raises UsageError for fewer than 20.
     """
-    if len(pictures) < 20:
-        raise UsageError(f"typicality needs at least 20 pictures to compare with, got {len(pictures)}.")
+    if len(pictures) < FEWEST:
+        raise UsageError(f"typicality needs at least {FEWEST} pictures to compare with, got {len(pictures)}.")
     errors, norms = _measures(model, pictures)
     return {ERROR: torch.from_numpy(np.sort(errors)).float(), NORM: torch.from_numpy(np.sort(norms)).float()}
 

@@ -18,6 +18,7 @@ import torch
 
 from facette.checkpoint.native import load_model, save_model
 from facette.errors import DataError
+from facette.latent.typicality import ERROR, FEWEST, measure_typicality
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, build_vae
@@ -74,16 +75,22 @@ def finish_run(
     recipe: Recipe,
     store: Store,
     rows: np.ndarray,
+    valid: np.ndarray,
     say: Callable[[str], None],
 ) -> None:
-    """Fit the mixture to the latents of the best and the last model, unless they have one or none is asked for."""
-    if not recipe.train.mixture_components:
-        return
+    """Give the best and the last model what training alone does not: how typical pictures are for it, measured on
+    the validation rows, and a mixture fitted to its latents of the training rows, where the recipe asks for one.
+    What a model already has is left as it is."""
     fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
     for name in ("best", "last"):
         model = load_model(folder / name)
         step = model.provenance["steps"]
-        if model.fitted_prior is None and step not in fitted:
+        if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
+            model.extras |= measure_typicality(model, store.read(valid))
+            save_model(model, folder / name)
+        if model.fitted_prior is not None or not recipe.train.mixture_components:
+            continue
+        if step not in fitted:
             say(f"fitting a Gaussian mixture to the latents of {folder / name}")
             latents = latents_of(model, store, rows[:FIT_AT_MOST])
             try:
@@ -93,10 +100,8 @@ def finish_run(
             except DataError as error:
                 say(f"no mixture was fitted: {error}")
                 return
-        if model.fitted_prior is None:
-            model.fitted_prior = fitted[step]
-            save_model(model, folder / name)
-        fitted[step] = model.fitted_prior
+        model.fitted_prior = fitted[step]
+        save_model(model, folder / name)
 
 
 def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:

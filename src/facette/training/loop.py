@@ -122,7 +122,7 @@ def train(
             if (
                 place.leads and not interrupted
             ):  # everything is saved: a signal may end this, and be made up for
-                finish_run(this.folder, recipe, store, this.rows, this.watcher.said)
+                finish_run(this.folder, recipe, store, this.rows, this.valid, this.watcher.said)
         finally:
             if this.journal is not None:
                 this.journal.close()
