@@ -11,11 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 import facette
 from facette.evaluation import Evaluation, evaluate
-from facette.latent.typicality import measure_typicality
 
 MODELS = Path(__file__).parents[1] / "src" / "facette" / "models"
 LARGEST = 20_000_000  # bytes of one model file in the package
@@ -36,9 +33,7 @@ def main() -> None:
     model.provenance |= {"data": given.data_label, "terms": given.terms, "measured_on": given.measured_on}
     folder = facette.save(model, MODELS / model.name, half=True)
     stored = facette.load(folder)
-    store = facette.open_dataset(given.data, stored.input)
-    found = evaluate(stored, store, split="all")
-    stored.extras |= measure_typicality(stored, store.read(np.arange(len(store))))
+    found = evaluate(stored, facette.open_dataset(given.data, stored.input), split="all")
     stored.metrics = figures(found)
     facette.save(stored, folder, half=True)
     size = (folder / "model.safetensors").stat().st_size
