@@ -85,3 +85,20 @@ def test_contradicting_options_are_refused(run, face_model, couple):
     ended = run("vary", couple, "--model", face_model, "--all-faces", "--no-align")
     assert ended.code == 2
     assert "--all-faces" in ended.err
+
+
+def test_what_was_done_to_the_photo_stands_on_every_sheet(quick_model, couple):
+    from dataclasses import replace
+
+    import facette
+
+    pictures = facette.open_dataset("synthetic-faces:256", quick_model.recipe.input).read(np.array([3, 9]))
+    results = [
+        facette.vary(quick_model, pictures[0], count=2),
+        facette.sweep(quick_model, pictures[0], [0.0, 1.0], count=2),
+        facette.reconstruct(quick_model, pictures),
+        facette.interpolate(quick_model, *pictures, steps=3),
+    ]
+    for result in results:
+        plain, told = (replace(result, remark=text).sheet().image for text in ("", "turned by 3°"))
+        assert told.height > plain.height, type(result).__name__

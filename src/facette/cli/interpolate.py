@@ -1,5 +1,6 @@
 """`facette interpolate`: two photos in, the path between them out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,14 +29,14 @@ def interpolate(
 ) -> None:
     """Walk from one photo to another."""
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in
+    from facette.cli.photo import remarks_on, sheet_path, take_in
     from facette.latent import interpolate as interpolate_photos
 
     target = sheet_path(out, f"{a.stem}-to-{b.stem}.png")
     opened = open_model(model, device)
     taken = [take_in(opened, photo, align) for photo in (a, b)]
     path = interpolate_photos(opened, taken[0].picture, taken[1].picture, steps=steps, method=method)
-    sheet = path.save(target)
+    sheet = replace(path, remark=remarks_on(taken)).save(target)
     singles = [] if each is None else path.save_each(each)
     data = {
         "sheet": str(sheet),

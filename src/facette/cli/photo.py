@@ -81,6 +81,11 @@ def _taken(model, path: Path, opened, intake) -> Taken:
     return Taken(path, intake.picture, report, opened.image, intake.to_photo)
 
 
+def remarks_on(taken: list[Taken]) -> str:
+    """What was done to several photos, as one line for the sheet."""
+    return " · ".join(f"{one.path.name}: {one.report.summary()}" for one in taken)
+
+
 def sheet_path(wished: Path | None, fallback: str) -> Path:
     """Where the sheet goes; an ending that cannot be written is refused before any work is done."""
     from facette.images.grid import check_sheet_path

@@ -1,5 +1,6 @@
 """`facette reconstruct`: photos in, what the model keeps of them out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,14 +28,14 @@ def reconstruct(
     import numpy as np
 
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in
+    from facette.cli.photo import remarks_on, sheet_path, take_in
     from facette.latent import reconstruct as reconstruct_photos
 
     target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device)
     taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
     reconstructions = reconstruct_photos(opened, np.stack([one.picture for one in taken]))
-    sheet = reconstructions.save(target)
+    sheet = replace(reconstructions, remark=remarks_on(taken)).save(target)
     singles = [] if each is None else reconstructions.save_each(each)
     data = {
         "sheet": str(sheet),

@@ -1,5 +1,6 @@
 """`facette sweep`: one photo at growing diversity, a row for each factor."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,7 +43,7 @@ def sweep(
     opened = open_model(model, device)
     taken = take_in(opened, photo, align, face, eyes)
     swept = sweep_photo(opened, taken.picture, factors, count=count, seed=seed, mode=mode)
-    sheet = swept.save(target)
+    sheet = replace(swept, remark=taken.report.summary()).save(target)
     data = {
         "sheet": str(sheet),
         "photo": taken.to_dict(),

@@ -35,6 +35,7 @@ class Interpolation(Result):
     latents: Tensor  # (T, Z)
     method: Method
     model: str
+    remark: str = ""  # a line under the sheet, such as what was done to the photos
 
     def sheet(self) -> "Sheet":
         """The two photos, framed, with the path between them."""
@@ -46,7 +47,8 @@ class Interpolation(Result):
             Cell(photo, name, framed=True) for photo, name in zip(self.photos, ("from", "to"), strict=True)
         ]
         title, subtitle = f"{last + 1} steps from one photo to another", f"{self.method} · {self.model}"
-        return contact_sheet([SheetRow([ends[0], *steps, ends[1]])], title=title, subtitle=subtitle)
+        row = SheetRow([ends[0], *steps, ends[1]])
+        return contact_sheet([row], title=title, subtitle=subtitle, footer=self.remark)
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "interpolate", "model": self.model}

@@ -32,15 +32,15 @@ class Reconstructions(Result):
     latents: Tensor  # (N, Z) posterior means
     scales: Tensor  # (N, Z) posterior σ
     model: str
+    remark: str = ""  # a line under the sheet, such as what was done to the photos
 
     def sheet(self) -> "Sheet":
         """Each photo above its reconstruction."""
         from facette.images.grid import pair_sheet
 
         labels = ("photo", "reconstruction")
-        return pair_sheet(
-            list(self.photos), list(self.pictures), labels, title="Reconstructions", subtitle=self.model
-        )
+        texts = {"title": "Reconstructions", "subtitle": self.model, "footer": self.remark}
+        return pair_sheet(list(self.photos), list(self.pictures), labels, **texts)
 
     def settings(self) -> dict[str, Any]:
         return {"made": "reconstruct", "model": self.model, "count": len(self.pictures)}

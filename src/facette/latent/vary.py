@@ -79,6 +79,7 @@ class Sweep(Result):
     photo: Picture  # (S, S, 3)
     reconstruction: Picture  # (S, S, 3)
     rows: tuple[Variations, ...]  # F of them
+    remark: str = ""  # a line under the sheet, such as what was done to the photo
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -102,6 +103,7 @@ class Sweep(Result):
             title="Diversity from row to row",
             subtitle=f"each column keeps its direction · {one.model} · seed {one.seeds[0]}",
             wrap=len(one.pictures),
+            footer=self.remark,
         )
 
     def settings(self) -> dict[str, Any]:
