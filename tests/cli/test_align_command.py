@@ -1,6 +1,8 @@
 """`facette align`: a training folder out of photos; and hostile files through the command line."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +160,25 @@ def test_sixty_hostile_files_give_one_line_each(run, tmp_path):
         assert ended.err.count("\n") == 1, (file.name, ended.err)
         assert ended.err.startswith("facette: ")
         assert ended.out == ""
+
+
+def test_hostile_files_take_no_memory_to_speak_of(tmp_path):
+    """A header that promises 60,000 × 60,000 pixels is ten gigabytes once decoded; a small photo is the measure."""
+    paths = [str(path) for path in hostile_files(tmp_path)]
+    code = (
+        "import resource, sys\n"
+        "from facette.errors import ImageError\n"
+        "from facette.images.open import open_image\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before, refused = peak(), 0\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        open_image(path)\n"
+        "    except ImageError:\n"
+        "        refused += 1\n"
+        "print(refused, peak() - before)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
+    refused, grown = map(int, ended.stdout.split())
+    assert refused > 50
+    assert grown * (1024 if sys.platform != "darwin" else 1) < 256 * 2**20
