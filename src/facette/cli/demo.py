@@ -1,5 +1,6 @@
 """`facette demo`: ten relatives of a public-domain photo with the bundled model. Nothing is downloaded."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -44,7 +45,7 @@ def demo(
     opened = open_model(model, device)
     taken = take_in(opened, find_photo(photo))
     variations = vary(opened, taken.picture, seed=seed)
-    sheet = variations.save(target)
+    sheet = replace(variations, remark=taken.report.summary()).save(target)
     data = {
         "sheet": str(sheet),
         "photo": taken.to_dict(),
