@@ -28,6 +28,13 @@ def test_the_same_seed_is_the_same_map(run, quick_run, tmp_path):
     assert a.names == b.names
 
 
+def test_a_map_that_cannot_be_written_is_refused_before_the_work(run, quick_run):
+    ended = run("map", quick_run, "synthetic-faces:256", "--out", "map.txt")
+    assert ended.code == 2
+    assert "map.txt" in ended.err
+    assert "projecting" not in ended.err
+
+
 def test_an_unknown_attribute_names_those_there_are(run, quick_run):
     ended = run("map", quick_run, "synthetic-faces:256", "--color", "Wings")
     assert ended.code == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from facette.images.convert import range_width, to_model, to_pictures, to_unit
+from facette.images.convert import range_bounds, to_model, to_pictures, to_unit
 
 EVERY_LEVEL = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
 
@@ -17,7 +17,7 @@ def test_every_level_survives_and_fills_the_range(range_, low, high):
     assert x.shape == (1, 3, 16, 16)
     assert x.dtype == torch.float32
     assert (x.min().item(), x.max().item()) == (low, high)
-    assert range_width(range_) == high - low
+    assert range_bounds(range_) == (low, high)
     assert np.array_equal(to_pictures(x, range_), EVERY_LEVEL)
 
 

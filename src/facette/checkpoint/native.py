@@ -16,11 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from facette import __version__
 from facette.checkpoint.card import write_card
-from facette.checkpoint.tensors import read_header, read_tensors, to_half, write_atomically, write_tensors
+from facette.checkpoint.tensors import (
+    read_header,
+    read_tensors,
+    to_half,
+    under,
+    write_atomically,
+    write_tensors,
+)
 from facette.errors import CheckpointError, FacetteError
 from facette.model.prior import GaussianMixturePrior
 from facette.model.trained import TrainedModel
@@ -61,8 +67,8 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
         recipe = parse_recipe(header["recipe"], str(source))
         with torch.random.fork_rng(devices=[]):
             vae = build_vae(recipe)
-        vae.load_state_dict(_under(tensors, "vae."))  # copies half precision into float32
-        prior_state = {n: t.float() for n, t in _under(tensors, "fitted_prior.").items()}
+        vae.load_state_dict(under(tensors, "vae."))  # copies half precision into float32
+        prior_state = {n: t.float() for n, t in under(tensors, "fitted_prior.").items()}
         prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
     except (KeyError, RuntimeError, ValueError, FacetteError) as error:
         raise CheckpointError(f"{path} does not hold the model its recipe describes: {error}") from None
@@ -72,7 +78,7 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
         fitted_prior=prior,
         metrics=header.get("metrics", {}),
         provenance=header.get("provenance", {}),
-        extras=_under(tensors, "extras."),
+        extras=under(tensors, "extras."),
     )
     return model.to(choose_device(device))
 
@@ -115,7 +121,3 @@ def _header(model: TrainedModel) -> dict[str, Any]:
         "metrics": model.metrics,
         "provenance": model.provenance,
     }
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}

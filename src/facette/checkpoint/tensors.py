@@ -69,6 +69,11 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, without it."""
+    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
+
+
 def to_half(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """float32 tensors as float16, others untouched: half the bytes for a bundled model."""
     return {n: t.half() if t.dtype == torch.float32 else t for n, t in tensors.items()}

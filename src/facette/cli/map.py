@@ -48,8 +48,9 @@ def map_(
     from facette.latent.project import Projection, project_latents
     from facette.plots.curves import plot_latent_map
     from facette.plots.maps import plot_thumbnail_map
-    from facette.plots.style import footnote, save_figure
+    from facette.plots.style import check_figure_path, footnote, save_figure
 
+    check_figure_path(out)
     opened = open_model(model, device)
     store, label = open_source(data, opened.recipe, cache=cache)
     subject = choose_data(opened, store, split, min(count, len(store.indices(split))), seed, label=label)
@@ -71,8 +72,7 @@ def map_(
         figure = plot_thumbnail_map(points, subject.read(subject.indices), marked, title)
     else:
         figure = plot_latent_map(points, None if labels is None else labels.tolist(), title)
-    names = getattr(store, "names", None)
-    listed = tuple(str(i) if names is None else names[int(i)] for i in subject.indices)
+    listed = tuple(store.names[int(i)] for i in subject.indices)
     figures = {"trustworthiness": trustworthiness(latents, points)}
     if labels is not None and len(set(labels)) > 1:
         figures |= {

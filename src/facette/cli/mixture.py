@@ -46,9 +46,10 @@ def mixture(
     from facette.data.mixture import open_mixture
     from facette.errors import UsageError
     from facette.evaluation.mixture import fit_points, measure_fitted, measure_model, measure_truth
-    from facette.plots.style import save_figure
+    from facette.plots.style import check_figure_path, save_figure
     from facette.recipe import load_recipe
 
+    check_figure_path(out)
     recipes = [load_recipe(recipe, [*(overrides or []), f"seed={seed + i}"]) for i in range(seeds)]
     if recipes[0].input.kind != "vector" or recipes[0].input.size != 3:
         raise UsageError(f"recipe {recipe!r} is not one of points in three dimensions: use mixture3d")

@@ -29,6 +29,7 @@ from facette.evaluation.result import (
     SpreadFigure,
 )
 from facette.evaluation.subject import Split, Subject, choose_data
+from facette.images.convert import range_bounds
 from facette.latent.inputs import Picture, check_count, resolve_model
 from facette.latent.reconstruct import PriorName
 from facette.latent.vary import sweep
@@ -163,7 +164,7 @@ def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> dict[s
 
 def _bits(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator) -> Tensor:
     """Bits per dimension from the bound of the dequantised pictures; q(z|x) may be that of the originals."""
-    low, high = (0.0, 1.0) if model.recipe.input.range == "unit" else (-1.0, 1.0)
+    low, high = range_bounds(model.recipe.input.range)
     target = bound.dequantise(x, low, high, draws)
     terms = bound.evidence_lower_bound(model.vae, x, generator=draws, posterior=posterior, target=target)
     return bound.bits_per_dimension(terms.elbo, x[0].numel(), low, high)

@@ -39,6 +39,6 @@ def to_unit(values: Tensor, range_: Range) -> Tensor:
     return values if range_ == "unit" else (values + 1) / 2
 
 
-def range_width(range_: Range) -> float:
-    """Width of the range: 1 for unit, 2 for symmetric. One step of 8 bits is width ÷ 255."""
-    return 1.0 if range_ == "unit" else 2.0
+def range_bounds(range_: Range) -> tuple[float, float]:
+    """The values of a black and of a white pixel: (0, 1) for unit, (−1, 1) for symmetric."""
+    return (0.0, 1.0) if range_ == "unit" else (-1.0, 1.0)

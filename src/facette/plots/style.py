@@ -64,14 +64,20 @@ def save_figure(figure: "Figure", path: str | Path) -> Path:
 
     UsageError: another extension, or a place that cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise UsageError(f"cannot write {path}: choose a file name that ends in {', '.join(_FORMATS)}")
+    path = check_figure_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, facecolor=figure.get_facecolor())
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    return path
+
+
+def check_figure_path(path: str | Path) -> Path:
+    """The path, if a figure can be written in its format; so a command can refuse before it has worked."""
+    path = Path(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"cannot write {path}: choose a file name that ends in {', '.join(_FORMATS)}")
     return path
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from facette.checkpoint.tensors import read_tensors, write_tensors
+from facette.checkpoint.tensors import read_tensors, under, write_tensors
 from facette.errors import TrainingError
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
@@ -75,9 +75,9 @@ def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.devic
     tensors, header = read_tensors(path)
     _check_same_run(path, header, recipe, fingerprint)
     state = fresh_state(recipe, device)
-    state.vae.load_state_dict(_under(tensors, "vae."))
+    state.vae.load_state_dict(under(tensors, "vae."))
     if state.averaged is not state.vae:
-        state.averaged.load_state_dict(_under(tensors, "averaged."))
+        state.averaged.load_state_dict(under(tensors, "averaged."))
     for name, parameter in state.vae.named_parameters():
         moments = {m: tensors.get(f"optimizer.{m}.{name}") for m in ("step", "exp_avg", "exp_avg_sq")}
         if moments["exp_avg"] is not None:
@@ -128,7 +128,3 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return {
         k: v for key, item in value.items() for k, v in flatten(item, f"{prefix}.{key}".lstrip(".")).items()
     }
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
