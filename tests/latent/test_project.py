@@ -39,6 +39,12 @@ def test_scattered_labels_have_the_purity_of_chance(clusters):
     assert neighbour_purity(latents, labels) == pytest.approx(base_rate(labels), abs=0.08)
 
 
+def test_nobody_is_his_own_neighbour():
+    line = np.arange(10.0)[:, None]
+    ends = (line[:, 0] == 0) | (line[:, 0] == 9)
+    assert neighbour_purity(line, ends, neighbours=1) == 0
+
+
 def test_a_map_comes_back_from_its_file(tmp_path):
     kept = Projection(np.ones((2, 2), np.float32), ("é.png", "b.png"), "pca", 3, "quick")
     again = Projection.load(kept.save(tmp_path / "m.npz"))
