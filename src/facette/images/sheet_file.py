@@ -6,9 +6,9 @@ Enters: an RGB image, a path, a dictionary that JSON can hold. Leaves: one file,
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from PIL import Image, PngImagePlugin
 
@@ -41,6 +41,14 @@ def write_image(image: Image.Image, path: str | Path, metadata: Mapping[str, Any
         raise UsageError(
             f"{path.name} would be {image.width}×{image.height}, too big for {form}: choose .png"
         )
+    return write_whole(path, lambda file: image.save(file, form, **_options(form, metadata)))
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
+    """Let `write` fill a file that takes the name `path` only once it is whole, making parent folders.
+
+    UsageError: a folder that cannot be written.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +58,7 @@ def write_image(image: Image.Image, path: str | Path, metadata: Mapping[str, Any
             dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix, delete=False
         ) as file:
             temporary = Path(file.name)
-            image.save(file, form, **_options(form, metadata))
+            write(file)
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
