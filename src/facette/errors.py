@@ -5,6 +5,9 @@ sentence in the page. A message says what is wrong, the offending value, and wha
 that is *not* a FacetteError is a fault of ours and keeps its traceback.
 """
 
+from importlib import import_module
+from typing import Any
+
 
 class FacetteError(Exception):
     """Something the user can put right."""
@@ -36,3 +39,19 @@ class TrainingError(FacetteError):
 
 class MissingExtraError(FacetteError):
     """An optional library is not installed; the message carries the command that installs it."""
+
+
+def import_extra(module: str, extra: str, need: str) -> Any:
+    """An optional library, imported; `need` begins the sentence, e.g. "comparing with diffusion models".
+
+    Raises MissingExtraError with the command that installs it where it is not there.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        library = module.partition(".")[0]
+        if (error.name or "").partition(".")[0] != library:
+            raise
+        raise MissingExtraError(
+            f'{need} needs {library}, which is not installed: pip install "facette[{extra}]"'
+        ) from None
