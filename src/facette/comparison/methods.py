@@ -1,0 +1,174 @@
+"""Ways of making relatives of one photo, brought under one roof: ours, and a diffusion model's.
+
+Enters: a loaded model or pipeline and the photo in its own size. Leaves, for a level of the method's one knob and
+some seeds: uint8 pictures, how long they took, and how much memory. Knows nothing of likeness or of matching.
+
+The knob of a VAE is the diversity factor (of σ), that of image-to-image the strength. At 0 each method gives the
+reconstruction of its own autoencoder.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from facette.comparison.diffusion import Diffusion
+from facette.latent.vary import vary
+
+Progress = Callable[[int], None]  # so many pictures are made
+FARTHEST = 2.0  # a VAE's strongest factor adds noise of so many standard deviations of its prior
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Pictures of one method at one level."""
+
+    pictures: np.ndarray  # uint8 (N, H, H, 3), H as the method makes them
+    withheld: tuple[bool, ...]  # blackened by a safety checker, so nothing can be said of them
+    seconds: float  # for each picture, on average
+    memory: (
+        int | None
+    )  # bytes: the most that was taken while they were made; None where the system does not tell
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the networks of a method are."""
+
+    parameters: int
+    bytes: int
+
+
+class Method(Protocol):
+    """A way of making relatives of one photo."""
+
+    name: str
+    knob: str
+    levels: tuple[float, ...] | None  # the only levels there are; None when any number is one
+    strongest: float
+
+    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made: ...
+
+    def size(self) -> Size: ...
+
+
+class VaeMethod:
+    """Variations of a Facette model: z = μ + factor · σ · ε."""
+
+    knob = "diversity factor"
+    levels = None
+
+    def __init__(self, model: Any, photo: np.ndarray, name: str):
+        self.model, self.photo, self.name = model, photo, name
+        typical = float(model.encode(photo[None]).scale.mean())  # the mean posterior σ; the prior's is 1
+        self.strongest = max(1.0, round(FARTHEST / typical))
+
+    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
+        """One picture for each seed, each as `vary` makes it alone."""
+        pictures, watch = [], Watch(self.model.device)
+        with watch:
+            for seed in seeds:
+                pictures.append(vary(self.model, self.photo, count=1, diversity=level, seed=seed).pictures[0])
+                progress(1)
+        return Made(np.stack(pictures), (False,) * len(pictures), watch.seconds / len(pictures), watch.memory)
+
+    def size(self) -> Size:
+        return size_of(networks_of(self.model))
+
+
+class DiffusionMethod:
+    """Image-to-image of a diffusion checkpoint."""
+
+    knob = "strength"
+    strongest = 1.0
+
+    def __init__(self, diffusion: Diffusion, photo: np.ndarray, name: str):
+        self.diffusion, self.photo, self.name = diffusion, photo, name
+        steps = diffusion.settings.steps
+        self.levels = tuple(step / steps for step in range(steps + 1))
+
+    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
+        """One picture for each seed, one after another, so that each is the same alone as among others."""
+        pictures, withheld, watch = [], [], Watch(self.diffusion.pipeline._execution_device)
+        with watch:
+            for seed in seeds:
+                drawn = self.diffusion.draw(self.photo, level, seed)
+                pictures.append(drawn.pictures[0])
+                withheld.append(drawn.withheld[0])
+                progress(1)
+        return Made(np.stack(pictures), tuple(withheld), watch.seconds / len(pictures), watch.memory)
+
+    def size(self) -> Size:
+        return size_of(self.diffusion.networks)
+
+
+class Watch:
+    """Seconds and peak memory of a block; `seconds` and `memory` are there once it has ended.
+
+    On CUDA the most that torch had allocated on the device, weights included. On Linux the most that the process
+    held in memory, everything included; other systems do not tell it for a part of a run.
+    """
+
+    seconds: float
+    memory: int | None
+
+    def __init__(self, device: torch.device):
+        self.device = device
+
+    def __enter__(self) -> Watch:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+            torch.cuda.reset_peak_memory_stats(self.device)
+        else:
+            self._resettable = _reset_peak()
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.seconds = time.perf_counter() - self._began
+        if self.device.type == "cuda":
+            self.memory = torch.cuda.max_memory_allocated(self.device)
+        else:
+            self.memory = _peak() if self._resettable else None
+
+
+def networks_of(model: Any) -> dict[str, nn.Module]:
+    """The networks that a Facette model encodes and decodes with."""
+    parts = {"vae": model.vae, "sharpener": getattr(model, "sharpener", None)}
+    return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+
+
+def size_of(networks: dict[str, nn.Module]) -> Size:
+    """Learned numbers and their bytes, as they lie in memory."""
+    every = {id(p): p for network in networks.values() for p in network.parameters()}.values()
+    return Size(sum(p.numel() for p in every), sum(p.numel() * p.element_size() for p in every))
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"  # man 5 proc: sets the peak of the resident size to the present one
+
+
+def _reset_peak() -> bool:
+    try:
+        _CLEAR.write_text(_RESET_PEAK)
+    except OSError:
+        return False
+    return _peak() is not None
+
+
+def _peak() -> int | None:
+    """The peak resident size of this process in bytes."""
+    try:
+        lines = _STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
