@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facette.errors import UsageError
-from facette.evaluation.diversity import pairwise_distances, spread
+from facette.evaluation.diversity import pairwise_distances, spread, vendi_score
 
 
 @pytest.fixture
@@ -51,3 +51,30 @@ def test_one_picture_has_no_spread_and_bytes_are_refused(pictures):
         spread(pictures[:1])
     with pytest.raises(UsageError, match="divide uint8"):
         spread(np.zeros((2, 4, 4, 3), np.uint8))
+
+
+# ── Vendi ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_vendi_score_counts_what_is_different():
+    basis = np.eye(6)
+    assert vendi_score(basis) == pytest.approx(6)
+    assert vendi_score(3 * np.repeat(basis[:1], 5, axis=0)) == pytest.approx(1)
+    # Two kinds, three to one: exp of the entropy of (3/4, 1/4).
+    uneven = basis[[0, 0, 0, 1]]
+    assert vendi_score(uneven) == pytest.approx(np.exp(-0.75 * np.log(0.75) - 0.25 * np.log(0.25)))
+
+
+@pytest.mark.parametrize("shape", [(7, 20), (20, 7)])
+def test_the_vendi_score_is_that_of_the_full_similarity_matrix(shape):
+    features = np.random.default_rng(1).standard_normal(shape)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    values = np.linalg.eigvalsh(unit @ unit.T / len(unit))
+    values = values[values > 1e-12]
+    assert vendi_score(features) == pytest.approx(np.exp(-(values * np.log(values)).sum()))
+
+
+@pytest.mark.parametrize("features", [np.zeros((0, 3)), np.zeros((2, 3)), np.full((2, 2), np.nan)])
+def test_points_without_a_direction_have_no_vendi_score(features):
+    with pytest.raises(UsageError, match="Vendi"):
+        vendi_score(features)

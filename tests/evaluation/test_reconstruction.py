@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from facette.errors import UsageError
 from facette.evaluation.reconstruction import (
+    ms_ssim,
     mse,
     psnr,
     sharpness,
@@ -53,6 +54,41 @@ def test_psnr_agrees_with_scikit_image(photos):
     made = noisy(photos, 0.1)
     expected = [peak_signal_noise_ratio(a, b, data_range=1.0) for a, b in zip(photos, made, strict=True)]
     np.testing.assert_allclose(psnr(photos, made), expected)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """Four drawn faces of 64 px."""
+    from facette.data.synthetic import draw_faces
+
+    return draw_faces(4, 64, seed=0).pictures / 255.0
+
+
+@pytest.mark.parametrize("amount", [0.01, 0.1, 0.5])
+def test_ms_ssim_agrees_with_pytorch_msssim(faces, amount):
+    reference = pytest.importorskip("pytorch_msssim", reason="pytorch-msssim is a development dependency")
+    import torch
+
+    made = noisy(faces, amount)
+    first, second = (torch.from_numpy(values).permute(0, 3, 1, 2) for values in (faces, made))
+    expected = reference.ms_ssim(first, second, data_range=1.0, size_average=False, win_size=3)
+    np.testing.assert_allclose(
+        ms_ssim(faces, made), expected.numpy(), atol=2e-5
+    )  # its window is rounded to float32
+
+
+def test_ms_ssim_is_one_for_the_same_and_falls_with_noise_at_any_side(faces):
+    odd = faces[:, :63, :51]
+    np.testing.assert_allclose(ms_ssim(odd, odd), 1)
+    values = [ms_ssim(odd, noisy(odd, amount)).mean() for amount in (0.02, 0.1, 0.4)]
+    assert 1 > values[0] > values[1] > values[2] > 0
+    assert (ms_ssim(odd, 1 - odd) == 0).all()
+
+
+def test_ms_ssim_needs_five_scales():
+    small = np.zeros((1, 47, 64, 3))
+    with pytest.raises(UsageError, match="at least 48"):
+        ms_ssim(small, small)
 
 
 @pytest.mark.parametrize("amount", [0.02, 0.3])

@@ -157,7 +157,7 @@ def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> dict[s
         "real_sharpness": measures.sharpness(real),
         "made_sharpness": measures.sharpness(decoded),
     }
-    if min(photos.shape[1:3]) > 2 * measures.SSIM_BORDER:
+    if min(photos.shape[1:3]) > 2 * measures.SSIM_RADIUS:
         columns["ssim"] = measures.ssim(real, decoded)
     return columns
 
