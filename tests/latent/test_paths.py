@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import facette
 from facette.errors import UsageError
 from facette.latent import interpolate, reconstruct
-from facette.latent.interpolate import path
+from facette.latent.paths import path
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`facette interpolate`: two photos in, the path between them out."""
+"""`facette interpolate`: two photos or more in, the path between them out."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,44 +6,89 @@ from typing import Annotated, Literal
 
 import typer
 
+from facette.cli.film import Seconds, Side
 from facette.cli.model import DEFAULT_MODEL, Model
-from facette.cli.output import Device, Json, emit
+from facette.cli.output import Device, Json, emit, remark
 from facette.cli.photo import Align
+
+STEPS, FRAMES = 10, 48  # pictures from photo to photo: on a sheet, and in a film
 
 
 def interpolate(
-    a: Annotated[Path, typer.Argument(help="The photo to start from.")],
-    b: Annotated[Path, typer.Argument(help="The photo to arrive at.")],
-    steps: Annotated[int, typer.Option("--steps", min=2, help="How many pictures, both ends included.")] = 10,
-    method: Annotated[
-        Literal["linear", "slerp"], typer.Option("--method", help="linear, or slerp along the great circle.")
-    ] = "linear",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The sheet.  [default: A-to-B.png]")] = None,
-    each: Annotated[
-        Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
+    photos: Annotated[list[Path], typer.Argument(help="Two photos or more, in the order they are visited.")],
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            min=2,
+            help="Pictures from each photo to the next, both included.  [default: 10; 48 in a film; 5 in a field]",
+            show_default=False,
+        ),
     ] = None,
+    method: Annotated[
+        Literal["linear", "slerp", "norm", "geodesic"],
+        typer.Option(
+            "--path",
+            "--method",
+            help="linear; slerp along the great circle; norm: straight, at the ends' length; "
+            "geodesic: the shortest in decoded pictures.",
+        ),
+    ] = "linear",
+    equal_steps: Annotated[
+        bool, typer.Option("--equal-steps", help="Make every step look equally long.")
+    ] = False,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="The field between four photos, which are its corners.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A sheet, or a film: .gif or .mp4.  [default: A-to-B.png]"),
+    ] = None,
+    each: Annotated[
+        Path | None,
+        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
+    ] = None,
+    seconds: Seconds = None,
+    side: Side = None,
     model: Model = DEFAULT_MODEL,
     align: Align = True,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Walk from one photo to another."""
+    """Walk from one photo to another, through several, or across the field between four."""
+    from facette.cli.film import result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import remarks_on, sheet_path, take_in
+    from facette.cli.photo import remarks_on, take_in
+    from facette.errors import UsageError
+    from facette.images.animation import is_animation
+    from facette.latent import Interpolation, field
     from facette.latent import interpolate as interpolate_photos
 
-    target = sheet_path(out, f"{a.stem}-to-{b.stem}.png")
+    if len(photos) < 2:
+        raise UsageError("a path needs at least two photos: name another one.")
+    fallback = f"{photos[0].stem}-to-{photos[-1].stem}.png"
+    target = result_path(out, fallback, seconds, side)
+    if grid and (equal_steps or is_animation(target)):
+        raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
     opened = open_model(model, device)
-    taken = [take_in(opened, photo, align) for photo in (a, b)]
-    path = interpolate_photos(opened, taken[0].picture, taken[1].picture, steps=steps, method=method)
-    sheet = replace(path, remark=remarks_on(taken)).save(target)
-    singles = [] if each is None else path.save_each(each)
+    taken = [take_in(opened, photo, align) for photo in photos]
+    pictures = [one.picture for one in taken]
+    if grid:
+        made = field(opened, pictures, rows=steps or 5, columns=steps or 5, method=method)
+    else:
+        count = steps or (FRAMES if is_animation(target) else STEPS)
+        made = interpolate_photos(opened, *pictures, steps=count, method=method, equal_steps=equal_steps)
+        for geodesic in made.geodesics:
+            shorter = 100 * (1 - geodesic.length / geodesic.straight) if geodesic.straight else 0.0
+            remark(f"geodesic: {shorter:.1f} % shorter than the straight line, in decoded pictures")
+    sheet = save_result(replace(made, remark=remarks_on(taken)), target, seconds, side)
+    singles = [] if each is None else made.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
         "photos": [one.to_dict() for one in taken],
-        "model": opened.name,
-        "steps": steps,
-        "method": method,
+        **{name: value for name, value in made.settings().items() if name != "photos"},
     }
+    if isinstance(made, Interpolation):
+        data["unevenness"] = round(made.unevenness, 4)
     emit(data, str(sheet), as_json)

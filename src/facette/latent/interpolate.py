@@ -1,98 +1,199 @@
-"""From one photo to another through the latent space.
+"""From one photo to another through the latent space, or through several, or across the field between four.
 
-Enters: a model (or its name) and two photos. Leaves: an `Interpolation` whose two ends are the photos'
-reconstructions. Knows nothing of attributes or of how realistic the places on the way are.
+Enters: a model (or its name) and photos. Leaves: an `Interpolation`, whose stations are the photos' reconstructions,
+or a `Field`. Knows nothing of attributes or of how realistic the places on the way are.
 
-Legend: T steps, Z latents, S side of a picture.
+Legend: P photos, T steps, R rows, C columns, Z latents, S side of a picture.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from facette.errors import UsageError
+from facette.latent.film import Film
+from facette.latent.geodesic import Geodesic, find_geodesic
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
+from facette.latent.paths import (
+    Curve,
+    Method,
+    check_method,
+    curve,
+    equal_places,
+    polyline,
+    step_lengths,
+    unevenness,
+)
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
 
-Method = Literal["linear", "slerp"]
-
-PARALLEL_BELOW = 1e-4  # sine of the angle under which a great circle is not defined well enough in float32
+CORNERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Interpolation(Result):
-    """A path of pictures; the first and the last are the reconstructions of the two photos."""
+class Interpolation(Film):
+    """A path of pictures; its stations, the first and the last among them, are the photos' reconstructions."""
 
-    photos: Picture  # (2, S, S, 3)
+    photos: Picture  # (P, S, S, 3)
     pictures: Picture  # (T, S, S, 3)
     latents: Tensor  # (T, Z)
+    stations: tuple[int, ...]  # which of the pictures are the photos' reconstructions, P of them
     method: Method
+    equal_steps: bool
+    geodesics: tuple[Geodesic, ...]  # P − 1 of them for method "geodesic", else none
     model: str
     remark: str = ""  # a line under the sheet, such as what was done to the photos
 
+    @property
+    def step_lengths(self) -> np.ndarray:
+        """Root mean squared difference of neighbouring pictures in steps of 255, (T − 1,)."""
+        return step_lengths(torch.from_numpy(self.pictures))
+
+    @property
+    def unevenness(self) -> float:
+        """Coefficient of variation of the steps' lengths: 0 when every step looks equally long."""
+        return unevenness(self.step_lengths)
+
     def sheet(self) -> "Sheet":
-        """The two photos, framed, with the path between them."""
+        """A row for each two photos, which stand framed around the path between them."""
         from facette.images.grid import Cell, SheetRow, contact_sheet
 
-        last = len(self.pictures) - 1
-        steps = [Cell(picture, f"{place / last:.2f}") for place, picture in enumerate(self.pictures)]
-        ends = [
-            Cell(photo, name, framed=True) for photo, name in zip(self.photos, ("from", "to"), strict=True)
-        ]
-        title, subtitle = f"{last + 1} steps from one photo to another", f"{self.method} · {self.model}"
-        row = SheetRow([ends[0], *steps, ends[1]])
-        return contact_sheet([row], title=title, subtitle=subtitle, footer=self.remark)
+        rows = []
+        for leg, (first, last) in enumerate(pairwise(self.stations)):
+            steps = [
+                Cell(self.pictures[place], f"{(place - first) / (last - first):.2f}")
+                for place in range(first, last + 1)
+            ]
+            before, after = Cell(self.photos[leg], "from", True), Cell(self.photos[leg + 1], "to", True)
+            rows.append(SheetRow([before, *steps, after]))
+        count, legs = len(self.pictures), len(rows)
+        title = (
+            f"{count} steps from one photo to another"
+            if legs == 1
+            else f"{count} steps through {legs + 1} photos"
+        )
+        even = ["equal steps"] if self.equal_steps else []
+        subtitle = " · ".join([self.method, *even, self.model])
+        widest = max(len(row.cells) for row in rows)
+        return contact_sheet(rows, title=title, subtitle=subtitle, footer=self.remark, wrap=min(widest, 14))
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "interpolate", "model": self.model}
-        return {**made, "steps": len(self.pictures), "method": self.method}
+        made = {"made": "interpolate", "model": self.model, "photos": len(self.photos)}
+        return {**made, "steps": len(self.pictures), "method": self.method, "equal_steps": self.equal_steps}
 
 
-def interpolate(model, a, b, steps: int = 10, method: Method = "linear") -> Interpolation:
-    """`steps` pictures from photo `a` to photo `b`, both ends included.
+@dataclass(frozen=True, slots=True)
+class Field(Result):
+    """Pictures between four photos, whose reconstructions are the corners."""
 
-    "linear" goes straight between the posterior means; "slerp" along the great circle between them (Shoemake
-    1985; for latents White 2016, arXiv 1609.04468), which keeps the path in the shell where latents live, and
-    goes straight where the two means are parallel.
+    photos: Picture  # (4, S, S, 3): top left, top right, bottom left, bottom right
+    pictures: Picture  # (R·C, S, S, 3), row after row
+    latents: Tensor  # (R·C, Z)
+    rows: int
+    columns: int
+    method: Method
+    model: str
+    remark: str = ""
 
-    Raises UsageError for fewer than 2 steps or an unknown method.
+    def sheet(self) -> "Sheet":
+        """The field, its corners framed."""
+        from facette.images.grid import Cell, SheetRow, contact_sheet
+
+        ends = {0, self.columns - 1, (self.rows - 1) * self.columns, self.rows * self.columns - 1}
+        cells = [Cell(picture, framed=place in ends) for place, picture in enumerate(self.pictures)]
+        rows = [SheetRow(cells[i : i + self.columns]) for i in range(0, len(cells), self.columns)]
+        subtitle = f"{self.method} · {self.model}"
+        return contact_sheet(
+            rows, title="Between four photos", subtitle=subtitle, footer=self.remark, wrap=self.columns
+        )
+
+    def settings(self) -> dict[str, Any]:
+        made = {"made": "field", "model": self.model, "method": self.method}
+        return {**made, "rows": self.rows, "columns": self.columns}
+
+
+def interpolate(
+    model, *photos, steps: int = 10, method: Method = "linear", equal_steps: bool = False
+) -> Interpolation:
+    """From photo to photo, with `steps` pictures from each to the next, both ends included.
+
+    "linear", "slerp" and "norm" as in `facette.latent.paths.curve`; "geodesic" as in `facette.latent.geodesic`, some
+    seconds for each two photos. `equal_steps`: all steps look equally long (as root mean squared difference of
+    pictures); the same number of pictures is then shared among the legs by their lengths.
+
+    Raises UsageError for fewer than 2 photos or steps, or an unknown method.
     """
     check_count(steps, least=2, what="The number of steps")
+    check_method(method)
+    if len(photos) < 2:
+        raise UsageError(f"a path needs at least 2 photos, got {len(photos)}.")
     model = resolve_model(model)
-    photos = np.stack([resolve_picture(model, a), resolve_picture(model, b)])  # (2, S, S, 3)
-    mean, _ = encode_each(model, photos)  # (2, Z)
-    latents = path(mean[0], mean[1], steps, method)  # (T, Z)
-    return Interpolation(photos, decode_each(model, latents), latents, method, model.name)
+    taken = np.stack([resolve_picture(model, photo) for photo in photos])  # (P, S, S, 3)
+    means, _ = encode_each(model, taken)  # (P, Z)
+    geodesics = tuple(_geodesics(model, means)) if method == "geodesic" else ()
+    legs = [polyline(g.knots) for g in geodesics] or [curve(a, b, method) for a, b in pairwise(means)]
+    latents, stations = _walk(model, legs, steps, equal_steps)
+    for station, mean in zip(stations, means, strict=True):
+        latents[station] = mean  # to the bit, whatever way led there
+    pictures = decode_each(model, latents)
+    return Interpolation(taken, pictures, latents, stations, method, equal_steps, geodesics, model.name)
 
 
-def path(start: Tensor, end: Tensor, steps: int, method: Method = "linear") -> Tensor:
-    """Latents from `start` to `end`, both (Z,) and both hit exactly: (T, Z)."""
-    along = torch.linspace(0, 1, steps, dtype=start.dtype).unsqueeze(1)  # (T, 1)
-    match method:
-        case "linear":
-            return (1 - along) * start + along * end
-        case "slerp":
-            return _slerp(start, end, along)
-    raise UsageError(f"unknown method {method!r}: use 'linear' or 'slerp'.")
+def field(model, photos: Sequence, rows: int = 5, columns: int = 5, method: Method = "linear") -> Field:
+    """`rows` × `columns` pictures between four photos: top left, top right, bottom left, bottom right.
+
+    The left and the right edge are paths, and every row is one between them. Raises UsageError for another number of
+    photos, fewer than 2 rows or columns, and for method "geodesic", which has no way of its own inside a field.
+    """
+    for name, count in (("rows", rows), ("columns", columns)):
+        check_count(count, least=2, what=f"The number of {name}")
+    if len(photos) != CORNERS:
+        raise UsageError(f"a field lies between exactly {CORNERS} photos, got {len(photos)}.")
+    if method == "geodesic":
+        raise UsageError("a field has no geodesic: use linear, slerp or norm.")
+    check_method(method)
+    model = resolve_model(model)
+    taken = np.stack([resolve_picture(model, photo) for photo in photos])
+    means, _ = encode_each(model, taken)  # (4, Z)
+    down, across = torch.linspace(0, 1, rows), torch.linspace(0, 1, columns)
+    left, right = curve(means[0], means[2], method)(down), curve(means[1], means[3], method)(down)
+    latents = torch.cat([curve(a, b, method)(across) for a, b in zip(left, right, strict=True)])  # (R·C, Z)
+    return Field(taken, decode_each(model, latents), latents, rows, columns, method, model.name)
 
 
-def _slerp(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
-    angle = _angle(start, end)
-    sine = torch.sin(angle)
-    if not sine > PARALLEL_BELOW:  # also true for the NaN of a zero vector
-        return path(start, end, len(along), "linear")
-    # The weights are divided before they multiply, so that they are exactly 0 and 1 at the ends.
-    return (torch.sin((1 - along) * angle) / sine) * start + (torch.sin(along * angle) / sine) * end
+def _geodesics(model, means: Tensor) -> list[Geodesic]:
+    return [find_geodesic(model, a, b) for a, b in pairwise(means)]
 
 
-def _angle(start: Tensor, end: Tensor) -> Tensor:
-    """Between two vectors, in radians; by half-angle tangents, since arccos loses half the digits near 0."""
-    a, b = start / start.norm(), end / end.norm()
-    return 2 * torch.atan2((a - b).norm(), (a + b).norm())
+def _walk(model, legs: list[Curve], steps: int, equal: bool) -> tuple[Tensor, tuple[int, ...]]:
+    """Latents (T, Z) along the legs, and the places of their ends."""
+    counts = _shared(model, legs, steps) if equal else [steps] * len(legs)
+    parts, stations = [], [0]
+    for leg, count in zip(legs, counts, strict=True):
+        places = equal_places(leg, model.decode_float, count) if equal else torch.linspace(0, 1, count)
+        parts.append(leg(places)[1 if parts else 0 :])
+        stations.append(stations[-1] + count - 1)
+    return torch.cat(parts), tuple(stations)
+
+
+def _shared(model, legs: list[Curve], steps: int) -> list[int]:
+    """Pictures for each leg, both ends included: the same in all, shared by length, at least one step for each."""
+    along = torch.linspace(0, 1, steps)
+    lengths = np.array([step_lengths(model.decode_float(leg(along))).sum() for leg in legs])
+    total = len(legs) * (steps - 1)
+    if lengths.sum() == 0:
+        return [steps] * len(legs)
+    spare = lengths / lengths.sum() * (total - len(legs))
+    counts = np.floor(spare).astype(int) + 1
+    # What rounding down has left goes to the legs that lost most by it.
+    for leg in np.argsort(np.floor(spare) - spare, kind="stable")[: total - counts.sum()]:
+        counts[leg] += 1
+    return [int(count) + 1 for count in counts]

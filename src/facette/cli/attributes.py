@@ -1,0 +1,167 @@
+"""`facette attributes`: directions in the latent space, fitted to labelled pictures and kept in the model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from facette.cli.output import Device, Json, Seed, emit, progress, remark
+
+
+def attributes(
+    action: Annotated[
+        Literal["fit", "show"],
+        typer.Argument(help="fit directions to labelled DATA, or show what MODEL knows."),
+    ],
+    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    data: Annotated[
+        str, typer.Argument(help="For fit: a folder, zip, CelebA folder, or synthetic-faces[:COUNT].")
+    ] = "",
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Another attribute file than the one beside the pictures.")
+    ] = None,
+    factors: Annotated[
+        bool,
+        typer.Option("--factors", help="The true factors of generated faces instead of their attributes."),
+    ] = False,
+    method: Annotated[
+        Literal["logistic", "difference"],
+        typer.Option("--method", help="The normal of a logistic regression, or the difference of means."),
+    ] = "logistic",
+    orthogonal: Annotated[
+        bool,
+        typer.Option("--orthogonal", help="Free each direction from what goes with the other attributes."),
+    ] = False,
+    split: Annotated[Literal["train", "valid", "test", "all"], typer.Option("--split")] = "train",
+    count: Annotated[int | None, typer.Option("--count", "-n", min=20, help="At most so many.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", file_okay=False, help="A folder for a copy of the model, instead of MODEL itself."
+        ),
+    ] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Fit one direction for each labelled attribute, or show those a model knows. Without labels: the main axes."""
+    from facette.cli.model import open_model
+    from facette.errors import UsageError
+    from facette.latent.directions import fit_directions, known_directions
+
+    opened = open_model(model, device)
+    if action == "show":
+        if data:
+            raise UsageError(f"show takes a model alone: leave out {data!r}.")
+        known = known_directions(opened)
+        return emit(_account(known), _table(known), as_json)
+    if not data:
+        raise UsageError("fit needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces.")
+    table, posterior, label = _encoded(opened, data, labels, factors, split, count, cache)
+    if table is None:
+        return _keep_cloud(opened, model, posterior, label, out, as_json)
+    with progress(len(table.names), "fitting", "attributes") as bar:
+        made, left_out = fit_directions(
+            posterior,
+            table.values,
+            table.names,
+            method=method,
+            orthogonal=orthogonal,
+            data=label,
+            seed=seed,
+            progress=bar.advance,
+        )
+    if left_out:
+        remark(f"left out, too few pictures with or without: {', '.join(left_out)}")
+    return _keep_directions(made, model, out, as_json)
+
+
+def _encoded(
+    opened: Any,
+    data: str,
+    labels: Path | None,
+    factors: bool,
+    split: str,
+    count: int | None,
+    cache: Path | None,
+) -> tuple[Any, Any, str]:
+    """The labels of the chosen pictures (or None), their posteriors, and what to call the data."""
+    from facette.cli.data import open_source
+    from facette.data.attributes import AttributeTable
+    from facette.data.factor_labels import factor_labels
+    from facette.errors import UsageError
+    from facette.latent.cloud import encode_set
+
+    store, label = open_source(data, opened.recipe, cache=cache, attributes=labels)
+    if factors and getattr(store, "factors", None) is None:
+        raise UsageError(
+            "--factors is for generated faces, whose true factors are known: use synthetic-faces."
+        )
+    table = factor_labels(store.factors) if factors else store.attributes
+    indices = store.indices(split)[:count]
+    if not len(indices):
+        raise UsageError(f"the split {split!r} of {label!r} is empty: use --split all.")
+    with progress(len(indices), "encoding", "pictures") as bar:
+        posterior = encode_set(opened, store.read, indices, bar.advance)
+    chosen = None if table is None else AttributeTable(table.names, table.values[indices])
+    return chosen, posterior, f"{len(indices):,} pictures of {label} ({split})"
+
+
+def _keep_directions(made: Any, model: str, out: Path | None, as_json: bool) -> None:
+    from facette.checkpoint.extras import add_extras
+    from facette.latent.directions import MOVE, NORMAL, direction_tensors
+
+    tensors, figures = direction_tensors(made)
+    path = add_extras(model, tensors, figures, out, replace=(MOVE, NORMAL))
+    emit({"model": str(path), **_account(made)}, f"{_table(made)}\n{path}", as_json)
+
+
+def _keep_cloud(opened: Any, model: str, posterior: Any, label: str, out: Path | None, as_json: bool) -> None:
+    """What unlabelled pictures have to say: where they lie, and along which axes they differ."""
+    from facette.checkpoint.extras import add_extras
+    from facette.latent.cloud import cloud_tensors, measure_cloud
+    from facette.latent.traverse import ranked
+
+    cloud = measure_cloud(posterior)
+    rows = ranked(opened, cloud, "axes")[:10]
+    path = add_extras(model, cloud_tensors(cloud), {}, out)
+    remark(
+        f"{label} have no labels: the main axes were kept; see them with `facette traverse MODEL --along axes`"
+    )
+    lines = [f"{row.name}: {100 * row.figure:.1f} % of the variance" for row in rows]
+    axes = [{"name": row.name, "share": row.figure} for row in rows]
+    emit({"model": str(path), "axes": axes, "data": label}, "\n".join([*lines, str(path)]), as_json)
+
+
+def _account(known: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    rows = {
+        name: {**asdict(quality), "entangled": dict(known.entangled(name, 5))}
+        for name, quality in zip(known.names, known.quality, strict=True)
+    }
+    return {"method": known.method, "orthogonal": known.orthogonal, "data": known.data, "attributes": rows}
+
+
+def _table(known: Any) -> str:
+    """A line for each attribute, best known first."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("attribute", "have it", "AUC", "other method", "one step also changes"):
+        table.add_column(heading, overflow="fold")
+    for name, quality in sorted(zip(known.names, known.quality, strict=True), key=lambda pair: -pair[1].auc):
+        also = ", ".join(f"{other} {effect:+.2f}" for other, effect in known.entangled(name))
+        area = f"{quality.auc:.3f} ± {quality.auc_deviation:.3f}"
+        table.add_row(name, f"{100 * quality.share:.1f} %", area, f"{quality.auc_other:.3f}", also)
+    how = f"{known.method}{', orthogonalised' if known.orthogonal else ''}, on {known.data}"
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    with console.capture() as capture:
+        console.print(how, table, sep="\n", highlight=False, markup=False)
+    return capture.get().rstrip()

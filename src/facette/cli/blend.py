@@ -1,0 +1,70 @@
+"""`facette blend`: several photos in, one face out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.output import Device, Json, emit
+from facette.cli.photo import Align
+
+
+def blend(
+    photos: Annotated[list[Path], typer.Argument(help="Two photos or more.")],
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="W,W,…",
+            help="One for each photo; a negative one takes away.  [default: all alike]",
+            show_default=False,
+        ),
+    ] = None,
+    norm: Annotated[
+        bool, typer.Option("--norm", help="Give the blend the length of the photos' latents: less ordinary.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("blend.png"),
+    each: Annotated[
+        Path | None,
+        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the blend alone too."),
+    ] = None,
+    model: Model = DEFAULT_MODEL,
+    align: Align = True,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Average faces, or add and take away: `--weights 1,-1,1`."""
+    from facette.cli.model import open_model
+    from facette.cli.photo import remarks_on, sheet_path, take_in
+    from facette.errors import UsageError
+    from facette.latent import blend as blend_photos
+
+    if len(photos) < 2:
+        raise UsageError("a blend needs at least two photos: name another one.")
+    target = sheet_path(out, "blend.png")
+    numbers = None if weights is None else _numbers(weights)
+    opened = open_model(model, device)
+    taken = [take_in(opened, photo, align) for photo in photos]
+    made = blend_photos(opened, *(one.picture for one in taken), weights=numbers, norm_corrected=norm)
+    sheet = replace(made, remark=remarks_on(taken)).save(target)
+    singles = [] if each is None else made.save_each(each)
+    data = {
+        "sheet": str(sheet),
+        "each": [str(single) for single in singles],
+        "photos": [one.to_dict() for one in taken],
+        **made.settings(),
+        "shares": list(made.shares),
+    }
+    emit(data, str(sheet), as_json)
+
+
+def _numbers(text: str) -> list[float]:
+    from facette.errors import UsageError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--weights takes numbers such as 1,1,2, got {text!r}.") from None

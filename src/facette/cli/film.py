@@ -1,0 +1,43 @@
+"""Options of commands whose result may be played: how long, how large, and where it goes.
+
+Knows nothing of what is shown.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        "--seconds", help="How long a film takes, there and back.  [default: 4]", show_default=False
+    ),
+]
+Side = Annotated[
+    int | None,
+    typer.Option("--side", min=16, help="Pixels of a film's side.  [default: 256]", show_default=False),
+]
+
+
+def result_path(wished: Path | None, fallback: str, seconds: float | None, side: int | None) -> Path:
+    """Where a sheet or film goes; an ending or options that cannot work are refused before any work is done."""
+    from facette.cli.photo import sheet_path
+    from facette.errors import UsageError
+    from facette.images.animation import check_animation, is_animation
+
+    target = wished or Path(fallback)
+    if is_animation(target):
+        return check_animation(target)
+    if seconds is not None or side is not None:
+        raise UsageError(f"--seconds and --side are for films, and {target} is none: end it in .gif or .mp4")
+    return sheet_path(wished, fallback)
+
+
+def save_result(result: Any, target: Path, seconds: float | None, side: int | None) -> Path:
+    """The sheet, or the film when the ending asks for one."""
+    from facette.images.animation import is_animation
+
+    if is_animation(target):
+        return result.save(target, seconds=seconds, side=side)
+    return result.save(target)

@@ -1,0 +1,80 @@
+"""`facette traverse`: what each latent, or each main axis of the data, draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from facette.cli.output import Device, Json, emit, progress
+from facette.cli.photo import Align, Eyes, Face
+
+
+def traverse(
+    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Pictures to see where the data lie; not needed once `facette attributes fit` has seen some."
+        ),
+    ] = "",
+    photo: Annotated[
+        Path | None, typer.Option("--photo", help="Start from this photo.  [default: the middle of the data]")
+    ] = None,
+    along: Annotated[
+        Literal["latents", "axes"],
+        typer.Option(
+            "--along", help="latents, by their nats; or axes: the principal directions of the data."
+        ),
+    ] = "latents",
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many directions.")] = 8,
+    steps: Annotated[int, typer.Option("--steps", min=2, help="Pictures of a row.")] = 7,
+    reach: Annotated[
+        float, typer.Option("--reach", help="How far, in standard deviations of the data.")
+    ] = 3.0,
+    count: Annotated[int, typer.Option("--count", "-n", min=2, help="At most so many of DATA.")] = 2000,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("traversal.png"),
+    each: Annotated[
+        Path | None,
+        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
+    ] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    align: Align = True,
+    face: Face = 1,
+    eyes: Eyes = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Walk along single latents, or along the main axes of the data."""
+    from facette.cli.model import open_model
+    from facette.cli.photo import sheet_path, take_in
+    from facette.latent import traverse as traverse_latents
+
+    target = sheet_path(out, "traversal.png")
+    opened = open_model(model, device)
+    cloud = _cloud(opened, data, count, cache) if data else None
+    taken = None if photo is None else take_in(opened, photo, align, face, eyes)
+    made = traverse_latents(
+        opened, taken and taken.picture, along=along, rows=rows, steps=steps, reach=reach, cloud=cloud
+    )
+    sheet = replace(made, remark=taken.report.summary() if taken else "").save(target)
+    singles = [] if each is None else made.save_each(each)
+    directions = [
+        {"name": row.name, "figure": row.figure, "attribute": row.attribute, "correlation": row.correlation}
+        for row in made.rows
+    ]
+    account = {"sheet": str(sheet), "each": [str(single) for single in singles], **made.settings()}
+    emit({**account, "directions": directions, "photo": taken and taken.to_dict()}, str(sheet), as_json)
+
+
+def _cloud(opened: Any, data: str, count: int, cache: Path | None) -> Any:
+    """Where the first pictures of the data lie."""
+    from facette.cli.data import open_source
+    from facette.latent.cloud import encode_set, measure_cloud
+
+    store, _ = open_source(data, opened.recipe, cache=cache)
+    indices = store.indices("all")[:count]
+    with progress(len(indices), "encoding", "pictures") as bar:
+        return measure_cloud(encode_set(opened, store.read, indices, bar.advance))

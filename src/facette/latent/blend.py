@@ -1,0 +1,100 @@
+"""Averages and arithmetic of faces.
+
+Enters: a model, photos and their weights. Leaves: a `Blend`. Knows nothing of attributes.
+
+Legend: P photos, Z latents, S side of a picture.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facette.errors import UsageError
+from facette.latent.inputs import Picture, resolve_model, resolve_picture
+from facette.latent.points import decode_each, encode_each
+from facette.latent.sheets import Result
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
+
+SMALLEST_SUM = (
+    0.1  # of the weights, as a share of their absolute sum; below it differences are blown up tenfold
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend(Result):
+    """One face made of several."""
+
+    photos: Picture  # (P, S, S, 3)
+    pictures: Picture  # (1, S, S, 3)
+    latents: Tensor  # (1, Z)
+    weights: tuple[float, ...]  # as given
+    shares: tuple[float, ...]  # the same, adding up to 1
+    norm_corrected: bool
+    model: str
+    remark: str = ""  # a line under the sheet, such as what was done to the photos
+
+    def sheet(self) -> "Sheet":
+        """The photos with their shares, then the blend, framed."""
+        from facette.images.grid import Cell, SheetRow, contact_sheet
+
+        cells = [Cell(p, f"{100 * share:.0f} %") for p, share in zip(self.photos, self.shares, strict=True)]
+        subtitle = " · ".join([*(["length of an ordinary face"] if self.norm_corrected else []), self.model])
+        title = f"{len(cells)} photos in one face"
+        row = SheetRow([*cells, Cell(self.pictures[0], "blend", framed=True)])
+        return contact_sheet([row], title=title, subtitle=subtitle, footer=self.remark)
+
+    def settings(self) -> dict[str, Any]:
+        made = {"made": "blend", "model": self.model, "weights": list(self.weights)}
+        return {**made, "norm_corrected": self.norm_corrected}
+
+
+def blend(model, *photos, weights: Sequence[float] | None = None, norm_corrected: bool = False) -> Blend:
+    """The weighted mean of the photos' posterior means, decoded.
+
+    `weights`: one for each photo (default all alike), divided by their sum. Negative ones take away: weights 1, −1, 1
+    are "the first without what the second has, with what the third has". `norm_corrected`: the result is as long as
+    the photos' latents are on average (by absolute weight); plain averages are shorter, and so more ordinary faces.
+
+    Raises UsageError for fewer than 2 photos, another number of weights, and weights that (nearly) add up to 0.
+    """
+    if len(photos) < 2:
+        raise UsageError(f"a blend needs at least 2 photos, got {len(photos)}.")
+    given = tuple(weights) if weights is not None else (1.0,) * len(photos)
+    shares = _shares(given, len(photos))
+    model = resolve_model(model)
+    taken = np.stack([resolve_picture(model, photo) for photo in photos])  # (P, S, S, 3)
+    means, _ = encode_each(model, taken)  # (P, Z)
+    latents = (torch.tensor(shares) @ means).unsqueeze(0)  # (1, Z)
+    if norm_corrected:
+        latents = _corrected(latents, means, torch.tensor(shares))
+    pictures = decode_each(model, latents)
+    weights = tuple(float(weight) for weight in given)
+    return Blend(taken, pictures, latents, weights, shares, norm_corrected, model.name)
+
+
+def _shares(weights: Sequence[float], photos: int) -> tuple[float, ...]:
+    if len(weights) != photos:
+        raise UsageError(f"{len(weights)} weights for {photos} photos: give one for each.")
+    if not all(isinstance(weight, Real) and math.isfinite(weight) for weight in weights):
+        raise UsageError(f"weights are finite numbers, got {', '.join(map(str, weights))}.")
+    total, size = sum(weights), sum(abs(weight) for weight in weights)
+    if abs(total) <= SMALLEST_SUM * size:
+        spoken = ", ".join(f"{weight:g}" for weight in weights)
+        raise UsageError(
+            f"the weights {spoken} add up to nearly nothing: faces are shares of 1, such as 1,-1,1."
+        )
+    return tuple(float(weight / total) for weight in weights)
+
+
+def _corrected(latents: Tensor, means: Tensor, shares: Tensor) -> Tensor:
+    size = shares.abs() / shares.abs().sum()
+    length = latents.norm(dim=1, keepdim=True)  # (1, 1)
+    return latents * ((size @ means.norm(dim=1)) / length) if length > 0 else latents

@@ -1,0 +1,147 @@
+"""One latent, or one main axis of the data, at a time: what each of them draws.
+
+Enters: a model, its data's `Cloud`, and a photo or none. Leaves: a `Traversal`, a row of pictures for each latent,
+those that say most about a picture first, or for each main axis, the widest first.
+
+Legend: R rows, T steps, Z latents, S side of a picture.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facette.errors import UsageError
+from facette.latent.cloud import Cloud, known_cloud
+from facette.latent.directions import FIGURES, known_directions
+from facette.latent.inputs import Picture, check_count, image_size, resolve_model, resolve_picture
+from facette.latent.points import decode_each, encode_each
+from facette.latent.sheets import Result
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
+
+Along = Literal["latents", "axes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One direction that is walked along."""
+
+    direction: Tensor  # (Z,): one standard deviation of the data along it
+    name: str  # "latent 17" or "axis 1"
+    figure: float  # nats of the latent, or the axis's share (0…1) of the data's variance
+    attribute: str  # the attribute most correlated with it, where attributes are known
+    correlation: float  # with that attribute's score over the data, −1…1
+
+    @property
+    def label(self) -> str:
+        figure = f"{self.figure:.1f} nats" if self.name.startswith("latent") else f"{100 * self.figure:.1f} %"
+        known = f"{self.attribute.replace('_', ' ')} {self.correlation:+.2f}" if self.attribute else ""
+        return "\n".join(filter(None, (self.name, figure, known)))
+
+
+@dataclass(frozen=True, slots=True)
+class Traversal(Result):
+    """A row for each direction, all from the same place."""
+
+    photo: Picture | None  # (S, S, 3), or None when the middle of the data was taken
+    pictures: Picture  # (R·T, S, S, 3), row after row
+    latents: Tensor  # (R·T, Z)
+    rows: tuple[Row, ...]
+    strengths: tuple[float, ...]  # T of them, in standard deviations of the data
+    along: Along
+    model: str
+    remark: str = ""  # a line under the sheet, such as what was done to the photo
+
+    def sheet(self) -> "Sheet":
+        """One labelled row for each direction, under the steps."""
+        from facette.images.grid import Cell, SheetRow, contact_sheet
+
+        steps = len(self.strengths)
+        rows = [
+            SheetRow([Cell(p) for p in self.pictures[i * steps : (i + 1) * steps]], row.label)
+            for i, row in enumerate(self.rows)
+        ]
+        start = "the photo" if self.photo is not None else "the middle of the data"
+        title = "Latent by latent" if self.along == "latents" else "Along the main axes of the data"
+        return contact_sheet(
+            rows,
+            title=title,
+            subtitle=f"from {start}, in standard deviations of the data · {self.model}",
+            footer=self.remark,
+            columns=[f"{strength:+g}" if strength else "0" for strength in self.strengths],
+            photo=None if self.photo is None else Cell(self.photo, "photo", framed=True),
+            wrap=steps,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        made = {"made": "traverse", "model": self.model, "along": self.along}
+        return {**made, "rows": [row.name for row in self.rows], "strengths": list(self.strengths)}
+
+
+def traverse(
+    model,
+    picture=None,
+    along: Along = "latents",
+    rows: int = 8,
+    steps: int = 7,
+    reach: float = 3.0,
+    cloud: Cloud | None = None,
+) -> Traversal:
+    """Walk from −`reach` to `reach` standard deviations along each of `rows` directions, from a photo or the middle.
+
+    `along`: "latents" sorted by the nats they spend on a picture (their mean KL divergence), or "axes", the principal
+    directions of the aggregate posterior. `cloud`: where the data lie, if not what the model's file says. Rows carry
+    the attribute most correlated with them where the model knows attributes.
+
+    Raises UsageError for an unknown `along`, fewer than 1 row or 2 steps, a reach that is not above 0, and where
+    nothing is known of the data.
+    """
+    if along not in get_args(Along):
+        raise UsageError(f"unknown directions {along!r}: use 'latents' or 'axes'.")
+    check_count(rows, what="The number of rows")
+    check_count(steps, least=2, what="The number of steps")
+    if not 0 < reach < float("inf"):
+        raise UsageError(f"reach must be a number above 0, got {reach!r}.")
+    model = resolve_model(model)
+    image_size(model)
+    given = cloud or known_cloud(model)
+    chosen = ranked(model, given, along)[:rows]
+    photo, start = None, given.mean.float()
+    if picture is not None:
+        photo = resolve_picture(model, picture)
+        start = encode_each(model, photo[None])[0][0]
+    strengths = tuple(round(float(s), 9) for s in np.linspace(-reach, reach, steps))
+    latents = torch.stack([start + s * row.direction.float() for row in chosen for s in strengths])
+    return Traversal(photo, decode_each(model, latents), latents, chosen, strengths, along, model.name)
+
+
+def ranked(model, cloud: Cloud, along: Along) -> tuple[Row, ...]:
+    """All Z directions, the most telling first."""
+    if along == "latents":
+        order = cloud.rate.argsort(descending=True)
+        units, figures = torch.eye(len(cloud.mean), dtype=torch.float64)[order], cloud.rate[order]
+        names = [f"latent {place}" for place in order.tolist()]
+    else:
+        variances, units = cloud.axes()
+        figures, names = variances / variances.sum(), [f"axis {n}" for n in range(1, len(units) + 1)]
+    spread = units @ cloud.covariance  # (Z, Z): covariance of each coordinate with the latents
+    widths = (spread * units).sum(1).sqrt()  # (Z,)
+    captions = _captions(model, spread / widths.unsqueeze(1))
+    return tuple(
+        Row(unit * width, name, float(figure), *caption)
+        for unit, width, name, figure, caption in zip(units, widths, names, figures, captions, strict=True)
+    )
+
+
+def _captions(model, covariances: Tensor) -> list[tuple[str, float]]:
+    """For each standardised coordinate the attribute whose score correlates most with it, and how much."""
+    if FIGURES not in model.metrics:
+        return [("", 0.0)] * len(covariances)
+    directions = known_directions(model)
+    correlations = covariances @ directions.normals.T  # (Z, A); scores have unit variance
+    best = correlations.abs().argmax(1)
+    return [(directions.names[b], float(correlations[i, b])) for i, b in enumerate(best.tolist())]
