@@ -2,7 +2,8 @@
 
 Enters: a model (or its name), one photo, a factor and a seed. Leaves: `Variations` (one factor) or a `Sweep`
 (several), with the latents and the seed of every picture. Knows nothing of where photos come from on the
-command line, nor how a good factor is chosen.
+command line, nor how a good factor is chosen. Noise may instead have the shape of all faces together (`shell`):
+then the same factor is a turn in their shell, by the angle whose tangent is as long as the posterior's step.
 
 Legend: N variations, Z latents, S side of a picture, F factors.
 """
@@ -23,11 +24,13 @@ from facette.latent.points import decode_each, encode_each
 from facette.latent.refine import Refined
 from facette.latent.refine import refine as refine_posterior
 from facette.latent.sheets import Result
+from facette.latent.shell import shell_of
 
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
 
 Mode = Literal["factor", "variance"]
+Noise = Literal["posterior", "aggregate"]
 
 DIVERSITY = {"factor": 7.0, "variance": 0.01}  # what each mode takes when no factor is given
 LARGEST_SEED = 2**63 - 1
@@ -47,16 +50,18 @@ class Variations(Result):
     model: str
     refined: Refined | None = None  # the posterior drawn from, when it was refined for this photo
     remark: str = ""  # a line under the sheet, such as what was done to the photo
+    noise: Noise = "posterior"
 
-    def sheet(self) -> "Sheet":
-        """The photo first, large and framed, then the variations in order."""
+    def sheet(self, captions: Sequence[str] = (), note: str = "") -> "Sheet":
+        """The photo first, large and framed, then the variations in order, each over its caption if there are any."""
         from facette.images.grid import variation_sheet
 
         title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
         refined = f" · refined in {self.refined.steps} steps" if self.refined else ""
-        subtitle = f"{_formula(self.factor, self.mode)} · {self.model} · seed {self.seeds[0]}{refined}"
+        formula = _formula(self.factor, self.mode, self.noise)
+        subtitle = f"{formula} · {self.model} · seed {self.seeds[0]}{refined}{note and f' · {note}'}"
         return variation_sheet(
-            self.photo, list(self.pictures), title=title, subtitle=subtitle, footer=self.remark
+            self.photo, list(self.pictures), captions, title=title, subtitle=subtitle, footer=self.remark
         )
 
     def settings(self) -> dict[str, Any]:
@@ -66,6 +71,7 @@ class Variations(Result):
             "count": len(self.pictures),
             "diversity": self.factor,
             "mode": self.mode,
+            "noise": self.noise,
             "seed": self.seeds[0],
             "seeds": list(self.seeds),
             "refine": self.refined.steps if self.refined else 0,
@@ -111,6 +117,60 @@ class Sweep(Result):
         return {**one, "made": "sweep", "diversity": list(self.factors)}
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the variations of one photo start from: its posterior."""
+
+    model: Any
+    photo: Picture  # (S, S, 3)
+    mean: Tensor  # (1, Z)
+    scale: Tensor  # (1, Z)
+    reconstruction: Picture  # (S, S, 3)
+    refined: Refined | None = None
+
+    def latents(self, seeds: Sequence[int], strength: float, noise: Noise = "posterior") -> Tensor:
+        """The latent of each seed, (N, Z): `strength` times σ away, or turned as far in the shell of the aggregate."""
+        draws = variation_noise(seeds, self.mean.shape[1])  # (N, Z)
+        match noise:
+            case "posterior":
+                return varied_latents(self.mean, self.scale, draws, strength)
+            case "aggregate":
+                shell = shell_of(self.model)
+                return shell.turned(self.mean, draws, math.atan(strength * shell.step(self.scale)))
+            case _:
+                raise UsageError(f"unknown noise {noise!r}: use 'posterior' or 'aggregate'.")
+
+    def variations(
+        self, seeds: Sequence[int], factor: float, mode: Mode = "factor", noise: Noise = "posterior"
+    ) -> Variations:
+        """The relatives of these seeds at one factor; each depends on its own seed alone."""
+        latents = self.latents(seeds, strength_of(factor, mode), noise)
+        return Variations(
+            photo=self.photo,
+            reconstruction=self.reconstruction,
+            pictures=decode_each(self.model, latents),
+            latents=latents,
+            factor=float(factor),
+            seeds=tuple(seeds),
+            mode=mode,
+            model=self.model.name,
+            refined=self.refined,
+            noise=noise,
+        )
+
+
+def origin_of(model, picture, seed: int = 0, refine: int = 0) -> Origin:
+    """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
+    model = resolve_model(model)
+    photo = resolve_picture(model, picture)  # (S, S, 3)
+    refined = refine_posterior(model, photo[None], refine, seed=seed) if refine else None
+    if refined is None:
+        mean, scale = encode_each(model, photo[None])  # (1, Z), (1, Z)
+    else:
+        mean, scale = refined.posterior.mean, refined.posterior.scale
+    return Origin(model, photo, mean, scale, decode_each(model, mean)[0], refined)
+
+
 def vary(
     model,
     picture,
@@ -119,6 +179,7 @@ def vary(
     seed: int = 0,
     mode: Mode = "factor",
     refine: int = 0,
+    noise: Noise = "posterior",
 ) -> Variations:
     """Make `count` relatives of one photo.
 
@@ -127,12 +188,15 @@ def vary(
     itself, 0 is the reconstruction); in mode "variance" it multiplies the variance (default 0.01, that is a tenth
     of σ). The draws ε depend on the seed and on nothing else: the first five of ten are the five of `count=5`,
     and they stay the same at every diversity. `refine` steps first fit the posterior to this photo more closely.
+    Noise "aggregate" takes steps of the same length in the shape of all faces together, inside the shell where
+    they live; the model must have been calibrated.
 
-    Raises UsageError for a count below 1, a negative or infinite diversity, a negative seed or an unknown mode.
+    Raises UsageError for a count below 1, a negative or infinite diversity, a negative seed, an unknown mode or
+    noise, and for aggregate noise of a model that was not calibrated.
     """
     model = resolve_model(model)
     factors = [_diversity(diversity, mode)]
-    return sweep(model, picture, factors, count=count, seed=seed, mode=mode, refine=refine).rows[0]
+    return sweep(model, picture, factors, count, seed, mode, refine, noise).rows[0]
 
 
 def sweep(
@@ -143,35 +207,21 @@ def sweep(
     seed: int = 0,
     mode: Mode = "factor",
     refine: int = 0,
+    noise: Noise = "posterior",
 ) -> Sweep:
     """`vary` at several factors with the same draws, so that each column walks outwards in one direction.
 
     Raises UsageError as `vary` does, and for an empty list of factors.
     """
     check_count(count)
-    strengths = [strength_of(factor, mode) for factor in factors]
-    if not strengths:
+    for factor in factors:
+        strength_of(factor, mode)  # refuses before any work is done
+    if not len(factors):
         raise UsageError("a sweep needs at least one factor, none was given.")
-    model = resolve_model(model)
-    photo = resolve_picture(model, picture)  # (S, S, 3)
-    refined = refine_posterior(model, photo[None], refine, seed=seed) if refine else None
-    if refined is None:
-        mean, scale = encode_each(model, photo[None])  # (1, Z), (1, Z)
-    else:
-        mean, scale = refined.posterior.mean, refined.posterior.scale
-    reconstruction = decode_each(model, mean)[0]
     seeds = variation_seeds(seed, count)
-    noise = variation_noise(seeds, mean.shape[1])  # (N, Z)
-    rows = []
-    for factor, strength in zip(factors, strengths, strict=True):
-        latents = varied_latents(mean, scale, noise, strength)  # (N, Z)
-        pictures = decode_each(model, latents)
-        rows.append(
-            Variations(
-                photo, reconstruction, pictures, latents, float(factor), seeds, mode, model.name, refined
-            )
-        )
-    return Sweep(photo, reconstruction, tuple(rows))
+    origin = origin_of(model, picture, seed, refine)
+    rows = tuple(origin.variations(seeds, factor, mode, noise) for factor in factors)
+    return Sweep(origin.photo, origin.reconstruction, rows)
 
 
 def varied_latents(mean: Tensor, scale: Tensor, noise: Tensor, strength: float) -> Tensor:
@@ -218,8 +268,10 @@ def _known(mode: Mode) -> Mode:
     return mode
 
 
-def _formula(factor: float, mode: Mode) -> str:
+def _formula(factor: float, mode: Mode, noise: Noise) -> str:
     """The formula as a person reads it under the title."""
+    if noise == "aggregate":
+        return f"diversity {factor:g}{' · σ²' if mode == 'variance' else ''}, noise shaped as all faces"
     if mode == "variance":
         return f"diversity {factor:g} · σ²"
     return f"z = μ + {factor:g} · σ · ε"
