@@ -8,6 +8,7 @@ Unknown keys and wrong types are refused, all of them at once, each with its key
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -228,9 +229,54 @@ class TrainSpec(Spec):
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSpec:
-        if (self.epochs is None) == (self.steps is None):
-            raise ValueError("give exactly one of epochs and steps")
-        return self
+        return _one_length(self)
+
+
+def _one_length(spec: Any) -> Any:
+    if (spec.epochs is None) == (spec.steps is None):
+        raise ValueError("give exactly one of epochs and steps")
+    return spec
+
+
+class SharpenSpec(Spec):
+    """The second stage: a network that draws, over the frozen decoder's mean, what a mean cannot show.
+
+    `widths` are its channels at a half, a quarter and an eighth of the picture's side. It is trained against a critic
+    (`critic_width` channels at half the side), on pictures and on draws of the fitted prior (`prior_share` of them).
+    Weights of its loss beside the critic's verdict: `feature_weight` for the mean absolute difference of the critic's
+    features, `squared_weight` for the mean squared difference of the values in [−1, 1].
+    """
+
+    widths: Annotated[tuple[Positive, Positive, Positive], _list()] = (40, 80, 160)
+    condition: Positive = 128
+    critic_width: Positive = 32
+    epochs: Positive | None = None
+    steps: Positive | None = None
+    batch: Positive = 16
+    prior_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+    lr: Annotated[float, Field(gt=0)] = 2e-4
+    lr_warmup_steps: NonNegative = 200
+    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.1
+    critic_lr: Annotated[float, Field(gt=0)] = 4e-4
+    critic_lead: NonNegative = 100
+    """Steps in which the critic learns alone: following a critic that knows nothing yet only leads astray."""
+    adam_betas: Annotated[tuple[float, float], _list()] = (0.5, 0.99)
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    augment: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the steps whose pictures are moved and tinted before the critic sees them (arXiv 2006.10738): for
+    data sets of a few thousand pictures, which a critic would learn by heart."""
+    feature_weight: Annotated[float, Field(ge=0)] = 10.0
+    squared_weight: Annotated[float, Field(ge=0)] = 10.0
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    log_every: Positive = 50
+    validate_every: Positive = 500
+    validate_count: Positive = 512
+    preview_count: Positive = 8
+    save_every: Positive = 250
+
+    @model_validator(mode="after")
+    def _one_length(self) -> SharpenSpec:
+        return _one_length(self)
 
 
 class Recipe(Spec):
@@ -241,6 +287,7 @@ class Recipe(Spec):
     model: ModelSpec
     objective: ObjectiveSpec = ObjectiveSpec()
     train: TrainSpec
+    sharpen: SharpenSpec | None = None
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Recipe:
@@ -253,6 +300,8 @@ class Recipe(Spec):
             self.input.kind == "vector" or self.input.range != "unit"
         ):
             raise ValueError("a bernoulli likelihood needs input.range 'unit'")
+        if vector and self.sharpen is not None:
+            raise ValueError("only pictures can be sharpened: leave the section sharpen out")
         return self
 
     def to_toml(self) -> str:
@@ -275,9 +324,14 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
     Raises RecipeError naming every wrong key with its value and what is allowed.
     """
     data, label = _read(source)
-    for override in overrides:
-        _apply(data, override)
-    return parse_recipe(data, label)
+    return parse_recipe(override(data, overrides), label)
+
+
+def override(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """A nested dictionary with `section.key=value` changes made in place. Raises RecipeError for malformed ones."""
+    for one in overrides:
+        _apply(data, one)
+    return data
 
 
 def parse_recipe(data: dict[str, Any], label: str = "recipe") -> Recipe:
@@ -322,7 +376,10 @@ def _apply(data: dict[str, Any], override: str) -> None:
         if not isinstance(data, dict):
             raise RecipeError(f"override {override!r}: {section!r} is a value, not a section")
     data[last] = value
-    if sections == ["train"] and last in ("epochs", "steps"):  # naming one length replaces the other
+    if sections in (["train"], ["sharpen"]) and last in (
+        "epochs",
+        "steps",
+    ):  # naming one length replaces the other
         data.pop({"epochs": "steps", "steps": "epochs"}[last], None)
 
 

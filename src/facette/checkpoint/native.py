@@ -5,6 +5,7 @@ The safetensors file is complete in itself: weights, and in its header the recip
 provenance as JSON, so that a model can never be read with somebody else's description. Never pickle.
 
     vae.*            state of the VAE           fitted_prior.*   state of the mixture fitted to its latents
+    sharpener.*      state of the second stage
     extras.*         tensors of other rooms     header           format, version, recipe, metrics, provenance
 """
 
@@ -29,9 +30,10 @@ from facette.checkpoint.tensors import (
 )
 from facette.errors import CheckpointError, FacetteError
 from facette.model.prior import GaussianMixturePrior
+from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
-from facette.model.vae import build_vae
-from facette.recipe import parse_recipe
+from facette.model.vae import build_sharpener, build_vae
+from facette.recipe import Recipe, parse_recipe
 from facette.runtime import choose_device
 
 FORMAT = 1
@@ -41,12 +43,15 @@ WEIGHTS = "model.safetensors"
 def save_model(model: TrainedModel, path: str | Path, half: bool = False) -> Path:
     """Write the model folder; returns its path. `half` stores float16, for models that travel in a package."""
     folder = Path(path)
-    tensors = {f"vae.{n}": t for n, t in model.vae.state_dict().items()}
+    parts = {"vae": model.vae, "fitted_prior": model.fitted_prior, "sharpener": model.sharpener}
+    tensors = {
+        f"{name}.{n}": t
+        for name, part in parts.items()
+        if part is not None
+        for n, t in part.state_dict().items()
+    }
     if half:
         tensors = to_half(tensors)
-    if model.fitted_prior is not None:
-        prior = {f"fitted_prior.{n}": t for n, t in model.fitted_prior.state_dict().items()}
-        tensors |= to_half(prior) if half else prior
     tensors |= {f"extras.{n}": t for n, t in model.extras.items()}
     header = _header(model)
     write_atomically(folder / "config.json", json.dumps(header, indent=2, ensure_ascii=False) + "\n")
@@ -70,17 +75,27 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
         vae.load_state_dict(under(tensors, "vae."))  # copies half precision into float32
         prior_state = {n: t.float() for n, t in under(tensors, "fitted_prior.").items()}
         prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
+        sharpener = _sharpener(recipe, under(tensors, "sharpener."))
     except (KeyError, RuntimeError, ValueError, FacetteError) as error:
         raise CheckpointError(f"{path} does not hold the model its recipe describes: {error}") from None
     model = TrainedModel(
         vae=vae,
         recipe=recipe,
         fitted_prior=prior,
+        sharpener=sharpener,
         metrics=header.get("metrics", {}),
         provenance=header.get("provenance", {}),
         extras=under(tensors, "extras."),
     )
     return model.to(choose_device(device))
+
+
+def _sharpener(recipe: Recipe, state: dict[str, torch.Tensor]) -> Sharpener | None:
+    if not state:
+        return None
+    network = build_sharpener(recipe)
+    network.load_state_dict(state)
+    return network
 
 
 def describe_model(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.errors import MissingExtraError
 
@@ -30,6 +30,7 @@ def demo(
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("facette-demo.png"),
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -42,7 +43,7 @@ def demo(
     photo = photo or first_at_hand()
     remark(CREDITS[photo])
     target = sheet_path(out, "facette-demo.png")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = take_in(opened, find_photo(photo))
     variations = vary(opened, taken.picture, seed=seed)
     sheet = replace(variations, remark=taken.report.summary()).save(target)

@@ -6,11 +6,17 @@ import typer
 
 Model = Annotated[str, typer.Option("--model", help="A bundled model's name, a model folder, or a run.")]
 
+Plain = Annotated[
+    bool,
+    typer.Option("--plain", help="Without the second stage: the bare decoder's mean, as blurred as it is."),
+]
+
 DEFAULT_MODEL = "faces64"
 
 
-def open_model(name: str, device: str):
-    """The loaded model on the wished device."""
+def open_model(name: str, device: str, plain: bool = False):
+    """The loaded model on the wished device; `plain` leaves its second stage out."""
     from facette.checkpoint.native import load_model
 
-    return load_model(name, device=device)
+    model = load_model(name, device=device)
+    return model.plain() if plain else model

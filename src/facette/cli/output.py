@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,10 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe, e.g. train.lr=3e-4."),
 ]
+Cache = Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")]
+Attributes = Annotated[Path | None, typer.Option("--attributes", help="A CSV of attributes.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")]
 
 
 def emit(data: dict[str, Any], text: str, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit
 from facette.cli.photo import Align, Eyes, Face
 
@@ -18,6 +18,7 @@ def reconstruct(
         Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
     ] = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
@@ -32,7 +33,7 @@ def reconstruct(
     from facette.latent import reconstruct as reconstruct_photos
 
     target = sheet_path(out, "reconstructions.png")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
     reconstructions = reconstruct_photos(opened, np.stack([one.picture for one in taken]))
     sheet = replace(reconstructions, remark=remarks_on(taken)).save(target)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit
 
 
@@ -28,6 +28,7 @@ def sample(
         Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
     ] = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -36,7 +37,7 @@ def sample(
     from facette.cli.model import open_model
     from facette.latent import sample as draw
 
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature)
     written = samples.save(out or Path("samples.png" if samples.are_pictures else "samples.csv"))
     singles = [] if each is None else samples.save_each(each)

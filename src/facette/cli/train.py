@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facette.cli.output import Bar, Device, Json, Set, emit, progress
+from facette.cli.output import Attributes, Bar, Cache, Device, DryRun, Json, Set, Strict, emit, progress
+
+if TYPE_CHECKING:
+    from facette.training import Finished
 
 
 def train(
@@ -21,14 +24,10 @@ def train(
     ] = None,
     overrides: Set = None,
     device: Device = "auto",
-    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
-    attributes: Annotated[Path | None, typer.Option("--attributes", help="A CSV of attributes.")] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")
-    ] = False,
+    cache: Cache = None,
+    attributes: Attributes = None,
+    strict: Strict = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Train a model. Run the same command again to go on where it stopped."""
@@ -61,19 +60,24 @@ def train(
             source=source,
             command=command,
         )
+    emit(*ended_as(ended), as_json)
+
+
+def ended_as(ended: Finished) -> tuple[dict[str, Any], str]:
+    """How a run ended, for machines and for people."""
     text = (
-        f"stopped at step {ended.step:,} of {ended.steps:,}; run the same command to go on: {folder}"
+        f"stopped at step {ended.step:,} of {ended.steps:,}; run the same command to go on: {ended.run}"
         if ended.interrupted
-        else str(ended.model or folder)
+        else str(ended.model or ended.run)
     )
-    data_out = {
+    data = {
         "run": str(ended.run),
         "model": str(ended.model) if ended.model else None,
         "step": ended.step,
         "steps": ended.steps,
         "interrupted": ended.interrupted,
     }
-    emit(data_out, text, as_json)
+    return data, text
 
 
 class Shown:
@@ -90,8 +94,17 @@ class Shown:
         self._bar.advance(images)
 
     def measured(self, row: dict[str, Any]) -> None:
-        if row["event"] == "train":
+        if "critic" in row:
+            self._bar.say(f"critic {row['critic']:.2f}  squared {row['squared']:.4f}")
+        elif row["event"] == "train":
             self._bar.say(f"rate {row['rate']:.0f}  distortion {row['distortion']:.0f} nats")
+        elif "sharpness_of_samples" in row:
+            self._bar.remark(
+                f"step {row['step']:>7,}  sharpness {row['sharpness_of_reconstructions']:.2f} "
+                f"(samples {row['sharpness_of_samples']:.2f})  "
+                f"unexplained variance {row['unexplained_variance']:.4f} "
+                f"(plain {row['plain_unexplained_variance']:.4f})"
+            )
         else:
             self._bar.remark(
                 f"step {row['step']:>7,}  elbo {row['elbo']:.1f} nats  rate {row['rate']:.1f}  "

@@ -64,7 +64,7 @@ def _measures(model, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for start in range(0, len(pictures), 256):  # bounded memory for large validation sets
         part = pictures[start : start + 256]
         mean = model.encode(part).mean  # (n, Z)
-        gaps = model.decode(mean).astype(np.float64) - part
+        gaps = model.plain().decode(mean).astype(np.float64) - part
         errors.append(np.sqrt((gaps**2).mean(axis=(1, 2, 3))))
         norms.append(mean.double().norm(dim=1).numpy())
     return np.concatenate(errors), np.concatenate(norms)

@@ -7,7 +7,7 @@ files is the business of facette.checkpoint.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from facette.images.convert import to_model, to_pictures
 from facette.model.likelihood import GaussianLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior
+from facette.model.sharpener import Sharpener
 from facette.model.vae import VAE
 from facette.recipe import ImageInput, Recipe, VectorInput
 from facette.runtime import generator
@@ -33,6 +34,8 @@ class TrainedModel:
     vae: VAE
     recipe: Recipe
     fitted_prior: GaussianMixturePrior | None = None
+    sharpener: Sharpener | None = None
+    """The second stage; where there is one, everything decoded passes through it."""
     metrics: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, Tensor] = field(default_factory=dict)
@@ -40,8 +43,9 @@ class TrainedModel:
 
     def __post_init__(self) -> None:
         self.vae.eval().requires_grad_(False)
-        if self.fitted_prior is not None:
-            self.fitted_prior.eval().requires_grad_(False)
+        for part in (self.fitted_prior, self.sharpener):
+            if part is not None:
+                part.eval().requires_grad_(False)
 
     @property
     def name(self) -> str:
@@ -63,7 +67,13 @@ class TrainedModel:
     def to(self, device: torch.device | str) -> TrainedModel:
         """Move the weights; returns the same model."""
         self.vae.to(device)
+        if self.sharpener is not None:
+            self.sharpener.to(device)
         return self
+
+    def plain(self) -> TrainedModel:
+        """The same model without its second stage: pictures are the means of p(x|z)."""
+        return replace(self, sharpener=None)
 
     def to_model(self, data: np.ndarray | Tensor) -> Tensor:
         """uint8 pictures (N, S, S, 3) or float vectors (N, D) to what the VAE takes.
@@ -98,12 +108,18 @@ class TrainedModel:
 
     @torch.inference_mode()
     def decode_float(self, z: Tensor, batch: int = BATCH) -> Tensor:
-        """The mean of p(x|z) for latents (N, Z): (N, 3, S, S) in the recipe's range, on the CPU."""
+        """Pictures of latents (N, Z): (N, 3, S, S) in the recipe's range, on the CPU.
+
+        Sharpened where the model has a second stage, else the mean of p(x|z) as it is (see `plain`).
+        """
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise DataError(f"model {self.name!r} takes latents N×{self.latent}, not {tuple(z.shape)}")
-        return torch.cat(
-            [self.vae.decode(z[i : i + batch].float().to(self.device)).cpu() for i in range(0, len(z), batch)]
-        )
+        return torch.cat([self._drawn(z[i : i + batch]).cpu() for i in range(0, len(z), batch)])
+
+    def _drawn(self, z: Tensor) -> Tensor:
+        z = z.float().to(self.device)
+        mean = self.vae.decode(z)
+        return mean if self.sharpener is None else self.sharpener(mean, z)
 
     def decode(self, z: Tensor, batch: int = BATCH) -> np.ndarray:
         """Latents (N, Z) to uint8 pictures (N, S, S, 3), or to float32 vectors (N, D)."""

@@ -18,6 +18,7 @@ from facette.model import encoder as encoders
 from facette.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
+from facette.model.sharpener import Sharpener
 from facette.recipe import ConvLayer, Recipe
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class VAE(nn.Module):
 def build_vae(recipe: Recipe) -> VAE:
     """A freshly initialised VAE; draw its weights under `torch.manual_seed` to repeat them.
 
-    The only function of this room that sees a recipe. Raises RecipeError when its layers
+    Only the builders of this file see a recipe. Raises RecipeError when its layers
     do not fit the size of its input.
     """
     spec = recipe.model
@@ -99,6 +100,20 @@ def build_vae(recipe: Recipe) -> VAE:
         latent=spec.latent,
     )
     return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def build_sharpener(recipe: Recipe) -> Sharpener:
+    """The second stage that the recipe's section `sharpen` describes; at first it changes nothing.
+
+    Raises RecipeError where the recipe has no such section.
+    """
+    spec, given = recipe.sharpen, recipe.input
+    if spec is None or given.kind == "vector":
+        raise RecipeError(f"recipe {recipe.name!r} has no section [sharpen]")
+    network = Sharpener(
+        latent=recipe.model.latent, widths=spec.widths, condition=spec.condition, range=given.range
+    )
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def data_shape(recipe: Recipe) -> tuple[int, ...]:

@@ -1,5 +1,7 @@
 """From a recipe and a data set to a run: a folder that can be stopped, resumed, watched, and loaded as a model."""
 
-from facette.training.loop import Finished, train
+from facette.training.loop import train
+from facette.training.sharpen import sharpen
+from facette.training.watch import Finished
 
-__all__ = ["Finished", "train"]
+__all__ = ["Finished", "sharpen", "train"]

@@ -5,6 +5,7 @@ Enters: a recipe, a data set, a folder. Leaves: a folder that holds
     recipe.toml   the resolved recipe          journal.jsonl   what was measured, line by line
     state.safetensors   to go on from          best/ last/     model files, by validation and by time
     previews/     the same pictures each time  tensorboard/    the journal's numbers, where installed
+    sharpen/      the run of the second stage, where the recipe has one (facette.training.sharpen)
 
 To resume, call it again with the same arguments: on a CPU the weights are bit for bit those of a run that never
 stopped. Nothing here prints; a `Watcher` is told what happens.
@@ -12,20 +13,20 @@ stopped. Nothing here prints; a `Watcher` is told what happens.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed
 from torch.nn.parallel import DistributedDataParallel
 
+from facette.checkpoint.native import load_model, save_model
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import DataError, TrainingError
 from facette.recipe import Recipe
@@ -35,44 +36,13 @@ from facette.training.finish import Provenance, finish_run, publish_model
 from facette.training.journal import Journal
 from facette.training.preview import draw_preview
 from facette.training.schedule import steps_of
+from facette.training.sharpen import sharpen
 from facette.training.state import STATE, TrainState, fresh_state, load_state, save_state
 from facette.training.step import Forward, StepTerms, train_step
 from facette.training.validate import Validation, validate
+from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
 
-
-class Watcher(Protocol):
-    """Told what a run does; the command line draws a bar, tests may count."""
-
-    def started(self, step: int, steps: int) -> None: ...
-
-    def stepped(self, step: int, images: int) -> None: ...
-
-    def measured(self, row: dict[str, Any]) -> None: ...
-
-    def said(self, sentence: str) -> None: ...
-
-
-class Silence:
-    """A watcher that says nothing."""
-
-    def started(self, step: int, steps: int) -> None: ...
-
-    def stepped(self, step: int, images: int) -> None: ...
-
-    def measured(self, row: dict[str, Any]) -> None: ...
-
-    def said(self, sentence: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a call of `train` ended."""
-
-    run: Path
-    model: Path | None  # the best model so far, or None when none was saved yet
-    step: int
-    steps: int
-    interrupted: bool
+SHARPEN = "sharpen"  # the folder of the second stage inside a run's
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +87,7 @@ def train(
             write_atomically(this.folder / "recipe.toml", recipe.to_toml())
             this.journal = Journal(this.folder, state.step)
         try:
-            with _until_signalled() as stopping:
+            with until_signalled() as stopping:
                 interrupted = _loop(this, state, stopping)
             if (
                 place.leads and not interrupted
@@ -127,7 +97,26 @@ def train(
             if this.journal is not None:
                 this.journal.close()
     best = this.folder / "best"
-    return Finished(this.folder, best if best.is_dir() else None, state.step, this.steps, interrupted)
+    ended = Finished(this.folder, best if best.is_dir() else None, state.step, this.steps, interrupted)
+    if interrupted or recipe.sharpen is None or not place.leads:
+        return ended
+    return _second_stage(this, ended, device)
+
+
+def _second_stage(run: Run, first: Finished, device: str) -> Finished:
+    """Sharpen the best model, in a folder of its own, and give it its sharpener; done once."""
+    assert first.model is not None
+    model = load_model(first.model)
+    if model.sharpener is not None:
+        return first
+    model.recipe = run.recipe  # what the second stage may change, it may change after the first
+    command = run.provenance.command
+    ended = sharpen(
+        model, run.store, run.folder / SHARPEN, device=device, watcher=run.watcher, command=command
+    )
+    if ended.model is not None:
+        save_model(load_model(ended.model), first.model)
+    return replace(ended, run=first.run, model=first.model)
 
 
 def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
@@ -144,7 +133,7 @@ def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
         images += len(batch.data) * run.place.world
         _refuse_non_finite(run, state, terms, batch)
         run.watcher.stepped(state.step, len(batch.data) * run.place.world)
-        if _due(state.step, spec.log_every, run.steps):
+        if due(state.step, spec.log_every, run.steps):
             rate = images / max(1e-9, time.monotonic() - since)
             _log(run, state.step, terms, rate)
             since, images = time.monotonic(), 0
@@ -161,11 +150,11 @@ def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
 def _keep(run: Run, state: TrainState, stop: bool) -> None:
     """Validate, preview and save when they are due; before a stop only the state is saved."""
     spec = run.recipe.train
-    if _due(state.step, spec.preview_every, run.steps):
+    if due(state.step, spec.preview_every, run.steps):
         _preview(run, state)
-    if _due(state.step, spec.validate_every, run.steps):
+    if due(state.step, spec.validate_every, run.steps):
         _validate(run, state)
-    if stop or _due(state.step, spec.save_every, run.steps):
+    if stop or due(state.step, spec.save_every, run.steps):
         save_state(run.folder / STATE, state, run.recipe, run.store.fingerprint)
 
 
@@ -232,7 +221,7 @@ def _record(run: Run, event: str, step: int, row: dict[str, Any]) -> None:
 def _refuse_non_finite(run: Run, state: TrainState, terms: StepTerms, batch: Batch) -> None:
     """Stop at a non-finite step. On CUDA looking is a synchronisation, so it happens when a log line is due;
     the weights did not move in between (see `train_step`)."""
-    if run.device.type == "cuda" and not _due(state.step, run.recipe.train.log_every, run.steps):
+    if run.device.type == "cuda" and not due(state.step, run.recipe.train.log_every, run.steps):
         return
     if bool(terms.ok):
         return
@@ -243,10 +232,6 @@ def _refuse_non_finite(run: Run, state: TrainState, terms: StepTerms, batch: Bat
         f"the loss or its gradient is not finite at step {state.step} (pictures {', '.join(listed)}{more}); "
         f"the last good state is in {run.folder / STATE}: lower train.lr or set train.clip, and start anew"
     )
-
-
-def _due(step: int, every: int, steps: int) -> bool:
-    return step % every == 0 or step == steps
 
 
 # ── setting up ───────────────────────────────────────────────────────────────────────────────────────────
@@ -320,18 +305,3 @@ def _agreed(stop: bool, run: Run) -> bool:
     flag = torch.tensor(float(stop), device=run.device)
     torch.distributed.all_reduce(flag)
     return bool(flag > 0)
-
-
-@contextmanager
-def _until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set instead of killing; signals are the main thread's alone."""
-    stopping = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping
-        return
-    before = {s: signal.signal(s, lambda *_: stopping.set()) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

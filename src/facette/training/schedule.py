@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from facette.recipe import TrainSpec
+from facette.recipe import SharpenSpec, TrainSpec
 
 
-def steps_of(spec: TrainSpec, images: int) -> int:
+def steps_of(spec: TrainSpec | SharpenSpec, images: int) -> int:
     """Optimizer steps of the whole run over `images` training pictures; an epoch drops its last partial batch."""
     return spec.steps if spec.steps is not None else (spec.epochs or 0) * steps_per_epoch(spec.batch, images)
 
@@ -17,10 +17,10 @@ def steps_per_epoch(batch: int, images: int) -> int:
     return max(1, images // batch)
 
 
-def lr_at(spec: TrainSpec, step: int, steps: int) -> float:
+def lr_at(spec: TrainSpec | SharpenSpec, step: int, steps: int) -> float:
     """Learning rate of a step: linear warm-up, then constant or a cosine down to lr · lr_final."""
     warm = min(1.0, (step + 1) / spec.lr_warmup_steps) if spec.lr_warmup_steps else 1.0
-    if spec.lr_schedule == "constant":
+    if isinstance(spec, TrainSpec) and spec.lr_schedule == "constant":
         return spec.lr * warm
     rest = max(1, steps - spec.lr_warmup_steps)
     progress = min(1.0, max(0.0, (step - spec.lr_warmup_steps) / rest))

@@ -6,12 +6,13 @@ that wrote it. Orders, noise and schedules are pure functions of the step and ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_tensors, under, write_tensors
 from facette.errors import TrainingError
@@ -56,9 +57,7 @@ def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) 
     tensors = {f"vae.{n}": t for n, t in state.vae.state_dict().items()}
     if state.averaged is not state.vae:
         tensors |= {f"averaged.{n}": t for n, t in state.averaged.state_dict().items()}
-    for name, parameter in state.vae.named_parameters():
-        for moment, value in state.optimizer.state.get(parameter, {}).items():
-            tensors[f"optimizer.{moment}.{name}"] = value
+    tensors |= optimizer_tensors(state.optimizer, state.vae, "optimizer.")
     header = {
         "kind": "training state",
         "step": state.step,
@@ -73,21 +72,37 @@ def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) 
 def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> TrainState:
     """Read a state back. Raises TrainingError when it belongs to another recipe or other data."""
     tensors, header = read_tensors(path)
-    _check_same_run(path, header, recipe, fingerprint)
+    check_same_run(
+        path, header, recipe, fingerprint, may_change=lambda k: k in MAY_CHANGE or k.startswith("sharpen.")
+    )
     state = fresh_state(recipe, device)
     state.vae.load_state_dict(under(tensors, "vae."))
     if state.averaged is not state.vae:
         state.averaged.load_state_dict(under(tensors, "averaged."))
-    for name, parameter in state.vae.named_parameters():
-        moments = {m: tensors.get(f"optimizer.{m}.{name}") for m in ("step", "exp_avg", "exp_avg_sq")}
+    restore_optimizer(state.optimizer, state.vae, under(tensors, "optimizer."))
+    state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
+    return state
+
+
+def optimizer_tensors(optimizer: torch.optim.Adam, module: nn.Module, prefix: str) -> dict[str, Tensor]:
+    """Adam's moments, named after the module's parameters."""
+    return {
+        f"{prefix}{moment}.{name}": value
+        for name, parameter in module.named_parameters()
+        for moment, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Adam, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Give Adam back the moments that `optimizer_tensors` named, without its prefix."""
+    for name, parameter in module.named_parameters():
+        moments = {m: tensors.get(f"{m}.{name}") for m in ("step", "exp_avg", "exp_avg_sq")}
         if moments["exp_avg"] is not None:
-            state.optimizer.state[parameter] = {
+            optimizer.state[parameter] = {
                 m: _like(parameter, value) if m != "step" else value.to(parameter.device)
                 for m, value in moments.items()
                 if value is not None
             }
-    state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
-    return state
 
 
 def _like(parameter: Tensor, value: Tensor) -> Tensor:
@@ -95,7 +110,14 @@ def _like(parameter: Tensor, value: Tensor) -> Tensor:
     return torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
-def _check_same_run(path: Path, header: dict[str, Any], recipe: Recipe, fingerprint: str) -> None:
+def check_same_run(
+    path: Path,
+    header: dict[str, Any],
+    recipe: Recipe,
+    fingerprint: str,
+    may_change: Callable[[str], bool],
+) -> None:
+    """Raises TrainingError where a state was made of other data, or by a recipe that differs in what matters."""
     if header.get("data") != fingerprint:
         raise TrainingError(
             f"the run in {path.parent} was started on other pictures: give the same, or another folder with --out"
@@ -103,7 +125,7 @@ def _check_same_run(path: Path, header: dict[str, Any], recipe: Recipe, fingerpr
     before = flatten(header.get("recipe", {}))
     now = flatten(recipe.model_dump(mode="json", exclude_none=True))
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-    changed = [k for k in changed if k not in MAY_CHANGE]
+    changed = [k for k in changed if not may_change(k)]
     if changed:
         listed = ", ".join(f"{k} (was {before.get(k)}, is {now.get(k)})" for k in changed[:5])
         raise TrainingError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from facette.images.convert import to_model
 from facette.model.vae import Pass
@@ -63,9 +63,9 @@ def train_step(
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), recipe.train.clip or float("inf"))
     ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
-    _move(state.optimizer, lr, ok)
+    move(state.optimizer, lr, ok)
     if state.averaged is not state.vae:
-        _average(state, recipe.train.ema)
+        average(state.averaged, state.vae, ema_decay_at(recipe.train.ema, state.step))
     state.step += 1
     return StepTerms(
         loss.detach(), terms.distortion.detach().mean(), terms.rate.detach().mean(), norm, beta, lr, ok
@@ -89,7 +89,7 @@ def prepare_batch(
     return to_model(pictures, recipe.input.range, device), noise[part].to(device, non_blocking=True)
 
 
-def _move(optimizer: torch.optim.Adam, lr: float, ok: Tensor) -> None:
+def move(optimizer: torch.optim.Adam, lr: float, ok: Tensor) -> None:
     """Step the optimizer unless `ok` is false; on CUDA the fused kernel looks itself, without a synchronisation."""
     for group in optimizer.param_groups:
         group["lr"] = lr
@@ -102,11 +102,11 @@ def _move(optimizer: torch.optim.Adam, lr: float, ok: Tensor) -> None:
 
 
 @torch.no_grad()
-def _average(state: TrainState, decay: float) -> None:
-    weight = 1 - ema_decay_at(decay, state.step)
-    mine, theirs = state.averaged.state_dict(), state.vae.state_dict()
+def average(averaged: nn.Module, weights: nn.Module, decay: float) -> None:
+    """Move the exponential average of a network's weights and buffers towards them."""
+    mine, theirs = averaged.state_dict(), weights.state_dict()
     floating = [n for n, t in mine.items() if t.is_floating_point()]
     for name in floating:
-        mine[name].lerp_(theirs[name], weight)
+        mine[name].lerp_(theirs[name], 1 - decay)
     for name in mine.keys() - set(floating):
         mine[name].copy_(theirs[name])

@@ -1,0 +1,56 @@
+"""`facette sharpen`: a model and pictures in, the same model with a second stage out. Again to go on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facette.cli.output import Attributes, Cache, Device, DryRun, Json, Set, Strict, emit, progress
+
+
+def sharpen(
+    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    data: Annotated[
+        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option("--out", help="The run's folder; by default runs/NAME-sharp.", file_okay=False),
+    ] = None,
+    overrides: Set = None,
+    device: Device = "auto",
+    cache: Cache = None,
+    attributes: Attributes = None,
+    strict: Strict = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Teach a trained model to draw sharp pictures from the same latents. The same command again goes on."""
+    from facette.checkpoint.native import load_model
+    from facette.cli.data import open_source
+    from facette.cli.train import Shown, ended_as
+    from facette.training.schedule import steps_of
+    from facette.training.sharpen import sharpen as sharpen_run
+    from facette.training.sharpen import with_section
+
+    loaded = with_section(load_model(model), overrides or [])
+    spec = loaded.recipe.sharpen
+    assert spec is not None
+    folder = run or Path("runs") / f"{loaded.name}-sharp"
+    store, source = open_source(data, loaded.recipe, cache=cache, attributes=attributes, strict=strict)
+    images = len(store.indices("train"))
+    steps = steps_of(spec, images)
+    if dry_run:
+        plan = {"model": loaded.name, "run": str(folder), "pictures": images, "steps": steps}
+        text = f"{loaded.name}: {steps:,} steps of {spec.batch} over {images:,} pictures of {source} into {folder}"
+        emit(plan, text, as_json)
+        return
+    command = "facette " + " ".join(sys.argv[1:])
+    with progress(steps * spec.batch, "sharpening", "images") as bar:
+        ended = sharpen_run(
+            loaded, store, folder, device=device, watcher=Shown(bar, spec.batch), command=command
+        )
+    emit(*ended_as(ended), as_json)

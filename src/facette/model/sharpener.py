@@ -1,0 +1,106 @@
+"""The second stage: draws over a decoded mean what a mean cannot show, hair, teeth, the edge of an eyelid.
+
+Enters: the decoder's mean (N, 3, S, S) in the recipe's range, and the latents (N, Z) it was decoded from. Leaves:
+sharp pictures of the same shape and range. No noise goes in: the same latents give the same picture, so a
+variation changes what z changes and nothing else. Knows nothing of how it is trained (facette.training.sharpen).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facette.model.blocks import activation, norm
+
+CELL = 8  # pixels: the coarsest of the three resolutions sees cells of this side
+
+
+class Sharpener(nn.Module):
+    """A U-net of residual blocks at a half, a quarter and an eighth of the side; what it returns is added.
+
+    Latents enter as one scale and shift per channel (FiLM, arXiv 1709.07871), after being brought to unit root mean
+    square, so that latents far out, such as those of a large diversity factor, cannot drive it astray.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent: int,
+        widths: tuple[int, int, int],
+        condition: int,
+        range: Literal["unit", "symmetric"],
+    ):
+        super().__init__()
+        fine, middle, coarse = widths
+        self.range: Literal["unit", "symmetric"] = range
+        self.condition = nn.Linear(latent, condition)
+        self.stem = nn.Conv2d(3 * 4, fine, 3, padding=1)
+        self.down1 = _Conditioned(fine, condition)
+        self.shrink1 = nn.Conv2d(fine, middle, 2, 2)
+        self.down2 = _Conditioned(middle, condition)
+        self.shrink2 = nn.Conv2d(middle, coarse, 2, 2)
+        self.bottom = nn.ModuleList([_Conditioned(coarse, condition) for _ in (1, 2)])
+        self.grow2 = _doubled(coarse, middle)
+        self.up2 = _Conditioned(middle, condition)
+        self.grow1 = _doubled(middle, fine)
+        self.up1 = nn.ModuleList([_Conditioned(fine, condition) for _ in (1, 2)])
+        self.head = nn.Conv2d(fine, 3 * 4, 3, padding=1)
+        self.finish = nn.Sequential(norm("group", fine), activation("silu"))
+        nn.init.zeros_(self.head.weight)  # at first nothing is added
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, mean: Tensor, z: Tensor) -> Tensor:
+        """Sharp pictures (N, 3, S, S) in the recipe's range, kept inside it."""
+        unit = self.range == "unit"
+        x = mean * 2 - 1 if unit else mean
+        size = x.shape[-1]
+        beyond = -size % CELL
+        framed = F.pad(x, (0, beyond, 0, beyond), mode="replicate") if beyond else x
+        drawn = (x + self._added(framed, z)[..., :size, :size]).clamp(-1, 1)
+        return (drawn + 1) / 2 if unit else drawn
+
+    def _added(self, x: Tensor, z: Tensor) -> Tensor:
+        length = z.square().mean(dim=1, keepdim=True).sqrt()
+        c = F.silu(self.condition(z / (length + 1e-3)))  # (N, condition)
+        fine = self.down1(self.stem(F.pixel_unshuffle(x, 2)), c)
+        middle = self.down2(self.shrink1(fine), c)
+        h = self.shrink2(middle)
+        for block in self.bottom:
+            h = block(h, c)
+        h = self.up2(self.grow2(h) + middle, c)
+        h = self.grow1(h) + fine
+        for block in self.up1:
+            h = block(h, c)
+        return F.pixel_shuffle(self.head(self.finish(h)), 2)
+
+
+class _Conditioned(nn.Module):
+    """A residual block whose second norm is scaled and shifted by the condition; it starts as the identity."""
+
+    def __init__(self, channels: int, condition: int):
+        super().__init__()
+        self.norm1, self.norm2 = norm("group", channels), norm("group", channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.film = nn.Linear(condition, 2 * channels)
+        for layer in (self.conv2, self.film):
+            nn.init.zeros_(layer.weight)
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
+        scale, shift = self.film(c)[..., None, None].chunk(2, dim=1)
+        h = self.norm2(self.conv1(F.silu(self.norm1(x)))) * (1 + scale) + shift
+        return x + self.conv2(F.silu(h))
+
+
+def _doubled(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
+
+
+def to_symmetric(x: Tensor, range: Literal["unit", "symmetric"]) -> Tensor:
+    """Values of the recipe's range to [−1, 1]."""
+    return x * 2 - 1 if range == "unit" else x

@@ -1,0 +1,130 @@
+"""One step of the second stage: the critic learns, then the sharpener. No data set, no files, no clock.
+
+The VAE is frozen. A batch of photos is encoded, a latent drawn from each posterior and decoded: these means are
+sharpened and compared with their photos. Beside them stand means decoded from draws of the fitted prior, which only
+the critic judges. Flips, noise and draws are pure functions of (seed, step).
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facette.model.sharpener import Sharpener, to_symmetric
+from facette.model.trained import TrainedModel
+from facette.recipe import Recipe, SharpenSpec
+from facette.runtime import Place, generator
+from facette.training.critic import Critic, augment, critic_loss, deception, feature_distance
+from facette.training.schedule import ema_decay_at
+from facette.training.step import average, move, prepare_batch
+
+
+@dataclass(slots=True, eq=False)
+class SharpenState:
+    """A second stage in progress; `averaged` are the weights that will be used."""
+
+    sharpener: Sharpener
+    averaged: Sharpener
+    critic: Critic
+    optimizer: torch.optim.Adam
+    critic_optimizer: torch.optim.Adam
+    step: int = 0
+    seconds: float = 0.0
+    validation: dict[str, Any] = field(default_factory=dict)  # of the last time it was measured
+
+
+@dataclass(frozen=True, slots=True)
+class SharpenTerms:
+    """What a step measured, as tensors on the device."""
+
+    critic: Tensor  # () hinge loss of the critic
+    deceived: Tensor  # () minus the critic's mean verdict on drawn pictures
+    features: Tensor  # () mean absolute feature distance
+    squared: Tensor  # () mean squared difference of values in [−1, 1]
+    ok: Tensor  # () bool: every gradient was finite, so the weights moved
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A batch as the second stage takes it. N photos, M draws of the prior; values in the recipe's range."""
+
+    photos: Tensor  # (N, 3, S, S)
+    means: Tensor  # (N + M, 3, S, S), decoded
+    z: Tensor  # (N + M, Z)
+
+
+def sharpen_step(
+    state: SharpenState,
+    model: TrainedModel,
+    recipe: Recipe,
+    data: np.ndarray,
+    lr: float,
+    autocast: torch.dtype | None,
+) -> SharpenTerms:
+    """Move critic and sharpener once, and count the step; a non-finite gradient moves nothing."""
+    spec = recipe.sharpen
+    assert spec is not None
+    assert recipe.input.kind == "image"
+    drawn = draw_batch(model, recipe, data, state.step, spec)
+    context = torch.autocast(drawn.photos.device.type, autocast) if autocast else nullcontext()
+    with context:
+        made = to_symmetric(state.sharpener(drawn.means, drawn.z), recipe.input.range).float()
+        photos = to_symmetric(drawn.photos, recipe.input.range)
+        seen_photos, seen_made = _as_seen(photos, made, recipe, state.step, spec)
+        state.critic.requires_grad_(True)
+        against = critic_loss(state.critic(seen_photos), state.critic(seen_made.detach()))
+    share = lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0  # the critic falls with it, but starts at once
+    fine = _descend(state.critic_optimizer, state.critic, against, spec.critic_lr * share)
+    with context:
+        state.critic.requires_grad_(False)  # its turn is over: no gradient for its weights
+        verdict = state.critic(seen_made)
+        with torch.no_grad():
+            target = state.critic(seen_photos)
+        deceived = deception(verdict)
+        features = feature_distance(verdict.part(slice(len(photos))), target)
+        squared = (made[: len(photos)] - photos).square().mean()
+        loss = deceived + spec.feature_weight * features + spec.squared_weight * squared
+    if state.step >= spec.critic_lead:
+        fine = fine & _descend(state.optimizer, state.sharpener, loss, lr)
+        average(state.averaged, state.sharpener, ema_decay_at(spec.ema, state.step))
+    state.step += 1
+    return SharpenTerms(against.detach(), deceived.detach(), features.detach(), squared.detach(), fine)
+
+
+@torch.no_grad()
+def draw_batch(model: TrainedModel, recipe: Recipe, data: np.ndarray, step: int, spec: SharpenSpec) -> Drawn:
+    """Photos (uint8) with this step's flips, and the means that stand for them and for draws of the prior."""
+    x, noise = prepare_batch(data, recipe, step, Place(), model.device)
+    z = model.vae.encode(x).sample(noise=noise)
+    extra = round(spec.prior_share * len(x))
+    if extra:
+        seed = generator(recipe.seed, "prior", step).initial_seed()
+        z = torch.cat([z, model.sample_latents(extra, seed=seed).to(z.device)])
+    return Drawn(x, model.vae.decode(z), z)
+
+
+def _as_seen(
+    photos: Tensor, made: Tensor, recipe: Recipe, step: int, spec: SharpenSpec
+) -> tuple[Tensor, Tensor]:
+    """Photos and drawn pictures as the critic sees them: a pair is moved and tinted in the same way."""
+    draws = generator(recipe.seed, "augment", step)
+    if torch.rand((), generator=draws) >= spec.augment:
+        return photos, made
+    rest = made[len(photos) :]
+    again = draws.clone_state()
+    seen, seen_pairs = augment(photos, draws), augment(made[: len(photos)], again)
+    return seen, torch.cat([seen_pairs, augment(rest, draws)]) if len(rest) else seen_pairs
+
+
+def _descend(optimizer: torch.optim.Adam, network: torch.nn.Module, loss: Tensor, lr: float) -> Tensor:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), float("inf"))
+    ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
+    move(optimizer, lr, ok)
+    return ok

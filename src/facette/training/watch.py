@@ -1,0 +1,65 @@
+"""What every long run shares: who is told of it, how it ends, when something is due, and how signals stop it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Watcher(Protocol):
+    """Told what a run does; the command line draws a bar, tests may count."""
+
+    def started(self, step: int, steps: int) -> None: ...
+
+    def stepped(self, step: int, images: int) -> None: ...
+
+    def measured(self, row: dict[str, Any]) -> None: ...
+
+    def said(self, sentence: str) -> None: ...
+
+
+class Silence:
+    """A watcher that says nothing."""
+
+    def started(self, step: int, steps: int) -> None: ...
+
+    def stepped(self, step: int, images: int) -> None: ...
+
+    def measured(self, row: dict[str, Any]) -> None: ...
+
+    def said(self, sentence: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a call of `train` ended."""
+
+    run: Path
+    model: Path | None  # the best model so far, or None when none was saved yet
+    step: int
+    steps: int
+    interrupted: bool
+
+
+def due(step: int, every: int, steps: int) -> bool:
+    return step % every == 0 or step == steps
+
+
+@contextmanager
+def until_signalled() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set instead of killing; signals are the main thread's alone."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping
+        return
+    before = {s: signal.signal(s, lambda *_: stopping.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
