@@ -275,7 +275,8 @@ def _cached(name: str) -> Path | None:
 
 def _download(name: str, patterns: list[str]) -> Path:
     hub = import_extra("huggingface_hub", "compare", NEED)
-    if hub.constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in (
+    constants = import_extra("huggingface_hub.constants", "compare", NEED)
+    if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in (
         "1",
         "ON",
         "YES",

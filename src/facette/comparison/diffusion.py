@@ -60,6 +60,7 @@ class Diffusion:
             offloaded,
         )
         self.size = settings.size or native_size(pipeline)
+        self.name = short_name(checkpoint)
         self._accepted = set(inspect.signature(pipeline.__call__).parameters)
 
     @property
@@ -76,6 +77,28 @@ class Diffusion:
     def networks(self) -> dict[str, nn.Module]:
         """The networks of the pipeline by their names."""
         return {name: part for name, part in self.pipeline.components.items() if isinstance(part, nn.Module)}
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.pipeline._execution_device
+
+    def described(self) -> dict[str, Any]:
+        """Everything that decides its pictures but the photo, the strength and the seeds, as plain values."""
+        return {
+            "with": self.checkpoint.named,
+            "revision": self.checkpoint.revision,
+            "pipeline": type(self.pipeline).__name__,
+            "prompt": self.settings.prompt,
+            "guidance": self.settings.guidance,
+            "steps": self.settings.steps,
+            "scheduler": self.scheduler,
+            "size": self.size,
+            "safety_checker": self.checked,
+            "device": str(self.device),
+            "precision": str(next(self.pipeline.vae.parameters()).dtype).removeprefix("torch."),
+            "offloaded": self.offloaded,
+        }
 
     def steps_at(self, strength: float) -> int:
         """How many of the steps are walked at a strength: the nearest whole number."""
@@ -116,6 +139,7 @@ class Autoencoder:
 
     def __init__(self, network: Any, checkpoint: Checkpoint, size: int):
         self.network, self.checkpoint, self.size = network, checkpoint, size
+        self.name = short_name(checkpoint)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -180,11 +204,16 @@ def load_autoencoder(checkpoint: Checkpoint, device: torch.device, size: int | N
     if checkpoint.file is None:
         _check_network(checkpoint, "vae", folder, network)
     network = network.to(device).eval().requires_grad_(False)
-    shrinks = 2 ** (len(_widths(network)) - 1)
+    shrinks = _shrinks(network)
     chosen = size or int(getattr(network.config, "sample_size", None) or 512)
     if chosen % shrinks:
         raise UsageError(f"--size must be a multiple of {shrinks} for {checkpoint.named!r}, got {chosen}.")
     return Autoencoder(network, checkpoint, chosen)
+
+
+def short_name(checkpoint: Checkpoint) -> str:
+    """What a checkpoint is called on a page: the last part of what the user named."""
+    return checkpoint.named.rstrip("/").rpartition("/")[2].removesuffix(".safetensors")
 
 
 @torch.inference_mode()
@@ -204,6 +233,11 @@ def reconstruct(network: Any, photos: np.ndarray) -> np.ndarray:
     return np.concatenate(made)
 
 
+def latent_count(network: Any, size: int) -> int:
+    """How many numbers an autoencoder of diffusers turns a picture of `size` pixels a side into."""
+    return int(network.config.latent_channels) * (size // _shrinks(network)) ** 2
+
+
 def native_size(pipeline: Any) -> int:
     """Side in pixels of the pictures a pipeline was trained on."""
     core = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
@@ -216,11 +250,10 @@ def _latents(encoded: Any) -> Tensor:
     return encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
 
 
-def _widths(network: Any) -> list[int]:
-    config = network.config
-    return list(
-        getattr(config, "block_out_channels", None) or getattr(config, "encoder_block_out_channels", [1])
-    )
+def _shrinks(network: Any) -> int:
+    """Pixels of a picture's side for each of its latents'."""
+    widths = getattr(network.config, "block_out_channels", None) or network.config.encoder_block_out_channels
+    return 2 ** (len(widths) - 1)
 
 
 def _share(walked: int, steps: int) -> float:

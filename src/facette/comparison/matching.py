@@ -10,6 +10,7 @@ likeness is crossed, halves them, and gives back the nearest level it has ever s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def _crossing(seen: Mapping[float, float], wished: float) -> tuple[float, float]
     ordered = sorted(seen)
     pairs = [
         (below, above)
-        for below, above in zip(ordered, ordered[1:], strict=False)
+        for below, above in itertools.pairwise(ordered)
         if min(seen[below], seen[above]) <= wished <= max(seen[below], seen[above])
     ]
     return min(pairs, key=lambda pair: pair[1] - pair[0], default=None)

@@ -20,9 +20,10 @@ import torch
 from torch import nn
 
 from facette.comparison.diffusion import Diffusion
-from facette.latent.vary import vary
+from facette.latent.points import decode_each, encode_each
+from facette.latent.vary import strength_of, variation_noise, varied_latents
 
-Progress = Callable[[int], None]  # so many pictures are made
+Progress = Callable[[int], None]  # so many steps of diffusion are done
 FARTHEST = 2.0  # a VAE's strongest factor adds noise of so many standard deviations of its prior
 
 
@@ -49,10 +50,21 @@ class Size:
 class Method(Protocol):
     """A way of making relatives of one photo."""
 
-    name: str
-    knob: str
-    levels: tuple[float, ...] | None  # the only levels there are; None when any number is one
-    strongest: float
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def knob(self) -> str: ...
+
+    @property
+    def strongest(self) -> float:
+        """The highest level that is tried."""
+        ...
+
+    @property
+    def levels(self) -> tuple[float, ...] | None:
+        """The only levels there are, ascending; None when any number is one."""
+        ...
 
     def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made: ...
 
@@ -68,16 +80,15 @@ class VaeMethod:
     def __init__(self, model: Any, photo: np.ndarray, name: str):
         self.model, self.photo, self.name = model, photo, name
         typical = float(model.encode(photo[None]).scale.mean())  # the mean posterior σ; the prior's is 1
-        self.strongest = max(1.0, round(FARTHEST / typical))
+        self.strongest = max(1.0, float(round(FARTHEST / typical)))
 
     def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
-        """One picture for each seed, each as `vary` makes it alone."""
-        pictures, watch = [], Watch(self.model.device)
-        with watch:
-            for seed in seeds:
-                pictures.append(vary(self.model, self.photo, count=1, diversity=level, seed=seed).pictures[0])
-                progress(1)
-        return Made(np.stack(pictures), (False,) * len(pictures), watch.seconds / len(pictures), watch.memory)
+        """The picture of each seed, as `vary` makes it."""
+        with Watch(self.model.device) as watch:
+            mean, scale = encode_each(self.model, self.photo[None])  # (1, Z), (1, Z)
+            noise = variation_noise(seeds, mean.shape[1])  # (N, Z)
+            pictures = decode_each(self.model, varied_latents(mean, scale, noise, strength_of(level)))
+        return Made(pictures, (False,) * len(seeds), watch.seconds / len(seeds), watch.memory)
 
     def size(self) -> Size:
         return size_of(networks_of(self.model))
@@ -89,20 +100,19 @@ class DiffusionMethod:
     knob = "strength"
     strongest = 1.0
 
-    def __init__(self, diffusion: Diffusion, photo: np.ndarray, name: str):
-        self.diffusion, self.photo, self.name = diffusion, photo, name
+    def __init__(self, diffusion: Diffusion, photo: np.ndarray):
+        self.diffusion, self.photo, self.name = diffusion, photo, diffusion.name
         steps = diffusion.settings.steps
         self.levels = tuple(step / steps for step in range(steps + 1))
 
     def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
         """One picture for each seed, one after another, so that each is the same alone as among others."""
-        pictures, withheld, watch = [], [], Watch(self.diffusion.pipeline._execution_device)
+        pictures, withheld, watch = [], [], Watch(self.diffusion.device)
         with watch:
             for seed in seeds:
-                drawn = self.diffusion.draw(self.photo, level, seed)
+                drawn = self.diffusion.draw(self.photo, level, seed, lambda: progress(1))
                 pictures.append(drawn.pictures[0])
                 withheld.append(drawn.withheld[0])
-                progress(1)
         return Made(np.stack(pictures), tuple(withheld), watch.seconds / len(pictures), watch.memory)
 
     def size(self) -> Size:

@@ -1,0 +1,36 @@
+"""`facette export`: a model in, files for other runtimes out."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from facette.cli.output import Json, emit
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    to: Annotated[
+        Literal["onnx", "torch-export", "diffusers"],
+        typer.Option("--to", help="ONNX files, torch.export programs, or a component of diffusers."),
+    ] = "onnx",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", file_okay=False, help="The folder.  [default: MODEL-FORMAT]"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model's encoder and decoder for other runtimes, checked against the model itself."""
+    from facette.checkpoint.export import export_model
+    from facette.cli.model import open_model
+
+    opened = open_model(model, "cpu")
+    written = export_model(opened, out or Path(f"{opened.name}-{to}"), to)
+    data: dict[str, Any] = {
+        **asdict(written),
+        "folder": str(written.folder),
+        "files": [str(path) for path in written.files],
+    }
+    lines = [*data["files"], f"largest difference to the model: {written.difference:.1g}"]
+    emit(data, "\n".join(lines), as_json)

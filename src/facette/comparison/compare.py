@@ -1,0 +1,216 @@
+"""A photo's relatives by a Facette model beside those by a diffusion model, with numbers.
+
+Enters: a loaded model, a diffusion pipeline, the photo in the model's frame at both sizes, and what was asked for.
+Leaves: a `Comparison`, with everything needed to run it again.
+
+Without matching both are shown as asked: our diversity factor, their strength. With `match` the knobs are turned
+until both are equally like the photo, because at different likeness neither realism nor spread compare.
+
+Legend: N pictures of each method, S side of the model's pictures, H side of the diffusion model's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facette.comparison.autoencoders import keep_by_autoencoder, keep_by_model, plain_and_sharp
+from facette.comparison.diffusion import Diffusion
+from facette.comparison.matching import Matched, common_range, match_likeness
+from facette.comparison.methods import DiffusionMethod, Progress, VaeMethod
+from facette.comparison.result import Comparison, Entry
+from facette.comparison.trials import FEWEST, Trials
+from facette.errors import UsageError
+from facette.evaluation.likeness import Gauge
+from facette.latent.inputs import check_count
+from facette.latent.vary import DIVERSITY, variation_seeds
+
+TOLERANCE = 0.01  # of a cosine
+LEVELS = 6  # strengths on the curve of a diffusion model
+VAE_LEVELS = 9  # factors on the curve of a VAE
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a diffusion model takes on this machine, measured on one picture."""
+
+    step: float  # seconds for one step
+    picture: float  # seconds for everything that a picture takes besides its steps
+
+    def seconds(self, pictures: int, steps: int) -> float:
+        """Seconds for so many pictures with so many steps altogether."""
+        return pictures * self.picture + steps * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The most that a comparison will ask of a diffusion model."""
+
+    pictures: int
+    steps: int
+
+
+def compare(
+    model: Any,
+    photo: np.ndarray,
+    diffusion: Diffusion,
+    large: np.ndarray,
+    gauge: Gauge,
+    *,
+    strength: float = 0.5,
+    diversity: float | None = None,
+    count: int = 10,
+    seed: int = 0,
+    match: bool = False,
+    likeness: float | None = None,
+    tolerance: float = TOLERANCE,
+    levels: int = LEVELS,
+    progress: Progress = lambda done: None,
+) -> Comparison:
+    """Make `count` relatives by each method and measure them.
+
+    `photo` (S, S, 3) and `large` (H, H, 3) show the same frame; `gauge` says what likeness and realism are. A model
+    with a sharpener is shown twice, plain and sharp. With `match` the common likeness is `likeness`, or else that of
+    the diffusion model at `strength`, moved into the range that every method reaches; `levels` strengths make the
+    diffusion model's curve. `progress` is told of every step of diffusion.
+
+    Raises UsageError for values that cannot be used, ImageError where a safety checker leaves too few pictures.
+    """
+    plan_comparison(diffusion, strength, count, match, levels)  # refuses what cannot be used
+    _check_matching(match, diversity, likeness, tolerance)
+    seeds = variation_seeds(seed, count)
+    ours = [Trials(VaeMethod(one, photo, name), photo, gauge, seeds) for name, one in plain_and_sharp(model)]
+    theirs = Trials(DiffusionMethod(diffusion, large), photo, gauge, seeds, progress)
+    near = diffusion.steps_at(strength) / diffusion.settings.steps
+    if match:
+        wished, matches = _match(ours, theirs, near, likeness, tolerance, levels)
+    else:
+        factor = DIVERSITY["factor"] if diversity is None else float(diversity)
+        wished, matches = None, [*(_as_asked(trials, factor) for trials in ours), _as_asked(theirs, near)]
+    entries = tuple(
+        Entry(
+            name=trials.method.name,
+            knob=trials.method.knob,
+            chosen=trials.at(found.level),
+            size=trials.method.size(),
+            curve=trials.curve,
+            matched=found.reached if match else None,
+        )
+        for trials, found in zip([*ours, theirs], matches, strict=True)
+    )
+    kept = (
+        *(keep_by_model(one, photo, name, gauge) for name, one in plain_and_sharp(model)),
+        keep_by_autoencoder(
+            diffusion.pipeline.vae, photo, large, f"{diffusion.name}, its autoencoder", gauge
+        ),
+    )
+    asked = {
+        "model": model.name,
+        **diffusion.described(),
+        "strength": strength,
+        "diversity": None if match else matches[0].level,
+        "count": count,
+        "seed": seed,
+        "match": "likeness" if match else None,
+        "likeness": likeness,
+        "levels": levels if match else None,
+    }
+    return Comparison(photo, large, entries, kept, wished, tolerance, seeds, asked)
+
+
+def plan_comparison(
+    diffusion: Diffusion, strength: float, count: int, match: bool, levels: int = LEVELS
+) -> Plan:
+    """How much a comparison asks of the diffusion model at most.
+
+    Raises UsageError for a count or a number of levels below 2, and for what is no strength.
+    """
+    check_count(count, least=FEWEST, what="--count")
+    check_count(levels, least=2, what="--levels")
+    steps = diffusion.settings.steps
+    walked = [diffusion.steps_at(strength)]
+    if match:
+        walked += [diffusion.steps_at(level) for level in curve_strengths(levels, steps)]
+        walked += [steps // 2] * max(
+            0, steps // (levels - 1) - 1
+        ).bit_length()  # halvings between two of them
+    return Plan(count * len(walked), count * sum(walked))
+
+
+def measure_pace(diffusion: Diffusion, large: np.ndarray) -> Pace:
+    """Make one picture in two steps, and look at the clock."""
+    ticks = [time.perf_counter()]
+    share = min(1.0, 2 / diffusion.settings.steps)
+    diffusion.draw(large, share, seed=0, step_done=lambda: ticks.append(time.perf_counter()))
+    whole = time.perf_counter() - ticks[0]
+    step = ticks[-1] - ticks[-2]  # the last one; the first also waits for the photo and the prompt
+    return Pace(step, max(0.0, whole - step * (len(ticks) - 1)))
+
+
+def curve_strengths(levels: int, steps: int) -> list[float]:
+    """`levels` strengths from 0 to 1, evenly spaced as far as whole steps allow."""
+    return sorted({round(place * steps / (levels - 1)) / steps for place in range(levels)})
+
+
+def _check_matching(match: bool, diversity: float | None, likeness: float | None, tolerance: float) -> None:
+    if match and diversity is not None:
+        raise UsageError("--match likeness finds the diversity factor by itself: leave out --diversity.")
+    if likeness is not None and not match:
+        raise UsageError(
+            "--likeness is what --match likeness aims at: add --match likeness, or leave it out."
+        )
+    if likeness is not None and not -1 <= likeness <= 1:
+        raise UsageError(f"a likeness is a cosine, from −1 to 1, got {likeness!r}.")
+    if not tolerance > 0:
+        raise UsageError(f"--tolerance must be above 0, got {tolerance!r}.")
+
+
+def _as_asked(trials: Trials, level: float) -> Matched:
+    return Matched(level, trials.likeness_at(level), False)
+
+
+def _match(
+    ours: Sequence[Trials],
+    theirs: Trials,
+    strength: float,
+    likeness: float | None,
+    tolerance: float,
+    levels: int,
+) -> tuple[float, list[Matched]]:
+    """The wished likeness, and the level of every method at the likeness that the diffusion model comes to.
+
+    Ours can be turned as finely as one likes and theirs cannot: so theirs is brought near the wish, and ours to it.
+    """
+    for trials in ours:
+        for place in range(VAE_LEVELS):
+            trials.at(trials.method.strongest * place / (VAE_LEVELS - 1))
+    every = theirs.method.levels or ()
+    for level in sorted({*curve_strengths(levels, len(every) - 1), strength}):
+        theirs.at(level)
+    wished = theirs.likeness_at(strength) if likeness is None else likeness
+    shared = common_range([trials.likenesses for trials in [*ours, theirs]])
+    aim = wished if shared is None else min(max(wished, shared[0]), shared[1])
+    found = match_likeness(theirs.likeness_at, theirs.likenesses, aim, tolerance, every)
+    reachable = common_range([trials.likenesses for trials in ours])
+    if reachable is not None and not reachable[0] <= found.likeness <= reachable[1]:
+        found = _nearest_within(theirs.likenesses, aim, reachable) or found
+    matches = [
+        match_likeness(trials.likeness_at, trials.likenesses, found.likeness, tolerance) for trials in ours
+    ]
+    together = Matched(found.level, found.likeness, all(one.reached for one in matches))
+    return wished, [*matches, together]
+
+
+def _nearest_within(
+    likenesses: dict[float, float], aim: float, reachable: tuple[float, float]
+) -> Matched | None:
+    """The level nearest the aim among those whose likeness our methods reach too."""
+    inside = {level: value for level, value in likenesses.items() if reachable[0] <= value <= reachable[1]}
+    if not inside:
+        return None
+    level = min(inside, key=lambda one: abs(inside[one] - aim))
+    return Matched(level, inside[level], True)

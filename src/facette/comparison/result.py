@@ -1,0 +1,124 @@
+"""What a comparison found: methods side by side on one photo, their pictures and their figures.
+
+Enters nothing: these are results. How they are made is `compare`'s business, how they are worded on a page the
+command's.
+
+Legend: M methods, N pictures of each, S side of the common frame, H side of the diffusion model's pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facette.comparison.autoencoders import SHOWN, Kept
+from facette.comparison.methods import Size
+from facette.comparison.trials import Trial, to_side
+from facette.latent.sheets import Result
+
+if TYPE_CHECKING:
+    from facette.images.grid import Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One method in the comparison, at the level at which it is compared."""
+
+    name: str
+    knob: str
+    chosen: Trial
+    size: Size
+    curve: tuple[Trial, ...]  # by rising level; only the chosen one without matching
+    matched: bool | None  # whether the likeness is the common one within the tolerance; None without matching
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Result):
+    """Methods side by side on one photo. The diffusion model is the last entry."""
+
+    photo: np.ndarray  # uint8 (S, S, 3)
+    large: np.ndarray  # uint8 (H, H, 3): the same frame at the diffusion model's size
+    entries: tuple[Entry, ...]
+    kept: tuple[Kept, ...]  # each autoencoder's reconstruction of the photo, in the order of the entries
+    wished: float | None  # the likeness asked for, or that at the asked strength; None without matching
+    tolerance: float
+    seeds: tuple[int, ...]
+    asked: dict[str, Any]  # what was run, as plain values
+    remark: str = ""
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """Entry after entry at the common size: (M·N, S, S, 3)."""
+        return np.concatenate([entry.chosen.pictures for entry in self.entries])
+
+    def sheet(self) -> Sheet:
+        """The photo, then a row for each method."""
+        from facette.images.grid import Cell, SheetRow, contact_sheet
+
+        side = SHOWN if len(self.photo) <= SHOWN else len(self.photo)
+        rows = [
+            SheetRow(
+                [
+                    Cell(picture, "withheld" if hidden else "")
+                    for picture, hidden in zip(
+                        to_side(entry.chosen.made.pictures, side), entry.chosen.made.withheld, strict=True
+                    )
+                ],
+                f"{entry.name}\n{entry.knob} {entry.chosen.level:.3g}",
+            )
+            for entry in self.entries
+        ]
+        photo = Cell(to_side(self.large[None], side)[0], "photo", framed=True)
+        return contact_sheet(rows, title=self.title, subtitle=self.subtitle, footer=self.remark, photo=photo)
+
+    @property
+    def title(self) -> str:
+        return f"{self.entries[0].name.split()[0]} beside {self.entries[-1].name}"
+
+    @property
+    def subtitle(self) -> str:
+        likeness = " · ".join(f"{e.chosen.figures.likeness.value:.2f}" for e in self.entries)
+        way = "equally like the photo" if self.wished is not None else "as asked"
+        return f"{way}: likeness {likeness} · seed {self.seeds[0]}"
+
+    def settings(self) -> dict[str, Any]:
+        return {"made": "compare", **self.asked, "seeds": list(self.seeds)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number, as JSON holds it."""
+        return {
+            **self.settings(),
+            "wished_likeness": self.wished,
+            "tolerance": self.tolerance,
+            "methods": [_entry_dict(entry) for entry in self.entries],
+            "autoencoders": [kept.to_dict() for kept in self.kept],
+        }
+
+
+def _entry_dict(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "knob": entry.knob,
+        "matched": entry.matched,
+        "parameters": entry.size.parameters,
+        "weight_bytes": entry.size.bytes,
+        **_trial_dict(entry.chosen),
+        "curve": [_trial_dict(trial) for trial in entry.curve],
+    }
+
+
+def _trial_dict(trial: Trial) -> dict[str, Any]:
+    figures, made = trial.figures, trial.made
+    return {
+        "level": trial.level,
+        "likeness": asdict(figures.likeness),
+        "realism": figures.realism,
+        "spread": figures.spread,
+        "variety": figures.variety,
+        "sharpness": figures.sharpness,
+        "seconds_per_picture": made.seconds,
+        "peak_memory_bytes": made.memory,
+        "withheld": list(made.withheld),
+    }
