@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.film import Seconds, Side
+from facette.cli.film import FRAMES, Seconds, Side
 from facette.cli.model import DEFAULT_MODEL, Model
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.photo import Align, Eyes, Face
@@ -33,7 +33,7 @@ def edit(
     steps: Annotated[
         int | None,
         typer.Option(
-            "--steps", min=2, help="Pictures of a strip.  [default: 7; 48 in a film]", show_default=False
+            "--steps", min=2, help="Pictures of a strip.  [default: 7; in a film 24]", show_default=False
         ),
     ] = None,
     out: Annotated[
@@ -76,7 +76,7 @@ def edit(
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     if spans:
         ((name, span),) = spans.items()
-        count = steps or (48 if film else 7)
+        count = steps or (FRAMES if film else 7)
         made = strip_photo(opened, taken.picture, name, span, steps=count, wishes=points, keep=kept)
     else:
         made = edit_photo(opened, taken.picture, points, keep=kept)

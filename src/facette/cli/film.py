@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+FRAMES = 24  # pictures of a film from one end to the other; it is played there and back
+
 Seconds = Annotated[
     float | None,
     typer.Option(

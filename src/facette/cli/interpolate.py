@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.film import Seconds, Side
+from facette.cli.film import FRAMES, Seconds, Side
 from facette.cli.model import DEFAULT_MODEL, Model
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.photo import Align
-
-STEPS, FRAMES = 10, 48  # pictures from photo to photo: on a sheet, and in a film
 
 
 def interpolate(
@@ -21,7 +19,7 @@ def interpolate(
         typer.Option(
             "--steps",
             min=2,
-            help="Pictures from each photo to the next, both included.  [default: 10; 48 in a film; 5 in a field]",
+            help="Pictures from each photo to the next, both included.  [default: 10; in a film 24; in a field 5]",
             show_default=False,
         ),
     ] = None,
@@ -76,7 +74,7 @@ def interpolate(
     if grid:
         made = field(opened, pictures, rows=steps or 5, columns=steps or 5, method=method)
     else:
-        count = steps or (FRAMES if is_animation(target) else STEPS)
+        count = steps or (FRAMES if is_animation(target) else 10)
         made = interpolate_photos(opened, *pictures, steps=count, method=method, equal_steps=equal_steps)
         for geodesic in made.geodesics:
             shorter = 100 * (1 - geodesic.length / geodesic.straight) if geodesic.straight else 0.0

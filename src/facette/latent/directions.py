@@ -31,7 +31,7 @@ from facette.model.posterior import DiagonalGaussian
 
 Method = Literal["logistic", "difference"]
 
-RIDGE = 1.0  # λ of orthogonalised moves, in units of a score's variance
+RIDGE = 2.0  # λ of orthogonalised moves, in units of a score's variance; docs/editing.md compares
 FOLDS = 5
 FEWEST = 10  # pictures with, and as many without; fewer give no direction
 MOVE, NORMAL, FIGURES = "directions.", "scores.", "directions"  # names in the model file

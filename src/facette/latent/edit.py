@@ -77,12 +77,14 @@ class Edit(Result):
             Cell(self.reconstruction, "reconstruction"),
             Cell(self.pictures[0], "edited"),
         ]
-        changes = [f"{n} {self.scores[n]:+.1f} → {self.scores[n] + w:+.1f}" for n, w in self.wishes.items()]
+        changes = [
+            f"{n} from {self.scores[n]:+.1f} to {self.scores[n] + w:+.1f}" for n, w in self.wishes.items()
+        ]
         return contact_sheet(
             [SheetRow(cells)],
             title=spoken(self.wishes),
             subtitle=" · ".join([", ".join(changes), *_kept(self.keep), self.model]),
-            footer="\n".join(filter(None, (self.shift.warning, self.remark))),
+            footer=" · ".join(filter(None, (self.shift.warning, self.remark))),
         )
 
     def settings(self) -> dict[str, Any]:
@@ -121,7 +123,7 @@ class Strip(Film):
             subtitle=" · ".join(
                 [*([spoken(self.wishes)] if self.wishes else []), *_kept(self.keep), self.model]
             ),
-            footer="\n".join(filter(None, (self._warning(), self.remark))),
+            footer=" · ".join(filter(None, (self._warning(), self.remark))),
         )
 
     def settings(self) -> dict[str, Any]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Along = Literal["latents", "axes"]
 
+TELLING = 0.2  # correlation from which an attribute is named beside a direction
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -33,14 +35,14 @@ class Row:
     direction: Tensor  # (Z,): one standard deviation of the data along it
     name: str  # "latent 17" or "axis 1"
     figure: float  # nats of the latent, or the axis's share (0…1) of the data's variance
-    attribute: str  # the attribute most correlated with it, where attributes are known
+    attribute: str  # the attribute most correlated with it, where one is known and tells enough; else ""
     correlation: float  # with that attribute's score over the data, −1…1
 
     @property
     def label(self) -> str:
         figure = f"{self.figure:.1f} nats" if self.name.startswith("latent") else f"{100 * self.figure:.1f} %"
-        known = f"{self.attribute.replace('_', ' ')} {self.correlation:+.2f}" if self.attribute else ""
-        return "\n".join(filter(None, (self.name, figure, known)))
+        known = [f"{self.attribute.replace('_', ' ')} {self.correlation:+.2f}"] if self.attribute else []
+        return " · ".join([self.name, figure, *known])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +146,8 @@ def _captions(model, covariances: Tensor) -> list[tuple[str, float]]:
     directions = known_directions(model)
     correlations = covariances @ directions.normals.T  # (Z, A); scores have unit variance
     best = correlations.abs().argmax(1)
-    return [(directions.names[b], float(correlations[i, b])) for i, b in enumerate(best.tolist())]
+    strongest = correlations.gather(1, best.unsqueeze(1))[:, 0].tolist()
+    return [
+        (directions.names[b], strength) if abs(strength) >= TELLING else ("", 0.0)
+        for b, strength in zip(best.tolist(), strongest, strict=True)
+    ]
