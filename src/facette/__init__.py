@@ -29,6 +29,7 @@ _PUBLIC = {
     "sweep": ("facette.latent", "sweep"),
     "interpolate": ("facette.latent", "interpolate"),
     "evaluate": ("facette.evaluation", "evaluate"),
+    "map_latents": ("facette.mapping", "map_latents"),
     "FacetteError": ("facette.errors", "FacetteError"),
 }
 
@@ -40,6 +41,7 @@ __all__ = [
     "interpolate",
     "load",
     "load_recipe",
+    "map_latents",
     "open_dataset",
     "open_image",
     "reconstruct",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from facette.evaluation import evaluate
     from facette.images.open import open_image
     from facette.latent import interpolate, reconstruct, sample, sweep, vary
+    from facette.mapping import map_latents
     from facette.recipe import load_recipe
     from facette.training import train
 

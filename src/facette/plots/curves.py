@@ -1,4 +1,4 @@
-"""Training curves, the rate of every latent, and a map of two latent directions.
+"""Training curves and the rate of every latent.
 
 Enters: journal rows or arrays. Leaves: a matplotlib `Figure`, for a notebook or for `save_figure`.
 """
@@ -73,39 +73,6 @@ def plot_rate_per_latent(rate: np.ndarray, title: str = "Rate of every latent") 
     axes.set_xlim(0.3, len(ordered) + 0.7)
     summary = f"{active} of {len(ordered)} active, {ordered.sum():.1f} nats together"
     label(axes, summary, "latents by rate", "nats per image")
-    return figure
-
-
-def plot_latent_map(
-    points: np.ndarray,
-    groups: Sequence[str] | None = None,
-    title: str = "Latent map",
-    axis_names: tuple[str, str] = ("first direction", "second direction"),
-) -> "Figure":
-    """A scatter of points (N, 2), coloured and named by `groups` (N,), the most frequent group first.
-
-    UsageError: points of another shape, or another number of groups.
-    """
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise UsageError(f"a latent map needs points of shape (N, 2), not {points.shape}")
-    if groups is not None and len(groups) != len(points):
-        raise UsageError(f"{len(groups)} groups for {len(points)} points: give one for each, or none")
-    figure = new_figure(title, size=(6.4, 6))
-    axes = figure.axes[0]
-    names = np.array(["all"] * len(points) if groups is None else list(groups))
-    found, counts = np.unique(names, return_counts=True)
-    # Small points for many pictures, larger ones for few, so that the cloud stays a cloud.
-    area = float(np.clip(9000 / max(len(points), 1), 4, 40))
-    for place, name in enumerate(found[np.argsort(-counts, kind="stable")]):
-        chosen = points[names == name]
-        axes.scatter(
-            *chosen.T, s=area, color=accent(place), alpha=0.7, linewidths=0, label=f"{name} ({len(chosen)})"
-        )
-    axes.set_aspect("equal", adjustable="datalim")
-    label(axes, "", *axis_names)
-    if groups is not None:
-        legend(axes)
     return figure
 
 

@@ -1,0 +1,279 @@
+"""Where pictures lie in a model's latent space: encoded, projected, measured, ready to be drawn.
+
+Enters: a model, data, a method and a seed; photos to be put on the map; a saved map to be used again. Leaves: a
+`LatentMap`, which can be saved as a picture or as a page to walk in, and shows itself in a notebook.
+How a projection is made is decided in `facette.latent.project`, how a map looks in `facette.plots`.
+
+Legend: N pictures, M placed photos, Z latents, S side of a picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facette.errors import UsageError
+from facette.evaluation.neighbours import base_rate, nearest, neighbour_purity, trustworthiness
+from facette.evaluation.subject import Split, Subject, choose_data
+from facette.latent.inputs import resolve_model, resolve_picture
+from facette.latent.project import FEWEST, Method, Projection, fit_projection
+from facette.plots.interactive_map import save_map_page
+from facette.plots.maps import UNKNOWN, Chart, Column, plot_chart
+from facette.plots.style import check_figure_path, save_figure
+
+LISTED = 12  # neighbours that a click on the page shows
+COUNT = 2000  # pictures on a map, where nothing else is said
+
+
+@dataclass(frozen=True, slots=True)
+class LatentMap:
+    """A map: the chart that is drawn, the projection that places more, and how much to believe it."""
+
+    chart: Chart
+    projection: Projection
+    figures: Mapping[str, float]  # trustworthiness; base rate and purities of the attribute it is coloured by
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(N + M, 2): the pictures' places, then the placed photos'."""
+        return self.chart.points
+
+    def save(self, path: str | Path, faces_only: bool = False) -> Path:
+        """Write the map; the ending decides: .html is the page to walk in, .npz the projection, others a figure."""
+        path = check_map_path(path)
+        match path.suffix.lower():
+            case ".html":
+                return save_map_page(self.chart, path)
+            case ".npz":
+                return self.projection.save(path)
+        return save_figure(plot_chart(self.chart, faces_only), path)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        from io import BytesIO
+
+        buffer = BytesIO()
+        plot_chart(self.chart).savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def map_latents(
+    model,
+    data,
+    *,
+    method: Method = "tsne",
+    color: str = "",
+    split: Split = "all",
+    count: int | None = COUNT,
+    seed: int = 0,
+    place: Mapping[str, Any] | Sequence[str | Path] = (),
+    onto: Projection | str | Path | None = None,
+    reconstructions: bool = True,
+    label: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> LatentMap:
+    """Map the latent space of a model over data.
+
+    `data` is a store, a source that `open_dataset` understands, or an array, as `evaluate` takes them; of it, `count`
+    are drawn by the seed. `color` names an attribute (or "component" of a mixture). `place`: photos to be put on the
+    map afterwards, files or a mapping of names to pictures. `onto`: a map drawn before, of the same model; nothing
+    is fitted then, and all data are placed on it. `reconstructions`: decode them too, for the page. `progress` is
+    called after every batch with the number of data in it.
+
+    Raises UsageError for an unknown attribute, a map of another model, or photos for a model of vectors.
+    """
+    model = resolve_model(model)
+    if isinstance(data, str | Path):
+        from facette.data import open_dataset
+
+        label, data = label or Path(data).name, open_dataset(data, model.input)
+    subject = choose_data(model, data, split, count, seed, label=label)
+    columns = _columns(data, subject, color)
+    mark = _digest(model)
+    known = None if onto is None else _known_map(onto, model, mark)
+    extra = _photos(model, place)
+    seen = _look(model, subject, _names(data, subject), reconstructions, progress or (lambda done: None))
+    projection = known or fit_projection(seen.means, seen.scales, method, seed, seen.names, model.name, mark)
+    points = projection.place(seen.means)
+    column = next((one for one in columns if one.name == color), None)
+    figures = _measure(seen.means / projection.unit, points, column)
+    if extra is not None:
+        added = _look(model, extra, tuple(place_names(place)), reconstructions, lambda done: None)
+        points, seen = np.concatenate([points, projection.place(added.means)]), seen.with_(added)
+    chart = Chart(
+        title=f"{len(subject.indices):,} of {subject.label} in the latent space of {model.name}",
+        subtitle=_subtitle(projection, known is not None),
+        points=points,
+        names=seen.names,
+        neighbours=nearest(seen.means / projection.unit, LISTED),
+        columns=columns,
+        shown=color,
+        pictures=seen.pictures,
+        reconstructions=seen.reconstructions,
+        placed=0 if extra is None else len(extra.indices),
+        remarks=in_words(figures, column),
+        ground=None if known is None else known.points,
+    )
+    return LatentMap(chart, projection, figures)
+
+
+def check_map_path(path: str | Path) -> Path:
+    """The path, if a map can be written under this name; so a command can refuse before it has worked."""
+    path = Path(path)
+    return path if path.suffix.lower() in (".html", ".npz") else check_figure_path(path)
+
+
+def place_names(photos: Mapping[str, Any] | Sequence[str | Path]) -> list[str]:
+    """What photos that are put on a map are called there."""
+    return list(photos) if isinstance(photos, Mapping) else [Path(one).name for one in photos]
+
+
+def in_words(figures: Mapping[str, float], column: Column | None) -> str:
+    """The figures of a map as sentences for people."""
+    said = []
+    if "trustworthiness" in figures:
+        said.append(
+            f"Trustworthiness {figures['trustworthiness']:.3f} (1: neighbours here are neighbours there)."
+        )
+    if "base_rate" in figures and column is not None:
+        here, there = figures["purity_on_the_map"], figures["purity_in_latent_space"]
+        said.append(
+            f"Of the 15 nearest of a point with {_rarest(column)}, {here:.0%} on the map and {there:.0%} in latent "
+            f"space have it too; by chance {figures['base_rate']:.0%}."
+        )
+    return " ".join(said)
+
+
+# ── what the model makes of data ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    names: tuple[str, ...]
+    means: NDArray[np.float32]  # (N, Z)
+    scales: NDArray[np.float32]  # (N, Z)
+    pictures: NDArray[np.uint8] | None  # (N, S, S, 3)
+    reconstructions: NDArray[np.uint8] | None
+
+    def with_(self, other: _Seen) -> _Seen:
+        """Both, one after the other."""
+        return _Seen(
+            self.names + other.names,
+            np.concatenate([self.means, other.means]),
+            np.concatenate([self.scales, other.scales]),
+            _joined([self.pictures, other.pictures]),
+            _joined([self.reconstructions, other.reconstructions]),
+        )
+
+
+def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """The parts, one after the other; None where one of them, or all, are missing."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there and len(there) == len(parts) else None
+
+
+def _look(
+    model, subject: Subject, names: tuple[str, ...], redraw: bool, advance: Callable[[int], None]
+) -> _Seen:
+    pictured = model.input.kind == "image"
+    means, scales, pictures, redrawn = [], [], [], []
+    for _, batch in subject.batches(256):
+        posterior = model.encode(batch)
+        means.append(posterior.mean.numpy())
+        scales.append(posterior.scale.numpy())
+        if pictured:
+            pictures.append(batch)
+            redrawn += [model.decode(posterior.mean)] if redraw else []
+        advance(len(batch))
+    return _Seen(names, np.concatenate(means), np.concatenate(scales), _joined(pictures), _joined(redrawn))
+
+
+def _photos(model, place: Mapping[str, Any] | Sequence[str | Path]) -> Subject | None:
+    if not place:
+        return None
+    photos = np.stack(
+        [resolve_picture(model, one) for one in (place.values() if isinstance(place, Mapping) else place)]
+    )
+    return Subject(photos.__getitem__, np.arange(len(photos)), "photos", "all")
+
+
+def _names(data: Any, subject: Subject) -> tuple[str, ...]:
+    names = getattr(data, "names", None)
+    return tuple(str(i) if names is None else names[int(i)] for i in subject.indices)
+
+
+def _digest(model) -> str:
+    """What tells one encoder from another of the same name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.vae.encoder.state_dict().items()):
+        digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _known_map(onto: Projection | str | Path, model, mark: str) -> Projection:
+    known = onto if isinstance(onto, Projection) else Projection.load(onto)
+    if known.model != model.name or known.encoder not in ("", mark):
+        other = "another version of it" if known.model == model.name else repr(known.model)
+        raise UsageError(f"that map was drawn of {other}, not of this {model.name!r}: draw it again.")
+    return known
+
+
+# ── what is known about the data ─────────────────────────────────────────────────────────────────────────
+
+
+def _columns(data: Any, subject: Subject, color: str) -> tuple[Column, ...]:
+    """Every attribute, yes before no before unknown; for a mixture its components. UsageError: not `color`."""
+    columns = []
+    components = getattr(data, "components", None)
+    if components is not None:
+        codes = np.asarray(components)[subject.indices]
+        labels = tuple(f"component {k + 1}" for k in range(int(codes.max()) + 1))
+        columns.append(Column("component", labels, codes.astype(np.uint8)))
+    attributes = getattr(data, "attributes", None)
+    for name in getattr(attributes, "names", ()):
+        values = data.attributes.column(name)[subject.indices]
+        codes = np.select([values == 1, values == -1], [0, 1], 2).astype(np.uint8)
+        labels = (name, f"not {name}", UNKNOWN) if (codes == 2).any() else (name, f"not {name}")
+        columns.append(Column(name, labels, codes))
+    names = [one.name for one in columns]
+    if color and not names:
+        raise UsageError(
+            f"nothing to colour by {color!r}: this data set has no attributes; put a CSV beside it."
+        )
+    if color and color not in names:
+        raise UsageError(f"no attribute {color!r}; this data set has {', '.join(names)}")
+    return tuple(columns)
+
+
+def _measure(latents: NDArray[Any], points: NDArray[Any], column: Column | None) -> dict[str, float]:
+    """How well neighbourhoods survive, and how pure those of the column's rarest label are."""
+    figures = {"trustworthiness": trustworthiness(latents, points)} if len(points) >= FEWEST else {}
+    if column is None:
+        return figures
+    labels = np.array(column.labels)[column.codes]
+    known = labels != UNKNOWN
+    if known.sum() < FEWEST or len(set(labels[known])) < 2:
+        return figures
+    return figures | {
+        "base_rate": base_rate(labels[known]),
+        "purity_in_latent_space": neighbour_purity(latents[known], labels[known]),
+        "purity_on_the_map": neighbour_purity(points[known], labels[known]),
+    }
+
+
+def _rarest(column: Column) -> str:
+    counts = np.bincount(column.codes, minlength=len(column.labels))
+    present = [place for place, name in enumerate(column.labels) if name != UNKNOWN and counts[place]]
+    return column.labels[min(present, key=lambda place: counts[place])]
+
+
+def _subtitle(projection: Projection, known: bool) -> str:
+    ways = {"tsne": "t-SNE", "umap": "UMAP", "pca": "principal components"}
+    drawn = f"{ways[projection.method]} of posterior means, in units of their σ · seed {projection.seed}"
+    return f"{drawn} · placed on a map of {len(projection.points):,}" if known else drawn
