@@ -28,6 +28,7 @@ COMMANDS = {
     "train": ("train", "train"),
     "sharpen": ("sharpen", "sharpen"),
     "evaluate": ("evaluate", "evaluate"),
+    "calibrate": ("calibrate", "calibrate"),
     "map": ("map", "map_"),
     "attributes": ("attributes", "attributes"),
     "traverse": ("traverse", "traverse"),

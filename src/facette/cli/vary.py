@@ -1,5 +1,6 @@
 """`facette vary`: one photo in, a sheet of its relatives out."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +13,7 @@ from facette.cli.photo import Align, AllFaces, Eyes, Face
 
 if TYPE_CHECKING:
     from facette.cli.photo import Taken
+    from facette.evaluation.dial_vary import Dialled
     from facette.latent.vary import Variations
 
 
@@ -19,18 +21,47 @@ def vary(
     photo: Annotated[Path, typer.Argument(help="Any photo.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variations.")] = 10,
     diversity: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--diversity",
             "-d",
+            metavar="NUMBER|auto",
+            help="How far they go: 0 is the reconstruction; auto is the farthest that stays like the photo.  "
+            "[default: 7, or 0.01]",
+        ),
+    ] = None,
+    likeness: Annotated[
+        float | None,
+        typer.Option(
+            "--likeness",
             min=0,
-            help="How far they go: 0 is the reconstruction.  [default: 7, or 0.01]",
+            max=1,
+            help="Instead: how like the photo, 1 the reconstruction, 0 a stranger.",
         ),
     ] = None,
     mode: Annotated[
         Literal["factor", "variance"],
         typer.Option("--mode", help="What the diversity multiplies: factor (of σ) or variance (σ²)."),
     ] = "factor",
+    noise: Annotated[
+        Literal["posterior", "aggregate"],
+        typer.Option(
+            "--noise", help="Shaped by this photo's σ, or by all faces together (calibrated models)."
+        ),
+    ] = "posterior",
+    spread: Annotated[
+        Literal["random", "best"],
+        typer.Option(
+            "--spread", help="Take them as drawn, or of many those that differ most at that likeness."
+        ),
+    ] = "random",
+    pool: Annotated[
+        int, typer.Option("--pool", min=1, help="How many to choose from with --spread best.")
+    ] = 100,
+    pick: Annotated[
+        int | None,
+        typer.Option("--pick", metavar="SEED", min=0, help="Only the variation of this seed, again."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: PHOTO-variations.png]")
     ] = None,
@@ -57,42 +88,100 @@ def vary(
     from facette.cli.model import open_model
     from facette.cli.photo import sheet_path, take_in, take_in_all
     from facette.errors import UsageError
-    from facette.latent import vary as vary_photo
 
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
+    wished = _diversity(diversity)
+    measured = wished == "auto" or likeness is not None or spread == "best"
+    if measured and mode != "factor":
+        raise UsageError(
+            "--diversity auto, --likeness and --spread best go with factors of σ: leave out --mode variance."
+        )
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device)
     taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
     made = []
     for number, one in enumerate(taken, start=1):
-        variations = vary_photo(
-            opened, one.picture, count=count, diversity=diversity, seed=seed, mode=mode, refine=refine
-        )
-        made.append(
-            _write(variations, one, _numbered(target, number), each and _numbered(each, number), paste)
-        )
+        if measured:
+            from facette.evaluation.dial_vary import dial_vary
+
+            found = dial_vary(
+                opened,
+                one.picture,
+                count,
+                diversity=wished,
+                likeness=likeness,
+                noise=noise,
+                spread=spread,
+                pool=pool,
+                seed=seed,
+                refine=refine,
+                pick=pick,
+            )
+        else:
+            from facette.latent import vary as vary_photo
+
+            number_of, first = (count, seed) if pick is None else (1, pick)
+            found = vary_photo(opened, one.picture, number_of, wished, first, mode, refine, noise)
+        made.append(_write(found, one, _numbered(target, number), each and _numbered(each, number), paste))
     emit(made[0] if not all_faces else {"faces": made}, "\n".join(one["sheet"] for one in made), as_json)
 
 
 def _write(
-    variations: "Variations", taken: "Taken", target: Path, each: Path | None, paste: bool
+    found: "Variations | Dialled", taken: "Taken", target: Path, each: Path | None, paste: bool
 ) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
-    sheet = replace(variations, remark=taken.report.summary()).save(target)
+    from facette.evaluation.dial_vary import Dialled
+
+    said = taken.report.summary()
+    if isinstance(found, Dialled):
+        variations = found.variations
+        sheet = replace(found, variations=replace(variations, remark=said)).save(target)
+        _tell(found)
+    else:
+        variations = found
+        sheet = replace(variations, remark=said).save(target)
     singles = [] if each is None else variations.save_each(each)
     account = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
         "pasted": _paste(variations, taken, target) if paste else [],
         "photo": taken.to_dict(),
-        **variations.settings(),
+        **found.settings(),
     }
     if variations.refined is not None:
         account["elbo_before"] = float(variations.refined.elbo_before[0])
         account["elbo_after"] = float(variations.refined.elbo_after[0])
         remark(f"refined: ELBO {account['elbo_before']:.1f} → {account['elbo_after']:.1f} nats")
     return account
+
+
+def _tell(found: "Dialled") -> None:
+    """The factor, and each variation with its seed and scores, for people."""
+    spread = "" if found.spread is None else f", spread {found.spread:.3f}"
+    remark(f"factor {found.variations.factor:g}{spread}; --pick SEED makes one of them again")
+    for score in found.settings()["scores"]:
+        like = (
+            f"cosine {score['cosine']:.2f}"
+            if score["likeness"] is None
+            else f"likeness {score['likeness']:5.2f}"
+        )
+        remark(f"  seed {score['seed']:<12} {like}  realism {score['realism']:.2f}")
+
+
+def _diversity(text: str | None) -> Any:
+    """A number, "auto" or None."""
+    from facette.errors import UsageError
+
+    if text is None or text == "auto":
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise UsageError(f"--diversity takes a number of at least 0, or auto, got {text!r}.")
+    return number
 
 
 def _paste(variations: "Variations", taken: "Taken", target: Path) -> list[str]:
