@@ -14,7 +14,8 @@ from facette.errors import UsageError
 from facette.evaluation import evaluate
 from facette.evaluation.intervals import Bootstrap, Interval
 from facette.evaluation.reconstruction import mse, psnr, unexplained_variance
-from facette.evaluation.report import findings, lines, to_dict, to_markdown, write_report
+from facette.evaluation.report import to_dict, to_markdown, write_report
+from facette.evaluation.wording import distribution_rows, findings, lines, side_by_side
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.recipe import load_recipe
@@ -98,8 +99,15 @@ def test_a_count_is_drawn_by_the_seed(quick_model, store):
 
 def test_progress_counts_every_datum_once(quick_model, photos):
     seen = []
-    evaluate(quick_model, photos, batch=16, progress=seen.append)
-    assert seen == [16, 16, 16, 12]
+    evaluate(quick_model, photos, batch=16, importance_samples=3, progress=lambda *said: seen.append(said))
+    stages = list(dict.fromkeys(stage for stage, _, _ in seen))
+    assert stages == ["looking at photos", "measuring", "importance bound", "looking at samples"]
+    assert [said for said in seen if said[0] == "measuring"] == [
+        ("measuring", done, 60) for done in (0, 16, 32, 48, 60)
+    ]
+    for stage in stages:
+        *_, (_, done, total) = (said for said in seen if said[0] == stage)
+        assert done == total
 
 
 def test_variations_spread_more_at_the_larger_factor(evaluation):
@@ -183,7 +191,9 @@ def test_a_model_of_points_gets_the_measures_that_apply(points, tmp_path):
     assert evaluation.bound.importance_weighted is not None
     assert evaluation.samples == ()
     assert {line.group for line in lines(evaluation)} == {"Reconstructions", "Likelihood", "Latents"}
-    assert sorted(path.name for path in write_report(evaluation, tmp_path)) == [
+    assert evaluation.distributions is None
+    assert evaluation.memorisation is None
+    assert sorted(path.name for path in write_report([evaluation], tmp_path)) == [
         "evaluation.json",
         "evaluation.md",
     ]
@@ -207,8 +217,8 @@ def test_the_card_holds_every_figure_twice_and_the_sheets(evaluation, tmp_path):
 
 
 def test_every_row_of_the_card_has_three_cells(evaluation):
-    rows = [line for line in to_markdown(evaluation).splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in rows} == {4}
+    rows = [line for line in to_markdown([evaluation]).splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {4, 10}  # measures, and distributions
 
 
 def test_a_perfect_model_has_finite_figures(quick_model, photos):

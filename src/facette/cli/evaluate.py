@@ -1,26 +1,40 @@
-"""`facette evaluate`: a model and data in, a card of figures out."""
+"""`facette evaluate`: models and data in, a card of figures out."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.output import Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Bar, Device, Json, Seed, emit, progress, remark
+
+if TYPE_CHECKING:
+    from facette.evaluation import Evaluation
+    from facette.evaluation.evaluate import Progress
 
 PIPED_WIDTH = 140  # columns where no terminal says how many there are
+FULL_SAMPLES, FULL_COUNT = 5000, 32  # of the importance bound in full mode, and on how many data
+FULL_TRAINING = 20_000  # training pictures that samples are compared with in full mode
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
-    data: Annotated[
-        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL... DATA",
+            help="Bundled models' names, model folders, runs or checkpoints; last a folder or zip of pictures, a "
+            "CelebA folder, or synthetic-faces[:COUNT].",
+        ),
     ],
     split: Annotated[
         Literal["auto", "train", "valid", "test", "all"],
         typer.Option(
             "--split",
-            help="train, valid, test or all; auto is valid for the model's own training data and all for any other.",
+            help="train, valid, test or all; auto is valid for a model's own training data and all for any other.",
         ),
     ] = "auto",
     count: Annotated[int | None, typer.Option("--count", "-n", min=2, help="Measure only so many.")] = None,
@@ -33,6 +47,14 @@ def evaluate(
             "--importance", min=0, metavar="K", help="Also the importance-weighted bound of K samples."
         ),
     ] = 0,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help=f"Also the bound of {FULL_SAMPLES} samples on {FULL_COUNT} data, and up to {FULL_TRAINING} training "
+            "pictures to look for copies in.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", file_okay=False, help="A folder for the card and the sheets."),
@@ -42,43 +64,147 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure a model: reconstructions, likelihood, latents, samples."""
+    """Measure models: reconstructions, likelihood, latents, samples, distributions; several side by side."""
+    from facette.errors import UsageError
+    from facette.evaluation import evaluate as measure
+    from facette.evaluation.evaluate import TRAINING_MOST
+
+    if len(given) < 2:
+        raise UsageError(f"evaluate takes at least one model and then the data, got only {given[0]!r}.")
+    opened = _opened(given[:-1], given[-1], device, cache)
+    whole = _common_split(opened, split)
+    evaluations = []
+    for name, (model, store, label) in opened.items():
+        from facette.evaluation.subject import choose_data
+
+        subject = choose_data(model, store, whole, count, seed, label=label)
+        with _stages(name if len(opened) > 1 else "") as show:
+            evaluations.append(
+                measure(
+                    model,
+                    subject,
+                    batch=batch,
+                    seed=seed,
+                    importance_samples=importance or (FULL_SAMPLES if full else 0),
+                    importance_count=FULL_COUNT if full and not importance else None,
+                    training_most=FULL_TRAINING if full else TRAINING_MOST,
+                    cache=cache,
+                    name=name,
+                    progress=show,
+                )
+            )
+    _show(evaluations, out, as_json)
+
+
+def _opened(models: Sequence[str], data: str, device: str, cache: Path | None) -> dict[str, tuple]:
+    """Each model under a name of its own, with the data in its size and what to call them.
+
+    Raises UsageError for models of pictures and models of points together.
+    """
     from facette.cli.data import open_source
     from facette.cli.model import open_model
-    from facette.evaluation import evaluate as measure
-    from facette.evaluation.subject import choose_data
+    from facette.errors import UsageError
 
-    opened = open_model(model, device)
-    store, label = open_source(data, opened.recipe, cache=cache)
-    subject = choose_data(opened, store, split, count, seed, label=label)
-    unit = "images" if opened.recipe.input.kind == "image" else "points"
-    with progress(len(subject.indices), "measuring", unit) as bar:
-        evaluation = measure(
-            opened, subject, batch=batch, seed=seed, importance_samples=importance, progress=bar.advance
-        )
-    written = [] if out is None else evaluation.save(out)
+    opened: dict[str, tuple] = {}
+    for path in models:
+        model = open_model(path, device)
+        name = next(n for n in _names(model.name, path) if n not in opened)
+        opened[name] = (model, *open_source(data, model.recipe, cache=cache))
+    kinds = {model.input.kind for model, _, _ in opened.values()}
+    if len(kinds) > 1:
+        raise UsageError("a model of pictures and a model of points do not compare: evaluate them apart.")
+    return opened
+
+
+def _names(name: str, path: str) -> Iterator[str]:
+    """What a model may be called on the card: its own name, else that of its file, else with a number."""
+    yield name
+    yield Path(path).stem
+    number = 2
+    while True:
+        yield f"{name} ({number})"
+        number += 1
+
+
+def _common_split(opened: dict[str, tuple], split: Any) -> Any:
+    """One split for all: `auto` is valid as soon as the data are the training set of one of the models."""
+    from facette.evaluation.subject import is_training_set
+
+    if split != "auto" or len(opened) == 1:
+        return split
+    return "valid" if any(is_training_set(model, store) for model, store, _ in opened.values()) else "all"
+
+
+@contextmanager
+def _stages(name: str) -> Iterator[Progress]:
+    """A bar for each stage of an evaluation, one after the other."""
+    with ExitStack() as stack:
+        current: dict[str, Bar] = {}
+        seen = 0
+
+        def show(stage: str, done: int, total: int) -> None:
+            nonlocal seen
+            if stage not in current:
+                stack.close()
+                current.clear()
+                current[stage] = stack.enter_context(progress(total, f"{name} {stage}".strip(), "pictures"))
+                seen = 0
+            current[stage].advance(done - seen)
+            seen = done
+
+        yield show
+
+
+def _show(evaluations: list[Evaluation], out: Path | None, as_json: bool) -> None:
+    from facette.cli.evaluation_page import card_page
+    from facette.evaluation.report import to_json, write_report
+
+    written = []
+    if out is not None:
+        written = [*write_report(evaluations, out), card_page(evaluations).save(out / "evaluation.html")]
     for path in written:
         remark(f"wrote {path}")
-    emit({**evaluation.to_dict(), "written": [str(path) for path in written]}, _table(evaluation), as_json)
+    text = "" if as_json else _table(evaluations)
+    emit({**to_json(evaluations), "written": [str(path) for path in written]}, text, as_json)
 
 
-def _table(evaluation) -> str:
-    """The figures, grouped, each with its sentence; below them the findings."""
+def _table(evaluations: list[Evaluation]) -> str:
+    """The figures, grouped, each with its sentence; distributions apart; below them the findings."""
     from rich.console import Console
     from rich.table import Table
 
-    from facette.evaluation.report import findings, lines, title
+    from facette.evaluation.wording import (
+        DISTRIBUTION_MEASURES,
+        distribution_rows,
+        findings,
+        side_by_side,
+        title,
+    )
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "measure", "figure", "meaning"):
-        table.add_column(heading, overflow="fold")
+    several = len(evaluations) > 1
+    figures = [one.model for one in evaluations] if several else ["figure"]
+    table = _columns(Table, "", "measure", *figures, *(() if several else ("meaning",)))
     group = ""
-    for line in lines(evaluation):
-        table.add_row("" if line.group == group else line.group, line.label, line.figure, line.sentence)
-        group = line.group
+    for row in side_by_side(evaluations):
+        cells = (*row.figures, *(() if several else (row.sentence,)))
+        table.add_row("" if row.group == group else row.group, row.label, *cells)
+        group = row.group
+    clouds = _columns(Table, "distributions", *(name for _, name, _ in DISTRIBUTION_MEASURES))
+    for of, *values in distribution_rows(evaluations):
+        clouds.add_row(of, *(value.split(" ", 1)[0] for value in values))  # intervals are on the card
+    said = [sentence for one in evaluations for sentence in findings(one)]
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with console.capture() as capture:
+        for one in evaluations:
+            console.print(title(one), highlight=False, markup=False)
         console.print(
-            title(evaluation), table, *findings(evaluation), sep="\n", highlight=False, markup=False
+            table, *([clouds] if clouds.row_count else []), *said, sep="\n", highlight=False, markup=False
         )
     return capture.get().rstrip()
+
+
+def _columns(kind: Any, *headings: str) -> Any:
+    table = kind(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

@@ -7,7 +7,7 @@ Legend: N data, Z latents, D dimensions of one datum, K importance samples.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -42,19 +42,34 @@ def evidence_lower_bound(
 
 @torch.no_grad()
 def importance_weighted_bound(
-    vae: VAE, x: Tensor, *, samples: int, generator: torch.Generator, at_once: int = 256
+    vae: VAE,
+    x: Tensor,
+    *,
+    samples: int,
+    generator: torch.Generator,
+    at_once: int = 256,
+    advance: Callable[[int], object] = lambda decoded: None,
 ) -> Tensor:
     """log of the mean of K importance weights p(x|z) p(z) / q(z|x): between the elbo and log p(x), tight as K grows.
 
     Returns (N,) nats. Source: Burda et al. 2015 (arXiv 1509.00519). Never more than `at_once` data are decoded at
-    the same time, so memory does not grow with K. With `samples=1` this is the sampled elbo.
+    the same time, so memory does not grow with K. With `samples=1` this is the sampled elbo. `advance` is told after
+    every round how many of the N · K were decoded.
     """
     if samples < 1 or at_once < 1:
         raise UsageError(f"the bound needs at least one sample at a time, got {samples} and {at_once}.")
-    return torch.cat([_weighted(vae, part, samples, generator, at_once) for part in x.split(at_once)])
+    parts = x.split(at_once)
+    return torch.cat([_weighted(vae, part, samples, generator, at_once, advance) for part in parts])
 
 
-def _weighted(vae: VAE, x: Tensor, samples: int, generator: torch.Generator, at_once: int) -> Tensor:
+def _weighted(
+    vae: VAE,
+    x: Tensor,
+    samples: int,
+    generator: torch.Generator,
+    at_once: int,
+    advance: Callable[[int], object],
+) -> Tensor:
     posterior = vae.encode(x)
     total = x.new_full((len(x),), -math.inf, dtype=torch.float64)  # log of the sum of weights so far
     for count in _rounds(samples, at_once // len(x)):
@@ -65,6 +80,7 @@ def _weighted(vae: VAE, x: Tensor, samples: int, generator: torch.Generator, at_
         log_joint = vae.likelihood.log_prob(seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)
         log_weights = log_joint.view(count, len(x)).double() - log_posterior.double()
         total = torch.logaddexp(total, torch.logsumexp(log_weights, dim=0))
+        advance(len(flat))
     return total - math.log(samples)
 
 

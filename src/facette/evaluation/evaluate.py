@@ -1,46 +1,59 @@
 """One model measured on one set of data.
 
 Enters: a loaded model (or its name) and a data store, an array, or a data source. Leaves: an `Evaluation`: figures
-of reconstructions, of the bound, of the latents and of samples, with a few pictures to look at.
+of reconstructions, of the bound, of the latents, of samples and of distributions, with a few pictures to look at.
 Knows nothing of files to write, nor of how figures are worded: that is `report`.
 
 Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facette.evaluation import bound
-from facette.evaluation import reconstruction as measures
+from facette.evaluation.aggregate import take_apart
+from facette.evaluation.attribute_network import Seen
+from facette.evaluation.disentanglement import FEWEST as FEWEST_FACTORS
+from facette.evaluation.disentanglement import Disentanglement, measure_disentanglement
 from facette.evaluation.diversity import spread
-from facette.evaluation.intervals import Bootstrap
+from facette.evaluation.embedding import look_at
+from facette.evaluation.intervals import Bootstrap, Interval
+from facette.evaluation.memory import Memorisation
+from facette.evaluation.passing import Passed, Rebuilt, pass_through
 from facette.evaluation.result import (
     BoundFigures,
     Evaluation,
     LatentFigures,
     ReconstructionFigures,
-    SampleFigures,
     Shown,
     SpreadFigure,
 )
+from facette.evaluation.sampling import (
+    MOST_REAL,
+    Samples,
+    draw_samples,
+    look_at_samples,
+    measure_distributions,
+    measure_memorisation,
+    sample_figures,
+)
 from facette.evaluation.subject import Split, Subject, choose_data
-from facette.images.convert import range_bounds
-from facette.latent.inputs import Picture, check_count, resolve_model
-from facette.latent.reconstruct import PriorName
+from facette.latent.inputs import check_count, resolve_model
 from facette.latent.vary import sweep
 from facette.model.posterior import DiagonalGaussian
 from facette.runtime import generator
 
-# dB: the error that rounding to 8 bits makes by itself. Without it one perfect picture makes a mean infinite.
-PSNR_CEILING = 10 * np.log10(12 * 255.0**2)
+Progress = Callable[[str, int, int], object]  # the stage, how much of it is done, how much it is in all
 SHOWN_PAIRS = 10  # photos above reconstructions on the sheet
 SHOWN_SAMPLES = 20
-SHARPNESS_SAMPLES = 200  # decoded to compare the sharpness of samples with that of photos
+PARTS_MOST = 500  # data on which the rate is taken apart; the work grows with the square
+TRAINING_MOST = 2000  # training pictures that samples are compared with
 SPREAD_FACTORS = (1.0, 7.0)  # the posterior itself, and the default of `vary`
 SPREAD_PHOTOS = 8
 SPREAD_COUNT = 10
@@ -55,15 +68,21 @@ def evaluate(
     batch: int = 64,
     seed: int = 0,
     importance_samples: int = 0,
-    progress: Callable[[int], None] | None = None,
+    importance_count: int | None = None,
+    training_most: int = TRAINING_MOST,
+    cache: str | Path | None = None,
+    name: str | None = None,
+    progress: Progress = lambda stage, done, total: None,
 ) -> Evaluation:
     """Measure a model on data.
 
     `data` is an open store, a source that `open_dataset` understands (a folder, a zip …), a chosen Subject, or
     an array: uint8 pictures (N, S, S, 3) in the model's size, or float vectors (N, D). `split` "auto" takes the
     valid part of the set the model was trained on, and everything of any other set. `count` takes that many,
-    drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K.
-    `progress` is called after every batch with the number of data in it.
+    drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K, on
+    all data or on `importance_count` of them. Samples are held against up to `training_most` training pictures
+    where the store has them. `cache` keeps what the attribute network saw in real pictures. `name` is what the
+    report calls the model.
 
     Raises UsageError for an empty choice, or data that do not fit the model.
     """
@@ -71,160 +90,154 @@ def evaluate(
     check_count(importance_samples, least=0, what="importance_samples")
     model = resolve_model(model)
     subject = choose_data(model, data, split, count, seed)
-    advance = progress or (lambda done: None)
-    average = _average(subject, batch)
-    seen = [
-        _measure(model, values, average, generator(seed, "evaluate", start), importance_samples)
-        for start, values in _announced(subject.batches(batch), advance)
-    ]
-    columns = {name: np.concatenate([one.columns[name] for one in seen]) for name in seen[0].columns}
-    drawn = Bootstrap(columns, seed)
-    posterior = DiagonalGaussian(
-        torch.cat([one.posterior.mean for one in seen]), torch.cat([one.posterior.scale for one in seen])
-    )
-    image = model.recipe.input.kind == "image"
-    real_sharpness = float(columns["real_sharpness"].mean()) if image else 0.0
-    made = _samples(model, seed) if image else {}
+    image = model.input.kind == "image"
+    total = len(subject.indices)
+    photos = look_at(subject, cache, _stage(progress, "looking at photos", total)) if image else None
+    passed = pass_through(model, subject, batch, seed, _stage(progress, "measuring", total))
+    drawn, limited = _importance(model, subject, importance_samples, importance_count, seed, progress)
+    made = draw_samples(model, total, seed) if image else {}
+    clouds = sum(len(stages) for stages in made.values())
+    looked = _stage(progress, "looking at samples", clouds * (min(total, MOST_REAL) // 2))
+    samples = look_at_samples(made, total, looked)
+    training = subject.training_part(training_most, seed) if image and training_most else None
     return Evaluation(
-        model=model.name,
+        model=name or model.name,
         data=subject.label,
         split=subject.split,
-        count=len(subject.indices),
+        count=total,
         seed=seed,
-        kind=model.recipe.input.kind,
-        dimensions=average.size,
-        reconstruction=_reconstruction_figures(drawn),
-        bound=_bound_figures(drawn, importance_samples),
-        latents=_latent_figures(posterior),
-        samples=tuple(_sample_figures(prior, some, real_sharpness) for prior, some in made.items()),
+        kind=model.input.kind,
+        dimensions=_dimensions(model),
+        reconstruction=_reconstruction_figures(passed.plain, photos, seed),
+        sharpened=passed.sharpened and _reconstruction_figures(passed.sharpened, photos, seed),
+        bound=_bound_figures(passed, drawn, importance_samples, limited, seed),
+        latents=_latent_figures(passed.posterior, seed),
+        samples=sample_figures(passed, made),
         spreads=_spreads(model, subject, seed) if image else (),
+        distributions=photos and measure_distributions(subject, passed, photos, samples, seed),
+        memorisation=photos and _memorisation(training, photos, samples, cache, progress),
+        training_pictures=0 if training is None else len(training.indices),
+        disentanglement=_disentanglement(subject, passed.posterior, seed),
         shown=_shown(model, subject, made) if image else None,
     )
 
 
-def _announced(batches: Iterator[tuple[int, NDArray]], advance: Callable[[int], None]):
-    for start, values in batches:
-        yield start, values
-        advance(len(values))
+def _stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
+    """Say that a stage begins; the returned function says that so many more are done."""
+    done = 0
+    if total:
+        progress(name, done, total)
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(name, done, total)
+
+    return advance
 
 
-# ── one batch ────────────────────────────────────────────────────────────────────────────────────────────
+def _dimensions(model) -> int:
+    given = model.input
+    return given.size if given.kind == "vector" else given.size**2 * given.channels
 
 
-class Measured(NamedTuple):
-    columns: dict[str, NDArray]  # each (N,)
-    posterior: DiagonalGaussian  # on the CPU
+# ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────
 
 
-def _average(subject: Subject, batch: int) -> NDArray[np.float64]:
-    """The mean datum of the evaluated set, on the outside's scale: (S, S, 3) in [0, 255], or (D,)."""
-    sums = [values.sum(axis=0, dtype=np.float64) for _, values in subject.batches(batch)]
-    return np.sum(sums, axis=0) / len(subject.indices)
+def _reconstruction_figures(rebuilt: Rebuilt, photos: Seen | None, seed: int) -> ReconstructionFigures:
+    columns = dict(rebuilt.columns)
+    if photos is not None and rebuilt.seen is not None:
+        centre = photos.features.mean(axis=0)
+        columns["likeness"] = _cosine(photos.features - centre, rebuilt.seen.features - centre)
+        columns["attributes"] = ((photos.logits > 0) == (rebuilt.seen.logits > 0)).mean(axis=1)
+    drawn = Bootstrap(columns, seed)
 
+    def mean(column: str) -> Interval | None:
+        return drawn.mean(column) if column in drawn else None
 
-@torch.no_grad()
-def _measure(
-    model, values: NDArray, average: NDArray, draws: torch.Generator, importance_samples: int
-) -> Measured:
-    x = model.to_model(values)  # (N, 3, S, S) or (N, D)
-    posterior = model.vae.encode(x)
-    made = model.to_pictures(model.vae.decode(posterior.mean))  # as values: uint8 (N, S, S, 3), or (N, D)
-    terms = bound.evidence_lower_bound(model.vae, x, generator=draws, posterior=posterior)
-    columns = {"distortion": terms.distortion, "rate": terms.rate, "elbo": terms.elbo}
-    if importance_samples:
-        columns["importance"] = bound.importance_weighted_bound(
-            model.vae, x, samples=importance_samples, generator=draws
-        )
-    if model.recipe.input.kind == "image":
-        if has_density(model):
-            columns["bits"] = _bits(model, x, posterior, draws)
-        columns |= _picture_columns(values, made, average)
-    else:
-        columns |= {
-            "mse": measures.mse(values, made),
-            "deviation": measures.mse(values, _all(average, values)),
-        }
-    plain = {name: np.asarray(torch.as_tensor(column).cpu(), np.float64) for name, column in columns.items()}
-    return Measured(plain, DiagonalGaussian(posterior.mean.cpu(), posterior.scale.cpu()))
-
-
-def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> dict[str, NDArray]:
-    real, decoded = photos / 255.0, made / 255.0  # (N, S, S, 3) in [0, 1]
-    columns = {
-        "mse": measures.mse(real, decoded),
-        "deviation": measures.mse(real, _all(average / 255.0, real)),
-        "psnr": np.minimum(measures.psnr(real, decoded), PSNR_CEILING),
-        "real_sharpness": measures.sharpness(real),
-        "made_sharpness": measures.sharpness(decoded),
-    }
-    if min(photos.shape[1:3]) > 2 * measures.SSIM_RADIUS:
-        columns["ssim"] = measures.ssim(real, decoded)
-    return columns
-
-
-def _bits(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator) -> Tensor:
-    """Bits per dimension from the bound of the dequantised pictures; q(z|x) may be that of the originals."""
-    low, high = range_bounds(model.recipe.input.range)
-    target = bound.dequantise(x, low, high, draws)
-    terms = bound.evidence_lower_bound(model.vae, x, generator=draws, posterior=posterior, target=target)
-    return bound.bits_per_dimension(terms.elbo, x[0].numel(), low, high)
-
-
-def has_density(model) -> bool:
-    """Whether the likelihood is a density of continuous values; a Bernoulli's is not."""
-    return model.recipe.model.likelihood.kind == "gaussian"
-
-
-def _all(average: NDArray, values: NDArray) -> NDArray:
-    return np.broadcast_to(average.astype(values.dtype), values.shape)
-
-
-# ── figures ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _reconstruction_figures(drawn: Bootstrap) -> ReconstructionFigures:
     return ReconstructionFigures(
         mse=drawn.mean("mse"),
         unexplained_variance=drawn.ratio("mse", "deviation"),
-        psnr=drawn.mean("psnr") if "psnr" in drawn else None,
-        ssim=drawn.mean("ssim") if "ssim" in drawn else None,
+        psnr=mean("psnr"),
+        ssim=mean("ssim"),
+        ms_ssim=mean("ms_ssim"),
         sharpness=drawn.ratio("made_sharpness", "real_sharpness") if "psnr" in drawn else None,
+        likeness=mean("likeness"),
+        attributes_kept=mean("attributes"),
     )
 
 
-def _bound_figures(drawn: Bootstrap, importance_samples: int) -> BoundFigures:
+def _cosine(a: NDArray, b: NDArray) -> NDArray:
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(axis=1) / np.maximum(lengths, 1e-12)
+
+
+def _importance(
+    model, subject: Subject, samples: int, count: int | None, seed: int, progress: Progress
+) -> tuple[NDArray | None, int]:
+    """The importance-weighted bound of some of the data, (n,) nats, and of how many."""
+    if not samples:
+        return None, 0
+    total = len(subject.indices)
+    rows = np.arange(total)
+    if count is not None and count < total:
+        rows = np.sort(
+            np.random.default_rng(seed).choice(total, check_count(count, what="count"), replace=False)
+        )
+    x = model.to_model(subject.read(subject.indices[rows]))
+    advance = _stage(progress, "importance bound", len(rows) * samples)
+    draws = generator(seed, "importance")
+    found = bound.importance_weighted_bound(model.vae, x, samples=samples, generator=draws, advance=advance)
+    return found.cpu().numpy(), len(rows)
+
+
+def _bound_figures(
+    passed: Passed, importance: NDArray | None, samples: int, count: int, seed: int
+) -> BoundFigures:
+    drawn = Bootstrap(passed.likelihood, seed)
+    weighted = None if importance is None else Bootstrap({"bound": importance}, seed).mean("bound")
     return BoundFigures(
         distortion=drawn.mean("distortion"),
         rate=drawn.mean("rate"),
         elbo=drawn.mean("elbo"),
         bits_per_dimension=drawn.mean("bits") if "bits" in drawn else None,
-        importance_weighted=drawn.mean("importance") if "importance" in drawn else None,
-        importance_samples=importance_samples,
+        importance_weighted=weighted,
+        importance_samples=samples,
+        importance_count=count,
     )
 
 
-def _latent_figures(posterior: DiagonalGaussian) -> LatentFigures:
+# ── latents ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _latent_figures(posterior: DiagonalGaussian, seed: int) -> LatentFigures:
+    total = len(posterior)
+    few = min(total, PARTS_MOST)
+    chosen = torch.from_numpy(np.sort(np.random.default_rng(seed).choice(total, few, replace=False)))
+    some = posterior[chosen]
     return LatentFigures(
         size=posterior.mean.shape[1],
         active=bound.active_units(posterior.mean),
         rate_per_unit=tuple(bound.rate_per_unit(posterior).tolist()),
         activity=tuple(bound.activity(posterior.mean).tolist()),
         posterior_scale=float(posterior.scale.mean()),
+        parts=take_apart(some, some.sample(generator=generator(seed, "parts")), total),
+        parts_count=few,
     )
 
 
-def _samples(model, seed: int) -> dict[PriorName, Picture]:
-    """Pictures of every prior the model has."""
-    priors: list[PriorName] = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
-    made: dict[PriorName, Picture] = {}
-    for prior in priors:
-        made[prior] = model.decode(model.sample_latents(SHARPNESS_SAMPLES, seed=seed, prior=prior))
-    return made
+def _disentanglement(subject: Subject, posterior: DiagonalGaussian, seed: int) -> Disentanglement | None:
+    table = subject.factors()
+    if table is None or len(table.values) < FEWEST_FACTORS:
+        return None
+    from facette.data.synthetic import FACTORS
+
+    kinds = {factor.name: factor.kind for factor in FACTORS}
+    categorical = [kinds[name] == "categorical" for name in table.names]
+    return measure_disentanglement(posterior.mean.numpy(), table.values, categorical, seed)
 
 
-def _sample_figures(prior: PriorName, pictures: Picture, real_sharpness: float) -> SampleFigures:
-    sharpness = float(measures.sharpness(pictures / 255.0).mean()) / real_sharpness
-    return SampleFigures(prior, len(pictures), sharpness)
+# ── variations and pictures to look at ────────────────────────────────────────────────────────────────────────────
 
 
 def _spreads(model, subject: Subject, seed: int) -> tuple[SpreadFigure, ...]:
@@ -241,10 +254,20 @@ def _spreads(model, subject: Subject, seed: int) -> tuple[SpreadFigure, ...]:
     )
 
 
-def _shown(model, subject: Subject, made: dict[PriorName, Picture]) -> Shown:
+def _memorisation(
+    training: Subject | None, photos: Seen, samples: dict[str, Seen], cache, progress: Progress
+) -> Memorisation | None:
+    total = 0 if training is None else len(training.indices)
+    advance = _stage(progress, "looking at training pictures", total)
+    return measure_memorisation(training, photos, samples, cache, advance)
+
+
+def _shown(model, subject: Subject, made: Samples) -> Shown:
     photos = subject.read(subject.indices[:SHOWN_PAIRS])
+    latents = model.encode(photos).mean
     return Shown(
         photos=photos,
-        reconstructions=model.decode(model.encode(photos).mean),
-        samples={prior: pictures[:SHOWN_SAMPLES] for prior, pictures in made.items()},
+        reconstructions=model.plain().decode(latents),
+        sharpened=None if model.sharpener is None else model.decode(latents),
+        samples={prior: stages[""][:SHOWN_SAMPLES] for prior, stages in made.items()},
     )

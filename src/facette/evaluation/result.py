@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from facette.evaluation.aggregate import Surgery
+from facette.evaluation.disentanglement import Disentanglement
 from facette.evaluation.intervals import Interval
+from facette.evaluation.memory import Memorisation
+from facette.evaluation.protocol import Protocol
 from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
 
@@ -18,9 +22,12 @@ class ReconstructionFigures:
 
     mse: Interval  # ≥ 0, squared units of the values
     unexplained_variance: Interval  # 0 perfect … 1 the mean picture
-    psnr: Interval | None  # dB; None for vectors, as the next two
-    ssim: Interval | None  # [−1, 1]
+    psnr: Interval | None  # dB; None for vectors, as all that follow
+    ssim: Interval | None  # [−1, 1]; None for small pictures too
+    ms_ssim: Interval | None  # [0, 1], window of 3 px; None for small pictures too
     sharpness: Interval | None  # of the reconstructions over that of the photos
+    likeness: Interval | None  # [−1, 1], cosine to the photo in the attribute network's centred embedding
+    attributes_kept: Interval | None  # [0, 1], share of the 40 attributes seen as in the photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class BoundFigures:
     elbo: Interval
     bits_per_dimension: Interval | None  # of 8-bit pictures; None for vectors and for a Bernoulli likelihood
     importance_weighted: Interval | None  # nats; None when not asked for
-    importance_samples: int
+    importance_samples: int  # K
+    importance_count: int  # data it was measured on, the first of those drawn by the seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class LatentFigures:
     rate_per_unit: tuple[float, ...]  # (Z,) nats, from a standard normal
     activity: tuple[float, ...]  # (Z,) variance of the posterior mean
     posterior_scale: float  # mean σ over data and units
+    parts: Surgery  # of the rate from a standard normal, over `parts_count` of the data
+    parts_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,30 @@ class SampleFigures:
     prior: PriorName
     count: int
     sharpness: float  # of the samples over that of the photos
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionFigures:
+    """One cloud of pictures against one of real pictures; what each measure means stands where it is computed."""
+
+    of: str
+    frechet: Interval  # ≥ 0, squared units of the embedding
+    kernel: Interval  # around 0 for equal distributions
+    precision: Interval  # [0, 1]
+    recall: Interval  # [0, 1]
+    density: Interval  # ≥ 0, 1 for equal distributions
+    coverage: Interval  # [0, 1]
+    two_sample: Interval  # [0, 1], 0.5 for equal distributions
+    vendi: Interval  # from 1 to the number of pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Distributions:
+    """Everything the model makes against real pictures, under one protocol; the floor is real against real."""
+
+    protocol: Protocol
+    floor: DistributionFigures
+    made: tuple[DistributionFigures, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +104,8 @@ class Shown:
     """Pictures for the sheets; None for models of vectors."""
 
     photos: Picture  # (P, S, S, 3)
-    reconstructions: Picture  # (P, S, S, 3)
+    reconstructions: Picture  # (P, S, S, 3), of the bare decoder
+    sharpened: Picture | None  # (P, S, S, 3), where the model has a second stage
     samples: dict[PriorName, Picture]  # prior → (20, S, S, 3)
 
 
@@ -85,11 +120,16 @@ class Evaluation:
     seed: int
     kind: Literal["image", "vector"]
     dimensions: int  # D
-    reconstruction: ReconstructionFigures
+    reconstruction: ReconstructionFigures  # of the bare decoder, the mean of p(x|z)
+    sharpened: ReconstructionFigures | None  # of what `decode` gives, where the model has a second stage
     bound: BoundFigures
     latents: LatentFigures
     samples: tuple[SampleFigures, ...]
     spreads: tuple[SpreadFigure, ...]
+    distributions: Distributions | None  # None for vectors and for fewer than 40 pictures
+    memorisation: Memorisation | None  # None where no training pictures, or too few others, are at hand
+    training_pictures: int  # that samples were compared with; 0 where they were not
+    disentanglement: Disentanglement | None  # None where the factors are not known
     shown: Shown | None
 
     def to_dict(self) -> dict:
@@ -99,7 +139,7 @@ class Evaluation:
         return to_dict(self)
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write the card (JSON and Markdown) and, for pictures, the sheets; returns the paths written."""
+        """Write the card (JSON, Markdown and HTML) and, for pictures, the sheets; returns the paths written."""
         from facette.evaluation.report import write_report
 
-        return write_report(self, directory)
+        return write_report([self], directory)

@@ -5,9 +5,9 @@ Knows nothing of measures.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,39 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.latent.inputs import check_count
 
+if TYPE_CHECKING:
+    from facette.data.attributes import FactorTable
+
 Split = Literal["auto", "train", "valid", "test", "all"]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The data to measure on: a reader and the chosen indices."""
+    """The data to measure on: a reader and the chosen indices; `store` is None for a plain array."""
 
     read: Callable[[NDArray], NDArray]
     indices: NDArray[np.integer]
     label: str
     split: str
+    store: Any = None
 
     def batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
         """Each batch with the place of its first datum."""
         for start in range(0, len(self.indices), size):
             yield start, self.read(self.indices[start : start + size])
+
+    def training_part(self, most: int, seed: int) -> "Subject | None":
+        """At most so many of the store's training pictures, drawn by the seed; None where what is measured may be
+        among them."""
+        if self.store is None or self.split not in ("valid", "test"):
+            return None
+        indices = np.asarray(self.store.indices("train"))
+        return replace(self, indices=_pick(indices, most, seed), split="train") if len(indices) else None
+
+    def factors(self) -> "FactorTable | None":
+        """What the measured pictures were drawn from, where that is known: factors of the chosen pictures only."""
+        table = getattr(self.store, "factors", None)
+        return None if table is None else replace(table, values=table.values[self.indices])
 
 
 def choose_data(
@@ -62,7 +79,7 @@ def choose_data(
     indices = np.asarray(data.indices(split))
     if not len(indices):
         raise UsageError(f"the split {split!r} of {label or named!r} is empty: use --split all.")
-    return Subject(data.read, _pick(indices, count, seed), label or named, split)
+    return Subject(data.read, _pick(indices, count, seed), label or named, split, data)
 
 
 def is_training_set(model, store) -> bool:
