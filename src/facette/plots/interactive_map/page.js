@@ -381,6 +381,8 @@
     plot.properties.inner_width.change.connect(resized);
     plot.properties.inner_height.change.connect(resized);
     dark.addEventListener("change", ink);
+    // Bokeh frames what was clicked in dots; the map is walked by pointer and needs no such frame.
+    byId("plot").addEventListener("focusin", (event) => { event.composedPath()[0].style.outline = "none"; });
   }
 
   function ink() { // Bokeh's glyphs know no style sheets
