@@ -103,6 +103,20 @@ def test_a_wrong_posterior_still_reaches_the_exact_likelihood(world):
     assert (bound - exact).abs().mean() < 0.05
 
 
+def test_five_thousand_samples_reach_the_exact_likelihood_in_bounded_memory(world):
+    weight, bias, x = world
+    vae = linear_vae(weight, bias, widened=1.4, shifted=0.2)
+    rounds = []
+    bound = importance_weighted_bound(
+        vae, x, samples=5000, generator=draws(), at_once=500, advance=rounds.append
+    )
+    gaps = bound - exact_log_likelihood(weight, bias, x)
+    assert gaps.mean().abs() < 0.05
+    assert gaps.abs().mean() < 0.05
+    assert sum(rounds) == 5000 * len(x)
+    assert max(rounds) <= 500
+
+
 def test_the_bound_tightens_with_more_samples(world):
     weight, bias, x = world
     vae = linear_vae(weight, bias, widened=2.5, shifted=0.5)

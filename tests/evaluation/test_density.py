@@ -84,3 +84,15 @@ def test_what_cannot_be_measured_is_refused(truth):
         two_sample_accuracy(np.zeros((5, 3)), np.zeros((50, 3)), seed=0)
     with pytest.raises(UsageError, match="at least 2"):
         kullback_leibler(np.zeros(1), np.zeros(1))
+
+
+def test_a_linear_boundary_tells_gaussians_apart_as_often_as_the_best_one():
+    """Two unit Gaussians d apart: no classifier is right more often than Φ(d / 2)."""
+    from scipy.stats import norm
+
+    generator = np.random.default_rng(0)
+    real, drawn = generator.standard_normal((2, 4000, 5))
+    for gap in (0.0, 1.0, 2.5):
+        shift = gap * np.array([0.6, 0, 0.8, 0, 0])
+        right = two_sample_accuracy(real, drawn + shift, seed=0, boundary="linear")
+        assert right == pytest.approx(norm.cdf(gap / 2), abs=0.025)

@@ -17,7 +17,7 @@ BARS = (
     ("psnr", "PSNR in dB (higher is better)"),
     ("ms_ssim", "MS-SSIM (higher is better)"),
     ("sharpness", "sharpness of real (1 is as sharp)"),
-    ("likeness", "likeness (higher is better)"),
+    ("cosine", "embedding cosine (higher is better)"),
     ("attributes_kept", "attributes kept (higher is better)"),
 )
 CLOUD_BARS = (

@@ -52,7 +52,7 @@ from facette.runtime import generator
 Progress = Callable[[str, int, int], object]  # the stage, how much of it is done, how much it is in all
 SHOWN_PAIRS = 10  # photos above reconstructions on the sheet
 SHOWN_SAMPLES = 20
-PARTS_MOST = 500  # data on which the rate is taken apart; the work grows with the square
+PARTS_MOST = 300  # data on which the rate is taken apart; the work grows with the square
 TRAINING_MOST = 2000  # training pictures that samples are compared with
 SPREAD_FACTORS = (1.0, 7.0)  # the posterior itself, and the default of `vary`
 SPREAD_PHOTOS = 8
@@ -148,7 +148,7 @@ def _reconstruction_figures(rebuilt: Rebuilt, photos: Seen | None, seed: int) ->
     columns = dict(rebuilt.columns)
     if photos is not None and rebuilt.seen is not None:
         centre = photos.features.mean(axis=0)
-        columns["likeness"] = _cosine(photos.features - centre, rebuilt.seen.features - centre)
+        columns["cosine"] = _cosine(photos.features - centre, rebuilt.seen.features - centre)
         columns["attributes"] = ((photos.logits > 0) == (rebuilt.seen.logits > 0)).mean(axis=1)
     drawn = Bootstrap(columns, seed)
 
@@ -162,7 +162,7 @@ def _reconstruction_figures(rebuilt: Rebuilt, photos: Seen | None, seed: int) ->
         ssim=mean("ssim"),
         ms_ssim=mean("ms_ssim"),
         sharpness=drawn.ratio("made_sharpness", "real_sharpness") if "psnr" in drawn else None,
-        likeness=mean("likeness"),
+        cosine=mean("cosine"),
         attributes_kept=mean("attributes"),
     )
 

@@ -26,7 +26,7 @@ class ReconstructionFigures:
     ssim: Interval | None  # [−1, 1]; None for small pictures too
     ms_ssim: Interval | None  # [0, 1], window of 3 px; None for small pictures too
     sharpness: Interval | None  # of the reconstructions over that of the photos
-    likeness: Interval | None  # [−1, 1], cosine to the photo in the attribute network's centred embedding
+    cosine: Interval | None  # [−1, 1], to the photo in the attribute network's centred embedding
     attributes_kept: Interval | None  # [0, 1], share of the 40 attributes seen as in the photo
 
 

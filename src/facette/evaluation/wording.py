@@ -176,10 +176,10 @@ def _reconstruction_lines(evaluation: Evaluation, figures: ReconstructionFigures
         ),
         ("sharpness", figures.sharpness, "of real", "Fine detail kept: 1 is as sharp as the photos."),
         (
-            "likeness",
-            figures.likeness,
+            "embedding cosine",
+            figures.cosine,
             "",
-            "Cosine to the photo in the attribute network's eyes: 1 is the same, 0 any other person on average.",
+            "To the photo in the attribute network's centred embedding: 1 is the same, 0 anybody else on average.",
         ),
         (
             "attributes kept",
