@@ -10,27 +10,37 @@ from hypothesis import strategies as st
 
 import facette
 from facette.errors import UsageError
-from facette.latent import interpolate, reconstruct
-from facette.latent.paths import path
+from facette.latent import field, interpolate, reconstruct
+from facette.latent.geodesic import find_geodesic
+from facette.latent.paths import curve, equal_places, path, polyline, step_lengths, unevenness
+
+METHODS = ["linear", "slerp", "norm", "geodesic"]
 
 
 @pytest.fixture(scope="module")
 def photos(quick_model):
     store = facette.open_dataset("synthetic-faces:256", quick_model.recipe.input)
-    return store.read(np.array([5, 17]))
+    return store.read(np.array([5, 17, 40, 99]))
 
 
-@pytest.mark.parametrize("method", ["linear", "slerp"])
-@pytest.mark.parametrize("steps", [2, 7])
-def test_the_ends_are_the_reconstructions(quick_model, photos, method, steps):
-    made = interpolate(quick_model, photos[0], photos[1], steps=steps, method=method)
-    kept = reconstruct(quick_model, photos)
-    assert len(made.pictures) == steps
-    assert (made.pictures[0] == kept.pictures[0]).all()
-    assert (made.pictures[-1] == kept.pictures[1]).all()
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("equal_steps", [False, True])
+def test_every_station_is_a_reconstruction(quick_model, photos, method, equal_steps):
+    made = interpolate(quick_model, *photos[:3], steps=5, method=method, equal_steps=equal_steps)
+    kept = reconstruct(quick_model, photos[:3])
+    assert len(made.pictures) == 9
+    assert (made.pictures[list(made.stations)] == kept.pictures).all()
+    assert made.stations[0] == 0
+    assert made.stations[-1] == 8
 
 
-@pytest.mark.parametrize("method", ["linear", "slerp"])
+@pytest.mark.parametrize("method", METHODS)
+def test_two_steps_are_the_two_ends(quick_model, photos, method):
+    made = interpolate(quick_model, photos[0], photos[1], steps=2, method=method, equal_steps=True)
+    assert (made.pictures == reconstruct(quick_model, photos[:2]).pictures).all()
+
+
+@pytest.mark.parametrize("method", ["linear", "slerp", "norm"])
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(1e-3, 1e3))
 def test_both_ends_are_hit_exactly(method, seed, scale):
@@ -63,6 +73,137 @@ def test_parallel_vectors_are_joined_by_a_straight_line(factor):
     assert points.isfinite().all()
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_norm_correction_keeps_the_direction_and_the_length_between_both_ends(seed):
+    a, b = torch.randn(2, 12, generator=torch.Generator().manual_seed(seed))
+    points, straight = path(a, b, 6, "norm"), path(a, b, 6, "linear")
+    torch.testing.assert_close(
+        points.norm(dim=1), torch.linspace(0, 1, 6) * (b.norm() - a.norm()) + a.norm(), rtol=1e-4, atol=1e-5
+    )
+    torch.testing.assert_close(
+        torch.nn.functional.normalize(points), torch.nn.functional.normalize(straight), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_opposite_latents_meet_in_the_middle_without_a_number_lost():
+    a = torch.tensor([1.0, -2.0, 0.5])
+    assert path(a, -a, 5, "norm").isfinite().all()
+
+
+def test_a_polyline_passes_through_its_knots():
+    knots = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(polyline(knots)(torch.linspace(0, 1, 5)), knots)
+    torch.testing.assert_close(polyline(knots)(torch.tensor([0.125])), knots[:2].mean(0, keepdim=True))
+
+
+def test_a_geodesic_is_never_longer_than_the_straight_line(quick_model, photos):
+    means = quick_model.encode(photos).mean.clone()
+    for a, b in ((0, 1), (1, 2), (2, 3)):
+        found = find_geodesic(quick_model, means[a], means[b])
+        fine = torch.linspace(0, 1, 201)
+        own, straight = (
+            step_lengths(quick_model.decode_float(way(fine))).sum()
+            for way in (polyline(found.knots), curve(means[a], means[b]))
+        )
+        assert own <= straight * (1 + 1e-4)
+        assert found.length <= found.straight
+        assert torch.equal(found.knots[0], means[a])
+        assert torch.equal(found.knots[-1], means[b])
+
+
+class _Arch(torch.nn.Module):
+    """A decoder whose pictures (1, 1, 3) of latents (N, 2) lie on a hill, so that the straight line climbs it."""
+
+    def decode(self, z):
+        height = 4 * torch.exp(-z.square().sum(1) * 2)
+        return torch.stack([z[:, 0], z[:, 1], height], dim=1)[:, :, None, None]
+
+
+class _Hill:
+    device, vae = "cpu", _Arch()
+
+
+def test_a_geodesic_walks_around_a_hill():
+    start, end = torch.tensor([-1.5, 0.05]), torch.tensor([1.5, 0.05])
+    found = find_geodesic(_Hill(), start, end, steps=300)
+    assert found.length < 0.8 * found.straight
+    lengths = step_lengths(_Arch().decode(found.knots))
+    assert unevenness(lengths) < 0.15  # least energy is least length at constant speed
+
+
+def test_where_no_way_is_shorter_the_straight_line_is_kept():
+    class Flat:
+        device = "cpu"
+
+        class vae:  # noqa: N801
+            @staticmethod
+            def decode(z):
+                return z[:, :, None, None]
+
+    start, end = torch.tensor([0.0, 0.0]), torch.tensor([1.0, 2.0])
+    found = find_geodesic(Flat(), start, end)
+    torch.testing.assert_close(found.knots, path(start, end, len(found.knots)))
+    assert found.length == found.straight
+    same = find_geodesic(Flat(), start, start)
+    assert torch.equal(same.knots, start.expand_as(same.knots))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_equal_steps_look_equally_long(quick_model, photos, method):
+    made = interpolate(quick_model, photos[0], photos[1], steps=8, method=method, equal_steps=True)
+    assert made.unevenness <= 0.15
+    through = interpolate(quick_model, *photos, steps=8, method=method, equal_steps=True)
+    assert through.unevenness <= 0.15
+
+
+def test_equal_places_undo_any_speed():
+    def hasty(along):  # ten times faster at its end than at its start
+        return (along**3).unsqueeze(1).expand(-1, 3) * torch.tensor([1.0, 2.0, 0.5])
+
+    places = equal_places(hasty, lambda z: z, 9)
+    assert (places[0], places[-1]) == (0, 1)
+    assert unevenness(step_lengths(hasty(torch.linspace(0, 1, 9)))) > 0.5
+    assert unevenness(step_lengths(hasty(places))) < 0.02
+
+
+def test_a_way_without_length_is_cut_evenly():
+    still = torch.ones(1, 4)
+    places = equal_places(lambda along: still.expand(len(along), -1), lambda z: z, 5)
+    torch.testing.assert_close(places, torch.linspace(0, 1, 5))
+
+
+@pytest.mark.parametrize("method", ["linear", "slerp", "norm"])
+def test_a_field_has_the_photos_at_its_corners_and_paths_for_edges(quick_model, photos, method):
+    made = field(quick_model, list(photos), rows=3, columns=4, method=method)
+    kept = reconstruct(quick_model, photos).pictures
+    assert (made.pictures[[0, 3, 8, 11]] == kept).all()
+    top = interpolate(quick_model, photos[0], photos[1], steps=4, method=method)
+    left = interpolate(quick_model, photos[0], photos[2], steps=3, method=method)
+    torch.testing.assert_close(made.latents[:4], top.latents)
+    torch.testing.assert_close(made.latents[::4], left.latents)
+    assert [len(row) for row in made.sheet().tiles] == [4, 4, 4]
+
+
+def test_a_field_lies_between_four(quick_model, photos):
+    with pytest.raises(UsageError, match="exactly 4 photos, got 3"):
+        field(quick_model, list(photos[:3]))
+    with pytest.raises(UsageError, match="no geodesic"):
+        field(quick_model, list(photos), method="geodesic")
+    with pytest.raises(UsageError, match="number of rows"):
+        field(quick_model, list(photos), rows=1)
+
+
+def test_a_path_is_a_sheet_or_a_film(quick_model, photos, tmp_path):
+    from PIL import Image
+
+    made = interpolate(quick_model, *photos[:3], steps=3)
+    assert [len(row) for row in made.sheet().tiles] == [5, 5]
+    assert made.save(tmp_path / "path.png").is_file()
+    with Image.open(made.save(tmp_path / "path.gif")) as film:
+        assert film.n_frames == 8
+
+
 def test_the_way_back_is_the_way_there(quick_model, photos):
     there = interpolate(quick_model, photos[0], photos[1], steps=5, method="slerp")
     back = interpolate(quick_model, photos[1], photos[0], steps=5, method="slerp")
@@ -79,3 +220,5 @@ def test_senseless_wishes_are_refused_in_a_sentence(quick_model, photos):
         interpolate(quick_model, photos[0], photos[1], steps=1)
     with pytest.raises(UsageError, match="unknown method 'bow'"):
         interpolate(quick_model, photos[0], photos[1], method="bow")
+    with pytest.raises(UsageError, match="at least 2 photos, got 1"):
+        interpolate(quick_model, photos[0])

@@ -11,7 +11,8 @@ higher (Haufe et al., NeuroImage 2014): the shortest way when length is measured
 Scores are correlated, so a move drags other scores along: that is its entanglement, uᵀu'. Orthogonalised moves are
 the effects of each score when all the others are held, (R + λI)⁻¹U with R = U·Uᵀ: a ridge regression of the
 latents on all scores at once. With λ = 0 no other score would move at all, but scores that are nearly the same to
-the model (lipstick, make-up) would be told apart along directions that hardly show in pictures.
+the model (lipstick, make-up) would be told apart along directions that hardly show in pictures. λ is a share of
+tr(R²)/A, which is 1 for scores that have nothing to do with each other and grows with what they have in common.
 
 Legend: N pictures, A attributes, Z latents.
 """
@@ -31,7 +32,7 @@ from facette.model.posterior import DiagonalGaussian
 
 Method = Literal["logistic", "difference"]
 
-RIDGE = 2.0  # λ of orthogonalised moves, in units of a score's variance; docs/editing.md compares
+RIDGE = 0.25  # of orthogonalised moves, as a share of the scores' joint spread; docs/editing.md compares
 FOLDS = 5
 FEWEST = 10  # pictures with, and as many without; fewer give no direction
 MOVE, NORMAL, FIGURES = "directions.", "scores.", "directions"  # names in the model file
@@ -195,7 +196,9 @@ def _moves(u: Tensor, ridge: float | None) -> Tensor:
     """(A, Z) in whitened latents, each raising its own score by 1; `ridge` None leaves the scores' correlations in."""
     if ridge is None:
         return u
-    held = torch.linalg.solve(u @ u.T + ridge * torch.eye(len(u), dtype=u.dtype), u)
+    correlations = u @ u.T  # (A, A)
+    joint = correlations.square().sum() / len(u)
+    held = torch.linalg.solve(correlations + ridge * joint * torch.eye(len(u), dtype=u.dtype), u)
     return held / (held * u).sum(1, keepdim=True)
 
 

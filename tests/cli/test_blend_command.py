@@ -1,0 +1,36 @@
+"""`facette blend`: several photos in, one face out."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facette.latent import blend
+
+
+def test_it_makes_what_the_python_call_makes(run, quick_run, quick_model, photo_files, tmp_path):
+    options = ["--weights", "2,-1", "--norm", "--each", "each", "--json", "--model", quick_run]
+    said = run("blend", *photo_files, *options).json
+    made = blend(quick_model, *photo_files, weights=(2, -1), norm_corrected=True)
+    assert (said["sheet"], said["weights"], said["shares"]) == ("blend.png", [2, -1], [2, -1])
+    assert (np.asarray(Image.open(tmp_path / said["each"][0])) == made.pictures[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--weights", "1,two"], "takes numbers"),
+        (["--weights", "1,2,3"], "3 weights for 2 photos"),
+        (["--weights", "1,-1"], "add up to nearly nothing"),
+        (["--out", "blend.mp4"], "choose a file name"),
+    ],
+)
+def test_senseless_wishes_end_in_a_sentence(run, quick_run, photo_files, options, words):
+    ended = run("blend", *photo_files, *options, "--model", quick_run)
+    assert ended.code == 2
+    assert words in ended.err
+
+
+def test_one_photo_is_no_blend(run, quick_run, photo_files):
+    ended = run("blend", photo_files[0], "--model", quick_run)
+    assert ended.code == 2
+    assert "at least two photos" in ended.err
