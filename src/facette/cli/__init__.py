@@ -32,10 +32,13 @@ COMMANDS = {
     "map": ("map", "map_"),
     "attributes": ("attributes", "attributes"),
     "traverse": ("traverse", "traverse"),
+    "compare": ("compare", "compare"),
     "info": ("info", "info"),
     "recipes": ("recipes", "recipes"),
     "import": ("import_", "import_"),
     "inspect": ("inspect", "inspect"),
+    "export": ("export", "export"),
+    "push": ("push", "push"),
     "mixture": ("mixture", "mixture"),
 }
 

@@ -121,7 +121,7 @@ def plain_and_sharp(model: Any) -> list[tuple[str, Any]]:
 
 def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: Gauge) -> Kept:
     """What a Facette model keeps of the photo (S, S, 3): its decoded posterior mean."""
-    with Watch(model.device) as watch:
+    with Watch(model.device, networks_of(model)) as watch:
         mean, _ = encode_each(model, photo[None])  # (1, Z)
         pictures = decode_each(model, mean)
     made = Made(pictures, (False,), watch.seconds, watch.memory)
@@ -130,7 +130,7 @@ def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: Gauge) -> Kep
 
 def keep_by_autoencoder(network: Any, photo: np.ndarray, large: np.ndarray, name: str, gauge: Gauge) -> Kept:
     """What an autoencoder of diffusers keeps of the photo at its own size (H, H, 3)."""
-    with Watch(next(network.parameters()).device) as watch:
+    with Watch(next(network.parameters()).device, {"vae": network}) as watch:
         pictures = reconstruct(network, large[None])
     made = Made(pictures, (False,), watch.seconds, watch.memory)
     return _kept(gauge, name, made, photo, latent_count(network, len(large)), size_of({"vae": network}))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from facette.checkpoint.native import load_model
 from facette.comparison.autoencoders import keep_by_autoencoder, keep_by_model, plain_and_sharp
 from facette.comparison.diffusion import Diffusion
 from facette.comparison.matching import Matched, common_range, match_likeness
@@ -25,11 +26,12 @@ from facette.comparison.methods import DiffusionMethod, Progress, VaeMethod
 from facette.comparison.result import Comparison, Entry
 from facette.comparison.trials import FEWEST, Trials
 from facette.errors import UsageError
-from facette.evaluation.likeness import Gauge
+from facette.evaluation.likeness import Gauge, gauge_of
 from facette.latent.inputs import check_count
 from facette.latent.vary import DIVERSITY, variation_seeds
 
 TOLERANCE = 0.01  # of a cosine
+BUNDLED = "faces64"
 LEVELS = 6  # strengths on the curve of a diffusion model
 VAE_LEVELS = 9  # factors on the curve of a VAE
 
@@ -95,6 +97,7 @@ def compare(
         Entry(
             name=trials.method.name,
             knob=trials.method.knob,
+            strongest=trials.method.strongest,
             chosen=trials.at(found.level),
             size=trials.method.size(),
             curve=trials.curve,
@@ -120,6 +123,14 @@ def compare(
         "levels": levels if match else None,
     }
     return Comparison(photo, large, entries, kept, wished, tolerance, seeds, asked)
+
+
+def gauge_for(model: Any) -> Gauge:
+    """What likeness and realism are measured with: the model's own gauge, or that of the bundled face model."""
+    try:
+        return gauge_of(model)
+    except UsageError:
+        return gauge_of(load_model(BUNDLED))
 
 
 def plan_comparison(

@@ -27,14 +27,12 @@ from facette.comparison.checkpoint import NEED, Checkpoint, count_numbers, weigh
 from facette.errors import CheckpointError, UsageError, import_extra
 from facette.images.convert import to_model, to_pictures
 
-PROMPT = "a high-resolution photograph of a person's face, natural light, sharp focus"
-
 
 @dataclass(frozen=True, slots=True)
 class DiffusionSettings:
     """What image-to-image is asked for, apart from the photo, the strength and the seeds."""
 
-    prompt: str = PROMPT
+    prompt: str
     guidance: float = 7.5
     steps: int = 50
     scheduler: str | None = None  # a class of diffusers; None keeps the checkpoint's own

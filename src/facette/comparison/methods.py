@@ -9,6 +9,8 @@ reconstruction of its own autoencoder.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -84,7 +86,7 @@ class VaeMethod:
 
     def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
         """The picture of each seed, as `vary` makes it."""
-        with Watch(self.model.device) as watch:
+        with Watch(self.model.device, networks_of(self.model)) as watch:
             mean, scale = encode_each(self.model, self.photo[None])  # (1, Z), (1, Z)
             noise = variation_noise(seeds, mean.shape[1])  # (N, Z)
             pictures = decode_each(self.model, varied_latents(mean, scale, noise, strength_of(level)))
@@ -107,8 +109,8 @@ class DiffusionMethod:
 
     def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
         """One picture for each seed, one after another, so that each is the same alone as among others."""
-        pictures, withheld, watch = [], [], Watch(self.diffusion.device)
-        with watch:
+        pictures, withheld = [], []
+        with Watch(self.diffusion.device, self.diffusion.networks) as watch:
             for seed in seeds:
                 drawn = self.diffusion.draw(self.photo, level, seed, lambda: progress(1))
                 pictures.append(drawn.pictures[0])
@@ -120,24 +122,27 @@ class DiffusionMethod:
 
 
 class Watch:
-    """Seconds and peak memory of a block; `seconds` and `memory` are there once it has ended.
+    """Seconds of a block, and the memory that some networks needed in it; both are there once it has ended.
 
-    On CUDA the most that torch had allocated on the device, weights included. On Linux the most that the process
-    held in memory, everything included; other systems do not tell it for a part of a run.
+    Memory is the networks' weights on the device and the most that was taken on top of what was in use before: on
+    CUDA as torch allocated it, on Linux as the process held it. Other systems do not tell it for a part of a run.
     """
 
     seconds: float
     memory: int | None
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, networks: dict[str, nn.Module]):
         self.device = device
+        here = [p for one in networks.values() for p in one.parameters() if p.device.type == device.type]
+        self._weights = sum(p.numel() * p.element_size() for p in here)
 
     def __enter__(self) -> Watch:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
             torch.cuda.reset_peak_memory_stats(self.device)
+            self._before: int | None = torch.cuda.memory_allocated(self.device)
         else:
-            self._resettable = _reset_peak()
+            self._before = _reset_peak()
         self._began = time.perf_counter()
         return self
 
@@ -145,10 +150,9 @@ class Watch:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.seconds = time.perf_counter() - self._began
-        if self.device.type == "cuda":
-            self.memory = torch.cuda.max_memory_allocated(self.device)
-        else:
-            self.memory = _peak() if self._resettable else None
+        peak = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else _peak()
+        told = peak is not None and self._before is not None
+        self.memory = self._weights + max(0, peak - self._before) if told else None  # type: ignore[operator]
 
 
 def networks_of(model: Any) -> dict[str, nn.Module]:
@@ -167,12 +171,20 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # man 5 proc: sets the peak of the resident size to the present one
 
 
-def _reset_peak() -> bool:
+def _reset_peak() -> int | None:
+    """Forget the peak so far; returns what the process holds now, in bytes."""
+    _give_back()
     try:
         _CLEAR.write_text(_RESET_PEAK)
     except OSError:
-        return False
-    return _peak() is not None
+        return None
+    return _peak()
+
+
+def _give_back() -> None:
+    """Memory that was freed and that the C library keeps for later would hide what is taken next."""
+    with contextlib.suppress(OSError, AttributeError):  # a C library without it keeps what it keeps
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _peak() -> int | None:

@@ -21,6 +21,8 @@ from facette.latent.sheets import Result
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
 
+IN_A_LINE = 6  # pictures of a method side by side; more are shown in two lines
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -28,6 +30,7 @@ class Entry:
 
     name: str
     knob: str
+    strongest: float  # the highest level that was tried
     chosen: Trial
     size: Size
     curve: tuple[Trial, ...]  # by rising level; only the chosen one without matching
@@ -71,7 +74,14 @@ class Comparison(Result):
             for entry in self.entries
         ]
         photo = Cell(to_side(self.large[None], side)[0], "photo", framed=True)
-        return contact_sheet(rows, title=self.title, subtitle=self.subtitle, footer=self.remark, photo=photo)
+        texts = {"title": self.title, "subtitle": self.subtitle, "footer": self.remark}
+        count = len(self.seeds)
+        return contact_sheet(rows, photo=photo, wrap=count if count <= IN_A_LINE else -(-count // 2), **texts)
+
+    @property
+    def matched(self) -> bool:
+        """Whether every method has the common likeness within the tolerance."""
+        return all(entry.matched for entry in self.entries)
 
     @property
     def title(self) -> str:
@@ -80,7 +90,13 @@ class Comparison(Result):
     @property
     def subtitle(self) -> str:
         likeness = " · ".join(f"{e.chosen.figures.likeness.value:.2f}" for e in self.entries)
-        way = "equally like the photo" if self.wished is not None else "as asked"
+        way = (
+            "equally like the photo"
+            if self.matched
+            else "as asked"
+            if self.wished is None
+            else "as near as can be"
+        )
         return f"{way}: likeness {likeness} · seed {self.seeds[0]}"
 
     def settings(self) -> dict[str, Any]:
