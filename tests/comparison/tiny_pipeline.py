@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-SIDE = 64  # pixels
+SIDE = 32  # pixels
 CONTRAST = 0.5  # root mean square of what the autoencoder gives back, about that of a photo
 
 
@@ -32,7 +32,7 @@ def save_tiny_pipeline(folder: Path, seed: int = 0, safety_checker: bool = False
         unet=_unet(),
         scheduler=PNDMScheduler(
             beta_start=0.00085,
-            beta_end=0.012,
+            beta_end=0.004,
             beta_schedule="scaled_linear",
             skip_prk_steps=True,
             steps_offset=1,

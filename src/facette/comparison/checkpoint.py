@@ -10,7 +10,6 @@ Nothing is downloaded unless `allow_download` says so, and never a pickle.
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from facette.comparison.hub import NEED, cached_folder, download, first_line
 from facette.errors import CheckpointError, UsageError, import_extra
 
 INDEX, CONFIG = "model_index.json", "config.json"
 STEMS = ("diffusion_pytorch_model", "model")  # how diffusers and transformers name weights
 VARIANTS = ("", ".fp16")  # plain weights first; a half-precision set is taken where it is the only one
-NEED = "Comparing with a diffusion model"
 
 Kind = Literal["pipeline", "autoencoder"]
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -127,7 +126,7 @@ def missing_parts(folder: Path, *, autoencoder_only: bool, safety_checker: bool 
         return _missing_of_network(folder / "vae", "vae/")
     if not safety_checker:
         parts.pop("safety_checker", None)
-    return [path for name, kind in parts.items() for path in _missing_of(folder / name, name, kind)]
+    return [path for name, part in parts.items() for path in _missing_of(folder / name, name, part)]
 
 
 # ── where it comes from ──────────────────────────────────────────────────────────────────────────────────
@@ -182,9 +181,19 @@ def _from_file(
     described = (
         folder / INDEX if whole and not autoencoder_only else folder / ("vae" if whole else "") / CONFIG
     )
-    if not described.is_file():
+    missing = [] if described.is_file() else [described.name]
+    if whole and not autoencoder_only:
+        lacking = [
+            one
+            for n, part in _parts(_json(folder / INDEX)).items()
+            for one in _missing_of(folder / n, n, part)
+        ]
+        missing += [
+            one for one in lacking if not one.endswith(".safetensors")
+        ]  # the file has all the weights
+    if missing:
         raise CheckpointError(
-            f"the configuration in {folder} is only half there: {described.name} is missing."
+            f"the configuration in {folder} is only half there: {_listed(missing)} missing."
         )
     return Checkpoint(
         named=named,
@@ -204,8 +213,8 @@ def _configuration(path: Path, config: str | None, autoencoder_only: bool, allow
     hub_name = config or _trained_in(path)
     if not _HUB_NAME.fullmatch(hub_name):
         raise UsageError(f"--config names a folder or a hub name, and {hub_name!r} is neither.")
-    folder = _cached(hub_name)
-    if folder is not None and (folder / INDEX).is_file():
+    folder = cached_folder(hub_name, (INDEX,))
+    if folder is not None:
         return folder
     if not allow_download:
         raise CheckpointError(
@@ -213,7 +222,7 @@ def _configuration(path: Path, config: str | None, autoencoder_only: bool, allow
             "machine: name a folder that has it with --config FOLDER, or add --allow-download to fetch it "
             "(a few small files)."
         )
-    return _download(hub_name, [INDEX, *(f"*/*{ending}" for ending in (".json", ".txt", ".model"))])
+    return download(hub_name, [INDEX, *(f"*/*{ending}" for ending in (".json", ".txt", ".model"))])
 
 
 def _trained_in(path: Path) -> str:
@@ -229,7 +238,7 @@ def _trained_in(path: Path) -> str:
 
 
 def _from_hub(name: str, autoencoder_only: bool, safety_checker: bool, allow_download: bool) -> Path:
-    folder = _cached(name)
+    folder = cached_folder(name, (INDEX, CONFIG))
     asked: dict[str, Any] = {"autoencoder_only": autoencoder_only, "safety_checker": safety_checker}
     missing = [INDEX] if folder is None else missing_parts(folder, **asked)
     if folder is not None and not missing:
@@ -246,9 +255,9 @@ def _from_hub(name: str, autoencoder_only: bool, safety_checker: bool, allow_dow
             f"`hf download {name} --include '*.json' --include {files} --exclude '*.bin' --exclude '*.fp16.*' "
             "--exclude '*.msgpack'` first (some gigabytes, once)."
         )
-    first = _download(name, [INDEX, CONFIG])
+    first = download(name, [INDEX, CONFIG])
     index = _json(first / INDEX) if (first / INDEX).is_file() else None
-    return _download(name, [INDEX, CONFIG, *_wanted_files(index, autoencoder_only, safety_checker)])
+    return download(name, [INDEX, CONFIG, *_wanted_files(index, autoencoder_only, safety_checker)])
 
 
 def _wanted_files(index: dict[str, Any] | None, autoencoder_only: bool, safety_checker: bool) -> list[str]:
@@ -264,53 +273,21 @@ def _wanted_files(index: dict[str, Any] | None, autoencoder_only: bool, safety_c
     return [place + ending for place in places for ending in (*endings, *shards)]
 
 
-def _cached(name: str) -> Path | None:
-    """The folder of a hub checkpoint as far as it was ever fetched; None when it never was."""
-    hub = import_extra("huggingface_hub", "compare", NEED)
-    try:
-        return Path(hub.snapshot_download(name, local_files_only=True))
-    except (OSError, ValueError):  # LocalEntryNotFoundError is both
-        return None
-
-
-def _download(name: str, patterns: list[str]) -> Path:
-    hub = import_extra("huggingface_hub", "compare", NEED)
-    constants = import_extra("huggingface_hub.constants", "compare", NEED)
-    if constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in (
-        "1",
-        "ON",
-        "YES",
-        "TRUE",
-    ):
-        raise CheckpointError(
-            f"{name!r} is not whole on this machine and HF_HUB_OFFLINE is set, so nothing is downloaded: unset it."
-        )
-    try:
-        return Path(hub.snapshot_download(name, allow_patterns=patterns))
-    except KeyboardInterrupt:
-        raise CheckpointError(
-            f"the download of {name!r} was stopped: the same command goes on where it was."
-        ) from None
-    except Exception as error:
-        raise CheckpointError(
-            f"{name!r} could not be downloaded: {_first_line(error)}; the same command goes on where it stopped."
-        ) from None
-
-
 # ── the files of a checkpoint ────────────────────────────────────────────────────────────────────────────
 
 
-def _parts(index: dict[str, Any]) -> dict[str, str]:
-    """Names of the parts of a pipeline and their classes; parts it does without are left out."""
+def _parts(index: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Names of the parts of a pipeline, each with its library and class; parts it does without are left out."""
     return {
-        name: entry[1]
+        name: (str(entry[0]), str(entry[1]))
         for name, entry in index.items()
         if not name.startswith("_") and isinstance(entry, list) and len(entry) == 2 and entry[1]
     }
 
 
-def _missing_of(folder: Path, name: str, kind: str) -> list[str]:
+def _missing_of(folder: Path, name: str, part: tuple[str, str]) -> list[str]:
     """What one part of a pipeline lacks."""
+    library, kind = part
     if "Scheduler" in kind:
         return [] if (folder / "scheduler_config.json").is_file() else [f"{name}/scheduler_config.json"]
     if "Tokenizer" in kind:
@@ -318,14 +295,14 @@ def _missing_of(folder: Path, name: str, kind: str) -> list[str]:
         return [] if there else [f"{name}/{_TOKENIZER_FILES[0]}"]
     if "Processor" in kind or "FeatureExtractor" in kind:
         return [] if (folder / "preprocessor_config.json").is_file() else [f"{name}/preprocessor_config.json"]
-    return _missing_of_network(folder, f"{name}/")
+    return _missing_of_network(folder, f"{name}/", STEMS[0] if library == "diffusers" else STEMS[1])
 
 
-def _missing_of_network(folder: Path, prefix: str) -> list[str]:
+def _missing_of_network(folder: Path, prefix: str, stem: str = STEMS[0]) -> list[str]:
     missing = [] if (folder / CONFIG).is_file() else [prefix + CONFIG]
     files, _ = weight_files(folder)
     if not files:
-        return [*missing, f"{prefix}{STEMS[0]}.safetensors"]
+        return [*missing, f"{prefix}{stem}.safetensors"]
     return missing + [prefix + file.name for file in files if not file.is_file()]
 
 
@@ -340,7 +317,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as JSON: {_first_line(error)}; get it again.") from None
+        raise CheckpointError(f"{path} cannot be read as JSON: {first_line(error)}; get it again.") from None
     if not isinstance(found, dict):
         raise CheckpointError(f"{path} holds no JSON object: get it again.")
     return found
@@ -349,7 +326,3 @@ def _json(path: Path) -> dict[str, Any]:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

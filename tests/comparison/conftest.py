@@ -1,0 +1,61 @@
+"""One tiny pipeline and one model with a gauge for the whole room, each made once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "checkpoint"))  # the hub on loopback lives there
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A whole checkpoint folder; tests that break it copy it first."""
+    pytest.importorskip("diffusers")
+    pytest.importorskip("transformers")
+    from facette.comparison.loading import quiet
+
+    with quiet():
+        from tiny_pipeline import save_tiny_pipeline
+
+        return save_tiny_pipeline(tmp_path_factory.mktemp("tiny") / "tiny-diffusion")
+
+
+@pytest.fixture(scope="session")
+def gauge():
+    """What likeness means among drawn faces."""
+    from facette.data.synthetic import draw_faces
+    from facette.evaluation.attribute_network import look
+    from facette.evaluation.likeness import make_gauge
+
+    return make_gauge(look(draw_faces(240, 64, seed=9).pictures).features)
+
+
+@pytest.fixture(scope="session")
+def gauged(quick_model, gauge, tmp_path_factory) -> Path:
+    """The folder of the quick model with that gauge in it."""
+    from dataclasses import replace
+
+    from facette.checkpoint.native import save_model
+
+    model = replace(quick_model, extras={**quick_model.extras, **gauge.extras()})
+    return save_model(model, tmp_path_factory.mktemp("gauged") / "quick")
+
+
+@pytest.fixture(scope="session")
+def large() -> np.ndarray:
+    """A drawn face at four times the quick model's size."""
+    from facette.data.synthetic import draw_faces
+
+    return draw_faces(1, 128, seed=3).pictures[0]
+
+
+@pytest.fixture(scope="session")
+def photo_file(large, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "anna.png"
+    Image.fromarray(large).save(path)
+    return path
