@@ -51,3 +51,24 @@ def quick_model(quick_run: Path):
     from facette.checkpoint.native import load_model
 
     return load_model(quick_run)
+
+
+@pytest.fixture(scope="session")
+def drawn_faces():
+    """Faces that the bundled model drew, (260, 64, 64, 3): pictures it redraws well, and no data of anybody."""
+    import facette
+
+    model = facette.load("faces64").to("cpu")
+    return model.decode(model.sample_latents(260, seed=5))
+
+
+@pytest.fixture(scope="session")
+def calibrated(tmp_path_factory: pytest.TempPathFactory, drawn_faces) -> Path:
+    """A copy of the bundled model, calibrated on those faces: its file."""
+    import facette
+    from facette.evaluation.dial_calibrate import calibrate
+
+    model = facette.load("faces64").to("cpu")
+    folder = facette.save(model, tmp_path_factory.mktemp("calibrated") / "faces64")
+    calibrate(model, drawn_faces, photos=3, count=5).save(folder)
+    return folder

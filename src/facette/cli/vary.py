@@ -121,6 +121,7 @@ def vary(
         else:
             from facette.latent import vary as vary_photo
 
+            assert not isinstance(wished, str)  # "auto" is measured
             number_of, first = (count, seed) if pick is None else (1, pick)
             found = vary_photo(opened, one.picture, number_of, wished, first, mode, refine, noise)
         made.append(_write(found, one, _numbered(target, number), each and _numbered(each, number), paste))
@@ -158,8 +159,7 @@ def _write(
 
 def _tell(found: "Dialled") -> None:
     """The factor, and each variation with its seed and scores, for people."""
-    spread = "" if found.spread is None else f", spread {found.spread:.3f}"
-    remark(f"factor {found.variations.factor:g}{spread}; --pick SEED makes one of them again")
+    remark(f"factor {found.variations.factor:g}; --pick SEED makes one of these again")
     for score in found.settings()["scores"]:
         like = (
             f"cosine {score['cosine']:.2f}"
@@ -169,7 +169,7 @@ def _tell(found: "Dialled") -> None:
         remark(f"  seed {score['seed']:<12} {like}  realism {score['realism']:.2f}")
 
 
-def _diversity(text: str | None) -> Any:
+def _diversity(text: str | None) -> "float | str | None":
     """A number, "auto" or None."""
     from facette.errors import UsageError
 

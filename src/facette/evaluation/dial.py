@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from facette.errors import UsageError
 from facette.evaluation.likeness import Gauge, Places, gauge_of, likeness, place_spread
 from facette.latent.inputs import Picture, resolve_model
-from facette.latent.vary import Noise, Origin, origin_of
+from facette.latent.vary import Noise, Origin, origin_of, variation_seeds
 
 FACTORS = "dial.factors"  # names in the model's extras: (F,), and for each noise (F, 3)
 CURVES: dict[Noise, str] = {"posterior": "dial.curve_posterior", "aggregate": "dial.curve_aggregate"}
 REALISM_KEPT = 0.8  # of the realism at factor 1
 REFERENCE = 1.0  # the factor that realism is compared with: draws from the posterior itself
+DRAWS = 20  # that the automatic factor is found with, so that it does not depend on how many are wanted
 HALVINGS = 5  # between the last factor that passes and the first that does not
 STEPS = 14  # of the search for a likeness
 CLOSE = 0.002  # cosine: near enough to the asked likeness
@@ -53,7 +54,12 @@ class Dial:
     gauge: Gauge
     noise: Noise
     photo: Places  # (1, 128)
-    redrawn: float  # cosine of the reconstruction with the photo
+    reconstruction: Places  # (1, 128)
+
+    @property
+    def redrawn(self) -> float:
+        """Likeness of the reconstruction to the photo, a cosine."""
+        return float(likeness(self.photo, self.reconstruction)[0])
 
     def read(self, pictures: Picture, factor: float) -> Reading:
         """What the gauge says of pictures (N, S, S, 3) made at a factor."""
@@ -84,8 +90,8 @@ def dial_of(model, picture, noise: Noise = "posterior", seed: int = 0, refine: i
 
 def placed(origin: Origin, gauge: Gauge, noise: Noise = "posterior") -> Dial:
     """The dial of a photo whose posterior is known already."""
-    photo, redrawn = np.split(gauge.places(np.stack([origin.photo, origin.reconstruction])), 2)
-    return Dial(origin, gauge, noise, photo, float(likeness(photo, redrawn)[0]))
+    photo, reconstruction = np.split(gauge.places(np.stack([origin.photo, origin.reconstruction])), 2)
+    return Dial(origin, gauge, noise, photo, reconstruction)
 
 
 def known_factors(model) -> tuple[float, ...]:
@@ -94,14 +100,15 @@ def known_factors(model) -> tuple[float, ...]:
     return tuple(float(factor) for factor in model.extras[FACTORS])
 
 
-def automatic_factor(dial: Dial, seeds: Sequence[int]) -> float:
+def automatic_factor(dial: Dial, seed: int = 0) -> float:
     """The largest factor up to which every variation stays more like the photo than the impostor threshold, and the
-    mean realism within 20 % of that at factor 1.
+    mean realism within 20 % of that at factor 1; judged by the first 20 draws of a seed.
 
     Searched upwards over the calibrated factors and then between two of them; never beyond the largest. Raises
     UsageError where not even the reconstruction passes.
     """
     _check_redrawn(dial)
+    seeds = variation_seeds(seed, DRAWS)
     reference = dial.at(REFERENCE, seeds)
 
     def passes(factor: float) -> bool:
@@ -197,4 +204,4 @@ def _check_redrawn(dial: Dial) -> None:
 
 def _rounded(factor: float) -> float:
     """Few digits, so that a factor read off a sheet makes the same pictures again."""
-    return float(f"{factor:.4g}")
+    return float(f"{factor:.3g}")

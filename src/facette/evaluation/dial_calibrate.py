@@ -23,7 +23,7 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.evaluation.attribute_network import look
 from facette.evaluation.dial import CURVES, FACTORS, REALISM_KEPT, REFERENCE, Dial, placed
-from facette.evaluation.likeness import Gauge, make_gauge
+from facette.evaluation.likeness import Gauge, likeness, make_gauge
 from facette.evaluation.subject import choose_data
 from facette.latent.inputs import Picture, check_count, image_size, resolve_model
 from facette.latent.shell import measure_shell
@@ -33,6 +33,7 @@ PHOTOS = 50
 COUNT = 10  # variations of a photo at a factor
 REFERENCES = 4000  # training pictures for the gauge and for the shell
 SEARCHED = 8  # photos that the range of factors is found with
+HALVINGS = 3  # of the last doubling
 EVEN = 12  # factors up to the largest, beside 0 and 1
 LARGEST = 64.0  # the range ends here at the latest
 KEPT = 0.95  # share of variations above the threshold at the recommended factor of a model
@@ -161,21 +162,19 @@ def _pictures(
 
 
 def _factors(dials: list[Dial], seeds: tuple[int, ...]) -> tuple[float, ...]:
-    """0, 1, and evenly spaced ones up to where the mean likeness of a few photos falls to the threshold."""
+    """0, 1, and evenly spaced ones up to where variations are no more like their own reconstruction than strangers."""
 
     def lost(factor: float) -> bool:
-        return bool(
-            np.mean([dial.at(factor, seeds).likeness.mean() for dial in dials]) < dials[0].gauge.threshold
-        )
+        kept = [likeness(dial.reconstruction, dial.at(factor, seeds).places).mean() for dial in dials]
+        return bool(np.mean(kept) < dials[0].gauge.threshold)
 
-    largest = REFERENCE
-    while largest < LARGEST and not lost(largest):
-        largest *= 2
-    for part in (0.625, 0.75, 0.875):  # of the last doubling
-        if lost(part * largest):
-            largest *= part
-            break
-    even = np.linspace(0, largest, EVEN + 1)
+    low, high = 0.0, REFERENCE
+    while high < LARGEST and not lost(high):
+        low, high = high, 2 * high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if lost(middle) else (middle, high)
+    even = np.linspace(0, high, EVEN + 1)
     return tuple(sorted({round(float(factor), 4) for factor in (*even, REFERENCE)}))
 
 

@@ -5,7 +5,7 @@ Enters: places of a pool of pictures and their likeness to the photo. Leaves: in
 Draws that lie far from the photo also lie far from each other, so choosing by spread alone would buy it with likeness.
 Here the chosen together are at least as like as is asked, and among such choices spread as far as can be found: the sum
 of all pairwise distances (maximum dispersion) is maximised greedily and by exchanges, with a price on likeness that is
-raised until the bound holds.
+raised until the bound holds; what room is left below the bound is then used by further exchanges.
 
 Legend: N pictures of the pool, K chosen.
 """
@@ -19,6 +19,7 @@ from facette.evaluation.likeness import Places
 HIGHEST_PRICE = 64.0  # of a mean likeness, in units of spread
 PRICES = 16  # halvings of the price
 EXCHANGES = 200
+SMALLEST_GAIN = 1e-12
 
 
 def best_spread(
@@ -35,16 +36,20 @@ def best_spread(
     chosen = _priced(apart, likeness, count, 0.0)
     if likeness[chosen].mean() >= least:
         return np.sort(chosen)
-    low, high = 0.0, HIGHEST_PRICE
-    kept = np.argsort(-likeness, kind="stable")[:count]
+    most_like = np.argsort(-likeness, kind="stable")[:count]
+    if likeness[most_like].mean() < least:
+        return np.sort(most_like)
+    low, high, found = 0.0, HIGHEST_PRICE, [most_like]
     for _ in range(PRICES):
         price = (low + high) / 2
         chosen = _priced(apart, likeness, count, price)
         if likeness[chosen].mean() >= least:
-            kept, high = chosen, price
+            found.append(chosen)
+            high = price
         else:
             low = price
-    return np.sort(kept)
+    polished = [_exchanged(one, apart, np.zeros(len(places)), likeness, least) for one in found]
+    return np.sort(max(polished, key=lambda one: apart[np.ix_(one, one)].sum()))
 
 
 def _priced(
@@ -58,14 +63,28 @@ def _priced(
         gain = apart[:, chosen].sum(axis=1) + worth
         gain[chosen] = -np.inf
         chosen.append(int(gain.argmax()))
+    return _exchanged(np.array(chosen), apart, worth, likeness, -np.inf)
+
+
+def _exchanged(
+    chosen: NDArray[np.integer],
+    apart: NDArray[np.float64],
+    worth: NDArray[np.float64],
+    likeness: NDArray[np.float64],
+    least: float,
+) -> NDArray[np.integer]:
+    """The choice after the best exchanges of one for another that keep its mean likeness at `least` or above."""
+    chosen = chosen.copy()
     for _ in range(EXCHANGES):
         to_chosen = apart[:, chosen].sum(axis=1)  # (N,)
         own = to_chosen[chosen] + worth[chosen]  # (K,): what each chosen one brings
         # (K, N): what is gained by putting n in the place of k; n must not count its distance to k
         gains = (to_chosen + worth)[None] - apart[chosen] - own[:, None]
+        left = likeness[chosen].sum() - likeness[chosen][:, None] + likeness[None]
+        gains[left < least * len(chosen)] = -np.inf
         gains[:, chosen] = -np.inf
         k, n = np.unravel_index(int(gains.argmax()), gains.shape)
-        if gains[k, n] <= 1e-12:
+        if gains[k, n] <= SMALLEST_GAIN:
             break
         chosen[int(k)] = int(n)
-    return np.array(chosen)
+    return chosen

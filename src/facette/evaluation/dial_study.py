@@ -86,13 +86,13 @@ def study(
     model = resolve_model(model)
     subject = choose_data(model, data, "valid", photos, seed + 1)
     dials = [dial_of(model, photo, noise) for photo in subject.read(subject.indices)]
-    seeds, fresh = variation_seeds(seed, COUNT), variation_seeds(seed + 1, COUNT)
+    fresh = variation_seeds(seed + 1, COUNT)
     factors = known_factors(model)
-    curve = measure_curve(dials, factors, seeds)
+    curve = measure_curve(dials, factors, variation_seeds(seed, COUNT))
     kept = [dial for dial in dials if dial.redrawn > dial.gauge.threshold]
     found, above, compared = [], [], []
     for done, dial in enumerate(kept, start=1):
-        found.append(factor := automatic_factor(dial, seeds))
+        found.append(factor := automatic_factor(dial, seed))
         above.append((dial.at(factor, fresh).likeness >= dial.gauge.threshold).mean())
         compared.append(_compare(dial, seed))
         if advance is not None:
@@ -126,8 +126,8 @@ def _compare(dial: Dial, seed: int) -> tuple[float, float, float, float]:
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's, of two rows without ties."""
-    ranks = [np.argsort(np.argsort(row)) for row in (first, second)]
-    return float(np.corrcoef(ranks)[0, 1])
+    one, other = (np.argsort(np.argsort(row)) - (len(row) - 1) / 2 for row in (first, second))  # ranks, centred
+    return float(one @ other / (one @ one))
 
 
 def main() -> None:

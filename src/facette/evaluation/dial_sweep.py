@@ -51,7 +51,8 @@ class DialSweep(Result):
 
         one = self.sweep.rows[0]
         labels = [
-            f"{reading.factor:g} σ\nlike {reading.likeness.mean():.2f}\nreal {reading.realism.mean():.2f}"
+            f"{reading.factor:g}\u00a0σ likeness\u00a0{reading.likeness.mean():.2f} "
+            f"realism\u00a0{reading.realism.mean():.2f}"
             for reading in self.readings
         ]
         recommended = "" if self.recommended is None else f" · recommended factor {self.recommended:g}"
@@ -117,7 +118,7 @@ def dial_sweep(
         redrawn=dial.redrawn,
         threshold=dial.gauge.threshold,
         floor=REALISM_KEPT * float(dial.at(REFERENCE, seeds).realism.mean()),
-        recommended=automatic_factor(dial, seeds) if dial.redrawn > dial.gauge.threshold else None,
+        recommended=automatic_factor(dial, seed) if dial.redrawn > dial.gauge.threshold else None,
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SpreadName = Literal["best", "random"]
 
 POOL = 100
-SEARCHED = 20  # draws that a factor is searched with, at most
+SEARCHED = 20  # draws of a pool that the factor of a likeness is searched with
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Dialled(Result):
     asked: float | Literal["auto"] | None  # a likeness, the automatic factor, or neither
     chosen: SpreadName
     pool: int  # draws chosen from
+    seed: int  # of all draws; each variation has its own
 
     @property
     def pictures(self) -> Picture:  # type: ignore[override]
@@ -50,11 +51,12 @@ class Dialled(Result):
             f"cosine {cosine:.2f}" if scaled is None else f"likeness {scaled:.2f}"
             for scaled, cosine in zip(self.scaled, self.likeness, strict=True)
         ]
-        return self.variations.sheet(shown, self._note())
+        return self.variations.sheet(shown, self._note(), self.seed)
 
     def settings(self) -> dict[str, Any]:
         return {
             **self.variations.settings(),
+            "seed": self.seed,
             "likeness": self.asked if self.asked != "auto" else None,
             "automatic": self.asked == "auto",
             "spread": self.chosen,
@@ -77,7 +79,8 @@ class Dialled(Result):
             if self.asked is not None
             else ""
         )
-        best = f"the {len(self.pictures)} of {self.pool} that differ most" if self.chosen == "best" else ""
+        several = self.chosen == "best" and len(self.pictures) > 1
+        best = f"the {len(self.pictures)} of {self.pool} that differ most" if several else ""
         return " · ".join(part for part in (asked, best) if part)
 
 
@@ -86,7 +89,7 @@ def dial_vary(
     picture,
     count: int = 10,
     *,
-    diversity: float | Literal["auto"] | None = None,
+    diversity: float | str | None = None,
     likeness: float | None = None,
     noise: Noise = "posterior",
     spread: SpreadName = "random",
@@ -109,7 +112,7 @@ def dial_vary(
     _check(count, diversity, likeness, spread, pool)
     dial = dial_of(model, picture, noise, seed, refine)
     seeds = variation_seeds(seed, pool if spread == "best" else count)
-    factor = _factor(dial, seeds[:SEARCHED], diversity, likeness)
+    factor = _factor(dial, seeds if spread == "random" else seeds[:SEARCHED], seed, diversity, likeness)
     if pick is not None:
         seeds = variation_seeds(pick, 1)
     elif spread == "best":
@@ -126,10 +129,13 @@ def dial_vary(
         asked=likeness if likeness is not None else "auto" if diversity == "auto" else None,
         chosen=spread,
         pool=pool if spread == "best" else count,
+        seed=seed if pick is None else pick,
     )
 
 
-def _check(count: int, diversity: Any, likeness: float | None, spread: SpreadName, pool: int) -> None:
+def _check(
+    count: int, diversity: float | str | None, likeness: float | None, spread: SpreadName, pool: int
+) -> None:
     check_count(count)
     if likeness is not None and diversity is not None:
         raise UsageError("a likeness and a diversity both say how far to go: give one of them.")
@@ -137,15 +143,19 @@ def _check(count: int, diversity: Any, likeness: float | None, spread: SpreadNam
         raise UsageError(f"unknown spread {spread!r}: use 'best' or 'random'.")
     if spread == "best" and pool < count:
         raise UsageError(f"a pool of {pool} holds no {count} to choose: make the pool larger.")
-    if diversity not in (None, "auto"):
+    if isinstance(diversity, str) and diversity != "auto":
+        raise UsageError(f"a diversity is a number or 'auto', got {diversity!r}.")
+    if isinstance(diversity, int | float):
         strength_of(diversity)
 
 
-def _factor(dial: Dial, seeds: Sequence[int], diversity: Any, likeness: float | None) -> float:
+def _factor(
+    dial: Dial, seeds: Sequence[int], seed: int, diversity: float | str | None, likeness: float | None
+) -> float:
     if likeness is not None:
         return factor_for_likeness(dial, seeds, likeness)
     if diversity == "auto":
-        return automatic_factor(dial, seeds)
+        return automatic_factor(dial, seed)
     return DIVERSITY["factor"] if diversity is None else float(diversity)
 
 

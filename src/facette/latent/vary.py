@@ -52,14 +52,18 @@ class Variations(Result):
     remark: str = ""  # a line under the sheet, such as what was done to the photo
     noise: Noise = "posterior"
 
-    def sheet(self, captions: Sequence[str] = (), note: str = "") -> "Sheet":
-        """The photo first, large and framed, then the variations in order, each over its caption if there are any."""
+    def sheet(self, captions: Sequence[str] = (), note: str = "", seed: int | None = None) -> "Sheet":
+        """The photo first, large and framed, then the variations in order, each over its caption if there are any.
+
+        `note` ends the line under the title; `seed` stands there in the place of the first variation's own.
+        """
         from facette.images.grid import variation_sheet
 
         title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
         refined = f" · refined in {self.refined.steps} steps" if self.refined else ""
         formula = _formula(self.factor, self.mode, self.noise)
-        subtitle = f"{formula} · {self.model} · seed {self.seeds[0]}{refined}{note and f' · {note}'}"
+        shown = self.seeds[0] if seed is None else seed
+        subtitle = f"{formula} · {self.model} · seed {shown}{refined}{note and f' · {note}'}"
         return variation_sheet(
             self.photo, list(self.pictures), captions, title=title, subtitle=subtitle, footer=self.remark
         )
