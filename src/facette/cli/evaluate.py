@@ -26,7 +26,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="MODEL... DATA",
-            help="Bundled models' names, model folders, runs or checkpoints; last a folder or zip of pictures, a "
+            help="Bundled models' names, model folders or runs; last a folder or zip of pictures, a "
             "CelebA folder, or synthetic-faces[:COUNT].",
         ),
     ],
@@ -55,6 +55,16 @@ def evaluate(
             "pictures to look for copies in.",
         ),
     ] = False,
+    inception: Annotated[
+        Path | None,
+        typer.Option(
+            "--inception", dir_okay=False, help="Weights of FID's Inception network: adds FID and KID."
+        ),
+    ] = None,
+    lpips: Annotated[
+        Path | None,
+        typer.Option("--lpips", dir_okay=False, help="Weights of torchvision's AlexNet: adds LPIPS."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", file_okay=False, help="A folder for the card and the sheets."),
@@ -88,6 +98,8 @@ def evaluate(
                     importance_samples=importance or (FULL_SAMPLES if full else 0),
                     importance_count=FULL_COUNT if full and not importance else None,
                     training_most=FULL_TRAINING if full else TRAINING_MOST,
+                    inception=inception,
+                    lpips=lpips,
                     cache=cache,
                     name=name,
                     progress=show,

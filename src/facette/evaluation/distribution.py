@@ -32,7 +32,7 @@ def halves(count: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> DistributionFigures:
     """All measures of made pictures (M, D) against real ones (N, D); `of` names what was made."""
     sizes = (len(real), len(made))
-    sums, found = KernelSums.of(real, made), overlap(real, made)
+    found = overlap(real, made)
     of_made = Bootstrap({"precision": found.precision, "density": found.density}, seed)
     of_real = Bootstrap({"recall": found.recall, "coverage": found.coverage}, seed)
     centre = real.mean(axis=0)
@@ -41,7 +41,7 @@ def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> Distribu
     return DistributionFigures(
         of=of,
         frechet=resampled(lambda r, m: frechet_distance(real[r], made[m]), sizes, seed),
-        kernel=resampled(lambda r, m: sums.distance(*map(_counts, (r, m), sizes)), sizes, seed),
+        kernel=kernel_interval(real, made, seed),
         precision=of_made.mean("precision"),
         recall=of_real.mean("recall"),
         density=of_made.mean("density"),
@@ -51,5 +51,16 @@ def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> Distribu
     )
 
 
-def _counts(rows: NDArray, size: int) -> NDArray:
-    return np.bincount(rows, minlength=size).astype(np.float64)
+def kernel_interval(real: NDArray, made: NDArray, seed: int) -> Interval:
+    """The kernel distance with its interval."""
+    sums, sizes = KernelSums.of(real, made), (len(real), len(made))
+
+    def distance(*rows: NDArray) -> float:
+        return sums.distance(
+            *(
+                np.bincount(some, minlength=size).astype(np.float64)
+                for some, size in zip(rows, sizes, strict=True)
+            )
+        )
+
+    return resampled(distance, sizes, seed)

@@ -43,6 +43,8 @@ from facette.evaluation.sampling import (
     measure_memorisation,
     sample_figures,
 )
+from facette.evaluation.standard import check_weights
+from facette.evaluation.standard_figures import measure_standard
 from facette.evaluation.subject import Split, Subject, choose_data
 from facette.latent.inputs import check_count, resolve_model
 from facette.latent.vary import sweep
@@ -70,6 +72,8 @@ def evaluate(
     importance_samples: int = 0,
     importance_count: int | None = None,
     training_most: int = TRAINING_MOST,
+    inception: str | Path | None = None,
+    lpips: str | Path | None = None,
     cache: str | Path | None = None,
     name: str | None = None,
     progress: Progress = lambda stage, done, total: None,
@@ -81,24 +85,34 @@ def evaluate(
     valid part of the set the model was trained on, and everything of any other set. `count` takes that many,
     drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K, on
     all data or on `importance_count` of them. Samples are held against up to `training_most` training pictures
-    where the store has them. `cache` keeps what the attribute network saw in real pictures. `name` is what the
-    report calls the model.
+    where the store has them. `inception` and `lpips` are local files of the weights that FID, KID and LPIPS are
+    defined by (see `standard`); without them none of these is measured. `cache` keeps what the attribute network
+    saw in real pictures. `name` is what the report calls the model.
 
-    Raises UsageError for an empty choice, or data that do not fit the model.
+    Raises UsageError for an empty choice, or data that do not fit the model; MissingExtraError where the library of
+    the given weights is not installed.
     """
     check_count(batch, what="batch")
     check_count(importance_samples, least=0, what="importance_samples")
+    check_weights(inception, lpips)
     model = resolve_model(model)
     subject = choose_data(model, data, split, count, seed)
     image = model.input.kind == "image"
     total = len(subject.indices)
-    photos = look_at(subject, cache, _stage(progress, "looking at photos", total)) if image else None
-    passed = pass_through(model, subject, batch, seed, _stage(progress, "measuring", total))
+
+    def begin(stage: str, size: int) -> Callable[[int], None]:
+        return _stage(progress, stage, size)
+
+    photos = look_at(subject, cache, begin("looking at photos", total)) if image else None
+    passed = pass_through(model, subject, batch, seed, begin("measuring", total))
     drawn, limited = _importance(model, subject, importance_samples, importance_count, seed, progress)
     made = draw_samples(model, total, seed) if image else {}
     clouds = sum(len(stages) for stages in made.values())
-    looked = _stage(progress, "looking at samples", clouds * (min(total, MOST_REAL) // 2))
+    looked = begin("looking at samples", clouds * (min(total, MOST_REAL) // 2))
     samples = look_at_samples(made, total, looked)
+    standard = measure_standard(
+        model, subject, passed, made, inception=inception, lpips=lpips, seed=seed, begin=begin
+    )
     training = subject.training_part(training_most, seed) if image and training_most else None
     return Evaluation(
         model=name or model.name,
@@ -115,6 +129,7 @@ def evaluate(
         samples=sample_figures(passed, made),
         spreads=_spreads(model, subject, seed) if image else (),
         distributions=photos and measure_distributions(subject, passed, photos, samples, seed),
+        standard=standard,
         memorisation=photos and _memorisation(training, photos, samples, cache, progress),
         training_pictures=0 if training is None else len(training.indices),
         disentanglement=_disentanglement(subject, passed.posterior, seed),

@@ -37,7 +37,15 @@ def to_dict(evaluation: Evaluation) -> dict:
     """Plain JSON values: every figure, what it was measured on, and the findings. What is not finite is null."""
     names = ("model", "data", "split", "count", "seed", "kind", "dimensions")
     figures = {name: getattr(evaluation, name) for name in names}
-    for name in ("reconstruction", "sharpened", "bound", "latents", "distributions", "disentanglement"):
+    for name in (
+        "reconstruction",
+        "sharpened",
+        "bound",
+        "latents",
+        "distributions",
+        "standard",
+        "disentanglement",
+    ):
         found = getattr(evaluation, name)
         figures[name] = None if found is None else asdict(found)
     figures["samples"] = {

@@ -90,6 +90,25 @@ class Distributions:
 
 
 @dataclass(frozen=True, slots=True)
+class StandardRow:
+    """One cloud of pictures against real ones in Inception's features."""
+
+    of: str
+    fid: float  # ≥ 0; without an interval, for each resample would take seconds
+    kid: Interval  # around 0 for equal distributions
+
+
+@dataclass(frozen=True, slots=True)
+class StandardFigures:
+    """What the networks say that the field's measures are named after; only where the user has their weights."""
+
+    protocol: Protocol | None  # of FID and KID
+    rows: tuple[StandardRow, ...]  # the floor first
+    lpips: Interval | None  # ≥ 0, photos to reconstructions; 0 is equal
+    lpips_network: str
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadFigure:
     """How much the variations of one photo differ at one factor, averaged over some photos."""
 
@@ -127,6 +146,7 @@ class Evaluation:
     samples: tuple[SampleFigures, ...]
     spreads: tuple[SpreadFigure, ...]
     distributions: Distributions | None  # None for vectors and for fewer than 40 pictures
+    standard: StandardFigures | None  # None where no weights were given
     memorisation: Memorisation | None  # None where no training pictures, or too few others, are at hand
     training_pictures: int  # that samples were compared with; 0 where they were not
     disentanglement: Disentanglement | None  # None where the factors are not known

@@ -21,6 +21,7 @@ from facette.evaluation.subject import Subject
 from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
 
+FLOOR = "other photos (floor)"
 LEAST_SAMPLES = 200  # of each prior; more where half of the real pictures are more
 MOST_REAL = 5000  # real pictures that distributions are compared with, both halves together
 
@@ -47,9 +48,19 @@ def look_at_samples(made: Samples, photos: int, advance: Callable[[int], object]
     count, seen = min(photos, MOST_REAL) // 2, {}
     for prior, stages in made.items():
         for stage, pictures in stages.items():
-            seen[f"samples of the {prior} prior" + (f", {stage}" if stage else "")] = look(pictures[:count])
+            seen[sample_name(prior) + (f", {stage}" if stage else "")] = look(pictures[:count])
             advance(count)
     return seen
+
+
+def sample_name(prior: PriorName) -> str:
+    """What a cloud of samples is called."""
+    return f"samples of the {prior} prior"
+
+
+def protocol_of(subject: Subject, network: str, resize: str, count: int, seed: int) -> Protocol:
+    """The conditions under which clouds of `count` pictures were compared."""
+    return Protocol(network, resize, "uint8 RGB", f"{subject.split} of {subject.label}, seed {seed}", count)
 
 
 def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
@@ -79,14 +90,8 @@ def measure_distributions(
     made |= {of: seen.features for of, seen in samples.items()}
     real = photos.features[first]
     return Distributions(
-        protocol=Protocol(
-            network=network_name(),
-            resize=RESIZE,
-            format="uint8 RGB",
-            split=f"{subject.split} of {subject.label}, seed {seed}",
-            count=len(first),
-        ),
-        floor=compare_clouds("other photos (floor)", real, photos.features[second], seed),
+        protocol=protocol_of(subject, network_name(), RESIZE, len(first), seed),
+        floor=compare_clouds(FLOOR, real, photos.features[second], seed),
         made=tuple(compare_clouds(of, real, cloud, seed) for of, cloud in made.items()),
     )
 

@@ -81,12 +81,19 @@ def lines(evaluation: Evaluation) -> tuple[Line, ...]:
         *_bound_lines(evaluation),
         *_latent_lines(evaluation),
         *_sample_lines(evaluation),
+        *_standard_lines(evaluation),
         *_factor_lines(evaluation),
     )
 
 
 def side_by_side(evaluations: Sequence[Evaluation]) -> tuple[Row, ...]:
-    """The lines of several models, those of one measure in one row, in the order in which they first appear."""
+    """The lines of several models, those of one measure in one row, in the order in which they first appear.
+
+    Raises UsageError where their FIDs were made under different protocols.
+    """
+    protocols = [one.standard.protocol for one in evaluations if one.standard and one.standard.protocol]
+    if protocols:
+        require_same(protocols)
     found = [{(line.group, line.label): line for line in lines(one)} for one in evaluations]
     known = {key: line for one in reversed(found) for key, line in one.items()}
     groups = list(dict.fromkeys(group for one in found for group, _ in one))
@@ -312,6 +319,29 @@ def _memory_lines(evaluation: Evaluation) -> list[Line]:
             "Median over that of the measured photos: 1 is as far as other photos, 0 a copy.",
         ),
     ]
+
+
+def _standard_lines(evaluation: Evaluation) -> list[Line]:
+    found, group = evaluation.standard, "Standard networks"
+    if found is None:
+        return []
+    perceived = "Perceived difference of photo and reconstruction: 0 is none."
+    said = (
+        []
+        if found.lpips is None
+        else [Line(group, "LPIPS", str(found.lpips), f"{perceived} {found.lpips_network}.")]
+    )
+    for row in found.rows:
+        how = found.protocol
+        assert how is not None, "rows have a protocol"
+        words = (
+            f"{how.network}, {how.resize}, {how.format}, {how.split}, {how.count:,} pictures on either side."
+        )
+        said += [
+            Line(group, f"FID, {row.of}", f"{row.fid:.4g}", words),
+            Line(group, f"KID, {row.of}", str(row.kid), words),
+        ]
+    return said
 
 
 def _factor_lines(evaluation: Evaluation) -> list[Line]:

@@ -1,0 +1,73 @@
+"""A model's FID, KID and LPIPS, where the user gives the weights of the networks they are defined by.
+
+Enters: a model, a `Subject`, its posteriors and samples, and files of weights. Leaves: `StandardFigures`, each
+distance with its protocol. Which pictures are compared with which is as in `sampling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from facette.evaluation.distances import frechet_distance
+from facette.evaluation.distribution import FEWEST, halves, kernel_interval
+from facette.evaluation.intervals import Bootstrap
+from facette.evaluation.passing import Passed
+from facette.evaluation.protocol import Protocol
+from facette.evaluation.result import StandardFigures, StandardRow
+from facette.evaluation.sampling import FLOOR, MOST_REAL, Samples, protocol_of, sample_name
+from facette.evaluation.standard import INCEPTION_RESIZE, inception_features, lpips_distances, weights_name
+from facette.evaluation.subject import Subject
+from facette.latent.inputs import Picture
+
+Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
+
+
+def measure_standard(
+    model,
+    subject: Subject,
+    passed: Passed,
+    made: Samples,
+    *,
+    inception: str | Path | None,
+    lpips: str | Path | None,
+    seed: int,
+    begin: Begin,
+) -> StandardFigures | None:
+    """What the given weights allow to measure; None without any, and for points. Raises as `standard` does."""
+    if model.input.kind != "image" or (inception is None and lpips is None):
+        return None
+    total = len(subject.indices)
+    first, second = (half[: MOST_REAL // 2] for half in halves(total, seed))
+    photos = subject.read(subject.indices[second])
+    rebuilt = model.decode(passed.posterior.mean[second])
+    perceived = None
+    if lpips is not None:
+        found = lpips_distances(photos, rebuilt, lpips, begin("LPIPS", len(photos)))
+        perceived = Bootstrap({"lpips": found}, seed).mean("lpips")
+    rows: tuple[StandardRow, ...] = ()
+    protocol: Protocol | None = None
+    if inception is not None and total >= FEWEST:
+        clouds = {FLOOR: photos, "reconstructions": rebuilt}
+        clouds |= {sample_name(prior): stages[""][: len(first)] for prior, stages in made.items()}
+        advance = begin("Inception", (1 + len(clouds)) * len(first))
+        real = inception_features(subject.read(subject.indices[first]), inception, advance)
+        rows = tuple(_row(of, real, pictures, inception, seed, advance) for of, pictures in clouds.items())
+        network = weights_name("Inception v3", inception)
+        protocol = protocol_of(subject, network, INCEPTION_RESIZE, len(first), seed)
+    network = "" if lpips is None else weights_name("AlexNet, LPIPS 0.1", lpips)
+    return StandardFigures(protocol, rows, perceived, network)
+
+
+def _row(
+    of: str,
+    real: NDArray,
+    pictures: Picture,
+    inception: str | Path,
+    seed: int,
+    advance: Callable[[int], None],
+) -> StandardRow:
+    features = inception_features(pictures, inception, advance)
+    return StandardRow(of, frechet_distance(real, features), kernel_interval(real, features, seed))
