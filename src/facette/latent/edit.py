@@ -22,7 +22,7 @@ from facette.latent.directions import Directions, known_directions
 from facette.latent.film import Film
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result
+from facette.latent.sheets import Result, signed
 
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
@@ -78,7 +78,8 @@ class Edit(Result):
             Cell(self.pictures[0], "edited"),
         ]
         changes = [
-            f"{n} from {self.scores[n]:+.1f} to {self.scores[n] + w:+.1f}" for n, w in self.wishes.items()
+            f"{n} from {signed(round(self.scores[n], 1))} to {signed(round(self.scores[n] + w, 1))}"
+            for n, w in self.wishes.items()
         ]
         return contact_sheet(
             [SheetRow(cells)],
@@ -113,13 +114,13 @@ class Strip(Film):
         from facette.images.grid import Cell, SheetRow, contact_sheet
 
         steps = [
-            Cell(p, f"{strength:+g}" if strength else "0", framed=strength == 0 and not self.wishes)
+            Cell(p, signed(strength), framed=strength == 0 and not self.wishes)
             for p, strength in zip(self.pictures, self.strengths, strict=True)
         ]
         return contact_sheet(
             [SheetRow(steps)],
             photo=Cell(self.photo, "photo", framed=True),
-            title=f"{self.attribute} from {self.strengths[0]:+g} to {self.strengths[-1]:+g}",
+            title=f"{self.attribute} from {signed(self.strengths[0])} to {signed(self.strengths[-1])}",
             subtitle=" · ".join(
                 [*([spoken(self.wishes)] if self.wishes else []), *_kept(self.keep), self.model]
             ),
@@ -229,7 +230,7 @@ def find_shift(directions: Directions, wishes: Mapping[str, float], keep: Sequen
 
 def spoken(wishes: Mapping[str, float]) -> str:
     """ "Smiling +2, Blond_Hair +1.5"."""
-    return ", ".join(f"{name} {strength:+g}" for name, strength in wishes.items())
+    return ", ".join(f"{name} {signed(strength)}" for name, strength in wishes.items())
 
 
 def _freed(moves: Tensor, normals: Tensor, covariance: Tensor) -> Tensor:

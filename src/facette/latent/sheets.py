@@ -49,6 +49,11 @@ class Result:
         return buffer.getvalue()
 
 
+def signed(strength: float) -> str:
+    """ "+2", "−0.67", "0": as it stands on sheets."""
+    return f"{round(strength, 2):+g}".replace("-", "−") if round(strength, 2) else "0"
+
+
 def even_columns(count: int) -> int:
     """Columns for a wall of so many pictures: near a page's shape, and with as full a last row as can be."""
     wished = (1.6 * count) ** 0.5

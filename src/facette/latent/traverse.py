@@ -18,7 +18,7 @@ from facette.latent.cloud import Cloud, known_cloud
 from facette.latent.directions import FIGURES, known_directions
 from facette.latent.inputs import Picture, check_count, image_size, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result
+from facette.latent.sheets import Result, signed
 
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
@@ -74,7 +74,7 @@ class Traversal(Result):
             title=title,
             subtitle=f"from {start}, in standard deviations of the data · {self.model}",
             footer=self.remark,
-            columns=[f"{strength:+g}" if strength else "0" for strength in self.strengths],
+            columns=[signed(strength) for strength in self.strengths],
             photo=None if self.photo is None else Cell(self.photo, "photo", framed=True),
             wrap=steps,
         )
