@@ -16,7 +16,7 @@ def calibrate(
         str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
     ],
     photos: Annotated[
-        int, typer.Option("--photos", min=1, help="How many photos the curves are measured on.")
+        int, typer.Option("--photos", min=2, help="How many photos the curves are measured on.")
     ] = 50,
     count: Annotated[int, typer.Option("--count", "-n", min=2, help="How many variations of each.")] = 10,
     references: Annotated[

@@ -93,7 +93,7 @@ def calibrate(
     """
     model = resolve_model(model)
     image_size(model)
-    check_count(photos, what="photos")
+    check_count(photos, least=2, what="photos")
     check_count(count, least=2)
     advance = progress or (lambda done, total: None)
     pictures, shown, named = _pictures(model, data, photos, references, seed, label)
