@@ -97,7 +97,20 @@ SCHEDULER = {
     "steps_offset": 1,
     "trained_betas": None,
 }
+PROCESSOR = {
+    "crop_size": 224,
+    "do_center_crop": True,
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_resize": True,
+    "feature_extractor_type": "CLIPFeatureExtractor",
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "resample": 3,
+    "size": 224,
+}
 CONFIGS = {
+    "feature_extractor/preprocessor_config.json": PROCESSOR,
     "unet/config.json": UNET,
     "vae/config.json": VAE,
     "text_encoder/config.json": TEXT,
@@ -177,7 +190,6 @@ def test_it_draws_512_pixels_from_16384_latents(networks):
 def test_its_configuration_alone_is_only_half_a_checkpoint(tmp_path):
     missing = missing_parts(write_configs(tmp_path), autoencoder_only=False)
     assert missing == [
-        "feature_extractor/preprocessor_config.json",
         "safety_checker/config.json",
         "safety_checker/model.safetensors",
         "text_encoder/model.safetensors",

@@ -178,7 +178,7 @@ def compare(
 def _autoencoders(model, taken, checkpoint: Checkpoint, gauge, size: int | None, device: str):
     """The photo through both autoencoders."""
     from facette.comparison.autoencoders import compare_autoencoders
-    from facette.comparison.diffusion import load_autoencoder
+    from facette.comparison.loading import load_autoencoder
     from facette.runtime import choose_device
 
     rival = load_autoencoder(checkpoint, choose_device(device), size)
@@ -188,7 +188,8 @@ def _autoencoders(model, taken, checkpoint: Checkpoint, gauge, size: int | None,
 def _load(
     checkpoint: Checkpoint, settings: dict[str, Any], size: int | None, device: str, safety_checker: bool
 ) -> Diffusion:
-    from facette.comparison.diffusion import DiffusionSettings, load_diffusion
+    from facette.comparison.diffusion import DiffusionSettings
+    from facette.comparison.loading import load_diffusion
     from facette.runtime import choose_device
 
     remark(f"loading {checkpoint.class_name} from {checkpoint.file or checkpoint.folder}")
