@@ -47,7 +47,7 @@ def build_app() -> typer.Typer:
     """The typer application with every command."""
     app = typer.Typer(
         name="facette",
-        help="Variational autoencoders for pictures, faces first. Nothing leaves this machine.",
+        help="Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -70,7 +70,7 @@ def _root(
         False, "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
     ),
 ) -> None:
-    """Variational autoencoders for pictures, faces first. Nothing leaves this machine."""
+    """Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked."""
 
 
 def main(arguments: list[str] | None = None) -> Any:
