@@ -5,18 +5,24 @@ Only public-domain photos, generated faces and pictures made by the bundled mode
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 import facette
 from facette.cli.demo import find_photo
 from facette.data.synthetic import draw_faces
+from facette.evaluation.attribute_network import ATTRIBUTES, look
 from facette.images.align import intake
-from facette.images.grid import wall_sheet
+from facette.images.grid import Cell, SheetRow, contact_sheet, wall_sheet
+from facette.latent import field, strip, traverse
+from facette.latent.sheets import save_pictures, signed
 
 FIGURES = Path(__file__).parent / "figures"
 WIDTH = 1300  # pixels
@@ -35,8 +41,79 @@ def main() -> None:
     }
     for name, sheet in drawn.items():
         print(_save(sheet.image, FIGURES / f"{name}.jpg"))
+    for path in _maps(model, {"hopper.png": hopper, "astronaut.png": astronaut}):
+        print(path)
+    for path in [*_walks(model, astronaut), *_edits(model, astronaut)]:
+        print(path)
     if "--all" in sys.argv:  # trains five models: minutes
         print(_mixture_page())
+
+
+def _maps(model, photos: dict[str, np.ndarray]) -> list[Path]:
+    """A map of faces that the model drew, named by the network that judges pictures; as a figure and as the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = facette.sample(model, 1500, seed=4, temperature=0.8).pictures
+        known = look(pictures).logits > 0
+        (drawn := Path(folder) / "drawn faces").mkdir()
+        save_pictures(pictures, drawn)
+        names = [path.name for path in sorted(drawn.iterdir())]
+        rows = [
+            f"{name},{','.join(map(str, row))}"
+            for name, row in zip(names, np.where(known, 1, -1), strict=True)
+        ]
+        table = "\n".join((f"name,{','.join(ATTRIBUTES)}", *rows))
+        (drawn / "attributes.csv").write_text(table, "utf-8")
+        made = facette.map_latents(model, drawn, color="Blond_Hair", place=photos)
+        figure, page = made.save(Path(folder) / "map.png"), made.save(Path(folder) / "map.html")
+        shot = Path(folder) / "page.png"
+        with sync_playwright() as browsers:
+            browser = browsers.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            shown = browser.new_page(viewport={"width": 1300, "height": 820})
+            shown.goto(page.as_uri())
+            shown.wait_for_selector("body[data-ready]")
+            shown.mouse.click(430, 500)
+            shown.wait_for_timeout(1500)
+            shown.screenshot(path=shot)
+            browser.close()
+        saved = []
+        for path, name in ((figure, "map"), (shot, "map-page")):
+            with Image.open(path) as image:
+                saved.append(_save(image.convert("RGB"), FIGURES / f"{name}.jpg"))
+    return saved
+
+
+def _walks(model, photo: np.ndarray) -> list[Path]:
+    """Four ways between two faces the model has drawn, and the field between three of them and the photo."""
+    drawn = facette.sample(model, 12, seed=1).pictures[[0, 11, 7]]
+    ways = ("linear", "slerp", "norm", "geodesic")
+    walked = [facette.interpolate(model, drawn[0], drawn[1], steps=9, method=way) for way in ways]
+    rows = [SheetRow([Cell(p) for p in made.pictures], made.method) for made in walked]
+    sheet = contact_sheet(
+        rows, title="Four ways from one face to another", subtitle=f"both drawn by {model.name}"
+    )
+    between = field(model, [photo, *drawn], rows=4, columns=7, method="slerp").sheet()
+    return [_save(sheet.image, FIGURES / "ways.jpg"), _save(between.image, FIGURES / "field.jpg")]
+
+
+def _edits(model, photo: np.ndarray) -> list[Path]:
+    """One attribute of the photo at a time, and the main axes of the data; of a model that knows attributes."""
+    if "directions" not in model.metrics:
+        print(f"{model.name} knows no attributes: edits.jpg and axes.jpg stay as they are")
+        return []
+    names = ("Smiling", "Mouth_Slightly_Open", "Male", "Young", "Blond_Hair", "Bangs", "Eyeglasses")
+    strips = [strip(model, photo, name, (-3, 3), steps=7) for name in names]
+    rows = [SheetRow([Cell(p) for p in made.pictures], made.attribute.replace("_", " ")) for made in strips]
+    sheet = contact_sheet(
+        rows,
+        title="One photo, one attribute at a time",
+        subtitle=f"in standard deviations of the attribute's score · {model.name}",
+        columns=[signed(strength) for strength in strips[0].strengths],
+        photo=Cell(photo, "photo", framed=True),
+    )
+    axes = traverse(model, photo, along="axes", rows=5, steps=5, reach=2).sheet()
+    return [_save(sheet.image, FIGURES / "edits.jpg"), _save(axes.image, FIGURES / "axes.jpg")]
 
 
 def _mixture_page() -> Path:
