@@ -4,7 +4,11 @@
 (async () => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("map-data").textContent);
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const bytes = (text) => {
+    const letters = atob(text), found = new Uint8Array(letters.length);
+    for (let k = 0; k < letters.length; k++) found[k] = letters.charCodeAt(k);
+    return found;
+  };
   const numbers = (text, Kind) => new Kind(bytes(text).buffer);
   const count = data.names.length;
   const x = numbers(data.x, Float32Array), y = numbers(data.y, Float32Array);
@@ -16,7 +20,16 @@
   const placed = Array.from({ length: data.placed }, (_, k) => settled + k);
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
-  const views = await Bokeh.embed.embed_item(JSON.parse(byId("map-plot").textContent), "plot");
+  // Without a graphics card WebGL is computed by the processor, and slower than a plain canvas is.
+  function hasGraphicsCard() {
+    const context = document.createElement("canvas").getContext("webgl2");
+    const about = context && context.getExtension("WEBGL_debug_renderer_info");
+    const name = about ? context.getParameter(about.UNMASKED_RENDERER_WEBGL) : "";
+    return context !== null && !/swiftshader|llvmpipe|software|basic render/i.test(name);
+  }
+
+  const backend = (text) => (hasGraphicsCard() ? text : text.replace('"output_backend": "webgl"', '"output_backend": "canvas"'));
+  const views = await Bokeh.embed.embed_item(JSON.parse(backend(byId("map-plot").textContent)), "plot");
   const plot = [...views][0].model;
   const model = (name) => plot.document.get_model_by_name(name);
   const points = model("points"), rings = model("rings"), rays = model("rays");
@@ -112,8 +125,11 @@
 
   // ── faces on the map, none over another ────────────────────────────────────────────────────────────────
 
-  const layer = byId("thumbnails"), pool = new Map();
+  const layer = make("div", "layer"), pool = new Map();
+  byId("thumbnails").append(layer);
+  const laid = { x: 0, y: 0, step: 0 }; // the corner and scale for which the faces of the layer have their places
   let facesOn = Boolean(data.atlas), visible = [], thinned = [], thinnedAt = 0, waiting = 0, drawing = 0;
+  const SAME = 1e-6; // a drag changes the scale by rounding
   const side = () => (innerWidth <= 800 ? 38 : 46);
 
   function thin() {
@@ -145,24 +161,28 @@
     const ratio = perPixel() / thinnedAt;
     clearTimeout(waiting);
     if (ratio > 1.25 || ratio < 0.7) thin();
-    else if (ratio !== 1) waiting = setTimeout(() => { thin(); redraw(); }, 120);
+    else if (Math.abs(ratio - 1) > SAME) waiting = setTimeout(() => { thin(); redraw(); }, 120);
     visible = !facesOn ? [] : thinned.filter((i) => {
       const [sx, sy] = toScreen(i);
       return sx > -half && sx < wide + half && sy > -half && sy < high + half;
     });
-    const shown = new Set(visible);
+    const shown = new Set(visible), step = perPixel(), zoomed = !(Math.abs(step / laid.step - 1) < SAME);
+    if (zoomed) Object.assign(laid, { x: plot.x_range.start, y: plot.y_range.end, step });
     for (const [i, face] of pool) if (!shown.has(i)) { face.remove(); pool.delete(i); }
     for (const i of visible) {
-      if (!pool.has(i)) {
-        const face = show(make("div", i >= settled ? "face placed" : "face"), i, size);
-        if (i >= settled) face.dataset.name = data.names[i];
-        layer.append(face);
-        pool.set(i, face);
-        tint(face, i);
-      }
-      const [sx, sy] = toScreen(i);
-      pool.get(i).style.transform = `translate(${sx - half}px, ${sy - half}px)`;
+      const known = pool.get(i), face = known || show(make("div", i >= settled ? "face placed" : "face"), i, size);
+      if (known && !zoomed) continue;
+      const left = (x[i] - laid.x) / step - half, top = (laid.y - y[i]) / step - half;
+      face.style.transform = `translate(${left}px, ${top}px)`;
+      if (known) continue;
+      if (i >= settled) face.dataset.name = data.names[i];
+      pool.set(i, face);
+      tint(face, i);
+      layer.append(face);
     }
+    // A drag moves the layer as a whole.
+    const [dx, dy] = [(laid.x - plot.x_range.start) / step, (plot.y_range.end - laid.y) / step];
+    layer.style.transform = `translate(${dx}px, ${dy}px)`;
   }
 
   const redraw = () => { drawing ||= requestAnimationFrame(arrange); };
@@ -358,7 +378,12 @@
     addEventListener("keydown", (event) => {
       if (event.key === "Escape") { choose([]); pick(-1); drag(false); }
     });
-    plot.on_event("mousemove", (event) => hover(model("lasso").active ? -1 : at(event.x, event.y, 12)));
+    let pressed = false; // nothing is pointed at while the map is dragged or a lasso drawn
+    byId("plot").addEventListener("pointerdown", () => { pressed = true; hover(-1); }, true);
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { pressed = false; }, true);
+    plot.on_event("mousemove", (event) => {
+      hover(pressed || model("lasso").active ? -1 : at(event.x, event.y, 12));
+    });
     plot.on_event("mouseleave", () => hover(-1));
     plot.on_event("tap", (event) => {
       hover(-1);

@@ -134,7 +134,10 @@ def _plot(chart: Chart) -> Any:
         background_fill_color=None,
         border_fill_color=None,
         outline_line_color=None,
-        lod_threshold=None,
+        lod_threshold=8_000,  # on a plain canvas, of more points only some are drawn while they move
+        lod_factor=4,
+        lod_interval=2_000,  # also where a frame takes long: there it helps most
+        lod_timeout=1_000,
     )
     empty: list[float] = []
     points = ColumnDataSource({"x": empty, "y": empty, "group": empty}, name="points")
