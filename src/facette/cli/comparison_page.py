@@ -45,7 +45,7 @@ def comparison_page(found: Comparison, command: str) -> Page:
     )
     if found.wished is not None:
         page.heading("Over the whole range")
-        page.figure(plot_tradeoffs([tradeoff(entry) for entry in found.entries]), _CURVES)
+        page.figure(plot_tradeoffs([tradeoff(entry) for entry in found.entries], title=""), _CURVES)
     for entry in found.entries:
         page.heading(f"{entry.name}, {entry.knob} {entry.chosen.level:.3g}")
         page.gallery(_shown(entry.chosen.made.pictures), _captions(found, entry))
@@ -139,7 +139,7 @@ _KEEPING = (
 
 def _opening(found: Comparison) -> str:
     count, names = len(found.seeds), [entry.name for entry in found.entries]
-    parts = [f"{count} relatives of one photo by each method: {', '.join(names[:-1])}, and {names[-1]}."]
+    parts = [f"{count} relatives of one photo by each method: {', '.join(names[:-1])} and {names[-1]}."]
     if found.wished is None:
         parts.append(
             "Each was run as asked, so they are not equally like the photo, and what is less like it is free to be "
@@ -245,7 +245,10 @@ def version(library: str) -> str:
 
 
 def _size(count: int | None) -> str | None:
-    return None if count is None else f"{count / 1e6:,.0f} MB"
+    if count is None:
+        return None
+    megabytes = count / 1e6
+    return f"{megabytes:,.0f} MB" if megabytes >= 10 else f"{megabytes:.2g} MB"
 
 
 def _lines(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> str:

@@ -83,7 +83,8 @@ class Reconstruction(Result):
             Cell(to_side(kept.made.pictures, side)[0], f"{kept.name}\n{kept.latents:,} numbers")
             for kept in self.kept
         ]
-        photo = Cell(to_side(self.large[None], side)[0], "photo", framed=True)
+        finest = max(self.photo, self.large, key=len)
+        photo = Cell(to_side(finest[None], side)[0], "photo", framed=True)
         return contact_sheet([SheetRow(cells)], title=self.title, footer=self.remark, photo=photo)
 
     def settings(self) -> dict[str, Any]:

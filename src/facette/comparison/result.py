@@ -73,7 +73,8 @@ class Comparison(Result):
             )
             for entry in self.entries
         ]
-        photo = Cell(to_side(self.large[None], side)[0], "photo", framed=True)
+        finest = max(self.photo, self.large, key=len)
+        photo = Cell(to_side(finest[None], side)[0], "photo", framed=True)
         texts: dict[str, Any] = {"title": self.title, "subtitle": self.subtitle, "footer": self.remark}
         count = len(self.seeds)
         return contact_sheet(rows, photo=photo, wrap=count if count <= IN_A_LINE else -(-count // 2), **texts)

@@ -66,8 +66,8 @@ def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, one: Tradeoff, place: int) -
     """A line in the order of the levels, and a ring at the chosen one."""
     axes.plot(x, y, color=accent(place), marker="o", markersize=3.5, linewidth=1.6, label=one.name)
     axes.plot(
-        x[one.chosen],
-        y[one.chosen],
+        x[[one.chosen]],
+        y[[one.chosen]],
         marker="o",
         markersize=10,
         markerfacecolor="none",
