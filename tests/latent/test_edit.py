@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 import facette
-from facette.errors import UsageError
+from facette.errors import DataError, UsageError
 from facette.images.grid import read_metadata
-from facette.latent import edit, reconstruct, strip
+from facette.latent import edit, fit_attributes, reconstruct, strip
 from facette.latent.cloud import encode_set
 from facette.latent.directions import fit_directions
 from facette.latent.edit import NOTABLE, find_shift
@@ -158,6 +158,23 @@ def test_a_strip_is_a_sheet_or_a_film(quick_model, directions, photo, tmp_path):
 def test_directions_in_the_model_file_are_used(quick_model, directions, photo):
     with pytest.raises(UsageError, match="knows no attributes"):
         edit(quick_model, photo, {"Smiling": 1})
+
+
+def test_what_is_fitted_and_saved_is_what_edits_use(quick_run, store, photo, directions, tmp_path):
+    made = fit_attributes(str(quick_run), store, split="all")
+    assert made.data == "256 pictures of synthetic-faces:256 (all)"
+    torch.testing.assert_close(made.moves, directions.moves)
+    made.save(quick_run, tmp_path / "knowing")
+    by_file = edit(tmp_path / "knowing", photo, WISHES)
+    given = edit(str(quick_run), photo, WISHES, directions=directions)
+    torch.testing.assert_close(by_file.latents, given.latents, atol=1e-4, rtol=1e-4)
+    assert "| Smiling |" in made._repr_markdown_()
+
+
+def test_pictures_without_labels_fit_nothing(quick_model, photo):
+    bare = facette.open_dataset([photo] * 12, quick_model.recipe.input)
+    with pytest.raises(DataError, match="no attributes"):
+        fit_attributes(quick_model, bare, split="all")
 
 
 def _twins(directions):

@@ -60,12 +60,13 @@ def attributes(
         return emit(_account(known), _table(known), as_json)
     if not data:
         raise UsageError("fit needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces.")
-    table, posterior, label = _encoded(opened, data, labels, factors, split, count, cache)
+    encoded, label = _encoded(opened, data, labels, factors, split, count, cache)
+    table = encoded.table
     if table is None:
-        return _keep_cloud(opened, model, posterior, label, out, as_json)
+        return _keep_cloud(opened, model, encoded.posterior, label, out, as_json)
     with progress(len(table.names), "fitting", "attributes") as bar:
         made, left_out = fit_directions(
-            posterior,
+            encoded.posterior,
             table.values,
             table.names,
             method=method,
@@ -87,35 +88,20 @@ def _encoded(
     split: str,
     count: int | None,
     cache: Path | None,
-) -> tuple[Any, Any, str]:
-    """The labels of the chosen pictures (or None), their posteriors, and what to call the data."""
+) -> tuple[Any, str]:
+    """The chosen pictures with their labels, and what to call the data."""
     from facette.cli.data import open_source
-    from facette.data.attributes import AttributeTable
-    from facette.data.factor_labels import factor_labels
-    from facette.errors import UsageError
-    from facette.latent.cloud import encode_set
+    from facette.latent.attributes import encode_labelled
 
     store, label = open_source(data, opened.recipe, cache=cache, attributes=labels)
-    if factors and getattr(store, "factors", None) is None:
-        raise UsageError(
-            "--factors is for generated faces, whose true factors are known: use synthetic-faces."
-        )
-    table = factor_labels(store.factors) if factors else store.attributes
-    indices = store.indices(split)[:count]
-    if not len(indices):
-        raise UsageError(f"the split {split!r} of {label!r} is empty: use --split all.")
-    with progress(len(indices), "encoding", "pictures") as bar:
-        posterior = encode_set(opened, store.read, indices, bar.advance)
-    chosen = None if table is None else AttributeTable(table.names, table.values[indices])
-    return chosen, posterior, f"{len(indices):,} pictures of {label} ({split})"
+    total = len(store.indices(split)[:count])
+    with progress(total, "encoding", "pictures") as bar:
+        encoded = encode_labelled(opened, store, split, count, factors, bar.advance)
+    return encoded, f"{total:,} pictures of {label} ({split})"
 
 
 def _keep_directions(made: Any, model: str, out: Path | None, as_json: bool) -> None:
-    from facette.checkpoint.extras import add_extras
-    from facette.latent.directions import MOVE, NORMAL, direction_tensors
-
-    tensors, figures = direction_tensors(made)
-    path = add_extras(model, tensors, figures, out, replace=(MOVE, NORMAL))
+    path = made.save(model, out)
     emit({"model": str(path), **_account(made)}, f"{_table(made)}\n{path}", as_json)
 
 

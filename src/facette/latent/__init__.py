@@ -1,5 +1,6 @@
 """Walking the latent space of a trained model: variations, edits, paths, blends, reconstructions, samples."""
 
+from facette.latent.attributes import fit_attributes
 from facette.latent.blend import Blend, blend
 from facette.latent.edit import Edit, Strip, edit, strip
 from facette.latent.interpolate import Field, Interpolation, field, interpolate
@@ -21,6 +22,7 @@ __all__ = [
     "blend",
     "edit",
     "field",
+    "fit_attributes",
     "interpolate",
     "reconstruct",
     "sample",

@@ -20,12 +20,14 @@ Legend: N pictures, A attributes, Z latents.
 import difflib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from facette.checkpoint.extras import add_extras
 from facette.errors import DataError, UsageError
 from facette.latent.cloud import Cloud, cloud_tensors, known_cloud, measure_cloud
 from facette.model.posterior import DiagonalGaussian
@@ -77,6 +79,22 @@ class Directions:
         row = self.entanglement[self.place(name)]
         order = [b for b in row.abs().argsort(descending=True).tolist() if b != self.place(name)]
         return [(self.names[b], float(row[b])) for b in order[:count]]
+
+    def save(self, model: str | Path, out: str | Path | None = None) -> Path:
+        """Keep them in the model file behind `model` (a name, folder or file), or in a copy in the folder `out`.
+
+        Directions that were there before go; everything else in the file stays, to the bit. Returns the file.
+        """
+        tensors, figures = direction_tensors(self)
+        return add_extras(model, tensors, figures, out, replace=(MOVE, NORMAL))
+
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows."""
+        lines = ["| attribute | have it | AUC | one step also changes |", "| --- | --- | --- | --- |"]
+        for name, quality in zip(self.names, self.quality, strict=True):
+            also = ", ".join(f"{other} {effect:+.2f}" for other, effect in self.entangled(name))
+            lines.append(f"| {name} | {100 * quality.share:.1f} % | {quality.auc:.3f} | {also} |")
+        return "\n".join(lines)
 
     def place(self, name: str) -> int:
         """The attribute's row; capitals, spaces and hyphens do not matter. Raises UsageError for an unknown one."""
