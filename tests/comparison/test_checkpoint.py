@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from local_hub import serve, talk_to
+from original_names import save_single_file
 from safetensors.torch import load_file, save_file
 
 from facette.comparison.checkpoint import Checkpoint, find_checkpoint, missing_parts
@@ -180,6 +181,36 @@ def test_a_single_file_needs_a_configuration_and_brings_the_same_weights(tiny, t
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
     with pytest.raises(UsageError, match="--config is for single"):
         find_checkpoint(str(tiny), config=str(tiny))
+
+
+def test_a_whole_pipeline_in_one_file_is_the_same_pipeline(tiny, tmp_path):
+    plain = load_diffusion(find_checkpoint(str(tiny)), SETTINGS, CPU)
+    file = save_single_file(plain.pipeline, tmp_path / "original.safetensors")
+    single = load_diffusion(find_checkpoint(str(file), config=str(tiny)), SETTINGS, CPU)
+    for name, network in plain.networks.items():
+        theirs = network.state_dict()
+        mine = single.networks[name].state_dict()
+        assert all(torch.equal(mine[key], theirs[key]) for key in theirs), name
+    assert (single.size, single.scheduler, single.name) == (plain.size, plain.scheduler, "original")
+
+
+def test_a_single_file_that_lacks_a_tensor_is_refused(tiny, tmp_path):
+    plain = load_diffusion(find_checkpoint(str(tiny)), SETTINGS, CPU)
+    file = save_single_file(plain.pipeline, tmp_path / "original.safetensors")
+    tensors = load_file(file)
+    tensors.pop("model.diffusion_model.middle_block.1.proj_in.weight")
+    save_file(tensors, file)
+    with pytest.raises(CheckpointError):
+        load_diffusion(find_checkpoint(str(file), config=str(tiny)), SETTINGS, CPU)
+
+
+def test_a_single_file_with_half_a_configuration_is_refused(broken, tmp_path):
+    file = shutil.copy(broken / WEIGHTS[0], tmp_path / "mine.safetensors")
+    (broken / "tokenizer" / "tokenizer.json").unlink()
+    with pytest.raises(
+        CheckpointError, match=r"configuration in .* is only half there: tokenizer/tokenizer\.json is"
+    ):
+        find_checkpoint(str(file), config=str(broken))
 
 
 # ── the hub ──────────────────────────────────────────────────────────────────────────────────────────────
