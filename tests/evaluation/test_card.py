@@ -16,7 +16,7 @@ from facette.evaluation.embedding import look_at
 from facette.evaluation.intervals import Interval, resampled
 from facette.evaluation.report import protocol_sentence, to_dict, to_markdown, write_report
 from facette.evaluation.subject import choose_data
-from facette.evaluation.wording import distribution_rows, findings, lines, side_by_side
+from facette.evaluation.wording import distribution_rows, findings, frames_sentence, lines, side_by_side
 from facette.model.sharpener import Sharpener
 
 
@@ -175,8 +175,8 @@ def test_a_stage_that_adds_nothing_changes_no_figure(quick_model, store):
         "samples of the fitted prior",
         "samples of the fitted prior, plain",
     ]
-    sharp, plain = evaluation.distributions.made[:2]
-    assert dataclasses.replace(sharp, of=plain.of) == plain
+    for sharp, plain in (evaluation.distributions.made[:2], evaluation.distributions.made[2:4]):
+        assert dataclasses.replace(sharp, of=plain.of) == plain
     assert (evaluation.shown.sharpened == evaluation.shown.reconstructions).all()
 
 
@@ -211,6 +211,13 @@ def test_figures_of_different_protocols_are_not_put_side_by_side(evaluation):
     other = dataclasses.replace(evaluation, model="another", distributions=fewer)
     with pytest.raises(UsageError, match="count 100, another with 50"):
         to_markdown([evaluation, other])
+
+
+def test_models_that_see_other_cuts_are_said_to(evaluation):
+    other = dataclasses.replace(evaluation, model="another", frame="64×64 px")
+    assert evaluation.frame.startswith("32×32 px")
+    assert frames_sentence([evaluation, dataclasses.replace(evaluation, model="another")]) == ""
+    assert "another 64×64 px). Every measure" in to_markdown([evaluation, other])
 
 
 def test_two_models_of_one_name_are_refused(evaluation, tmp_path):

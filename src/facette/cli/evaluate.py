@@ -189,6 +189,7 @@ def _table(evaluations: list[Evaluation]) -> str:
         DISTRIBUTION_MEASURES,
         distribution_rows,
         findings,
+        frames_sentence,
         side_by_side,
         title,
     )
@@ -205,6 +206,7 @@ def _table(evaluations: list[Evaluation]) -> str:
     for of, *values in distribution_rows(evaluations):
         clouds.add_row(of, *(value.split(" ", 1)[0] for value in values))  # intervals are on the card
     said = [sentence for one in evaluations for sentence in findings(one)]
+    said += filter(None, [frames_sentence(evaluations)])
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with console.capture() as capture:
         for one in evaluations:

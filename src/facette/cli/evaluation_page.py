@@ -34,14 +34,14 @@ NAME_LENGTH = 34  # letters of a bar's name before it is cut
 def card_page(evaluations: Sequence[Evaluation]) -> Page:
     """Everything about one model, or about several side by side."""
     from facette.evaluation.report import INTERVALS, draw_sheets, heading, to_json
-    from facette.evaluation.wording import findings, side_by_side, title
+    from facette.evaluation.wording import findings, frames_sentence, side_by_side, title
     from facette.plots.page import Page
 
     several = len(evaluations) > 1
     page = Page(heading(evaluations), "Evaluation card of Facette")
     for one in evaluations:
         page.prose(f"{title(one)}.").bullets(findings(one))
-    page.prose(INTERVALS)
+    page.prose(f"{frames_sentence(evaluations)}\n\n{INTERVALS}")
     rows = side_by_side(evaluations)
     models = [one.model for one in evaluations] if several else ["figure"]
     for group in dict.fromkeys(row.group for row in rows):

@@ -122,6 +122,7 @@ def evaluate(
         seed=seed,
         kind=model.input.kind,
         dimensions=_dimensions(model),
+        frame=_frame(model),
         reconstruction=_reconstruction_figures(passed.plain, photos, seed),
         sharpened=passed.sharpened and _reconstruction_figures(passed.sharpened, photos, seed),
         bound=_bound_figures(passed, drawn, importance_samples, limited, seed),
@@ -154,6 +155,18 @@ def _stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
 def _dimensions(model) -> int:
     given = model.input
     return given.size if given.kind == "vector" else given.size**2 * given.channels
+
+
+def _frame(model) -> str:
+    given = model.input
+    if given.kind == "vector":
+        return ""
+    cut = (
+        ""
+        if given.frame is None
+        else " of the box {},{} to {},{} of {}×{}".format(*given.frame.box, *given.frame.size)
+    )
+    return f"{given.size}×{given.size} px{cut}"
 
 
 # ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────

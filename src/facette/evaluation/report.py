@@ -22,6 +22,7 @@ from facette.evaluation.wording import (
     DISTRIBUTION_MEASURES,
     distribution_rows,
     findings,
+    frames_sentence,
     side_by_side,
     title,
 )
@@ -35,7 +36,7 @@ INTERVALS = "In brackets: 95 % bootstrap intervals."
 
 def to_dict(evaluation: Evaluation) -> dict:
     """Plain JSON values: every figure, what it was measured on, and the findings. What is not finite is null."""
-    names = ("model", "data", "split", "count", "seed", "kind", "dimensions")
+    names = ("model", "data", "split", "count", "seed", "kind", "dimensions", "frame")
     figures = {name: getattr(evaluation, name) for name in names}
     for name in (
         "reconstruction",
@@ -70,6 +71,7 @@ def to_markdown(evaluations: Sequence[Evaluation], sheets: dict[str, str] | None
     for one in evaluations:
         parts.append(f"{title(one)}. {INTERVALS}")
         parts.append("\n".join(f"- {sentence}" for sentence in findings(one)))
+    parts += filter(None, [frames_sentence(evaluations)])
     rows = side_by_side(evaluations)
     models = [one.model for one in evaluations] if len(evaluations) > 1 else ["figure"]
     for group in dict.fromkeys(row.group for row in rows):

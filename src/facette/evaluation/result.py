@@ -139,6 +139,7 @@ class Evaluation:
     seed: int
     kind: Literal["image", "vector"]
     dimensions: int  # D
+    frame: str  # which cut of a photo the model sees, and how large; empty for vectors
     reconstruction: ReconstructionFigures  # of the bare decoder, the mean of p(x|z)
     sharpened: ReconstructionFigures | None  # of what `decode` gives, where the model has a second stage
     bound: BoundFigures

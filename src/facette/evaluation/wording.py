@@ -68,6 +68,17 @@ def title(evaluation: Evaluation) -> str:
     )
 
 
+def frames_sentence(evaluations: Sequence[Evaluation]) -> str:
+    """A warning where the models do not see the same cut of the photos in the same size; empty where they do."""
+    if len({one.frame for one in evaluations}) < 2:
+        return ""
+    seen = "; ".join(f"{one.model} {one.frame}" for one in evaluations)
+    return (
+        f"The models see the same photos differently ({seen}). Every measure is taken against what the model was "
+        "given: compare distributions with each model's own floor, and pixel measures with care."
+    )
+
+
 def lines(evaluation: Evaluation) -> tuple[Line, ...]:
     """Every figure that applies, in groups; distributions have a table of their own (`distribution_rows`)."""
     sharpened = evaluation.sharpened
