@@ -33,6 +33,7 @@ COMMANDS = {
     "attributes": ("attributes", "attributes"),
     "traverse": ("traverse", "traverse"),
     "compare": ("compare", "compare"),
+    "doctor": ("doctor", "doctor"),
     "info": ("info", "info"),
     "recipes": ("recipes", "recipes"),
     "import": ("import_", "import_"),

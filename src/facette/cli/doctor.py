@@ -1,0 +1,45 @@
+"""`facette doctor`: a run or a model in, what is wrong with it and how to mend it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facette.cli.output import Cache, Device, Json, Seed, emit
+
+
+def doctor(
+    model: Annotated[str, typer.Argument(help="A run, a model folder, or a bundled model's name.")],
+    data: Annotated[
+        str, typer.Argument(help="Pictures: those it was trained on, so that over-fitting shows, or others.")
+    ],
+    count: Annotated[int, typer.Option("--count", min=32, help="Pictures of each part to look at.")] = 256,
+    cache: Cache = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say in plain words what is wrong with a model, and which line of the recipe mends it."""
+    import numpy as np
+
+    from facette.cli.data import open_source
+    from facette.cli.model import open_model
+    from facette.evaluation.doctor import examine
+    from facette.evaluation.subject import is_training_set
+    from facette.training.journal import read_journal
+
+    opened = open_model(model, device)
+    store, _ = open_source(data, opened.recipe, cache=cache, remarks=False)
+    own = is_training_set(opened, store)
+
+    def some(part: str) -> np.ndarray:
+        rows = store.indices(part)
+        chosen = np.random.default_rng(seed).permutation(rows)[:count]
+        return store.read(np.sort(chosen))
+
+    held_out = some("valid" if own else "all")
+    journal = read_journal(Path(model)) if Path(model).is_dir() else []
+    diagnosis = examine(opened, held_out, some("train") if own else None, journal)
+    emit(diagnosis.to_dict(), "\n".join(diagnosis.lines()), as_json)
