@@ -254,7 +254,7 @@ class SharpenSpec(Spec):
     steps: Positive | None = None
     batch: Positive = 16
     prior_share: Annotated[float, Field(ge=0, le=1)] = 0.25
-    lr: Annotated[float, Field(gt=0)] = 2e-4
+    lr: Annotated[float, Field(gt=0)] = 1.5e-4
     lr_warmup_steps: NonNegative = 200
     lr_final: Annotated[float, Field(ge=0, le=1)] = 0.1
     critic_lr: Annotated[float, Field(gt=0)] = 4e-4
@@ -266,7 +266,7 @@ class SharpenSpec(Spec):
     """Share of the steps whose pictures are moved and tinted before the critic sees them (arXiv 2006.10738): for
     data sets of a few thousand pictures, which a critic would learn by heart."""
     feature_weight: Annotated[float, Field(ge=0)] = 10.0
-    squared_weight: Annotated[float, Field(ge=0)] = 10.0
+    squared_weight: Annotated[float, Field(ge=0)] = 100.0
     precision: Literal["auto", "float32", "bf16"] = "auto"
     log_every: Positive = 50
     validate_every: Positive = 500

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit
 from facette.cli.photo import Align
 
@@ -32,6 +32,7 @@ def blend(
         typer.Option("--each", "--save-each", file_okay=False, help="A folder for the blend alone too."),
     ] = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     device: Device = "auto",
     as_json: Json = False,
@@ -46,7 +47,7 @@ def blend(
         raise UsageError("a blend needs at least two photos: name another one.")
     target = sheet_path(out, "blend.png")
     numbers = None if weights is None else _numbers(weights)
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = [take_in(opened, photo, align) for photo in photos]
     made = blend_photos(opened, *(one.picture for one in taken), weights=numbers, norm_corrected=norm)
     sheet = replace(made, remark=remarks_on(taken)).save(target)

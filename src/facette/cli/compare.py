@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.photo import Align, Eyes, Face
 
@@ -85,6 +85,7 @@ def compare(
         ),
     ] = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
@@ -113,13 +114,14 @@ def compare(
         config=config,
         allow_download=allow_download,
     )
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     gauge = gauge_for(opened)
     taken = take_in(opened, photo, align, face, eyes)
     options = {
         "--with": rival,
         "--config": config,
         "--model": model,
+        "--plain": plain,
         "--no-align": not align,
         "--face": face,
         "--eyes": eyes,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from facette.cli.film import FRAMES, Seconds, Side
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.photo import Align, Eyes, Face
 
@@ -49,6 +49,7 @@ def edit(
     seconds: Seconds = None,
     side: Side = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
@@ -71,7 +72,7 @@ def edit(
         raise UsageError("a film, and --steps, need a range, such as Smiling=-3..3")
     if len(spans) > 1:
         raise UsageError(f"give one range at a time, not {', '.join(spans)}; the others as single strengths.")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = take_in(opened, photo, align, face, eyes)
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     if spans:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from facette.cli.model import Plain
 from facette.cli.output import Json, emit
 
 
@@ -19,13 +20,14 @@ def export(
         Path | None,
         typer.Option("--out", "-o", file_okay=False, help="The folder.  [default: MODEL-FORMAT]"),
     ] = None,
+    plain: Plain = False,
     as_json: Json = False,
 ) -> None:
     """Write a model's encoder and decoder for other runtimes, checked against the model itself."""
     from facette.checkpoint.export import export_model
     from facette.cli.model import open_model
 
-    opened = open_model(model, "cpu")
+    opened = open_model(model, "cpu", plain)
     written = export_model(opened, out or Path(f"{opened.name}-{to}"), to)
     data: dict[str, Any] = {
         **asdict(written),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from facette.cli.film import FRAMES, Seconds, Side
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.photo import Align
 
@@ -49,6 +49,7 @@ def interpolate(
     seconds: Seconds = None,
     side: Side = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     device: Device = "auto",
     as_json: Json = False,
@@ -68,7 +69,7 @@ def interpolate(
     target = result_path(out, fallback, seconds, side)
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = [take_in(opened, photo, align) for photo in photos]
     pictures = [one.picture for one in taken]
     if grid:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from facette.cli.model import Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 
 
@@ -54,6 +55,7 @@ def map_(
     cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
     seed: Seed = 0,
     device: Device = "auto",
+    plain: Plain = False,
     as_json: Json = False,
 ) -> None:
     """Draw a map of the latent space, as a figure and as a page that works offline: zoom, hover, neighbours,
@@ -68,7 +70,7 @@ def map_(
     page = any(path.suffix.lower() == ".html" for path in wished)
     if page:
         import_extra("bokeh", "map", "An interactive map (--out map.png draws only the figure)")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     if thumbnails and opened.input.kind == "vector":
         raise UsageError("--thumbnails needs a model of pictures: leave it out")
     photos = {path.name: take_in(opened, path).picture for path in place or []}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.cli.photo import Align, Eyes, Face
 
@@ -41,6 +41,7 @@ def sweep(
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: PHOTO-sweep.png]")
     ] = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
@@ -60,7 +61,7 @@ def sweep(
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
     factors = spaced_factors(first, last, rows)
     target = sheet_path(out, f"{photo.stem}-sweep.png")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = take_in(opened, photo, align, face, eyes)
     said = taken.report.summary()
     if report:

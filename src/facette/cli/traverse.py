@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from facette.cli.model import Plain
 from facette.cli.output import Device, Json, emit, progress
 from facette.cli.photo import Align, Eyes, Face
 
@@ -45,6 +46,7 @@ def traverse(
     face: Face = 1,
     eyes: Eyes = None,
     device: Device = "auto",
+    plain: Plain = False,
     as_json: Json = False,
 ) -> None:
     """Walk along single latents, or along the main axes of the data."""
@@ -53,7 +55,7 @@ def traverse(
     from facette.latent import traverse as traverse_latents
 
     target = sheet_path(out, "traversal.png")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     cloud = _cloud(opened, data, count, cache) if data else None
     taken = None if photo is None else take_in(opened, photo, align, face, eyes)
     made = traverse_latents(

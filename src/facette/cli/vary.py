@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.cli.photo import Align, AllFaces, Eyes, Face
 
@@ -69,6 +69,7 @@ def vary(
         Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
     ] = None,
     model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
     align: Align = True,
     face: Face = 1,
     all_faces: AllFaces = False,
@@ -98,7 +99,7 @@ def vary(
             "--diversity auto, --likeness and --spread best go with factors of σ: leave out --mode variance."
         )
     target = sheet_path(out, f"{photo.stem}-variations.png")
-    opened = open_model(model, device)
+    opened = open_model(model, device, plain)
     taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
     made = []
     for number, one in enumerate(taken, start=1):
