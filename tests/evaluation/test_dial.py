@@ -105,6 +105,22 @@ def test_the_automatic_factor_is_the_largest_that_passes(dial, automatic):
     assert not above or not dials.acceptable(dial.at(above[0], seeds), reference, dial.gauge.threshold)
 
 
+@pytest.mark.parametrize(
+    ("likeness", "realism", "good"),
+    [
+        ([0.5, 0.3], [0.4, 0.4], True),
+        ([0.9, 0.29], [0.5, 0.5], False),  # one of them is like a stranger
+        ([0.9, 0.9], [0.6, 0.21], True),  # 0.405 in the mean: 19 % below 0.5
+        ([0.9, 0.9], [0.6, 0.19], False),  # 0.395
+    ],
+)
+def test_every_variation_must_be_like_and_their_mean_as_real(likeness, realism, good):
+    places = np.eye(2, 128)
+    reading = dials.Reading(3.0, places, np.array(likeness), np.array(realism))
+    reference = dials.Reading(1.0, places, np.ones(2), np.array([0.7, 0.3]))
+    assert dials.acceptable(reading, reference, threshold=0.3) is good
+
+
 def test_a_stricter_threshold_gives_a_smaller_automatic_factor(dial, automatic):
     strict = replace(dial, gauge=replace(dial.gauge, threshold=dial.redrawn - 0.03))
     assert dials.automatic_factor(strict) < automatic

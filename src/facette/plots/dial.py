@@ -38,7 +38,7 @@ def plot_dial(
     recommended: float | None = None,
     title: str = "What the factor does",
 ) -> Figure:
-    """Four panels over the factor (F,): likeness and realism (F, N) as means with their range, spread and cycle (F,).
+    """A panel each over the factor (F,): likeness and realism (F, N) as means with their range, spread and cycle (F,).
 
     `threshold` is drawn under the likeness, `floor` under the realism, `recommended` through all panels.
     UsageError: arrays that do not have a row for each factor.
@@ -47,8 +47,9 @@ def plot_dial(
     x = np.asarray(factors, float)
     if not (like.ndim == real.ndim == 2 and len(like) == len(real) == len(spread) == len(x) > 0):
         raise UsageError(f"{len(x)} factors do not fit likeness {like.shape} and realism {real.shape}")
-    panels = 3 if cycle is None else 4
-    figure = new_figure(title, (panels + 1) // 2, 2, size=(9, 6.4))
+    figure = (
+        new_figure(title, 1, 3, size=(12, 3.6)) if cycle is None else new_figure(title, 2, 2, size=(9, 6.4))
+    )
     axes = figure.axes
     _draw_range(axes[0], x, like, 0)
     label(axes[0], "likeness to the photo", "factor", "cosine")
@@ -66,15 +67,13 @@ def plot_dial(
         axes[3].plot(x, cycle, color=accent(3), marker="o", ms=3)
         label(axes[3], "cycle: encoded again", "factor", "RMS per latent")
         axes[3].set_ylim(bottom=0)
-    for panel in axes[:panels]:
-        if recommended is not None:
-            panel.axvline(
-                recommended, color=hexed(LIGHT.ink), linewidth=1, label=f"recommended {recommended:.3g}"
-            )
-    for panel in axes[panels:]:
-        panel.remove()
+    for panel in axes if recommended is not None else ():
+        panel.axvline(
+            recommended, color=hexed(LIGHT.ink), linewidth=1, label=f"recommended {recommended:.3g}"
+        )
     for panel in axes[:2]:
-        legend(panel)
+        if len(panel.lines) > 1:
+            legend(panel)
     return figure
 
 
