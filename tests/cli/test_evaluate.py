@@ -46,7 +46,7 @@ def test_the_card_is_written_where_asked(run, quick_run, tmp_path):
 
 
 def test_models_stand_side_by_side_under_names_of_their_own(run, quick_run, tmp_path):
-    words = ("evaluate", quick_run, quick_run, "synthetic-faces:256", "--split", "all", "--count", 48)
+    words = ("evaluate", quick_run, quick_run, "synthetic-faces:256", "--split", "all", "--count", 40)
     said = run(*words, "--out", "card", "--json").json
     first, second = said["evaluations"]
     assert (first["model"], second["model"]) == ("quick", quick_run.stem)
