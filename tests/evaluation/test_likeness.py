@@ -82,7 +82,9 @@ def test_spread_counts_from_all_one_to_strangers(gauge, faces):
     places = gauge.place(faces[:400])
     assert place_spread(np.repeat(places[:1], 5, axis=0)) == pytest.approx(0)
     assert place_spread(places) == pytest.approx(1, abs=0.01)
-    assert place_spread(np.eye(3, FEATURES)) == pytest.approx(1)  # every two apart; nobody is a pair with himself
+    assert place_spread(np.eye(3, FEATURES)) == pytest.approx(
+        1
+    )  # every two apart; nobody is a pair with himself
 
 
 def test_a_gauge_survives_the_model_file(gauge, faces, quick_model, tmp_path):

@@ -22,9 +22,7 @@ EXCHANGES = 200
 SMALLEST_GAIN = 1e-12
 
 
-def best_spread(
-    places: Places, likeness: NDArray[np.float64], count: int, least: float
-) -> NDArray[np.integer]:
+def best_spread(places: Places, likeness: NDArray[np.float64], count: int, least: float) -> NDArray[np.intp]:
     """`count` of N pictures that spread far while their mean likeness stays at `least` or above: indices, ascending.
 
     Where no choice reaches `least`, the most like are taken. Raises UsageError for a pool smaller than the choice.
@@ -54,7 +52,7 @@ def best_spread(
 
 def _priced(
     apart: NDArray[np.float64], likeness: NDArray[np.float64], count: int, price: float
-) -> NDArray[np.integer]:
+) -> NDArray[np.intp]:
     """The choice for one price: greedily, then exchanges as long as they gain."""
     pairs = max(count - 1, 1)
     worth = price * likeness * pairs / 2  # so that spread and likeness are both means over the chosen
@@ -67,12 +65,12 @@ def _priced(
 
 
 def _exchanged(
-    chosen: NDArray[np.integer],
+    chosen: NDArray[np.intp],
     apart: NDArray[np.float64],
     worth: NDArray[np.float64],
     likeness: NDArray[np.float64],
     least: float,
-) -> NDArray[np.integer]:
+) -> NDArray[np.intp]:
     """The choice after the best exchanges of one for another that keep its mean likeness at `least` or above."""
     chosen = chosen.copy()
     for _ in range(EXCHANGES):

@@ -67,10 +67,11 @@ def plot_dial(
         axes[3].plot(x, cycle, color=accent(3), marker="o", ms=3)
         label(axes[3], "cycle: encoded again", "factor", "RMS per latent")
         axes[3].set_ylim(bottom=0)
-    for panel in axes if recommended is not None else ():
-        panel.axvline(
-            recommended, color=hexed(LIGHT.ink), linewidth=1, label=f"recommended {recommended:.3g}"
-        )
+    if recommended is not None:
+        for panel in axes:
+            panel.axvline(
+                recommended, color=hexed(LIGHT.ink), linewidth=1, label=f"recommended {recommended:.3g}"
+            )
     for panel in axes[:2]:
         if len(panel.lines) > 1:
             legend(panel)
