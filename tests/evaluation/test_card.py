@@ -14,9 +14,10 @@ from facette.evaluation.attribute_network import look
 from facette.evaluation.distribution import compare_clouds, halves
 from facette.evaluation.embedding import look_at
 from facette.evaluation.intervals import Interval, resampled
+from facette.evaluation.lines import lines
 from facette.evaluation.report import protocol_sentence, to_dict, to_markdown, write_report
 from facette.evaluation.subject import choose_data
-from facette.evaluation.wording import distribution_rows, findings, frames_sentence, lines, side_by_side
+from facette.evaluation.wording import distribution_rows, findings, frames_sentence, side_by_side
 from facette.model.sharpener import Sharpener
 
 
