@@ -11,19 +11,26 @@ from facette.latent.cloud import encode_set
 from facette.latent.directions import fit_directions
 from facette.latent.edit import find_shift
 
-MEASURABLE = 0.75  # area under the curve from which a stick on pictures, or a direction in latents, counts
+MEASURABLE = {
+    False: 0.62,
+    True: 0.75,
+}  # plain and orthogonalised: area under the curve from which a stick on pictures, or a direction in latents, counts
 FACES = 60
 
 
 class _Sticks:
-    """For every factor a ridge regression from pixels, made from drawn pictures and never shown the model."""
+    """For every factor a ridge regression from pixels, made from drawn pictures and never shown the model.
+
+    The pictures are the store's even ones; directions are fitted to the odd ones. Of the same pictures both would
+    share what chance has put into them, and directions that know nothing would seem to move their factor.
+    """
 
     def __init__(self, store, fresh):
         from sklearn.linear_model import Ridge
 
-        table = factor_labels(store.factors)
-        self.names, truth = table.names, (table.values > 0).astype(float)
-        self.regression = Ridge(alpha=200.0).fit(_flat(store.read(store.indices())), truth)
+        table, even = factor_labels(store.factors), store.indices()[::2]
+        self.names, truth = table.names, (table.values[even] > 0).astype(float)
+        self.regression = Ridge(alpha=200.0).fit(_flat(store.read(even)), truth)
         pictures, labels = fresh
         areas = _areas(labels.values > 0, self.measure(pictures))
         self.areas = dict(zip(self.names, areas, strict=True))
@@ -56,13 +63,13 @@ def _moved(model, store, orthogonal: bool) -> dict[str, tuple[float, float]]:
     """For each factor that both the latents and the sticks can tell: share of faces moved the right way, mean move."""
     fresh = _drawn(3 * FACES, model.recipe.input.size)
     sticks = _Sticks(store, fresh)
-    posterior = encode_set(model, store.read, store.indices())
-    table = factor_labels(store.factors)
-    made, _ = fit_directions(posterior, table.values, table.names, orthogonal=orthogonal)
+    table, odd = factor_labels(store.factors), store.indices()[1::2]
+    posterior = encode_set(model, store.read, odd)
+    made, _ = fit_directions(posterior, table.values[odd], table.names, orthogonal=orthogonal)
     known = [
         n
         for n, quality in zip(made.names, made.quality, strict=True)
-        if quality.auc >= MEASURABLE and sticks.areas[n] >= MEASURABLE
+        if min(quality.auc, sticks.areas[n]) >= MEASURABLE[orthogonal]
     ]
     means = model.encode(fresh[0][:FACES]).mean
     before = sticks.measure(model.decode(means))
@@ -98,18 +105,20 @@ def test_directions_of_every_factor_that_shows_move_it(trained, orthogonal):
     moved = _moved(model, store, orthogonal)
     for name, figures in moved.items():
         print(name, figures)
-    assert {
+    broad = {
         "skin_tone",
         "hair_colour",
         "hair_style",
-        "smile",
         "yaw",
+        "tilt",
         "background_hue",
         "clothes_hue",
         "light",
-        "hat",
         "glasses",
-    } <= _factors(moved)
+        "hat",
+    }
+    fine = {"face_width", "hair_length", "eye_size", "facial_hair"}
+    assert (broad if orthogonal else broad | fine) <= _factors(moved)
     for name, (share, mean) in moved.items():
         assert share >= 0.9, (name, share, mean)
 
