@@ -69,9 +69,10 @@ class Comparison(Result):
                         to_side(entry.chosen.made.pictures, side), entry.chosen.made.withheld, strict=True
                     )
                 ],
-                f"{entry.name}\n{entry.knob} {entry.chosen.level:.3g}",
+                f"{entry.name}, {entry.knob} {entry.chosen.level:.3g}: {_told(entry.chosen)}",
+                apart=place > 0,
             )
-            for entry in self.entries
+            for place, entry in enumerate(self.entries)
         ]
         finest = max(self.photo, self.large, key=len)
         photo = Cell(to_side(finest[None], side)[0], "photo", framed=True)
@@ -112,6 +113,12 @@ class Comparison(Result):
             "methods": [_entry_dict(entry) for entry in self.entries],
             "autoencoders": [kept.to_dict() for kept in self.kept],
         }
+
+
+def _told(trial: Trial) -> str:
+    """The figures that a glance at the pictures asks for."""
+    figures = trial.figures
+    return f"likeness {figures.likeness.value:.2f}, realism {figures.realism:.2f}"
 
 
 def _entry_dict(entry: Entry) -> dict[str, Any]:
