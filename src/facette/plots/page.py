@@ -222,6 +222,7 @@ th, td {{ text-align: left; vertical-align: top; padding: 0.4rem 0.9rem 0.4rem 0
   border-bottom: 1px solid {hexed(LIGHT.line)}; }}
 th {{ font-weight: 600; }}
 .number {{ text-align: right; }}
+@media (max-width: 40rem) {{ td:last-child:not(.number) {{ min-width: 14rem; }} }}
 td img {{ width: 64px; }}
 figure {{ margin: 1rem 0; }}
 img {{ max-width: 100%; height: auto; display: block; }}
