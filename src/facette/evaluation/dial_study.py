@@ -126,7 +126,9 @@ def _compare(dial: Dial, seed: int) -> tuple[float, float, float, float]:
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's, of two rows without ties."""
-    one, other = (np.argsort(np.argsort(row)) - (len(row) - 1) / 2 for row in (first, second))  # ranks, centred
+    one, other = (
+        np.argsort(np.argsort(row)) - (len(row) - 1) / 2 for row in (first, second)
+    )  # ranks, centred
     return float(one @ other / (one @ one))
 
 
