@@ -41,7 +41,7 @@ def comparison_page(found: Comparison, command: str) -> Page:
     page.prose(
         f"All figures are taken at {side} × {side} pixels, the size of {found.asked['model']}, and with the same "
         "functions; larger pictures were made smaller first. The attribute network knows hair, age, beard, glasses "
-        "and expression, and not who somebody is."
+        "and expression, not who somebody is, and noise that no eye takes for a face can pass for one with it."
     )
     if found.wished is not None:
         page.heading("Over the whole range")
