@@ -44,7 +44,7 @@ def test_two_steps_are_the_two_ends(quick_model, photos, method):
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(1e-3, 1e3))
 def test_both_ends_are_hit_exactly(method, seed, scale):
-    a, b = torch.randn(2, 12, generator=torch.Generator().manual_seed(seed)) * scale
+    a, b = torch.randn(2, 257, generator=torch.Generator().manual_seed(seed)) * scale
     points = path(a, b, 5, method)
     assert torch.equal(points[0], a)
     assert torch.equal(points[-1], b)
@@ -147,6 +147,18 @@ def test_where_no_way_is_shorter_the_straight_line_is_kept():
     assert found.length == found.straight
     same = find_geodesic(Flat(), start, start)
     assert torch.equal(same.knots, start.expand_as(same.knots))
+
+
+def test_a_descent_that_leads_astray_is_not_followed(monkeypatch):
+    """Knots alone may cheat: what lies between them is measured too, and the straight line kept if it is shorter."""
+    start, end = torch.tensor([-1.5, 2.0]), torch.tensor([1.5, 2.0])  # far from the hill: nothing is shorter
+    line = path(start, end, 5)
+    detour = line.clone()
+    detour[2, 1] = 0.5
+    monkeypatch.setattr("facette.latent.geodesic._descend", lambda *_: detour)
+    found = find_geodesic(_Hill(), start, end, pieces=4)
+    assert torch.equal(found.knots, line)
+    assert found.length == found.straight
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -117,11 +117,11 @@ def _linear(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
 def _norm_corrected(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
     straight = _linear(start, end, along)  # (T, Z)
     share = along.to(start.dtype)
-    wished = (1 - share) * start.norm() + share * end.norm()  # (T,)
+    first, last = torch.stack([start, end]).norm(dim=1)
+    wished = (1 - share) * first + share * last  # (T,)
     length = straight.norm(dim=1)
     # At the ends the factor is a number over itself, exactly 1; the very middle of opposite latents stays zero.
     factor = torch.where(length > 0, wished / length, 1.0)
-    factor = torch.where((share == 0) | (share == 1), 1.0, factor)
     return factor.unsqueeze(1) * straight
 
 
