@@ -19,10 +19,13 @@ import facette
 from facette.cli.demo import find_photo
 from facette.data.synthetic import draw_faces
 from facette.evaluation.attribute_network import ATTRIBUTES, look
+from facette.evaluation.dial_vary import dial_vary
 from facette.images.align import intake
 from facette.images.grid import Cell, SheetRow, contact_sheet, wall_sheet
 from facette.latent import field, strip, traverse
 from facette.latent.sheets import save_pictures, signed
+from facette.plots.dial import plot_dial
+from facette.plots.style import save_figure
 
 FIGURES = Path(__file__).parent / "figures"
 WIDTH = 1300  # pixels
@@ -46,7 +49,7 @@ def main() -> None:
     print(_sharpness(model))
     for path in _maps(model, {"hopper.png": hopper, "astronaut.png": astronaut}):
         print(path)
-    for path in [*_walks(model, astronaut), *_edits(model, astronaut)]:
+    for path in [*_walks(model, astronaut), *_edits(model, astronaut), *_dial(model, astronaut)]:
         print(path)
     if "--all" in sys.argv:  # trains five models: minutes
         print(_mixture_page())
@@ -138,6 +141,40 @@ def _edits(model, photo: np.ndarray) -> list[Path]:
     )
     axes = traverse(model, photo, along="axes", rows=5, steps=5, reach=2).sheet()
     return [_save(sheet.image, FIGURES / "edits.jpg"), _save(axes.image, FIGURES / "axes.jpg")]
+
+
+def _dial(model, photo: np.ndarray) -> list[Path]:
+    """What the dial makes of one photo, and the curves of the model; of a model that was calibrated."""
+    if "dial" not in model.metrics:
+        print(f"{model.name} is not calibrated: dial.jpg and dial-curves.jpg stay as they are")
+        return []
+    made = {
+        "--diversity auto": dial_vary(model, photo, diversity="auto"),
+        "--diversity auto --spread best": dial_vary(model, photo, diversity="auto", spread="best"),
+        "--diversity auto --noise aggregate": dial_vary(model, photo, diversity="auto", noise="aggregate"),
+        "--likeness 0.5": dial_vary(model, photo, likeness=0.5),
+    }
+    rows = [SheetRow([Cell(p) for p in one.pictures], name) for name, one in made.items()]
+    sheet = contact_sheet(
+        rows, title="One photo, four wishes", subtitle=model.name, photo=Cell(photo, "photo", framed=True)
+    )
+    known = model.metrics["dial"]
+    curve = known["posterior"]
+    figure = plot_dial(
+        known["factors"],
+        np.array(curve["likeness"])[:, None],
+        np.array(curve["realism"])[:, None],
+        curve["spread"],
+        threshold=known["impostor_threshold"],
+        recommended=curve["recommended"],
+        title=f"{model.name}, mean over {known['photos']} photos",
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Image.open(save_figure(figure, Path(folder) / "dial.png")) as drawn,
+    ):
+        curves = _save(drawn.convert("RGB"), FIGURES / "dial-curves.jpg")
+    return [_save(sheet.image, FIGURES / "dial.jpg"), curves]
 
 
 def _mixture_page() -> Path:

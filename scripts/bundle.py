@@ -34,7 +34,7 @@ def main() -> None:
     folder = facette.save(model, MODELS / model.name, half=True)
     stored = facette.load(folder)
     found = evaluate(stored, facette.open_dataset(given.data, stored.input), split="all")
-    stored.metrics = figures(found)
+    stored.metrics |= figures(found)
     facette.save(stored, folder, half=True)
     size = (folder / "model.safetensors").stat().st_size
     if size > LARGEST:
@@ -47,7 +47,7 @@ def main() -> None:
 def figures(found: Evaluation) -> dict[str, float]:
     """The figures a card shows, by name."""
     again, bound, latents = found.reconstruction, found.bound, found.latents
-    values = {
+    values: dict[str, float] = {
         "pictures_measured": found.count,
         "unexplained_variance": again.unexplained_variance.value,
         "psnr_db": again.psnr.value,
@@ -61,6 +61,20 @@ def figures(found: Evaluation) -> dict[str, float]:
         "mean_posterior_sigma": latents.posterior_scale,
     }
     values |= {f"sharpness_of_samples_{s.prior}_prior": s.sharpness for s in found.samples}
+    if sharp := found.sharpened:
+        values |= {
+            "sharp_unexplained_variance": sharp.unexplained_variance.value,
+            "sharp_ssim": sharp.ssim.value,
+            "sharp_sharpness_of_reconstructions": sharp.sharpness.value,
+            "embedding_cosine": again.cosine.value,
+            "sharp_embedding_cosine": sharp.cosine.value,
+            "attributes_kept": again.attributes_kept.value,
+            "sharp_attributes_kept": sharp.attributes_kept.value,
+        }
+    for made in found.distributions.made if found.distributions else ():
+        name = made.of.replace(" ", "_").replace(",", "")
+        values |= {f"frechet_{name}": made.frechet.value, f"coverage_{name}": made.coverage.value}
+        values |= {f"density_{name}": made.density.value}
     return {name: round(float(value), 5) for name, value in values.items()}
 
 

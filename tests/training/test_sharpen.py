@@ -16,7 +16,7 @@ from facette.errors import RecipeError, TrainingError, UsageError
 from facette.training import sharpen, train
 from facette.training.critic import Critic, Judged, augment, critic_loss, deception, feature_distance
 from facette.training.journal import read_journal
-from facette.training.sharpen import with_section
+from facette.training.sharpen import distance_from_sharp, with_section
 from facette.training.state import STATE
 from facette.training.watch import Silence
 
@@ -88,7 +88,7 @@ def test_stopped_by_a_signal_and_run_again_is_never_having_stopped(quick_model, 
 
 def test_another_model_or_another_recipe_is_refused(quick_model, store, whole):
     other = with_section(quick_model, [*SHORT[1:], "sharpen.steps=9"])
-    with pytest.raises(TrainingError, match=r"sharpen.steps \(was 8, is 9\)"):
+    with pytest.raises(TrainingError, match=r"sharpen\.steps \(was 8, is 9\)"):
         sharpen(other, store, whole, device="cpu")
     changed = with_section(facette.load(whole), SHORT)
     with torch.no_grad():
@@ -100,7 +100,12 @@ def test_another_model_or_another_recipe_is_refused(quick_model, store, whole):
 def test_it_learns_what_sharp_is(quick_model, tmp_path):
     store = facette.open_dataset("synthetic-faces:32", quick_model.input)
     longer = ("sharpen.steps=150", "sharpen.batch=8", "sharpen.critic_lead=30", "sharpen.lr=1e-3")
-    quiet = ("sharpen.validate_every=150", "sharpen.ema=0.9", "sharpen.prior_share=0.25")
+    quiet = (
+        "sharpen.validate_every=150",
+        "sharpen.ema=0.9",
+        "sharpen.prior_share=0.25",
+        "sharpen.squared_weight=10",
+    )
     model = with_section(quick_model, [*SHORT[2:4], *longer, *quiet])
     found = facette.load(sharpen(model, store, tmp_path, device="cpu").run).metrics["sharpening"]
     plain, sharp = found["plain_sharpness_of_reconstructions"], found["sharpness_of_reconstructions"]
@@ -108,10 +113,18 @@ def test_it_learns_what_sharp_is(quick_model, tmp_path):
     assert found["unexplained_variance"] < 2 * found["plain_unexplained_variance"]
 
 
+def test_kept_is_the_step_at_which_both_were_nearest_to_sharp(whole):
+    rows = [r for r in read_journal(whole) if r["event"] == "validation"]
+    nearest = min(rows, key=distance_from_sharp)
+    assert facette.load(whole).provenance["sharpen_steps"] == nearest["step"]
+    ratios = {"sharpness_of_reconstructions": 0.8, "sharpness_of_samples": 2.0}
+    assert distance_from_sharp(ratios) == pytest.approx(np.log(2))
+
+
 def test_only_its_own_section_can_be_set(quick_model):
     with pytest.raises(UsageError, match="would change the first stage"):
         with_section(quick_model, ["train.lr=1"])
-    with pytest.raises(RecipeError, match="sharpen.wide is not a key"):
+    with pytest.raises(RecipeError, match=r"sharpen\.wide is not a key"):
         with_section(quick_model, ["sharpen.wide=3"])
     with pytest.raises(UsageError, match=r"no section \[sharpen\]"):
         sharpen(quick_model, None, "nowhere")

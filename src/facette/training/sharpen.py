@@ -6,14 +6,16 @@ Enters: a loaded model, pictures, a folder. Leaves: a folder that holds
     state.safetensors   to go on from                     best/           the model with its sharpener
     previews/     photos, means, sharp; prior, sharp
 
-There is no single figure by which to stop such a training, so the averaged weights of the last step are the ones
-kept. To resume, call it again with the same arguments. One process; nothing here prints.
+No bound says when such a training is at its best, and left alone it may go past: what is sharp becomes etched. Kept
+are the averaged weights of the validation at which reconstructions and samples were both nearest to the photos'
+sharpness. To resume, call it again with the same arguments. One process; nothing here prints.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,6 +108,12 @@ def with_section(model: TrainedModel, overrides: Sequence[str] = ()) -> TrainedM
     return replace(model, recipe=parse_recipe(override(data, overrides), model.name))
 
 
+def distance_from_sharp(measured: dict[str, float]) -> float:
+    """|log ratio| to the photos' sharpness, of reconstructions or of samples, whichever is farther."""
+    ratios = (measured["sharpness_of_reconstructions"], measured["sharpness_of_samples"])
+    return max(abs(math.log(max(ratio, 1e-9))) for ratio in ratios)
+
+
 class _Stage:
     """What stays the same while a second stage goes on."""
 
@@ -151,9 +159,11 @@ class _Stage:
             self._record(journal, "train", step, row | {"images_per_second": round(rate, 2)})
             self.logged, self.images = now, 0
         if due(step, spec.validate_every, self.steps):
-            state.validation = self._measure(state)
-            self._record(journal, "validation", step, state.validation | {"seconds": round(state.seconds)})
-            self._publish(state)
+            measured = self._measure(state)
+            self._record(journal, "validation", step, measured | {"seconds": round(state.seconds)})
+            if (off := distance_from_sharp(measured)) < state.best.get("off", math.inf):
+                state.best = {"step": step, "off": off}
+                self._publish(state, measured)
         if stop or due(step, spec.save_every, self.steps):
             self._save(state)
 
@@ -188,7 +198,7 @@ class _Stage:
             "plain_unexplained_variance": unexplained_variance(real, plain / 255),
         }
 
-    def _publish(self, state: SharpenState) -> None:
+    def _publish(self, state: SharpenState, measured: dict[str, float]) -> None:
         model = self._sharpened(state)
         model.provenance = model.provenance | {
             "sharpened_by": self.command,
@@ -196,7 +206,7 @@ class _Stage:
             "sharpen_image_passes": state.step * self.spec.batch,
             "sharpen_seconds": round(state.seconds),
         }
-        model.metrics = model.metrics | {"sharpening": state.validation}
+        model.metrics = model.metrics | {"sharpening": measured}
         save_model(model, self.folder / "best")
 
     # ── state ────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +224,7 @@ class _Stage:
                 )
             _restore(state, tensors)
             state.step, state.seconds = header["step"], header["seconds"]
-            state.validation = header["validation"]
+            state.best = header["best"]
             self.watcher.said(f"going on with {self.folder} at step {state.step} of {self.steps}")
         return state
 
@@ -230,7 +240,7 @@ class _Stage:
             "kind": "sharpening state",
             "step": state.step,
             "seconds": state.seconds,
-            "validation": state.validation,
+            "best": state.best,
             "recipe": self.recipe.model_dump(mode="json", exclude_none=True),
             "data": self.store.fingerprint,
             "model": self.fingerprint,

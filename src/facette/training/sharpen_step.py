@@ -35,7 +35,9 @@ class SharpenState:
     critic_optimizer: torch.optim.Adam
     step: int = 0
     seconds: float = 0.0
-    validation: dict[str, Any] = field(default_factory=dict)  # of the last time it was measured
+    best: dict[str, Any] = field(
+        default_factory=dict
+    )  # step of the weights kept so far, and how far off they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,9 @@ def sharpen_step(
         seen_photos, seen_made = _as_seen(photos, made, recipe, state.step, spec)
         state.critic.requires_grad_(True)
         against = critic_loss(state.critic(seen_photos), state.critic(seen_made.detach()))
-    share = lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0  # the critic falls with it, but starts at once
+    share = (
+        lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0
+    )  # the critic falls with it, but starts at once
     fine = _descend(state.critic_optimizer, state.critic, against, spec.critic_lr * share)
     with context:
         state.critic.requires_grad_(False)  # its turn is over: no gradient for its weights
