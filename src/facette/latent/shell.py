@@ -66,15 +66,18 @@ class Shell:
 def measure_shell(posterior: DiagonalGaussian) -> dict[str, Tensor]:
     """What `shell_of` reads, to be put into `model.extras`, from the posteriors of pictures (M, Z).
 
-    The aggregate's covariance is that of the means plus the mean of the variances. Raises UsageError for fewer than
-    two pictures or latents: one latent has no direction to turn to.
+    The aggregate's covariance is that of the means, shrunk as Ledoit and Wolf 2004 do, plus the mean of the variances.
+    Raises UsageError for fewer than two pictures or latents: one latent has no direction to turn to.
     """
+    from sklearn.covariance import ledoit_wolf
+
     mean, scale = posterior.mean.double(), posterior.scale.double()
     if min(mean.shape) < 2:
         raise UsageError(
             f"the shape of the aggregate needs at least 2 pictures and 2 latents, got {mean.shape}."
         )
-    covariance = torch.cov(mean.T) + torch.diag(scale.square().mean(dim=0))  # (Z, Z)
+    shrunk, _ = ledoit_wolf(mean.numpy())  # few pictures would else leave directions without any length
+    covariance = torch.from_numpy(shrunk) + torch.diag(scale.square().mean(dim=0))  # (Z, Z)
     covariance += RIDGE * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.float64)
     return {MEAN: mean.mean(dim=0).float(), ROOT: torch.linalg.cholesky(covariance).float()}
 
