@@ -40,7 +40,7 @@ def main() -> None:
     if size > LARGEST:
         raise SystemExit(f"{folder} holds {size:,} bytes: more than the {LARGEST:,} a bundled model may have")
     print(folder, f"{size:,} bytes")
-    for name, value in stored.metrics.items():
+    for name, value in figures(found).items():
         print(f"{name:>24} {value}")
 
 
