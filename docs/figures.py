@@ -41,7 +41,7 @@ def main() -> None:
         "sweep": facette.sweep(model, astronaut, [1, 4, 7, 10], count=5).sheet(),
         "interpolation": facette.interpolate(model, hopper, astronaut, steps=9, method="slerp").sheet(),
         "reconstructions": facette.reconstruct(model, np.stack([hopper, astronaut])).sheet(),
-        "samples": facette.sample(model, 24, seed=1).sheet(),
+        "samples": facette.sample(model, 24, seed=1, temperature=0.8).sheet(),
         "synthetic-faces": wall_sheet(list(draw_faces(12, 128, seed=3).pictures), title="synthetic-faces"),
     }
     for name, sheet in drawn.items():
