@@ -188,9 +188,7 @@ def test_wishes_are_read_as_they_are_meant(wish, expected):
     assert parse_wishes([wish]) == expected
 
 
-@pytest.mark.parametrize(
-    "wish", ["=2", "Smiling=", "Smiling=1e3", "Smiling=nan", "Smiling==2", ""]
-)
+@pytest.mark.parametrize("wish", ["=2", "Smiling=", "Smiling=1e3", "Smiling=nan", "Smiling==2", ""])
 def test_what_is_no_wish_is_refused(wish):
     with pytest.raises(UsageError, match="is no wish"):
         parse_wishes([wish])

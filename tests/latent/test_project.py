@@ -128,7 +128,7 @@ def test_nobody_is_his_own_neighbour():
 
 def test_a_map_comes_back_from_its_file(tmp_path, clusters):
     kept = fit_projection(
-        clusters[0][: 2 * 3], np.full((6, 6), 0.5), "pca", 3, tuple("é.png b c d e f".split()), "quick"
+        clusters[0][: 2 * 3], np.full((6, 6), 0.5), "pca", 3, ("é.png", "b", "c", "d", "e", "f"), "quick"
     )
     again = Projection.load(kept.save(tmp_path / "m.npz"))
     assert (again.names, again.method, again.seed, again.model) == (kept.names, "pca", 3, "quick")

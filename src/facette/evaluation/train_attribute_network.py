@@ -82,8 +82,8 @@ def train(
 def attribute_matrix(store: Any) -> Tensor:
     """The store's 40 attributes as (N, 40) float in {0, 1}. Raises DataError where some are missing."""
     table = store.attributes
-    missing = [n for n in ATTRIBUTES if table is None or n not in table.names]
-    if missing:
+    missing = list(ATTRIBUTES) if table is None else [n for n in ATTRIBUTES if n not in table.names]
+    if table is None or missing:
         raise DataError(f"the pictures have no attribute {missing[0]!r}: CelebA's 40 attributes are needed")
     columns = [np.asarray(table.column(name)) for name in ATTRIBUTES]
     return torch.from_numpy(np.stack(columns, axis=1) > 0).float()
