@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __iter__(self):
+        """Code, output and remarks, for those who take them apart."""
+        return iter((self.code, self.out, self.err))
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run `facette …` in an empty folder: `run("vary", photo)` → Outcome."""
+    from facette.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments) -> Outcome:
+        capsys.readouterr()
+        try:
+            main([str(argument) for argument in arguments])
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Outcome(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

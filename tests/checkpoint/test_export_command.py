@@ -11,25 +11,6 @@ pytest.importorskip("huggingface_hub")
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run `facette …` in an empty folder; gives its exit code, what it printed, and what it said."""
-    from facette.cli import main
-
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        capsys.readouterr()
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
 def hub(monkeypatch, tmp_path):
     hub, server = serve()
     talk_to(hub, monkeypatch, tmp_path / "cache")

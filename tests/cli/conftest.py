@@ -1,43 +1,8 @@
-"""The command line as the tests call it: in this process, with what it printed."""
-
-import json
-from dataclasses import dataclass
+"""Photos for the commands to work on."""
 
 import numpy as np
 import pytest
 from PIL import Image
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run `facette …` in an empty folder: `run("vary", photo)` → Outcome."""
-    from facette.cli import main
-
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments) -> Outcome:
-        capsys.readouterr()
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Outcome(code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="session")

@@ -14,25 +14,6 @@ from facette.images.grid import read_metadata
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run `facette …` in an empty folder; gives its exit code, what it printed, and what it said."""
-    from facette.cli import main
-
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        capsys.readouterr()
-        try:
-            main([str(argument) for argument in arguments])
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
 def asked(photo_file, tiny, gauged):
     """The arguments that every run of these tests has."""
     return ["compare", photo_file, "--with", tiny, "--model", gauged, "--device", "cpu", "--no-align"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from facette.cli.output import Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
 
 
 def attributes(
@@ -42,7 +42,7 @@ def attributes(
             "--out", "-o", file_okay=False, help="A folder for a copy of the model, instead of MODEL itself."
         ),
     ] = None,
-    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    cache: Cache = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,

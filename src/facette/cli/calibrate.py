@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
 
 
 def calibrate(
@@ -34,7 +34,7 @@ def calibrate(
             "--verify", help="Also show, on the same number of photos, that the dial keeps its word."
         ),
     ] = False,
-    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    cache: Cache = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.output import Bar, Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Bar, Cache, Device, Json, Seed, emit, progress, remark
 
 if TYPE_CHECKING:
     from facette.evaluation import Evaluation
@@ -69,7 +69,7 @@ def evaluate(
         Path | None,
         typer.Option("--out", "-o", file_okay=False, help="A folder for the card and the sheets."),
     ] = None,
-    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    cache: Cache = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from facette.cli.model import Plain
-from facette.cli.output import Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
 
 
 def map_(
@@ -52,7 +52,7 @@ def map_(
             "Default: map.png and map.html.",
         ),
     ] = None,
-    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    cache: Cache = None,
     seed: Seed = 0,
     device: Device = "auto",
     plain: Plain = False,

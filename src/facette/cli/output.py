@@ -18,8 +18,12 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe, e.g. train.lr=3e-4."),
 ]
-Cache = Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")]
-Attributes = Annotated[Path | None, typer.Option("--attributes", help="A CSV of attributes.")]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", help="Where packed pictures are kept.", file_okay=False)
+]
+Attributes = Annotated[
+    Path | None, typer.Option("--attributes", help="A CSV of attributes: the picture's name, then −1 or 1.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")]
 

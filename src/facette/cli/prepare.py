@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import Json, Set, emit
+from facette.cli.output import Attributes, Cache, Json, Set, Strict, emit
 
 
 def prepare(
@@ -19,16 +18,9 @@ def prepare(
         typer.Option("--recipe", help="Whose picture size and crop to prepare for: a name or a TOML file."),
     ] = "faces64",
     overrides: Set = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="Where packed pictures are kept.", file_okay=False)
-    ] = None,
-    attributes: Annotated[
-        Path | None,
-        typer.Option("--attributes", help="A CSV of attributes: the picture's name, then −1 or 1."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")
-    ] = False,
+    cache: Cache = None,
+    attributes: Attributes = None,
+    strict: Strict = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Decode again, even if that was done before.")
     ] = False,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from facette.cli.model import Plain
-from facette.cli.output import Device, Json, emit, progress
+from facette.cli.output import Cache, Device, Json, emit, progress
 from facette.cli.photo import Align, Eyes, Face
 
 
@@ -41,7 +41,7 @@ def traverse(
         Path | None,
         typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
     ] = None,
-    cache: Annotated[Path | None, typer.Option("--cache", help="Where packed pictures are kept.")] = None,
+    cache: Cache = None,
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,

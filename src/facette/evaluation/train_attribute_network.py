@@ -44,9 +44,7 @@ def train(
     draws = torch.Generator().manual_seed(seed)
     network = AttributeNetwork()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
-    )
+    averaged = torch.optim.swa_utils.AveragedModel(network, avg_fn=_towards, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=0.05, fused=True)
     steps = epochs * (len(rows) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
@@ -77,6 +75,12 @@ def train(
         write_tensors(out, to_half(state), {"kind": "attribute network", "report": report})
         write_atomically(out.with_suffix(".json"), json.dumps(report, indent=1) + "\n")
     return report
+
+
+def _towards(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    """The exponential average, short at first so that the untrained weights are forgotten."""
+    decay = min(0.998, (1 + int(count)) / (10 + int(count)))
+    return averaged + (current - averaged) * (1 - decay) if averaged.is_floating_point() else current
 
 
 def attribute_matrix(store: Any) -> Tensor:
