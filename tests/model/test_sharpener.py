@@ -98,3 +98,12 @@ def test_a_recipe_without_the_section_builds_none():
 def test_vectors_have_no_second_stage():
     with pytest.raises(RecipeError, match="only pictures can be sharpened"):
         load_recipe("mixture3d", ["sharpen.steps=3"])
+
+
+def test_the_card_names_the_second_stage_and_what_distances_are_measured_in(sharp, tmp_path):
+    facette.save(replace(sharp, metrics={"frechet_reconstructions": 9.0}), tmp_path)
+    card = (tmp_path / "README.md").read_text("utf-8")
+    assert "| second stage | a sharpener of" in card
+    assert "they are not FID" in card
+    facette.save(sharp.plain(), tmp_path)
+    assert "second stage" not in (tmp_path / "README.md").read_text("utf-8")

@@ -9,6 +9,11 @@ from __future__ import annotations
 from facette.model.trained import TrainedModel
 from facette.model.vae import count_parameters
 
+EMBEDDING = (
+    "Fréchet distances, coverage and density are measured in the embedding of Facette's attribute network, which no "
+    "training of a model used, between 500 pictures and 500 photos; they are not FID and compare with nothing else."
+)
+
 
 def write_card(model: TrainedModel) -> str:
     """The card as Markdown."""
@@ -34,12 +39,16 @@ def write_card(model: TrainedModel) -> str:
         f"| likelihood | {_likelihood(model)} |",
         f"| prior for samples | {_prior(model)} |",
     ]
+    if model.sharpener is not None:
+        lines.append(f"| second stage | a sharpener of {count_parameters(model.sharpener):,} parameters |")
     lines += [f"| {label} | {provenance[key]} |" for key, label in _PROVENANCE if key in provenance]
     if terms := provenance.get("terms"):
         lines += ["", "## Terms of use", "", terms]
     if figures := [(k, v) for k, v in model.metrics.items() if isinstance(v, (int, float))]:
         lines += ["", "## Measured", "", "| measure | value |", "| --- | --- |"]
         lines += [f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in figures]
+    if any(name.startswith("frechet") for name in model.metrics):
+        lines += ["", EMBEDDING]
     if notes := provenance.get("notes"):
         lines += ["", "## Notes", "", *(f"- {note}" for note in notes)]
     return "\n".join(lines) + "\n"
@@ -55,6 +64,9 @@ _PROVENANCE = (
     ("seconds", "seconds of training"),
     ("hardware", "hardware"),
     ("trained", "trained on"),
+    ("sharpened_by", "second stage made by"),
+    ("sharpen_image_passes", "its image passes"),
+    ("sharpen_seconds", "seconds of its training"),
 )
 
 
