@@ -37,7 +37,7 @@ def _fit(world, **options):
     return fit_directions(*world, NAMES, **options)[0]
 
 
-@pytest.mark.parametrize("method", ["logistic", "difference"])
+@pytest.mark.parametrize("method", ["logistic", "difference", "both"])
 @pytest.mark.parametrize("orthogonal", [False, True])
 def test_a_step_of_one_raises_the_score_by_one_standard_deviation(world, method, orthogonal):
     made = _fit(world, method=method, orthogonal=orthogonal)

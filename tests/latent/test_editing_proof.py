@@ -32,9 +32,7 @@ def fitted(model, store):
     train = store.indices("train")
     posterior = encode_set(model, store.read, train)
     labels = store.attributes
-    return fit_directions(
-        posterior, labels.values[train], labels.names, method="difference", orthogonal=True
-    )[0]
+    return fit_directions(posterior, labels.values[train], labels.names, method="both", orthogonal=True)[0]
 
 
 @pytest.fixture(scope="module")

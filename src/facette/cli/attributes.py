@@ -27,8 +27,11 @@ def attributes(
         typer.Option("--factors", help="The true factors of generated faces instead of their attributes."),
     ] = False,
     method: Annotated[
-        Literal["logistic", "difference"],
-        typer.Option("--method", help="The normal of a logistic regression, or the difference of means."),
+        Literal["logistic", "difference", "both"],
+        typer.Option(
+            "--method",
+            help="Logistic normals, differences of means, or both: scores from the former, moves from the latter.",
+        ),
     ] = "logistic",
     orthogonal: Annotated[
         bool,

@@ -21,7 +21,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from facette.errors import DataError, UsageError
 from facette.latent.cloud import Cloud, cloud_tensors, known_cloud, measure_cloud
 from facette.model.posterior import DiagonalGaussian
 
-Method = Literal["logistic", "difference"]
+Method = Literal["logistic", "difference", "both"]
 
 RIDGE = 0.25  # of orthogonalised moves, as a share of the scores' joint spread; docs/editing.md compares
 FOLDS = 5
@@ -124,13 +124,13 @@ def fit_directions(
     `posterior`: of the same N pictures. `seed`: of the folds. `progress(1)` is called after each attribute. Raises
     DataError when no attribute has at least ten pictures with and ten without it, UsageError for an unknown method.
     """
-    if method not in ("logistic", "difference"):
-        raise UsageError(f"unknown method {method!r}: use 'logistic' or 'difference'.")
+    if method not in get_args(Method):
+        raise UsageError(f"unknown method {method!r}: use one of {', '.join(get_args(Method))}.")
     cloud = measure_cloud(posterior)
     whitening = cloud.whitening()  # (Z, Z)
     centred = (posterior.mean.double() - cloud.mean).T
     x = torch.linalg.solve_triangular(whitening, centred, upper=False).T.float().numpy()  # (N, Z)
-    units, quality, kept, left_out = [], [], [], []
+    units, ways, quality, kept, left_out = [], [], [], [], []
     for name, column in zip(names, labels.T, strict=True):
         if min((column > 0).sum(), (column < 0).sum()) < FEWEST:
             left_out.append(name)
@@ -138,15 +138,17 @@ def fit_directions(
             known = column != 0
             unit, measured = _fit(x[known], column[known] > 0, method, seed)
             units.append(unit)
+            ways.append(_unit(x[known], column[known] > 0, "difference") if method == "both" else unit)
             quality.append(measured)
             kept.append(name)
         if progress is not None:
             progress(1)
     if not kept:
         raise DataError(f"no attribute has at least {FEWEST} pictures with it and {FEWEST} without.")
-    u = torch.from_numpy(np.stack(units))  # (A, Z), unit rows
+    u, way = (torch.from_numpy(np.stack(rows)) for rows in (units, ways))  # (A, Z), unit rows
     normals = torch.linalg.solve_triangular(whitening.T, u.T, upper=True).T
-    moves = _moves(u, RIDGE if orthogonal else None) @ whitening.T
+    moves = _moves(way, RIDGE if orthogonal else None)
+    moves = moves / (moves * u).sum(1, keepdim=True) @ whitening.T  # each raises its own score by 1
     made = Directions(tuple(kept), normals, moves, cloud, tuple(quality), method, orthogonal, data)
     return made, tuple(left_out)
 
@@ -186,6 +188,7 @@ def _fit(x: np.ndarray, has: np.ndarray, method: Method, seed: int) -> tuple[np.
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold
 
+    method = "logistic" if method == "both" else method  # what is read, where reading and moving differ
     other = "difference" if method == "logistic" else "logistic"
     areas = []
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(x, has):
