@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from facette.cli.model import ModelArgument
 from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
 
 
@@ -15,7 +16,7 @@ def attributes(
         Literal["fit", "show"],
         typer.Argument(help="fit directions to labelled DATA, or show what MODEL knows."),
     ],
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    model: ModelArgument,
     data: Annotated[
         str, typer.Argument(help="For fit: a folder, zip, CelebA folder, or synthetic-faces[:COUNT].")
     ] = "",

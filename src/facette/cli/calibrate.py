@@ -5,16 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Cache, Device, Json, Pictures, Seed, emit, progress, remark
 
 
 def calibrate(
     model: Annotated[
         str, typer.Argument(help="A model folder or a run; with --out also a bundled model's name.")
     ],
-    data: Annotated[
-        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
-    ],
+    data: Pictures,
     photos: Annotated[
         int, typer.Option("--photos", min=2, help="How many photos the curves are measured on.")
     ] = 50,
@@ -45,7 +43,7 @@ def calibrate(
     from facette.cli.model import open_model
     from facette.evaluation.dial_calibrate import calibrate as measure
 
-    target = _target(model, out)
+    _refuse_bundled(model, out)
     opened = open_model(model, device)
     store, label = open_source(data, opened.recipe, cache=cache)
     remark(f"likeness and realism from up to {references} pictures, then factors on {photos} photos")
@@ -68,9 +66,7 @@ def calibrate(
             label=label,
             progress=show,
         )
-    if out is not None:
-        _copy(model, out)
-    path = found.save(target)
+    path = found.save(model, out)
     data_ = {"model": str(path), **found.metrics}
     text = [str(path), *_table(found)]
     if verify:
@@ -82,8 +78,8 @@ def calibrate(
     emit(data_, "\n".join(text), as_json)
 
 
-def _target(model: str, out: Path | None) -> Path:
-    """The model to be written into; a bundled one is part of the program and stays as it is."""
+def _refuse_bundled(model: str, out: Path | None) -> None:
+    """A bundled model is part of the program and stays as it is."""
     from facette.checkpoint.native import bundled_models
     from facette.errors import UsageError
 
@@ -91,19 +87,6 @@ def _target(model: str, out: Path | None) -> Path:
         raise UsageError(
             f"{model} comes with the program and is not written into: give --out FOLDER for a copy."
         )
-    return Path(model) if out is None else out
-
-
-def _copy(model: str, out: Path) -> None:
-    """The model's file as it is, at a new place, with the pages that belong to it."""
-    from facette.checkpoint.native import WEIGHTS, find_model
-    from facette.checkpoint.tensors import write_atomically
-
-    source = find_model(model)
-    write_atomically(out / WEIGHTS, source.read_bytes())
-    for page in ("config.json", "README.md"):
-        if (source.parent / page).is_file():
-            write_atomically(out / page, (source.parent / page).read_bytes())
 
 
 def _table(found: Any) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
-from facette.cli.photo import Align, Eyes, Face
+from facette.cli.photo import Align, Eyes, Face, Photo
 
 if TYPE_CHECKING:
     from facette.cli.photo import Taken
@@ -21,7 +21,7 @@ DEFAULT_PROMPT = "a high-resolution photograph of a face, natural light, sharp f
 
 
 def compare(
-    photo: Annotated[Path, typer.Argument(help="Any photo.")],
+    photo: Photo,
     rival: Annotated[
         str,
         typer.Option(

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from facette.cli.model import ModelArgument
 from facette.cli.output import Cache, Device, Json, Seed, emit
 
 
 def doctor(
-    model: Annotated[str, typer.Argument(help="A run, a model folder, or a bundled model's name.")],
+    model: ModelArgument,
     data: Annotated[
         str, typer.Argument(help="Pictures: those it was trained on, so that over-fitting shows, or others.")
     ],

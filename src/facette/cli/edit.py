@@ -12,14 +12,14 @@ import typer
 from facette.cli.film import FRAMES, Seconds, Side
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
-from facette.cli.photo import Align, Eyes, Face
+from facette.cli.photo import Align, Eyes, Face, Photo
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _WISH = re.compile(rf"(?P<name>[^=]+)=(?P<low>{_NUMBER})(?:\.\.(?P<high>{_NUMBER}))?")
 
 
 def edit(
-    photo: Annotated[Path, typer.Argument(help="Any photo.")],
+    photo: Photo,
     wishes: Annotated[
         list[str],
         typer.Argument(

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import Plain
+from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import Json, emit
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    model: ModelArgument,
     to: Annotated[
         Literal["onnx", "torch-export", "diffusers"],
         typer.Option("--to", help="ONNX files, torch.export programs, or a component of diffusers."),

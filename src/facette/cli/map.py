@@ -7,15 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.model import Plain
-from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
+from facette.cli.model import ModelArgument, Plain
+from facette.cli.output import Cache, Device, Json, Pictures, Seed, emit, progress, remark
 
 
 def map_(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
-    data: Annotated[
-        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
-    ],
+    model: ModelArgument,
+    data: Pictures,
     method: Annotated[
         Literal["tsne", "umap", "pca"], typer.Option("--method", help="t-SNE, UMAP or principal components.")
     ] = "tsne",

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[str, typer.Option("--model", help="A bundled model's name, a model folder, or a run.")]
+WHICH = "A bundled model's name, a model folder, or a run."
+Model = Annotated[str, typer.Option("--model", help=WHICH)]
+ModelArgument = Annotated[str, typer.Argument(help=WHICH)]
 
 Plain = Annotated[
     bool,

@@ -18,6 +18,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe, e.g. train.lr=3e-4."),
 ]
+Pictures = Annotated[
+    str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
+]
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Where packed pictures are kept.", file_okay=False)
 ]

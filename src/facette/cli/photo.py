@@ -13,6 +13,7 @@ import typer
 from facette.cli.output import remark
 from facette.errors import UsageError
 
+Photo = Annotated[Path, typer.Argument(help="Any photo.")]
 Align = Annotated[
     bool,
     typer.Option(

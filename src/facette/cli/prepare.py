@@ -6,13 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import Attributes, Cache, Json, Set, Strict, emit
+from facette.cli.output import Attributes, Cache, Json, Pictures, Set, Strict, emit
 
 
 def prepare(
-    source: Annotated[
-        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
-    ],
+    source: Pictures,
     recipe: Annotated[
         str,
         typer.Option("--recipe", help="Whose picture size and crop to prepare for: a name or a TOML file."),

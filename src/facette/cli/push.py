@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from facette.cli.model import ModelArgument
 from facette.cli.output import Json, emit, remark
 
 
 def push(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    model: ModelArgument,
     repository: Annotated[str, typer.Argument(help="Where it goes, e.g. someone/my-faces.")],
     private: Annotated[bool, typer.Option("--private", help="A new repository that only you see.")] = False,
     dry_run: Annotated[

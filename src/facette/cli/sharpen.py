@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from facette.cli.output import Attributes, Cache, Device, DryRun, Json, Set, Strict, emit, progress
+from facette.cli.model import ModelArgument
+from facette.cli.output import Attributes, Cache, Device, DryRun, Json, Pictures, Set, Strict, emit, progress
 
 
 def sharpen(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
-    data: Annotated[
-        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
-    ],
+    model: ModelArgument,
+    data: Pictures,
     run: Annotated[
         Path | None,
         typer.Option("--out", help="The run's folder; by default runs/NAME-sharp.", file_okay=False),

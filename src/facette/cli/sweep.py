@@ -8,14 +8,14 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
-from facette.cli.photo import Align, Eyes, Face
+from facette.cli.photo import Align, Eyes, Face, Photo
 
 if TYPE_CHECKING:
     from facette.evaluation.dial_sweep import DialSweep
 
 
 def sweep(
-    photo: Annotated[Path, typer.Argument(help="Any photo.")],
+    photo: Photo,
     first: Annotated[float, typer.Option("--from", min=0, help="The factor of the first row.")] = 1.0,
     last: Annotated[float, typer.Option("--to", min=0, help="The factor of the last row.")] = 10.0,
     rows: Annotated[int, typer.Option("--rows", min=1, help="How many factors, evenly spaced.")] = 10,

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facette.cli.output import Attributes, Bar, Cache, Device, DryRun, Json, Set, Strict, emit, progress
+from facette.cli.output import (
+    Attributes,
+    Bar,
+    Cache,
+    Device,
+    DryRun,
+    Json,
+    Pictures,
+    Set,
+    Strict,
+    emit,
+    progress,
+)
 
 if TYPE_CHECKING:
     from facette.training import Finished
@@ -16,9 +28,7 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a TOML file.")],
-    data: Annotated[
-        str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
-    ] = "",
+    data: Pictures = "",
     run: Annotated[
         Path | None, typer.Option("--out", help="The run's folder; by default runs/RECIPE.", file_okay=False)
     ] = None,

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import Plain
+from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import Cache, Device, Json, emit, progress
 from facette.cli.photo import Align, Eyes, Face
 
 
 def traverse(
-    model: Annotated[str, typer.Argument(help="A bundled model's name, a model folder, or a run.")],
+    model: ModelArgument,
     data: Annotated[
         str,
         typer.Argument(

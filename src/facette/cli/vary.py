@@ -9,7 +9,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
-from facette.cli.photo import Align, AllFaces, Eyes, Face
+from facette.cli.photo import Align, AllFaces, Eyes, Face, Photo
 
 if TYPE_CHECKING:
     from facette.cli.photo import Taken
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def vary(
-    photo: Annotated[Path, typer.Argument(help="Any photo.")],
+    photo: Photo,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variations.")] = 10,
     diversity: Annotated[
         str | None,

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facette.checkpoint.extras import add_extras
 from facette.errors import UsageError
 from facette.evaluation.attribute_network import look
 from facette.evaluation.dial import CURVES, FACTORS, REALISM_KEPT, REFERENCE, Dial, placed
@@ -36,6 +37,7 @@ SEARCHED = 8  # photos that the range of factors is found with
 HALVINGS = 3  # of the last doubling
 EVEN = 12  # factors up to the largest, beside 0 and 1
 LARGEST = 64.0  # the range ends here at the latest
+PREFIX = "dial."  # of everything kept in the model file
 KEPT = 0.95  # share of variations above the threshold at the recommended factor of a model
 
 
@@ -66,11 +68,11 @@ class Calibration:
     extras: dict[str, Tensor]
     metrics: dict[str, Any]  # plain values for the header and the card
 
-    def save(self, path: str | Path) -> Path:
-        """Write it into the model file that was calibrated, and leave everything else in it as it is."""
-        from facette.checkpoint.amend import amend_model
-
-        return amend_model(path, "dial.", self.extras, {"dial": self.metrics})
+    def save(self, path: str | Path, out: str | Path | None = None) -> Path:
+        """Write it into the model file that was calibrated, or a copy in the folder `out`; the rest stays as it is."""
+        strangers = [name for name in self.extras if not name.startswith(PREFIX)]
+        assert not strangers, f"these would not be replaced the next time: {strangers}"
+        return add_extras(path, self.extras, {"dial": self.metrics}, out, replace=(PREFIX,))
 
 
 def calibrate(

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from facette.errors import UsageError
+from facette.evaluation.manifold import nearest_distances
 from facette.evaluation.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.likelihood import LOG_SIGMA_FLOOR
 from facette.model.posterior import LOG_VARIANCE_LIMIT, DiagonalGaussian
@@ -243,8 +244,10 @@ def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray)
     )
     if new < GAP * old:
         return []
-    own = np.square(again / 255 - held_out / 255).reshape(len(again), -1).mean(1)  # (N,)
-    copied = float((_nearest(again, training) < own).mean())
+    flat, own, others = (
+        pictures.reshape(len(pictures), -1) / 255 for pictures in (again, held_out, training)
+    )
+    copied = float((nearest_distances(flat, others) < np.linalg.norm(flat - own, axis=1)).mean())
     measured = {"held_out": new, "training": old, "copied": copied}
     numbers = f"unexplained variance {new:.3f} on held-out pictures, {old:.3f} on training pictures"
     remedy = (
@@ -303,10 +306,3 @@ def _gain_of_unsharp_mask(photos: np.ndarray, drawn: np.ndarray) -> float:
         amount = float((detail * (photos - drawn)).sum() / max(1e-12, float(np.square(detail).sum())))
         best = min(best, float(np.square(photos - drawn - max(0.0, amount) * detail).mean()))
     return 1 - best / max(before, 1e-12)
-
-
-def _nearest(pictures: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """Mean squared difference of each picture to the nearest of others, values in [0, 1]; (N,)."""
-    a = torch.from_numpy(pictures.reshape(len(pictures), -1)).float() / 255
-    b = torch.from_numpy(among.reshape(len(among), -1)).float() / 255
-    return (torch.cdist(a, b).square().min(dim=1).values / a.shape[1]).numpy()

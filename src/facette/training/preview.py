@@ -6,6 +6,7 @@ Rows, from the top: photos, reconstructions from the posterior mean, samples of 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,14 @@ def draw_preview(
     latents = vae.prior.sample(len(rows), generator(recipe.seed, "preview"))
     drawn = vae.decode(latents.to(device))
     vae.train(was_training)
-    parts = [photos, to_pictures(again, given.range), to_pictures(drawn, given.range)]
-    sheet = np.concatenate([np.concatenate(list(part), axis=1) for part in parts], axis=0)
+    return write_preview(
+        [photos, to_pictures(again, given.range), to_pictures(drawn, given.range)], folder, step
+    )
+
+
+def write_preview(rows: Sequence[np.ndarray], folder: Path, step: int) -> np.ndarray:
+    """Write rows of pictures, uint8 (N, S, S, 3) each, as previews/step-N.png; returns the sheet, H×W×3 uint8."""
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
     encoded = io.BytesIO()
     Image.fromarray(sheet).save(encoded, "PNG")
     write_atomically(folder / PREVIEWS / f"step-{step:07d}.png", encoded.getvalue())

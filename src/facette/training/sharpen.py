@@ -14,7 +14,6 @@ sharpness. To resume, call it again with the same arguments. One process; nothin
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import time
 from collections.abc import Sequence
@@ -22,9 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from facette.checkpoint.native import save_model
 from facette.checkpoint.tensors import read_tensors, under, write_atomically, write_tensors
@@ -37,7 +34,7 @@ from facette.runtime import Place, autocast_dtype, choose_device, derive_seed
 from facette.training.batches import Order, Store, read_ahead
 from facette.training.critic import Critic
 from facette.training.journal import Journal
-from facette.training.preview import PREVIEWS
+from facette.training.preview import write_preview
 from facette.training.schedule import lr_at, steps_of
 from facette.training.sharpen_step import SharpenState, sharpen_step
 from facette.training.state import STATE, check_same_run, optimizer_tensors, restore_optimizer
@@ -101,8 +98,7 @@ def with_section(model: TrainedModel, overrides: Sequence[str] = ()) -> TrainedM
         )
     if model.recipe.sharpen is not None and not overrides:
         return model
-    usual = load_recipe("faces64").sharpen
-    spec = model.recipe.sharpen or usual
+    spec = model.recipe.sharpen or load_recipe("faces64").sharpen
     assert spec is not None
     data = model.recipe.model_dump(exclude_none=True) | {"sharpen": spec.model_dump(exclude_none=True)}
     return replace(model, recipe=parse_recipe(override(data, overrides), model.name))
@@ -179,15 +175,13 @@ class _Stage:
     def _measure(self, state: SharpenState) -> dict[str, float]:
         """Sharpness and unexplained variance on the validation pictures, before and after; a preview beside."""
         sharp = self._sharpened(state)
-        photos, z = self.store.read(self.valid), self.model.encode(self.store.read(self.valid)).mean
+        photos = self.store.read(self.valid)
+        z = self.model.encode(photos).mean
         plain, drawn = self.model.decode(z), sharp.decode(z)
         plain_samples, samples = self.model.decode(self.prior_latents), sharp.decode(self.prior_latents)
         shown = slice(self.spec.preview_count)
-        parts = [p[shown] for p in (photos, plain, drawn, plain_samples, samples)]
-        sheet = np.concatenate([np.concatenate(list(part), axis=1) for part in parts], axis=0)
-        encoded = io.BytesIO()
-        Image.fromarray(sheet).save(encoded, "PNG")
-        write_atomically(self.folder / PREVIEWS / f"step-{state.step:07d}.png", encoded.getvalue())
+        rows = [pictures[shown] for pictures in (photos, plain, drawn, plain_samples, samples)]
+        write_preview(rows, self.folder, state.step)
         real = photos / 255
         return {
             "sharpness_of_reconstructions": sharpness_ratio(real, drawn / 255),

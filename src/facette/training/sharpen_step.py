@@ -18,7 +18,7 @@ from torch import Tensor
 from facette.model.sharpener import Sharpener, to_symmetric
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe, SharpenSpec
-from facette.runtime import Place, generator
+from facette.runtime import Place, derive_seed, generator
 from facette.training.critic import Critic, augment, critic_loss, deception, feature_distance
 from facette.training.schedule import ema_decay_at
 from facette.training.step import average, move, prepare_batch
@@ -35,9 +35,7 @@ class SharpenState:
     critic_optimizer: torch.optim.Adam
     step: int = 0
     seconds: float = 0.0
-    best: dict[str, Any] = field(
-        default_factory=dict
-    )  # step of the weights kept so far, and how far off they are
+    best: dict[str, Any] = field(default_factory=dict)  # step of the weights kept, and how far off they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +78,8 @@ def sharpen_step(
         seen_photos, seen_made = _as_seen(photos, made, recipe, state.step, spec)
         state.critic.requires_grad_(True)
         against = critic_loss(state.critic(seen_photos), state.critic(seen_made.detach()))
-    share = (
-        lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0
-    )  # the critic falls with it, but starts at once
+    # the critic's rate falls with the sharpener's, but needs no warm-up
+    share = lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0
     fine = _descend(state.critic_optimizer, state.critic, against, spec.critic_lr * share)
     with context:
         state.critic.requires_grad_(False)  # its turn is over: no gradient for its weights
@@ -107,8 +104,8 @@ def draw_batch(model: TrainedModel, recipe: Recipe, data: np.ndarray, step: int,
     z = model.vae.encode(x).sample(noise=noise)
     extra = round(spec.prior_share * len(x))
     if extra:
-        seed = generator(recipe.seed, "prior", step).initial_seed()
-        z = torch.cat([z, model.sample_latents(extra, seed=seed).to(z.device)])
+        drawn = model.sample_latents(extra, seed=derive_seed(recipe.seed, "prior", step))
+        z = torch.cat([z, drawn.to(z.device)])
     return Drawn(x, model.vae.decode(z), z)
 
 
