@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +121,21 @@ def test_kept_is_the_step_at_which_both_were_nearest_to_sharp(whole):
     assert facette.load(whole).provenance["sharpen_steps"] == nearest["step"]
     ratios = {"sharpness_of_reconstructions": 0.8, "sharpness_of_samples": 2.0}
     assert distance_from_sharp(ratios) == pytest.approx(np.log(2))
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_where_it_happens(
+    quick_model, store, tmp_path, monkeypatch
+):
+    from facette.training.sharpen_step import sharpen_step
+
+    def spoiled(state, *others):
+        terms = sharpen_step(state, *others)
+        return replace(terms, ok=torch.tensor(False)) if state.step == 3 else terms
+
+    monkeypatch.setattr(sys.modules["facette.training.sharpen"], "sharpen_step", spoiled)
+    model = with_section(quick_model, [*SHORT, "sharpen.log_every=50"])
+    with pytest.raises(TrainingError, match="not finite at step 3;"):
+        sharpen(model, store, tmp_path, device="cpu")
 
 
 def test_only_its_own_section_can_be_set(quick_model):

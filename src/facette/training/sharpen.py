@@ -144,12 +144,15 @@ class _Stage:
         state.seconds += now - self.looked
         self.looked, self.images = now, self.images + images
         self.watcher.stepped(step, images)
-        if due(step, spec.log_every, self.steps):
-            if not bool(terms.ok):
-                raise TrainingError(
-                    f"a gradient is not finite at step {step}; the last good state is in {self.folder / STATE}: "
-                    "lower sharpen.lr, and start anew"
-                )
+        logging = due(step, spec.log_every, self.steps)
+        if (logging or self.model.device.type != "cuda") and not bool(
+            terms.ok
+        ):  # on CUDA looking synchronises
+            raise TrainingError(
+                f"a gradient is not finite at step {step}; the last good state is in {self.folder / STATE}: "
+                "lower sharpen.lr, and start anew"
+            )
+        if logging:
             row = {n: getattr(terms, n).item() for n in ("critic", "deceived", "features", "squared")}
             rate = self.images / max(1e-9, now - self.logged)
             self._record(journal, "train", step, row | {"images_per_second": round(rate, 2)})
