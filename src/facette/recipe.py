@@ -208,6 +208,8 @@ class TrainSpec(Spec):
 
     epochs: Positive | None = None
     steps: Positive | None = None
+    pictures: Positive | None = None
+    """Learn from the first so many training pictures in the order of their names; all of them when left out."""
     batch: Positive = 64
     lr: Annotated[float, Field(gt=0)] = 1e-3
     lr_schedule: Literal["constant", "cosine"] = "cosine"

@@ -31,6 +31,7 @@ def sharpen(
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.cli.train import Shown, ended_as
+    from facette.training.batches import training_rows
     from facette.training.schedule import steps_of
     from facette.training.sharpen import sharpen as sharpen_run
     from facette.training.sharpen import with_section
@@ -40,7 +41,7 @@ def sharpen(
     assert spec is not None
     folder = run or Path("runs") / f"{loaded.name}-sharp"
     store, source = open_source(data, loaded.recipe, cache=cache, attributes=attributes, strict=strict)
-    images = len(store.indices("train"))
+    images = len(training_rows(store, loaded.recipe.train.pictures))
     steps = steps_of(spec, images)
     if dry_run:
         plan = {"model": loaded.name, "run": str(folder), "pictures": images, "steps": steps}

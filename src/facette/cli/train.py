@@ -44,12 +44,13 @@ def train(
     from facette.cli.data import open_source
     from facette.recipe import load_recipe
     from facette.training import train as train_run
+    from facette.training.batches import training_rows
     from facette.training.schedule import steps_of
 
     resolved = load_recipe(recipe, overrides or [])
     folder = run or Path("runs") / resolved.name
     store, source = open_source(data, resolved, cache=cache, attributes=attributes, strict=strict)
-    images = len(store.indices("train"))
+    images = len(training_rows(store, resolved.train.pictures))
     steps = steps_of(resolved.train, images)
     if dry_run:
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}

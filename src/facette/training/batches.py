@@ -36,6 +36,11 @@ class Batch:
     data: np.ndarray  # (B, S, S, 3) uint8, or (B, D) float32
 
 
+def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
+    """Rows of the store to learn from: the training part, or its first `pictures` rows."""
+    return store.indices("train")[:pictures]
+
+
 class Order:
     """Rows of the training part, shuffled anew every epoch from (seed, epoch)."""
 

@@ -31,7 +31,7 @@ from facette.checkpoint.tensors import write_atomically
 from facette.errors import DataError, TrainingError
 from facette.recipe import Recipe
 from facette.runtime import Place, autocast_dtype, choose_device
-from facette.training.batches import Batch, Order, Store, read_ahead
+from facette.training.batches import Batch, Order, Store, read_ahead, training_rows
 from facette.training.finish import Provenance, finish_run, publish_model
 from facette.training.journal import Journal
 from facette.training.preview import draw_preview
@@ -247,7 +247,7 @@ def _prepare(
     source: str,
     command: str,
 ) -> Run:
-    rows, valid = store.indices("train"), store.indices("valid")
+    rows, valid = training_rows(store, recipe.train.pictures), store.indices("valid")
     if not len(rows):
         raise DataError("there are no training pictures: give more pictures, or another split")
     valid = valid if len(valid) else rows[: max(1, len(rows) // 20)]

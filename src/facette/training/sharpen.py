@@ -31,7 +31,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe
 from facette.runtime import Place, autocast_dtype, choose_device, derive_seed
-from facette.training.batches import Order, Store, read_ahead
+from facette.training.batches import Order, Store, read_ahead, training_rows
 from facette.training.critic import Critic
 from facette.training.journal import Journal
 from facette.training.preview import write_preview
@@ -120,7 +120,7 @@ class _Stage:
         self.model, self.recipe, self.store, self.folder = model, recipe, store, folder
         self.watcher, self.command = watcher, command
         self.spec: SharpenSpec = recipe.sharpen
-        self.rows, valid = store.indices("train"), store.indices("valid")
+        self.rows, valid = training_rows(store, recipe.train.pictures), store.indices("valid")
         if not len(self.rows):
             raise DataError("there are no training pictures: give more pictures, or another split")
         self.valid = (valid if len(valid) else self.rows)[: self.spec.validate_count]

@@ -72,8 +72,13 @@ def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) 
 def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> TrainState:
     """Read a state back. Raises TrainingError when it belongs to another recipe or other data."""
     tensors, header = read_tensors(path)
+    may_change = MAY_CHANGE | LENGTH if _length_is_free(recipe) else MAY_CHANGE
     check_same_run(
-        path, header, recipe, fingerprint, may_change=lambda k: k in MAY_CHANGE or k.startswith("sharpen.")
+        path,
+        header,
+        recipe,
+        fingerprint,
+        may_change=lambda k: k in may_change or k.startswith(("sharpen.", "input.frame.")),
     )
     state = fresh_state(recipe, device)
     state.vae.load_state_dict(under(tensors, "vae."))
@@ -133,14 +138,20 @@ def check_same_run(
         )
 
 
-# What a resumed run may change without becoming another run: how often it reports and what is fitted after the
-# last step, not what the steps compute.
+# What a resumed run may change without becoming another run: how often it reports, what is fitted after the last
+# step, and where faces stand in the pictures (the pictures themselves are compared); not what the steps compute.
 MAY_CHANGE = {
     "summary",
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
     "train.mixture_components",
 }
+LENGTH = {"train.epochs", "train.steps"}
+
+
+def _length_is_free(recipe: Recipe) -> bool:
+    """Whether a run may be made longer: where no step depends on how many there are in all."""
+    return recipe.train.lr_schedule == "constant" and recipe.objective.schedule != "cyclical"
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
