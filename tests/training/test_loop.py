@@ -154,6 +154,45 @@ def test_a_run_of_another_recipe_or_other_pictures_is_not_overwritten(whole, rec
     assert load_recipe(whole / "recipe.toml") == recipe
 
 
+def test_a_run_made_longer_is_the_longer_run(store, tmp_path):
+    steady = [*SHORT, "train.lr_schedule=constant"]
+    longer = load_recipe("quick", [*steady, "train.steps=30"])
+    train(load_recipe("quick", [*steady, "train.steps=20"]), store, tmp_path / "grown", device="cpu")
+    train(longer, store, tmp_path / "grown", device="cpu")
+    train(longer, store, tmp_path / "whole", device="cpu")
+    assert same_weights(tmp_path / "grown", tmp_path / "whole")
+
+
+def test_a_run_whose_learning_rate_knows_its_end_is_not_made_longer(whole, store):
+    falling = load_recipe("quick", [*SHORT, "train.steps=40"])
+    assert falling.train.lr_schedule == "cosine"
+    with pytest.raises(TrainingError, match="another recipe"):
+        train(falling, store, whole, device="cpu")
+
+
+def test_a_run_may_learn_from_the_first_pictures_only(store, tmp_path):
+    read: set[int] = set()
+
+    class Watched:
+        names, fingerprint, indices = store.names, store.fingerprint, store.indices
+
+        def __len__(self):
+            return len(store)
+
+        def read(self, indices):
+            read.update(map(int, indices))
+            return store.read(indices)
+
+    train(
+        load_recipe("quick", [*SHORT, "train.steps=30", "train.pictures=40"]),
+        Watched(),
+        tmp_path,
+        device="cpu",
+    )
+    learnt = read & set(map(int, store.indices("train")))
+    assert learnt == set(map(int, store.indices("train")[:40]))
+
+
 def test_a_non_finite_loss_names_step_and_pictures_and_keeps_the_last_good_state(store, tmp_path):
     recipe = load_recipe("quick", [*SHORT, "train.lr=1e9", "train.lr_warmup_steps=0", "train.save_every=1"])
     with pytest.raises(TrainingError) as error:
