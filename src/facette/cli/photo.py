@@ -4,7 +4,7 @@ Enters: a path and the three options as typed. Leaves: a `uint8 (S, S, 3)` pictu
 Knows nothing of what a command does with the picture.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,12 +72,9 @@ def _open(model, path: Path):
 
 
 def _taken(model, path: Path, opened, intake) -> Taken:
-    from facette.latent.typicality import typicality
+    from facette.latent.typicality import with_typicality
 
-    report, known = intake.report, typicality(model, intake.picture)
-    if known is not None:
-        warnings = (*report.warnings, known.warning) if known.warning else report.warnings
-        report = replace(report, typicality=asdict(known), warnings=warnings)
+    report = with_typicality(model, intake).report
     remark(f"{path.name}: {report.summary()}")
     return Taken(path, intake.picture, report, opened.image, intake.to_photo)
 

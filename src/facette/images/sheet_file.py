@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,12 +37,18 @@ def write_image(image: Image.Image, path: str | Path, metadata: Mapping[str, Any
     UsageError: an unknown extension, a folder that cannot be written, a side too long for the format.
     """
     path = check_sheet_path(path)
-    form = _FORMATS[path.suffix.lower()]
+    content = encode_image(image, path.name, metadata)
+    return write_whole(path, lambda file: file.write(content))
+
+
+def encode_image(image: Image.Image, name: str, metadata: Mapping[str, Any] | None = None) -> bytes:
+    """What `write_image` writes into a file of this name, as bytes. UsageError as there."""
+    form = _FORMATS[check_sheet_path(name).suffix.lower()]
     if max(image.size) > _LONGEST_SIDE[form]:
-        raise UsageError(
-            f"{path.name} would be {image.width}×{image.height}, too big for {form}: choose .png"
-        )
-    return write_whole(path, lambda file: image.save(file, form, **_options(form, metadata)))
+        raise UsageError(f"{name} would be {image.width}×{image.height}, too big for {form}: choose .png")
+    buffer = BytesIO()
+    image.save(buffer, form, **_options(form, metadata))
+    return buffer.getvalue()
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> Path:

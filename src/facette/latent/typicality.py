@@ -2,16 +2,17 @@
 
 Enters: a loaded model and pictures. Leaves: two sorted arrays for the model file (`measure_typicality`), and for one
 picture the percentiles of its reconstruction error and of its latent's length (`typicality`), with a warning in
-words where the model has not seen anything like it.
+words where the model has not seen anything like it; `with_typicality` writes that into a photo's report.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from facette.errors import UsageError
+from facette.images.align import Intake
 
 ERROR = "typicality.reconstruction"  # names of the arrays in the model's extras
 NORM = "typicality.norm"
@@ -56,6 +57,15 @@ def typicality(model, picture: np.ndarray) -> Typicality | None:
         norm_percentile,
         _warning(error_percentile, norm_percentile),
     )
+
+
+def with_typicality(model, taken: Intake) -> Intake:
+    """The same intake, its report saying how typical the picture is where the model can tell."""
+    known = typicality(model, taken.picture)
+    if known is None:
+        return taken
+    warnings = (*taken.report.warnings, known.warning) if known.warning else taken.report.warnings
+    return replace(taken, report=replace(taken.report, typicality=asdict(known), warnings=warnings))
 
 
 def _measures(model, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
