@@ -37,15 +37,13 @@ def write_image(image: Image.Image, path: str | Path, metadata: Mapping[str, Any
     UsageError: an unknown extension, a folder that cannot be written, a side too long for the format.
     """
     path = check_sheet_path(path)
-    content = encode_image(image, path.name, metadata)
-    return write_whole(path, lambda file: file.write(content))
+    form = _form(image, path)
+    return write_whole(path, lambda file: image.save(file, form, **_options(form, metadata)))
 
 
 def encode_image(image: Image.Image, name: str, metadata: Mapping[str, Any] | None = None) -> bytes:
-    """What `write_image` writes into a file of this name, as bytes. UsageError as there."""
-    form = _FORMATS[check_sheet_path(name).suffix.lower()]
-    if max(image.size) > _LONGEST_SIDE[form]:
-        raise UsageError(f"{name} would be {image.width}×{image.height}, too big for {form}: choose .png")
+    """The bytes that `write_image` puts into a file of this name. UsageError as there."""
+    form = _form(image, check_sheet_path(name))
     buffer = BytesIO()
     image.save(buffer, form, **_options(form, metadata))
     return buffer.getvalue()
@@ -86,6 +84,16 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error}") from error
     return json.loads(comment[len(_ASCII) :]) if comment.startswith(_ASCII + b"{") else {}
+
+
+def _form(image: Image.Image, path: Path) -> str:
+    """The format of the name's ending; UsageError where its sides cannot be as long."""
+    form = _FORMATS[path.suffix.lower()]
+    if max(image.size) > _LONGEST_SIDE[form]:
+        raise UsageError(
+            f"{path.name} would be {image.width}×{image.height}, too big for {form}: choose .png"
+        )
+    return form
 
 
 def _options(form: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
