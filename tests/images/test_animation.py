@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from facette.errors import MissingExtraError, UsageError
-from facette.images.animation import is_animation, save_animation
+from facette.images.animation import encode_animation, is_animation, save_animation
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 
@@ -57,6 +57,15 @@ def test_an_mp4_shows_every_frame_for_its_share_of_the_time(frames, tmp_path):
 def test_small_pictures_are_enlarged_and_sides_are_even(frames, tmp_path):
     assert _gif(save_animation(frames, tmp_path / "film.gif"))[0][0].shape == (170, 256, 3)
     assert _mp4(save_animation(frames, tmp_path / "film.mp4", side=77))[0][0].shape == (52, 76, 3)
+
+
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_a_film_in_memory_is_the_film_of_the_file(frames, tmp_path, ending):
+    path = save_animation(
+        frames, tmp_path / f"film.{ending}", seconds=2, side=40, metadata={"made": "a test"}
+    )
+    same = encode_animation(frames, path.name, seconds=2, side=40, metadata={"made": "a test"})
+    assert same == path.read_bytes()
 
 
 @pytest.mark.parametrize("ending", ["gif", "mp4"])

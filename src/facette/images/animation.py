@@ -1,12 +1,13 @@
 """Pictures that follow each other, as an animated GIF or an MP4.
 
-Enters: uint8 pictures (T, H, W, 3) and a path. Leaves: one file, whole or not at all. The codecs are Pillow's and
+Enters: uint8 pictures (T, H, W, 3) and a path. Leaves: one file, whole or not at all, or its bytes. The codecs are Pillow's and
 PyAV's (`pip install "facette[animate]"`). Knows nothing of models.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,6 +58,30 @@ def save_animation(
     ending or fewer than two frames, MissingExtraError for an MP4 without PyAV.
     """
     path = check_animation(path)
+    return write_whole(path, _writer(frames, path, seconds, side, metadata))
+
+
+def encode_animation(
+    frames: np.ndarray,
+    name: str,
+    *,
+    seconds: float | None = None,
+    side: int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The bytes that `save_animation` puts into a file of this name. Raises as it does."""
+    buffer = BytesIO()
+    _writer(frames, check_animation(name), seconds, side, metadata)(buffer)
+    return buffer.getvalue()
+
+
+def _writer(
+    frames: np.ndarray,
+    path: Path,
+    seconds: float | None,
+    side: int | None,
+    metadata: Mapping[str, Any] | None,
+) -> Callable[[IO[bytes]], None]:
     if len(frames) < 2:
         raise UsageError(f"a film needs at least 2 pictures, got {len(frames)}.")
     length = SECONDS if seconds is None else seconds
@@ -64,9 +89,8 @@ def save_animation(
         raise UsageError(f"a film lasts more than 0 seconds, got {seconds!r}.")
     comment = json.dumps(dict(metadata or {}), default=str)
     shown = [_enlarged(frame, side) for frame in frames]
-    if path.suffix.lower() == ".gif":
-        return write_whole(path, lambda file: _write_gif(shown, file, length, comment))
-    return write_whole(path, lambda file: _write_mp4(shown, file, length, comment))
+    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
+    return lambda file: write(shown, file, length, comment)
 
 
 def _codecs() -> Any:
