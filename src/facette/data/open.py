@@ -72,6 +72,19 @@ def open_dataset(
     return store
 
 
+def find_pictures(source: str | Path) -> PictureSource:
+    """The pictures of a folder, a zip, CelebA's layout or `synthetic-faces[:COUNT]`: listed, none of them decoded.
+
+    Raises DataError when the source is none of these.
+    """
+    count = _faces(source)
+    if count is not None:
+        return FacesSource(count)
+    path = Path(source).expanduser()
+    celeba = find_celeba(path)
+    return _pictures(path if celeba is None else celeba.pictures)
+
+
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
     """Where packed stores are kept: `cache_dir`, else $FACETTE_CACHE, else the user's cache folder (XDG)."""
     chosen = cache_dir or os.environ.get("FACETTE_CACHE")

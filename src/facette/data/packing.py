@@ -93,7 +93,7 @@ def _pack_locked(
         bench.check_finished_rows(progress)
         unreadable: dict[int, str] = {}
         with ThreadPoolExecutor(workers) as threads:
-            for start, block in _decoded(source, spec, bench.pending_blocks(), threads, 2 * workers):
+            for start, block in decoded_ahead(source, spec, bench.pending_blocks(), threads, 2 * workers):
                 bench.put(start, block)
                 unreadable |= {start + row: reason for row, reason in block.reasons.items()}
                 if strict:
@@ -108,7 +108,7 @@ def _pack_locked(
     _sync(final.parent)
 
 
-def _decoded(
+def decoded_ahead(
     source: PictureSource,
     spec: ImageInput,
     blocks: Iterator[tuple[int, int]],

@@ -58,7 +58,7 @@ def pass_through(
     average = _average(subject, batch)
     parts = []
     for start, values in subject.batches(batch):
-        parts.append(_one_batch(model, values, average, generator(seed, "evaluate", start)))
+        parts.append(pass_batch(model, values, average, seed, start))
         advance(len(values))
     return Passed(
         likelihood=_stacked([part.likelihood for part in parts]),
@@ -74,7 +74,10 @@ def pass_through(
 
 
 @torch.no_grad()
-def _one_batch(model, values: NDArray, average: NDArray, draws: torch.Generator) -> Passed:
+def pass_batch(model, values: NDArray, average: NDArray, seed: int, start: int) -> Passed:
+    """One batch of `pass_through`: `start` is the place of its first datum, which its noise is drawn by, and `average`
+    the mean datum that deviations are taken from."""
+    draws = generator(seed, "evaluate", start)
     x = model.to_model(values)  # (N, 3, S, S) or (N, D)
     posterior = model.vae.encode(x)
     plain = model.to_pictures(model.vae.decode(posterior.mean))  # as values: uint8 (N, S, S, 3), or (N, D)
