@@ -1,7 +1,7 @@
 """Pictures that follow each other, as an animated GIF or an MP4.
 
-Enters: uint8 pictures (T, H, W, 3) and a path. Leaves: one file, whole or not at all, or its bytes. The codecs are Pillow's and
-PyAV's (`pip install "facette[animate]"`). Knows nothing of models.
+Enters: uint8 pictures (T, H, W, 3) and a path. Leaves: one file, whole or not at all, or its bytes. The codecs are
+Pillow's and PyAV's (`pip install "facette[animate]"`). Knows nothing of models.
 """
 
 import json
@@ -69,7 +69,7 @@ def encode_animation(
     side: int | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The bytes that `save_animation` puts into a file of this name. Raises as it does."""
+    """A whole film of this name as bytes. Raises as `save_animation` does."""
     buffer = BytesIO()
     _writer(frames, check_animation(name), seconds, side, metadata)(buffer)
     return buffer.getvalue()
@@ -119,7 +119,9 @@ def _write_gif(shown: list[Image.Image], file: IO[bytes], seconds: float, commen
 def _write_mp4(shown: list[Image.Image], file: IO[bytes], seconds: float, comment: str) -> None:
     video = _codecs()
     rate = Fraction(len(shown) / seconds).limit_denominator(1000)
-    with video.open(file, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    # The index goes to the front, so that a film plays while it loads; FFmpeg opens the file once more for that.
+    options = {} if isinstance(file, BytesIO) else {"movflags": "+faststart"}
+    with video.open(file, "w", format="mp4", options=options) as container:
         container.metadata["comment"] = comment
         stream = container.add_stream("libx264", rate=rate, options={"crf": QUALITY, "threads": "1"})
         stream.width, stream.height = shown[0].size
