@@ -16,6 +16,7 @@ from facette import __version__
 # name on the command line → (module, function); the order is the order of `facette --help`
 COMMANDS = {
     "demo": ("demo", "demo"),
+    "studio": ("studio", "studio"),
     "vary": ("vary", "vary"),
     "sweep": ("sweep", "sweep"),
     "reconstruct": ("reconstruct", "reconstruct"),

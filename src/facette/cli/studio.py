@@ -1,0 +1,59 @@
+"""`facette studio`: Facette in the browser, on this machine."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.output import Device, remark
+
+
+def studio(
+    model: Model = DEFAULT_MODEL,
+    plain: Plain = False,
+    host: Annotated[str, typer.Option("--host", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", min=0, max=65535, help="0 takes any free one.  [default: the first free from 7860]"
+        ),
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    share_lan: Annotated[
+        bool,
+        typer.Option("--share-lan", help="Let others on the network in, by an address with a token in it."),
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Open the studio: one page to vary, blend, edit, map, sample, compare, evaluate and train. It needs no network."""
+    from facette.errors import import_extra
+    from facette.studio import serve
+
+    loopback = serve.check_host(host, share_lan)
+    for library in ("gradio", "fastapi", "uvicorn"):
+        import_extra(library, "studio", "The studio")
+    place = serve.bind(host, port)
+    with serve.private_folder():
+        from facette.cli.model import open_model
+        from facette.latent.inputs import image_size
+        from facette.studio.app import Studio, build
+
+        opened = open_model(model, device, plain)
+        image_size(opened)  # refuses models of points
+        door = serve.door_for(host, loopback)
+        address = serve.address_of(place, door)
+        serve.quiet_logs()
+
+        def ready() -> None:
+            typer.echo(address)
+            remark("the studio is open there; Ctrl-C closes it")
+            if open_browser:
+                import webbrowser
+
+                webbrowser.open(address)
+
+        with closing(place):
+            serve.server_of(build(Studio(opened, model), door), ready).run(sockets=[place])

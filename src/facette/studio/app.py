@@ -1,0 +1,139 @@
+"""The studio as one application: its pages in Gradio, its own addresses beside them, the guard before everything.
+
+Enters: a loaded model and how the studio is bound. Leaves: an ASGI application. Knows nothing of sockets (`serve.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote, unquote
+
+from facette.errors import FacetteError, import_extra
+from facette.studio.guard import UPLOAD, Door, Guard
+from facette.studio.look import HEAD, look
+from facette.studio.photo import Photos
+from facette.studio.shelf import ADDRESS, Shelf
+
+# In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
+PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
+WAITING = 256  # events that may stand in the queue
+
+
+@dataclass(eq=False)
+class Studio:
+    """What every page works with."""
+
+    model: Any  # a TrainedModel of pictures
+    model_name: str  # as on the command line
+    shelf: Shelf = field(default_factory=Shelf)
+    photos: Photos = field(init=False)
+    turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
+
+    def __post_init__(self) -> None:
+        self.photos = Photos(self.model)
+
+
+def build(studio: Studio, door: Door) -> Any:
+    """The application. Raises MissingExtraError where Gradio or FastAPI is not installed."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    gr = import_extra("gradio", "studio", "The studio")
+    fastapi = import_extra("fastapi", "studio", "The studio")
+    app = fastapi.FastAPI(title="Facette studio", docs_url=None, redoc_url=None, openapi_url=None)
+    _own_addresses(app, studio)
+    theme, css = look()
+    gr.mount_gradio_app(
+        app,
+        _blocks(studio),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        allowed_paths=[],
+        blocked_paths=["/"],
+        show_error=True,
+        max_file_size=0,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=theme,
+        css=css,
+        head=HEAD,
+    )
+    return Guard(app, door)
+
+
+def _blocks(studio: Studio) -> Any:
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    import gradio as gr
+
+    there = [name for name in PAGES if find_spec(f"facette.studio.pages.{name}")]
+
+    with gr.Blocks(title="Facette studio", analytics_enabled=False) as blocks:
+        gr.HTML(
+            '<header class="house"><h1>Facette</h1>'
+            f"<p>{_described(studio)}. Nothing leaves this machine.</p></header>"
+        )
+        with gr.Tabs(elem_id="pages"):
+            for name in there:
+                with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}"):
+                    import_module(f"facette.studio.pages.{name}").page(studio)
+    blocks.queue(max_size=WAITING, api_open=False, status_update_rate="auto")
+    return blocks
+
+
+def _described(studio: Studio) -> str:
+    from html import escape
+
+    side = studio.model.recipe.input.size
+    return f"Model {escape(studio.model.name)}, {side} × {side} pixels"
+
+
+def _own_addresses(app: Any, studio: Studio) -> None:
+    """Photos in, kept bytes out, and the page's own style and script."""
+    from fastapi.concurrency import run_in_threadpool
+    from fastapi.responses import JSONResponse, Response
+
+    async def take_photo(request: Any) -> Response:
+        name = unquote(request.headers.get("x-name", "photo"))
+        data = await request.body()  # in memory; the guard has counted it
+        try:
+            token = await run_in_threadpool(studio.photos.put, data, name)
+        except FacetteError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        return JSONResponse({"photo": token})
+
+    async def held(request: Any) -> Response:
+        item = studio.shelf.find(request.path_params["token"])
+        if item is None:
+            return JSONResponse({"error": "this is no longer kept here: make it again."}, status_code=404)
+        content = item.content
+        body = content if isinstance(content, bytes) else await run_in_threadpool(content)
+        shown = "inline" if item.kind.startswith("text/html") else "attachment"
+        headers = {"content-disposition": f"{shown}; filename*=UTF-8''{quote(item.name)}"}
+        if shown == "inline":  # a report with pictures and its own scripts, in a room of its own
+            headers["content-security-policy"] = (
+                "sandbox allow-scripts allow-downloads; default-src 'none'; img-src data: blob:; "
+                "style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:"
+            )
+        return Response(body, media_type=item.kind, headers=headers)
+
+    def asset(name: str, kind: str) -> Any:
+        content = files("facette.studio").joinpath("assets", name).read_bytes()
+
+        async def give(request: Any) -> Response:
+            return Response(content, media_type=kind)
+
+        return give
+
+    app.add_route(UPLOAD, take_photo, methods=["POST"])
+    app.add_route(f"{ADDRESS}{{token}}", held, methods=["GET", "HEAD"])
+    app.add_route("/studio.js", asset("studio.js", "text/javascript"), methods=["GET"])
+    app.add_route("/studio.css", asset("studio.css", "text/css"), methods=["GET"])

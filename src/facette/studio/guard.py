@@ -1,0 +1,275 @@
+"""Who may ask the studio for what: every request passes here before anything else sees it.
+
+Enters: ASGI requests and a `Door`, which says how the studio is bound. Leaves: the same requests, or a short
+refusal and one line in the log. Refused are hosts that are not ours (a name that somebody else's page had
+resolved to this machine), other pages' requests (Origin), visitors without the token where one is set, addresses
+that the studio does not serve, and bodies that are too large. Knows nothing of pages or pictures.
+
+The framework below can serve files, proxy addresses and take uploads to disk. None of that is listed in `SERVED`, so
+none of it can be reached.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import logging
+import re
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from facette.studio.photo import MAX_UPLOAD
+
+log = logging.getLogger("facette.studio")
+
+COOKIE = "facette-token"
+MAX_BODY = 2**20  # bytes of anything but a photo
+UPLOAD = "/photo"
+
+# What the page needs, and nothing else: (methods, path).
+_READ, _SEND = ("GET", "HEAD"), ("POST",)
+SERVED = tuple(
+    (methods, re.compile(pattern))
+    for methods, pattern in (
+        (_READ, r"/"),
+        (_READ, r"/(config|theme\.css|favicon\.ico|robots\.txt|studio\.(css|js))"),
+        (_READ, r"/(assets|static|svelte)/[\w./@-]+"),
+        (_READ, r"/held/[\w-]+"),
+        (_READ, r"/gradio_api/(app_id|startup-events|queue/data|heartbeat/\w+)"),
+        (_SEND, r"/gradio_api/(queue/join|cancel|reset)/?"),
+        (_SEND, UPLOAD),
+    )
+)
+
+# {scripts}: the hashes of those that stand in our own first page. No other script within a page, and no handler in an
+# attribute, ever runs. Gradio compiles the templates of its HTML component, which counts as eval.
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-eval'{scripts}",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "frame-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'self'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY.format(scripts=""),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "SAMEORIGIN",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How the studio can be reached."""
+
+    names: frozenset[str] = field(default_factory=lambda: frozenset({"localhost", "127.0.0.1", "::1"}))
+    any_address: bool = False  # also any IP address: nobody can make a browser take another name for one
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    sentence: str
+
+
+class Guard:
+    """ASGI middleware around the whole studio."""
+
+    def __init__(self, app: Any, door: Door):
+        self._app, self._door = app, door
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await _refuse(scope, send, refusal)
+            return
+        if scope["type"] == "http" and self._enters_with_token(scope):
+            await _let_in(send, str(self._door.token))
+            return
+        await self._app(scope, _Measured(scope, receive), _Dressed(send))
+
+    def _refusal(self, scope: dict[str, Any]) -> Refusal | None:
+        headers = _headers(scope)
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return Refusal(421, "this studio does not answer to that name.")
+        if not _same_origin(scope, headers, host):
+            return Refusal(403, "another page asked for this; open the studio itself.")
+        if scope["type"] != "http":
+            return Refusal(403, "the studio takes no such connection.")
+        if not self._knows_token(scope, headers):
+            return Refusal(401, "open the studio by the whole address that it printed, token included.")
+        if not _is_served(scope):
+            return Refusal(404, "there is nothing here.")
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > _limit(scope):
+            return Refusal(413, f"that is more than the {_limit(scope):,} bytes taken at once.")
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower().rstrip(".")
+        except ValueError:
+            return False
+        return name in self._door.names or (self._door.any_address and _is_address(name))
+
+    def _knows_token(self, scope: dict[str, Any], headers: dict[str, str]) -> bool:
+        token = self._door.token
+        return token is None or any(_same(token, given) for given in (_cookie(headers), _asked_token(scope)))
+
+    def _enters_with_token(self, scope: dict[str, Any]) -> bool:
+        """Whether this is the printed address; the token then goes into a cookie and out of sight."""
+        token = self._door.token
+        return token is not None and scope["path"] == "/" and _same(token, _asked_token(scope))
+
+
+class _Measured:
+    """The request's body, counted: what is sent beyond the limit ends it."""
+
+    def __init__(self, scope: dict[str, Any], receive: Any):
+        self._scope, self._receive, self._left = scope, receive, _limit(scope)
+
+    async def __call__(self) -> dict[str, Any]:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            _note(self._scope, Refusal(413, "the body went on beyond the limit"))
+            return {"type": "http.disconnect"}
+        return message
+
+
+class _Dressed:
+    """Answers with the headers that keep a browser careful."""
+
+    def __init__(self, send: Any):
+        self._send = send
+        self._start: dict[str, Any] | None = None  # of a page whose scripts must be read first
+        self._body = b""
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            own = {name.decode("latin-1").lower(): value for name, value in message["headers"]}
+            if own.get("content-type", b"").startswith(b"text/html") and "content-security-policy" not in own:
+                self._start = message
+                return
+            await self._send(_dressed(message, HEADERS))
+        elif self._start is not None:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                policy = POLICY.format(scripts=_script_hashes(self._body))
+                await self._send(_dressed(self._start, {**HEADERS, "content-security-policy": policy}))
+                await self._send({"type": "http.response.body", "body": self._body})
+        else:
+            await self._send(message)
+
+
+def _dressed(start: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    own = {name.lower() for name, _ in start["headers"]}
+    missing = [(n.encode(), v.encode()) for n, v in headers.items() if n.encode() not in own]
+    return {**start, "headers": [*start["headers"], *missing]}
+
+
+def _script_hashes(page: bytes) -> str:
+    """The sources of a policy that allow the scripts written in this page, and no others."""
+    scripts = re.findall(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(script).digest()).decode("ascii") for script in scripts)
+    return "".join(f" 'sha256-{digest}'" for digest in digests)
+
+
+def _headers(scope: dict[str, Any]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _same_origin(scope: dict[str, Any], headers: dict[str, str], host: str) -> bool:
+    """Whether our own page asks, or no page at all (browsers always say which page sends something)."""
+    if scope["type"] == "http" and scope["method"] in _READ:
+        return True
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    return origin in (f"http://{host}", f"https://{host}")
+
+
+def _is_served(scope: dict[str, Any]) -> bool:
+    # Undone twice: what is hidden under two layers of escapes is meant for somebody behind us.
+    path = unquote(scope["path"])
+    if ".." in path or "\\" in path or "\0" in path or "//" in path:
+        return False
+    return any(scope["method"] in methods and pattern.fullmatch(path) for methods, pattern in SERVED)
+
+
+def _limit(scope: dict[str, Any]) -> int:
+    return MAX_UPLOAD if scope.get("path") == UPLOAD else MAX_BODY
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _same(token: str, given: str | None) -> bool:
+    return given is not None and hmac.compare_digest(token.encode(), given.encode("utf-8", "replace"))
+
+
+def _cookie(headers: dict[str, str]) -> str | None:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return None if found is None else found.value
+
+
+def _asked_token(scope: dict[str, Any]) -> str | None:
+    return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [None])[0]
+
+
+async def _refuse(scope: dict[str, Any], send: Any, refusal: Refusal) -> None:
+    _note(scope, refusal)
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    body = json.dumps({"error": refusal.sentence}).encode()
+    headers = {**HEADERS, "content-type": "application/json", "connection": "close"}
+    start = {"type": "http.response.start", "status": refusal.status}
+    await send({**start, "headers": [(n.encode(), v.encode()) for n, v in headers.items()]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _let_in(send: Any, token: str) -> None:
+    cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
+    headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _note(scope: dict[str, Any], refusal: Refusal) -> None:
+    """One line, whatever the visitor put into the address; never its query, where a token may stand."""
+    client = (scope.get("client") or ("unknown",))[0]
+    asked = f"{scope.get('method', scope['type'])} {scope.get('path', '')[:120]!r}"
+    log.warning("refused %s from %s: %d, %s", asked, client, refusal.status, refusal.sentence)

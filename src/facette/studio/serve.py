@@ -1,0 +1,124 @@
+"""The studio on a socket: where it listens, what it says, and how it ends.
+
+Enters: a model, an address. Leaves: a server that answers until it is stopped. Elsewhere than on this machine it
+listens only when that was asked for, and then only for those who have the token.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+from facette.errors import UsageError, import_extra
+from facette.studio.guard import Door
+
+DEFAULT_PORT = 7860
+TRIES = 20  # ports after the default, when it is taken and none was asked for
+
+
+def check_host(host: str, share_lan: bool) -> bool:
+    """Whether a host is this machine alone. Raises UsageError for any other without `share_lan`."""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback and not share_lan:
+        raise UsageError(
+            f"--host {host} lets others on the network in: add --share-lan if that is meant (a token is then needed)."
+        )
+    return loopback
+
+
+def bind(host: str, port: int | None) -> socket.socket:
+    """A listening place. Without a port the first free one from 7860 on. Raises UsageError where there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for wished in (port,) if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + TRIES):
+        place = socket.socket(family, socket.SOCK_STREAM)
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((host, wished))
+        except (OSError, OverflowError) as error:
+            place.close()
+            reason = getattr(error, "strerror", None) or str(error)
+            continue
+        return place
+    raise UsageError(f"cannot listen on {host}, port {wished}: {reason}; choose another --port.")
+
+
+def door_for(host: str, loopback: bool) -> Door:
+    """Who is let in there."""
+    if loopback:
+        return Door(names=Door().names | {host})
+    name = socket.gethostname().lower()
+    return Door(Door().names | {host.lower(), name, f"{name}.local"}, True, secrets.token_urlsafe(24))
+
+
+def address_of(place: socket.socket, door: Door) -> str:
+    """What to type into a browser."""
+    host, port = place.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = _outward_address() or socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/" + (f"?token={door.token}" if door.token else "")
+
+
+def server_of(app: Any, ready: Callable[[], None] = lambda: None) -> Any:
+    """The server of an application; its `run(sockets=[place])` answers until Ctrl-C, SIGTERM or `should_exit`.
+
+    `ready` is called once it answers.
+    """
+    uvicorn = import_extra("uvicorn", "studio", "The studio")
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                ready()
+
+    quiet = {"log_level": "warning", "access_log": False, "server_header": False}
+    return Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=3, **quiet))
+
+
+@contextmanager
+def private_folder() -> Iterator[None]:
+    """Whatever the libraries below write goes into a folder that only we can read and that goes away with us."""
+    import os
+
+    folder = tempfile.mkdtemp(prefix="facette-studio-")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if before is None:
+            os.environ.pop("GRADIO_TEMP_DIR", None)
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before
+
+
+def quiet_logs() -> None:
+    """Refusals and faults as one line each on stderr."""
+    log = logging.getLogger("facette.studio")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+        log.propagate = False
+
+
+def _outward_address() -> str | None:
+    """The address of this machine in its network; asking for a route sends nothing."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        return probe.getsockname()[0]

@@ -1,0 +1,141 @@
+"""One studio and one browser for the tests of this room: a real server on loopback, a real Chromium, no network."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio", reason="the studio's tests need its extra")
+
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"  # ignored by git, kept by CI
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A studio that answers."""
+
+    address: str  # http://127.0.0.1:PORT/, with the token where there is one
+    studio: object
+
+    @property
+    def base(self) -> str:
+        return self.address.partition("?")[0].rstrip("/")
+
+
+@pytest.fixture(scope="session")
+def open_studio():
+    """Open a studio: `with open_studio(model, "faces64") as there:`."""
+    from contextlib import contextmanager
+
+    from facette.studio import serve
+    from facette.studio.app import Studio, build
+
+    @contextmanager
+    def opened(model, name: str, host: str = "127.0.0.1", share_lan: bool = False) -> Iterator[Open]:
+        loopback = serve.check_host(host, share_lan)
+        place = serve.bind(host, 0)
+        door = serve.door_for(host, loopback)
+        answers = threading.Event()
+        with serve.private_folder():
+            studio = Studio(model, name)
+            server = serve.server_of(build(studio, door), answers.set)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+            thread.start()
+            assert answers.wait(60), "the studio did not open"
+            yield Open(serve.address_of(place, door), studio)
+            server.should_exit = True
+            thread.join(30)
+            place.close()
+
+    return opened
+
+
+@pytest.fixture(scope="module")
+def there(open_studio) -> Iterator[Open]:
+    """A studio with the bundled model."""
+    import facette
+
+    with open_studio(facette.load("faces64"), "faces64") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium or another one on the path; nothing is downloaded."""
+    api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("the browser tests need a Chromium on the path, and there is none")
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+    film = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with api.sync_playwright() as started:
+        one = started.chromium.launch(
+            executable_path=program,
+            args=[*quiet, *film, "--disable-background-networking", "--disable-component-update"],
+        )
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page of a studio: `page = visit(there)`. What it asked for and complained of is in page.asked and
+    page.complaints; every address but the studio's is blocked and recorded in page.outside."""
+    contexts = []
+
+    def call(there: Open, tab: str = "", width: int = 1200, height: int = 900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        asked, outside, complaints = [], [], []
+
+        def route(one):
+            url = one.request.url
+            asked.append(url)
+            if url.startswith((there.base, "data:", "blob:")):
+                one.continue_()
+            else:
+                outside.append(url)
+                one.abort()
+
+        context.route("**/*", route)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.goto(there.address)
+        page.get_by_role("tablist").first.wait_for(timeout=60_000)
+        if tab:
+            page.get_by_role("tab", name=tab, exact=True).click()
+        page.asked, page.outside, page.complaints = asked, outside, complaints
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def photograph(tmp_path_factory, drawn_faces) -> Path:
+    """A photo of nobody: a face that the bundled model drew, enlarged."""
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("photograph") / "anna.png"
+    Image.fromarray(drawn_faces[3]).resize((256, 256), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture
+def shot():
+    """Keep a picture of the page for looking at: `shot(page, "vary")`."""
+
+    def call(page, name: str) -> Path:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        path = SCREENSHOTS / f"{name}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return call
