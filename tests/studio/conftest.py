@@ -33,17 +33,19 @@ def open_studio():
     from contextlib import contextmanager
 
     from facette.studio import serve
-    from facette.studio.app import Studio, build
+    from facette.studio.app import PAGES, Studio, build
 
     @contextmanager
-    def opened(model, name: str, host: str = "127.0.0.1", share_lan: bool = False) -> Iterator[Open]:
+    def opened(
+        model, name: str, pages=PAGES, host: str = "127.0.0.1", share_lan: bool = False
+    ) -> Iterator[Open]:
         loopback = serve.check_host(host, share_lan)
         place = serve.bind(host, 0)
         door = serve.door_for(host, loopback)
         answers = threading.Event()
         with serve.private_folder():
             studio = Studio(model, name)
-            server = serve.server_of(build(studio, door), answers.set)
+            server = serve.server_of(build(studio, door, pages), answers.set)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
             thread.start()
             assert answers.wait(60), "the studio did not open"

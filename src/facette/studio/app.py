@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -37,8 +38,8 @@ class Studio:
         self.photos = Photos(self.model)
 
 
-def build(studio: Studio, door: Door) -> Any:
-    """The application. Raises MissingExtraError where Gradio or FastAPI is not installed."""
+def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
+    """The application with these pages. Raises MissingExtraError where Gradio or FastAPI is not installed."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     gr = import_extra("gradio", "studio", "The studio")
@@ -48,7 +49,7 @@ def build(studio: Studio, door: Door) -> Any:
     theme, css = look()
     gr.mount_gradio_app(
         app,
-        _blocks(studio),
+        _blocks(studio, pages),
         path="/",
         footer_links=[],
         run_history=False,
@@ -68,13 +69,13 @@ def build(studio: Studio, door: Door) -> Any:
     return Guard(app, door)
 
 
-def _blocks(studio: Studio) -> Any:
+def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
     from importlib import import_module
     from importlib.util import find_spec
 
     import gradio as gr
 
-    there = [name for name in PAGES if find_spec(f"facette.studio.pages.{name}")]
+    there = [name for name in pages if find_spec(f"facette.studio.pages.{name}")]
 
     with gr.Blocks(title="Facette studio", analytics_enabled=False) as blocks:
         gr.HTML(
