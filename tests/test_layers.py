@@ -15,8 +15,8 @@ SOURCE = Path(facette.__file__).parent
 
 # From the photo to the user. A room may import rooms to its left, and itself.
 ORDER = [
-    *("errors", "runtime", "recipe", "images", "data", "model", "objective", "checkpoint"),
-    *("latent", "evaluation", "training", "comparison", "plots", "mapping", "studio", "cli"),
+    *("errors", "runtime", "recipe", "graph", "images", "data", "model", "objective", "checkpoint"),
+    *("latent", "evaluation", "training", "comparison", "plots", "mapping", "scale", "studio", "cli"),
 ]
 FORBIDDEN = {
     "latent": {"training"},

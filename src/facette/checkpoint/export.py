@@ -131,7 +131,7 @@ def _to_onnx(
     for module in ("onnx", "onnxscript"):
         import_extra(module, "export", "Exporting to ONNX")
     runtime = import_extra("onnxruntime", "export", "Exporting to ONNX")
-    with _quiet():
+    with quiet():
         program: Any = torch.onnx.export(
             _traced(network, example), input_names=[entering], output_names=[*leaving], verbose=False
         )
@@ -145,7 +145,7 @@ def _to_program(
 ) -> tuple[bytes, Run]:
     """The network as the bytes of a .pt2 archive, and the way to run these."""
     buffer = BytesIO()
-    with _quiet():
+    with quiet():
         torch.export.save(_traced(network, example), buffer)
         buffer.seek(0)
         loaded = torch.export.load(buffer).module()
@@ -243,7 +243,7 @@ def _description(model: TrainedModel, to: Format, difference: float) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the exporter's remarks about torchvision and its warnings about torch's own names."""
     log = logging.getLogger("torch.onnx")
     before = log.level

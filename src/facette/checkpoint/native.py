@@ -12,7 +12,6 @@ provenance as JSON, so that a model can never be read with somebody else's descr
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,8 @@ import torch
 
 from facette import __version__
 from facette.checkpoint.card import write_card
-from facette.checkpoint.tensors import (
-    read_header,
-    read_tensors,
-    to_half,
-    under,
-    write_atomically,
-    write_tensors,
-)
+from facette.checkpoint.locate import FORMAT, WEIGHTS, bundled_models, describe_model, find_model
+from facette.checkpoint.tensors import read_tensors, to_half, under, write_atomically, write_tensors
 from facette.errors import CheckpointError, FacetteError
 from facette.model.prior import GaussianMixturePrior
 from facette.model.sharpener import Sharpener
@@ -36,8 +29,7 @@ from facette.model.vae import build_sharpener, build_vae
 from facette.recipe import Recipe, parse_recipe
 from facette.runtime import choose_device
 
-FORMAT = 1
-WEIGHTS = "model.safetensors"
+__all__ = ["WEIGHTS", "bundled_models", "describe_model", "find_model", "load_model", "save_model"]
 
 
 def save_model(model: TrainedModel, path: str | Path, half: bool = False) -> Path:
@@ -96,36 +88,6 @@ def _sharpener(recipe: Recipe, state: dict[str, torch.Tensor]) -> Sharpener | No
     network = build_sharpener(recipe)
     network.load_state_dict(state)
     return network
-
-
-def describe_model(path: Path) -> dict[str, Any]:
-    """The header of a model file, without its weights. Raises CheckpointError for unknown formats."""
-    header = read_header(path)
-    if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has model format {header.get('format')!r}, and this Facette reads format {FORMAT}: update Facette"
-        )
-    return header
-
-
-def find_model(source: str | Path) -> Path:
-    """The .safetensors file behind a bundled name, a model folder, a run folder (its best model), or a file."""
-    path = Path(source)
-    for candidate in (path, path / WEIGHTS, path / "best" / WEIGHTS):
-        if candidate.is_file():
-            return candidate
-    bundled = Path(str(files("facette") / "models" / str(source) / WEIGHTS))
-    if bundled.is_file():
-        return bundled
-    raise CheckpointError(
-        f"there is no model {str(source)!r}: give a model folder, a run, or one of {', '.join(bundled_models())}"
-    )
-
-
-def bundled_models() -> tuple[str, ...]:
-    """Names of the models that come with the package."""
-    folder = Path(str(files("facette") / "models"))
-    return tuple(sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))) or ("(none bundled)",)
 
 
 def _header(model: TrainedModel) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from facette.checkpoint.locate import HEADER, read_header
 from facette.errors import CheckpointError
 
-HEADER = "facette"
+__all__ = ["read_header", "read_tensors", "to_half", "under", "write_atomically", "write_tensors"]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any]) -> None:
@@ -37,22 +38,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
-
-
-def read_header(path: Path) -> dict[str, Any]:
-    """The JSON value alone; no tensor is read."""
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(HEADER)
-        if text is None:
-            raise CheckpointError(
-                f"{path} was not written by Facette: import foreign weights with `facette import`"
-            )
-        return json.loads(text)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from None
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

@@ -1,16 +1,19 @@
 """The one place where pixel values change scale.
 
 Outside, pictures are uint8, N×H×W×3, RGB. Inside, they are float32, N×3×H×W, in the range the recipe names:
-`unit` is [0, 1], `symmetric` is [−1, 1]. Knows nothing of files, sizes or models.
+`unit` is [0, 1], `symmetric` is [−1, 1]. Knows nothing of files, sizes or models. Both ways are written for tensors and
+for arrays, with the same result to the bit; arrays need no torch.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Range = Literal["unit", "symmetric"]
 
@@ -19,6 +22,8 @@ def to_model(
     pictures: np.ndarray | Tensor, range_: Range, device: torch.device | str | None = None
 ) -> Tensor:
     """uint8 (N, H, W, 3) to float32 (N, 3, H, W), channels-last in memory, in the given range."""
+    import torch
+
     if isinstance(pictures, np.ndarray) and not (pictures.flags.writeable and pictures.flags.c_contiguous):
         pictures = pictures.copy()  # torch can neither share read-only memory nor walk it backwards
     values = torch.as_tensor(pictures)
@@ -30,8 +35,25 @@ def to_model(
 
 def to_pictures(values: Tensor, range_: Range) -> np.ndarray:
     """float (N, 3, H, W) in the given range to uint8 (N, H, W, 3): clipped, rounded to nearest."""
+    import torch
+
     unit = to_unit(values.detach().float(), range_)
     return unit.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def to_model_array(pictures: np.ndarray, range_: Range) -> np.ndarray:
+    """`to_model` for arrays: uint8 (N, H, W, 3) to contiguous float32 (N, 3, H, W)."""
+    if pictures.dtype != np.uint8 or pictures.ndim != 4:
+        raise ValueError(f"pictures must be uint8 N×H×W×3, not {pictures.dtype} of shape {pictures.shape}")
+    values = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
+    return values / np.float32(255) if range_ == "unit" else values / np.float32(127.5) - np.float32(1)
+
+
+def to_pictures_array(values: np.ndarray, range_: Range) -> np.ndarray:
+    """`to_pictures` for arrays: float32 (N, 3, H, W) to uint8 (N, H, W, 3)."""
+    unit = values if range_ == "unit" else (values + np.float32(1)) / np.float32(2)
+    scaled = np.rint(np.clip(unit, 0, 1) * np.float32(255)).astype(np.uint8)
+    return np.ascontiguousarray(scaled.transpose(0, 2, 3, 1))
 
 
 def to_unit(values: Tensor, range_: Range) -> Tensor:

@@ -1,0 +1,30 @@
+"""Traces the networks of every shipped recipe of pictures into src/facette/graphs, so that they run without torch.
+
+    python scripts/graphs.py
+
+Graphs that are there already are left alone; take one away to have it made anew, or raise `FORMAT` in
+facette/checkpoint/graph_files.py when the layers of a recipe come to compute something else.
+"""
+
+from __future__ import annotations
+
+from facette.checkpoint.graph_files import shipped_graphs
+from facette.checkpoint.trace import keep_graphs
+from facette.model.trained import TrainedModel
+from facette.model.vae import build_sharpener, build_vae
+from facette.recipe import load_recipe, shipped_recipes
+
+
+def main() -> None:
+    for name in shipped_recipes():
+        recipe = load_recipe(name)
+        if recipe.input.kind == "image":
+            sharpener = build_sharpener(recipe) if recipe.sharpen else None
+            for path in keep_graphs(
+                TrainedModel(build_vae(recipe), recipe, sharpener=sharpener), shipped_graphs().parent
+            ):
+                print(name, path.name, f"{path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""A model file opened without torch, where that can be done.
+
+Enters: what `load_model` takes. Leaves: a `LightModel`, or `Unserved` where only torch can serve: onnxruntime is not
+installed, there is no graph for the model's layers, or it is not one of pictures. What is wrong with a file is said
+by the same errors as torch's way raises.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from facette.checkpoint.graph_files import PREFIX, Network, find_graph, graph_key
+from facette.checkpoint.locate import describe_model, find_model
+from facette.errors import CheckpointError
+from facette.graph import Graph, Unserved, can_run, open_graph
+from facette.model.light import LightInput, LightModel
+
+EXTRAS = "extras."
+
+
+def open_light(source: str | Path, plain: bool = False) -> LightModel:
+    """The model behind a bundled name, a folder, a run or a file; `plain` leaves its second stage out.
+
+    Raises Unserved where torch must be used instead, and CheckpointError as `load_model` does.
+    """
+    path = find_model(source)
+    header = describe_model(path)
+    if not can_run():
+        raise Unserved("onnxruntime is not installed")
+    recipe = header.get("recipe", {})
+    if recipe.get("input", {}).get("kind") != "image":
+        raise Unserved("the model is not one of pictures")
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            sharp = not plain and any(name.startswith(PREFIX["sharpener"]) for name in names)
+            return LightModel(
+                name=recipe["name"],
+                input=LightInput.of(recipe["input"]),
+                latent=recipe["model"]["latent"],
+                encoder=_graph("encoder", recipe, file, names, path.parent),
+                decoder=_graph("decoder", recipe, file, names, path.parent),
+                sharpener=_graph("sharpener", recipe, file, names, path.parent) if sharp else None,
+                extras={n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)},
+            )
+    except KeyError as error:
+        raise Unserved(f"the recipe in {path} does not say {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def _graph(network: Network, recipe: dict[str, Any], file: Any, names: list[str], folder: Path) -> Graph:
+    key = graph_key(network, recipe)
+    content = find_graph(key, folder)
+    weights = {name: file.get_tensor(name) for name in names if name.startswith(PREFIX[network])}
+    # Counters, such as how many batches a norm has seen, are no part of what is computed.
+    floats = {n: w.astype(np.float32) for n, w in weights.items() if np.issubdtype(w.dtype, np.floating)}
+    return open_graph(content, floats, key)

@@ -1,0 +1,66 @@
+"""Where a model's file is, and what its header says.
+
+Enters: a bundled model's name, a model folder, a run, a file. Leaves: the path of a .safetensors file, or the JSON
+value in its header. No tensor is read and torch is not needed; the weights are the business of `native` and `light`.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from facette.errors import CheckpointError
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+HEADER = "facette"  # the header's entry that holds our JSON
+
+
+def find_model(source: str | Path) -> Path:
+    """The .safetensors file behind a bundled name, a model folder, a run folder (its best model), or a file."""
+    path = Path(source)
+    for candidate in (path, path / WEIGHTS, path / "best" / WEIGHTS):
+        if candidate.is_file():
+            return candidate
+    bundled = Path(str(files("facette") / "models" / str(source) / WEIGHTS))
+    if bundled.is_file():
+        return bundled
+    raise CheckpointError(
+        f"there is no model {str(source)!r}: give a model folder, a run, or one of {', '.join(bundled_models())}"
+    )
+
+
+def bundled_models() -> tuple[str, ...]:
+    """Names of the models that come with the package."""
+    folder = Path(str(files("facette") / "models"))
+    return tuple(sorted(p.parent.name for p in folder.glob(f"*/{WEIGHTS}"))) or ("(none bundled)",)
+
+
+def describe_model(path: Path) -> dict[str, Any]:
+    """The header of a model file, without its weights. Raises CheckpointError for unknown formats."""
+    header = read_header(path)
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has model format {header.get('format')!r}, and this Facette reads format {FORMAT}: update Facette"
+        )
+    return header
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON value alone; no tensor is read."""
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="np") as file:
+            text = (file.metadata() or {}).get(HEADER)
+        if text is None:
+            raise CheckpointError(
+                f"{path} was not written by Facette: import foreign weights with `facette import`"
+            )
+        return json.loads(text)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from None
