@@ -1,104 +1,310 @@
-"""Blend: two to four photos, and what lies between them: a path, a field, or one face of all.
+"""Blend: two to four photos, and what lies between them: a path, a field of four, or one face of all.
 
 Enters: photos and how to go from one to the next. Leaves: a picture that follows a slider, the pictures on the way, a
-sheet, a GIF and an MP4. The page keeps the latents on the way; pictures are made of them again.
+sheet, a GIF and an MP4. A way is kept as its latents; pictures are made of them again.
 
 Legend: P photos, R rows, C pictures in each, Z latents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from facette.errors import UsageError
-from facette.latent import Blend, Field, Interpolation, blend, field, interpolate
+from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method, polyline
 from facette.latent.points import decode_each
-from facette.studio.offers import film, model_words, sheet
-from facette.studio.parts import command_line, copyable, face, faces, note, photo_box
+from facette.studio.offers import film, picture, sheet
+from facette.studio.parts import Deed, command_line, copyable, face, faces, heard, note, photo_box, wire
 from facette.studio.photo import Taken
 from facette.studio.work import live, long
 
 if TYPE_CHECKING:
+    from facette.latent import Interpolation
     from facette.studio.app import Studio
 
-KINDS = ("Path", "Field of four", "One face")
 METHODS: dict[str, Method] = {
     "Straight": "linear",
     "Along the sphere": "slerp",
-    "Straight, at the photos' length": "norm",
-    "Shortest in pictures": "geodesic",
+    "Straight, but as long as the photos": "norm",
+    "Shortest in pictures (slow)": "geodesic",
 }
+STRAIGHT, SHORTEST = "Straight", "Shortest in pictures (slow)"
 MOST_STEPS = 24
 FIELD_SIDE = 5
-FEW = "Give two photos or more."
+Tokens = tuple[str, ...]  # CORNERS of them, empty where there is no photo
+NOBODY: Tokens = ("",) * CORNERS
 
 
 def page(studio: Studio) -> None:
     """The tab."""
     import gradio as gr
 
+    chosen = _photos(studio)
+    with gr.Tabs():
+        with gr.Tab("Path", id="blend-path"):
+            _path(studio, chosen)
+        with gr.Tab("Field of four", id="blend-field"):
+            _field(studio, chosen)
+        with gr.Tab("One face", id="blend-one"):
+            _one(studio, chosen)
+
+
+def latent_between(grid: np.ndarray, across: float, down: float = 0.0) -> torch.Tensor:
+    """(1, Z) at the given shares of the way in a grid (R, C, Z) of latents, straight from each to the next."""
+    row = torch.from_numpy(grid[0])
+    if len(grid) > 1:
+        rows = torch.from_numpy(grid).flatten(1)  # (R, C · Z)
+        row = polyline(rows)(torch.tensor([down])).reshape(grid.shape[1:])
+    return polyline(row)(torch.tensor([across]))
+
+
+# ── the photos ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _photos(studio: Studio) -> Any:
+    """Four boxes for photos; returns the state that holds their tokens."""
+    import gradio as gr
+
     with gr.Row():
-        photos = [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (1, 2)]
+        boxes = [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (1, 2)]
     with gr.Accordion("A third and a fourth photo", open=False), gr.Row():
-        photos += [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (3, 4)]
-    taken = gr.HTML(note(FEW))
-    kind = gr.Radio(KINDS, value=KINDS[0], label="What to make", elem_id="blend-kind")
-    with gr.Group() as ways:
-        method = gr.Radio(list(METHODS), value="Straight", label="Way", elem_id="blend-way")
-        with gr.Row() as lengths:
-            steps = gr.Slider(
-                2, MOST_STEPS, 10, step=1, label="Pictures from each photo to the next", elem_id="blend-steps"
-            )
-            equal = gr.Checkbox(False, label="Every step looks equally long", elem_id="blend-equal")
-    with gr.Group(visible=False) as shares:
-        with gr.Row():
-            weights = [
-                gr.Slider(-1, 2, 1, step=0.05, label=f"Weight of photo {n}", elem_id=f"blend-weight-{n}")
-                for n in range(1, CORNERS + 1)
-            ]
-        norm = gr.Checkbox(False, label="As far from ordinary as the photos are", elem_id="blend-norm")
-    with gr.Row(visible=False) as shortest:
-        search = gr.Button("Find the shortest way (some seconds for each two photos)", variant="primary")
-        halt = gr.Button("Stop")
-    progress = gr.HTML()
+        boxes += [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (3, 4)]
+    shown = gr.HTML(note("Give two photos, three or four."), elem_id="blend-taken")
+    chosen = gr.State(NOBODY)
+    leaving = wire("blend-leave")
+
+    def put(place: int, tab: str, token: str, tokens: Tokens) -> tuple[Tokens, str]:
+        studio.photos.take(token)  # refused before it replaces anything
+        after = (*tokens[:place], token, *tokens[place + 1 :])
+        return after, _taken(studio, after)
+
+    def leave(tab: str, said: str, tokens: Tokens) -> tuple[Tokens, str]:
+        after = tuple("" if place == heard(said).get("place") else one for place, one in enumerate(tokens))
+        return after, _taken(studio, after)
+
+    for place, box in enumerate(boxes):
+        live(studio, box.change, partial(put, place), [box, chosen], [chosen, shown])
+    live(studio, leaving.change, leave, [leaving, chosen], [chosen, shown])
+    return chosen
+
+
+def _taken(studio: Studio, tokens: Tokens) -> str:
+    """The aligned faces, each with a button that leaves it out."""
+    places = [place for place, token in enumerate(tokens) if token]
+    taken = _given(studio, tokens)
+    deeds = [[Deed("drop", f"Leave photo {place + 1} out", {"place": place})] for place in places]
+    captions = [
+        f"{place + 1}: {one.name}, {one.report.summary()}" for place, one in zip(places, taken, strict=True)
+    ]
+    more = note("" if len(taken) > 1 else "Give two photos, three or four.")
+    return (
+        faces([one.picture for one in taken], captions, alt="photo", wire="blend-leave", deeds=deeds) + more
+    )
+
+
+def _given(studio: Studio, tokens: Tokens) -> list[Taken]:
+    return [studio.photos.take(token) for token in tokens if token]
+
+
+def _names(taken: list[Taken]) -> list[str]:
+    return [one.name for one in taken]
+
+
+def _remark(taken: list[Taken]) -> str:
+    return " · ".join(f"{one.name}: {one.report.summary()}" for one in taken)
+
+
+# ── a path ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _path(studio: Studio, chosen: Any) -> None:
+    import gradio as gr
+
+    method = gr.Radio(list(METHODS), value=STRAIGHT, label="Way", elem_id="blend-way")
     with gr.Row():
-        picture = gr.HTML(elem_id="blend-picture")
+        steps = gr.Slider(
+            2, MOST_STEPS, 10, step=1, label="Pictures to the next photo", elem_id="blend-steps"
+        )
+        seconds = gr.Slider(1, 12, 4, step=0.5, label="Seconds of the film, there and back")
+    equal = gr.Checkbox(False, label="Every step looks equally long", elem_id="blend-equal")
+    with gr.Row(visible=False) as patience:
+        search = gr.Button("Find the shortest way: seconds for each two photos", variant="primary")
+        halt = gr.Button("Stop")
+    told = gr.HTML()
+    with gr.Row():
+        shown = gr.HTML(elem_id="blend-picture")
         with gr.Column():
-            across = gr.Slider(0, 100, 50, step=1, label="On the way, %", elem_id="blend-across")
-            down = gr.Slider(
-                0, 100, 50, step=1, label="Down the field, %", visible=False, elem_id="blend-down"
-            )
-            offers = gr.HTML(elem_id="blend-offers")
-    wall = gr.HTML(elem_id="blend-wall")
-    command = gr.HTML()
-    between = gr.State(None)  # (R, C, Z) float32: the latents of the pictures on the way
+            place = gr.Slider(0, 100, 50, step=1, label="How far on the way, in %", elem_id="blend-place")
+            words, offers = gr.HTML(), gr.HTML(elem_id="blend-offers")
+    wall, command, way = gr.HTML(elem_id="blend-steps-shown"), gr.HTML(), gr.State(None)
+    inputs, outputs = (
+        [chosen, method, steps, equal, seconds, place],
+        [way, shown, wall, words, offers, command],
+    )
 
-    wishes = [*photos, kind, method, steps, equal, norm, *weights]
-    places = [across, down]
-    results = [taken, between, picture, wall, offers, command]
-    controls = [ways, lengths, shares, shortest, across, down]
-    changed = [*(one.change for one in photos), steps.release, equal.input, norm.input]
-    changed += [one.input for one in weights]
+    def walk(tab: str, tokens: Tokens, called: str, count: float, even: bool, length: float, share: float):
+        if len(_given(studio, tokens)) < 2 or called == SHORTEST:
+            return [None, *[""] * 5]
+        return _walked(studio, tab, tokens, METHODS[called], int(count), even, length, share)
 
-    def make(tab: str, *values: Any) -> list[Any]:
-        return _made(studio, tab, _Wish.of(values[:-2]), *values[-2:])
-
-    def search_way(tab: str, tell: Any, *values: Any) -> list[Any]:
+    def find(
+        tab: str,
+        tell: Any,
+        tokens: Tokens,
+        called: str,
+        count: float,
+        even: bool,
+        length: float,
+        share: float,
+    ):
         tell("looking for the shortest way")
-        return _made(studio, tab, _Wish.of(values[:-2]), *values[-2:], patient=True)
+        return _walked(studio, tab, tokens, "geodesic", int(count), even, length, share)
 
-    def show(tab: str, grid: np.ndarray | None, right: float, low: float) -> str:
-        return "" if grid is None else _picture(studio, grid, right, low)
+    changed = [chosen.change, method.input, steps.release, equal.input, seconds.release]
+    live(studio, partial(gr.on, changed), walk, inputs, outputs)
+    live(
+        studio, method.input, lambda tab, called: gr.update(visible=called == SHORTEST), [method], [patience]
+    )
+    searching = long(studio, search.click, find, inputs, told, outputs)
+    halt.click(None, cancels=[searching])
+    live(studio, place.input, partial(_at, studio), [way, place], [shown])
 
-    live(studio, partial(gr.on, changed), make, [*wishes, *places], results)
-    live(studio, partial(gr.on, [kind.input, method.input]), _arranged, [kind, method], controls).then(
-        None
-    ) if False else None
-    live(studio, partial(gr.on, [across.input, down.input]), show, [between, across, down], [picture])
+
+def _walked(
+    studio: Studio,
+    tab: str,
+    tokens: Tokens,
+    method: Method,
+    steps: int,
+    equal: bool,
+    seconds: float,
+    share: float,
+) -> list[Any]:
+    """The way through the photos and all that is shown of it."""
+    taken = _given(studio, tokens)
+    if len(taken) < 2:
+        raise UsageError("give two photos first.")
+    pictures = [one.picture for one in taken]
+    made = interpolate(studio.model, *pictures, steps=steps, method=method, equal_steps=equal)
+    made = replace(made, remark=_remark(taken))
+    grid = made.latents.numpy()[None]  # (1, C, Z)
+    stem = f"{taken[0].stem}-to-{taken[-1].stem}"
+    options = ["--steps", steps, "--path", method, *(["--equal-steps"] if equal else [])]
+    command = command_line("interpolate", *_names(taken), *options, "--model", studio.model_name)
+    offers = sheet(studio, tab, "path", made, stem) + film(studio, tab, "path", made, stem, seconds)
+    wall = faces(list(made.pictures), _captions(made), alt="step", kind="small")
+    return [grid, _at(studio, tab, grid, share), wall, note(_said(made)), offers, copyable(command)]
+
+
+def _captions(made: Interpolation) -> list[str]:
+    names = {place: f"photo {number}" for number, place in enumerate(made.stations, 1)}
+    last = len(made.pictures) - 1
+    return [names.get(place, f"{place / last:.0%}") for place in range(last + 1)]
+
+
+def _said(made: Interpolation) -> str:
+    shorter = [1 - one.length / one.straight for one in made.geodesics if one.straight]
+    found = (
+        [f"{min(shorter):.0%} to {max(shorter):.0%} shorter than straight, in decoded pictures. "]
+        if shorter
+        else []
+    )
+    return "".join(found) + f"Steps differ by {made.unevenness:.0%} in how long they look."
+
+
+def _at(studio: Studio, tab: str, grid: np.ndarray | None, across: float, down: float = 0.0) -> str:
+    """The picture at these places of the way, in %."""
+    if grid is None:
+        return ""
+    drawn = decode_each(studio.model, latent_between(grid, across / 100, down / 100))[0]
+    return face(drawn, "", "the face at this place of the way")
+
+
+# ── a field ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _field(studio: Studio, chosen: Any) -> None:
+    import gradio as gr
+
+    method = gr.Radio(
+        [name for name in METHODS if name != SHORTEST], value=STRAIGHT, label="Way", elem_id="blend-field-way"
+    )
+    said = gr.HTML(note("A field lies between four photos."))
+    with gr.Row():
+        shown = gr.HTML(elem_id="blend-field-picture")
+        with gr.Column():
+            across = gr.Slider(0, 100, 50, step=1, label="Across, in %", elem_id="blend-across")
+            down = gr.Slider(0, 100, 50, step=1, label="Down, in %", elem_id="blend-down")
+            offers = gr.HTML()
+    wall, command, grid = gr.HTML(elem_id="blend-field-shown"), gr.HTML(), gr.State(None)
+
+    def spread(tab: str, tokens: Tokens, called: str, right: float, low: float) -> list[Any]:
+        taken = _given(studio, tokens)
+        if len(taken) < CORNERS:
+            return [None, note("A field lies between four photos."), *[""] * 4]
+        pictures = [one.picture for one in taken]
+        made = field(studio.model, pictures, FIELD_SIDE, FIELD_SIDE, METHODS[called])
+        made = replace(made, remark=_remark(taken))
+        latents = made.latents.numpy().reshape(FIELD_SIDE, FIELD_SIDE, -1)
+        options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called]]
+        command = command_line("interpolate", *_names(taken), *options, "--model", studio.model_name)
+        drawn = faces(list(made.pictures), alt="place", kind="field")
+        saved = sheet(studio, tab, "field", made, f"{taken[0].stem}-field")
+        return [latents, "", _at(studio, tab, latents, right, low), drawn, saved, copyable(command)]
+
+    outputs = [grid, said, shown, wall, offers, command]
+    live(
+        studio, partial(gr.on, [chosen.change, method.input]), spread, [chosen, method, across, down], outputs
+    )
+    live(
+        studio,
+        partial(gr.on, [across.input, down.input]),
+        partial(_at, studio),
+        [grid, across, down],
+        [shown],
+    )
+
+
+# ── one face ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _one(studio: Studio, chosen: Any) -> None:
+    import gradio as gr
+
+    with gr.Row():
+        weights = [
+            gr.Slider(
+                -1, 2, 1, step=0.05, label=f"Weight of photo {n}", elem_id=f"blend-weight-{n}", min_width=160
+            )
+            for n in range(1, CORNERS + 1)
+        ]
+    norm = gr.Checkbox(False, label="As far from the ordinary as the photos are", elem_id="blend-norm")
+    with gr.Row():
+        shown = gr.HTML(elem_id="blend-one-picture")
+        with gr.Column():
+            words, offers = gr.HTML(), gr.HTML()
+    command = gr.HTML()
+
+    def mix(tab: str, tokens: Tokens, long_: bool, *shares: float) -> list[Any]:
+        taken = _given(studio, tokens)
+        if len(taken) < 2:
+            return [""] * 4
+        given = [share for share, token in zip(shares, tokens, strict=True) if token]
+        made = blend(studio.model, *(one.picture for one in taken), weights=given, norm_corrected=long_)
+        options = ["--weights", ",".join(f"{share:g}" for share in given), *(["--norm"] if long_ else [])]
+        command = command_line("blend", *_names(taken), *options, "--model", studio.model_name)
+        parts = ", ".join(f"{share:.0%} {one.name}" for share, one in zip(made.shares, taken, strict=True))
+        made = replace(made, remark=_remark(taken))
+        saved = picture(studio, tab, "blend-picture", made.pictures[0], "blend")
+        saved += sheet(studio, tab, "blend", made, "blend")
+        return [face(made.pictures[0], "", "the face of all photos"), note(parts), saved, copyable(command)]
+
+    changed = [chosen.change, norm.input, *(one.input for one in weights)]
+    live(studio, partial(gr.on, changed), mix, [chosen, norm, *weights], [shown, words, offers, command])
