@@ -12,6 +12,7 @@ from facette.errors import UsageError
 from facette.evaluation.diversity import spread
 from facette.images.grid import read_metadata
 from facette.latent import reconstruct, sweep, vary
+from facette.latent.around import Step, parse_step
 from facette.latent.vary import spaced_factors, variation_noise, variation_seeds, varied_latents
 
 
@@ -24,7 +25,7 @@ def photo(quick_model):
 def test_the_formula_is_mean_plus_factor_times_scale_times_noise(quick_model, photo):
     posterior = quick_model.encode(photo[None])
     made = vary(quick_model, photo, count=3, diversity=2.5, seed=4)
-    noise = variation_noise(variation_seeds(4, 3), quick_model.latent)
+    noise = torch.from_numpy(variation_noise(variation_seeds(4, 3), quick_model.latent))
     torch.testing.assert_close(made.latents, posterior.mean + 2.5 * posterior.scale * noise)
 
 
@@ -67,7 +68,7 @@ def test_neighbouring_seeds_share_no_variation():
 
 
 def test_the_noise_is_standard_normal():
-    noise = variation_noise(variation_seeds(0, 2000), 16)  # 32,000 numbers
+    noise = torch.from_numpy(variation_noise(variation_seeds(0, 2000), 16))  # 32,000 numbers
     assert abs(noise.mean().item()) < 4 / math.sqrt(32_000)
     assert abs(noise.std().item() - 1) < 0.02
     # independent between variations: the largest of 16 × 15 / 2 correlations stays small
@@ -189,3 +190,25 @@ def test_spaced_factors_hit_both_ends():
 def test_zero_strength_adds_nothing():
     mean, scale, noise = torch.randn(1, 4), torch.rand(1, 4), torch.randn(3, 4)
     assert torch.equal(varied_latents(mean, scale, noise, 0.0), mean.expand(3, 4))
+
+
+def test_a_variation_is_where_its_own_relatives_start(quick_model, photo):
+    made = vary(quick_model, photo, count=4, diversity=5, seed=2)
+    step = Step(made.seeds[3], 5.0)
+    still = vary(quick_model, photo, count=2, diversity=0, seed=8, around=[step])
+    assert (still.pictures == made.pictures[3]).all()
+    assert (still.reconstruction == made.pictures[3]).all()
+    near = vary(quick_model, photo, count=2, diversity=3, seed=8, around=[step])
+    noise = torch.from_numpy(variation_noise(variation_seeds(8, 2), quick_model.latent))
+    scale = quick_model.encode(photo[None]).scale
+    torch.testing.assert_close(near.latents, made.latents[3:] + 3 * scale * noise)
+    onward = vary(quick_model, photo, count=1, diversity=0, around=[step, Step(8, 3.0)])
+    assert (onward.pictures[0] == near.pictures[0]).all()
+    assert near.settings()["around"] == [str(step)]
+
+
+@pytest.mark.parametrize("text", ["", "12", "@7", "a@7", "12@", "-1@7", "12@-1", "12@nan", "12@inf", "1.5@2"])
+def test_a_step_is_a_seed_and_a_diversity(text):
+    with pytest.raises(UsageError, match="SEED@DIVERSITY"):
+        parse_step(text)
+    assert parse_step("12@7.25") == Step(12, 7.25)

@@ -62,6 +62,14 @@ def vary(
         int | None,
         typer.Option("--pick", metavar="SEED", min=0, help="Only the variation of this seed, again."),
     ] = None,
+    around: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--around",
+            metavar="SEED@DIVERSITY",
+            help="Start from this variation of the photo; repeated, from a variation of that one.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: PHOTO-variations.png]")
     ] = None,
@@ -89,6 +97,7 @@ def vary(
     from facette.cli.model import open_model
     from facette.cli.photo import sheet_path, take_in, take_in_all
     from facette.errors import UsageError
+    from facette.latent.around import parse_step
 
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
@@ -98,6 +107,9 @@ def vary(
         raise UsageError(
             "--diversity auto, --likeness and --spread best go with factors of σ: leave out --mode variance."
         )
+    steps = [parse_step(text) for text in around or []]
+    if measured and steps:
+        raise UsageError("--around goes with a --diversity in numbers.")
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device, plain)
     taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
@@ -124,7 +136,7 @@ def vary(
 
             assert not isinstance(wished, str)  # "auto" is measured
             number_of, first = (count, seed) if pick is None else (1, pick)
-            found = vary_photo(opened, one.picture, number_of, wished, first, mode, refine, noise)
+            found = vary_photo(opened, one.picture, number_of, wished, first, mode, refine, noise, steps)
         made.append(_write(found, one, _numbered(target, number), each and _numbered(each, number), paste))
     emit(made[0] if not all_faces else {"faces": made}, "\n".join(one["sheet"] for one in made), as_json)
 

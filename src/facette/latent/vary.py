@@ -10,24 +10,21 @@ Legend: N variations, Z latents, S side of a picture, F factors.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from facette.errors import UsageError
+from facette.latent.around import Step
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
-from facette.latent.points import decode_each, encode_each
-from facette.latent.refine import Refined
-from facette.latent.refine import refine as refine_posterior
+from facette.latent.points import Latents, decode_each, encode_each
 from facette.latent.sheets import Result
-from facette.latent.shell import shell_of
 
 if TYPE_CHECKING:
     from facette.images.grid import Sheet
+    from facette.latent.refine import Refined
 
 Mode = Literal["factor", "variance"]
 Noise = Literal["posterior", "aggregate"]
@@ -43,14 +40,17 @@ class Variations(Result):
     photo: Picture  # (S, S, 3)
     reconstruction: Picture  # (S, S, 3): the decoded posterior mean
     pictures: Picture  # (N, S, S, 3)
-    latents: Tensor  # (N, Z)
+    latents: Latents  # (N, Z)
     factor: float  # as asked for: of σ, or of σ² in mode "variance"
     seeds: tuple[int, ...]  # variation i alone: count=1, seed=seeds[i]
     mode: Mode
     model: str
-    refined: Refined | None = None  # the posterior drawn from, when it was refined for this photo
+    refined: "Refined | None" = None  # the posterior drawn from, when it was refined for this photo
     remark: str = ""  # a line under the sheet, such as what was done to the photo
     noise: Noise = "posterior"
+    around: tuple[
+        Step, ...
+    ] = ()  # from the photo to where these start, when they are relatives of a relative
 
     def sheet(self, captions: Sequence[str] = (), note: str = "", seed: int | None = None) -> "Sheet":
         """The photo first, large and framed, then the variations in order, each over its caption if there are any.
@@ -62,6 +62,7 @@ class Variations(Result):
         title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
         refined = f" · refined in {self.refined.steps} steps" if self.refined else ""
         formula = _formula(self.factor, self.mode, self.noise)
+        formula += "".join(f" around {step}" for step in self.around)
         shown = self.seeds[0] if seed is None else seed
         subtitle = f"{formula} · {self.model} · seed {shown}{refined}{note and f' · {note}'}"
         return variation_sheet(
@@ -79,6 +80,7 @@ class Variations(Result):
             "seed": self.seeds[0],
             "seeds": list(self.seeds),
             "refine": self.refined.steps if self.refined else 0,
+            **({"around": [str(step) for step in self.around]} if self.around else {}),
         }
 
 
@@ -123,22 +125,32 @@ class Sweep(Result):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the variations of one photo start from: its posterior."""
+    """Where the variations of one photo start from: its posterior, or that moved to one of its variations."""
 
     model: Any
     photo: Picture  # (S, S, 3)
-    mean: Tensor  # (1, Z)
-    scale: Tensor  # (1, Z)
-    reconstruction: Picture  # (S, S, 3)
-    refined: Refined | None = None
+    mean: Latents  # (1, Z)
+    scale: Latents  # (1, Z)
+    reconstruction: Picture  # (S, S, 3), what the mean is decoded to
+    refined: "Refined | None" = None
+    around: tuple[Step, ...] = ()
 
-    def latents(self, seeds: Sequence[int], strength: float, noise: Noise = "posterior") -> Tensor:
+    def moved(self, step: Step, mode: Mode = "factor", noise: Noise = "posterior") -> "Origin":
+        """The same spread around the variation of that step, which is then what factor 0 gives."""
+        seeds = variation_seeds(step.seed, 1)
+        mean = self.latents(seeds, strength_of(step.factor, mode), noise)  # (1, Z)
+        picture = decode_each(self.model, mean)[0]
+        return replace(self, mean=mean, reconstruction=picture, around=(*self.around, step))
+
+    def latents(self, seeds: Sequence[int], strength: float, noise: Noise = "posterior") -> Latents:
         """The latent of each seed, (N, Z): `strength` times σ away, or turned as far in the shell of the aggregate."""
-        draws = variation_noise(seeds, self.mean.shape[1])  # (N, Z)
+        draws = self.model.as_latents(variation_noise(seeds, self.mean.shape[1]))  # (N, Z)
         match noise:
             case "posterior":
                 return varied_latents(self.mean, self.scale, draws, strength)
             case "aggregate":
+                from facette.latent.shell import shell_of
+
                 shell = shell_of(self.model)
                 return shell.turned(self.mean, draws, math.atan(strength * shell.step(self.scale)))
             case _:
@@ -160,6 +172,7 @@ class Origin:
             model=self.model.name,
             refined=self.refined,
             noise=noise,
+            around=self.around,
         )
 
 
@@ -167,11 +180,13 @@ def origin_of(model, picture, seed: int = 0, refine: int = 0) -> Origin:
     """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
     model = resolve_model(model)
     photo = resolve_picture(model, picture)  # (S, S, 3)
-    refined = refine_posterior(model, photo[None], refine, seed=seed) if refine else None
-    if refined is None:
+    if not refine:
         mean, scale = encode_each(model, photo[None])  # (1, Z), (1, Z)
-    else:
-        mean, scale = refined.posterior.mean, refined.posterior.scale
+        return Origin(model, photo, mean, scale, decode_each(model, mean)[0])
+    from facette.latent.refine import refine as refine_posterior
+
+    refined = refine_posterior(model, photo[None], refine, seed=seed)
+    mean, scale = refined.posterior.mean, refined.posterior.scale
     return Origin(model, photo, mean, scale, decode_each(model, mean)[0], refined)
 
 
@@ -184,6 +199,7 @@ def vary(
     mode: Mode = "factor",
     refine: int = 0,
     noise: Noise = "posterior",
+    around: Sequence[Step] = (),
 ) -> Variations:
     """Make `count` relatives of one photo.
 
@@ -193,14 +209,15 @@ def vary(
     of σ). The draws ε depend on the seed and on nothing else: the first five of ten are the five of `count=5`,
     and they stay the same at every diversity. `refine` steps first fit the posterior to this photo more closely.
     Noise "aggregate" takes steps of the same length in the shape of all faces together, inside the shell where
-    they live; the model must have been calibrated.
+    they live; the model must have been calibrated. `around` starts from a variation of the photo instead of from the
+    photo, or from a variation of that one, and so on.
 
     Raises UsageError for a count below 1, a negative or infinite diversity, a negative seed, an unknown mode or
     noise, and for aggregate noise of a model that was not calibrated.
     """
     model = resolve_model(model)
     factors = [_diversity(diversity, mode)]
-    return sweep(model, picture, factors, count, seed, mode, refine, noise).rows[0]
+    return sweep(model, picture, factors, count, seed, mode, refine, noise, around).rows[0]
 
 
 def sweep(
@@ -212,6 +229,7 @@ def sweep(
     mode: Mode = "factor",
     refine: int = 0,
     noise: Noise = "posterior",
+    around: Sequence[Step] = (),
 ) -> Sweep:
     """`vary` at several factors with the same draws, so that each column walks outwards in one direction.
 
@@ -224,11 +242,13 @@ def sweep(
         raise UsageError("a sweep needs at least one factor, none was given.")
     seeds = variation_seeds(seed, count)
     origin = origin_of(model, picture, seed, refine)
+    for step in around:
+        origin = origin.moved(step, mode, noise)
     rows = tuple(origin.variations(seeds, factor, mode, noise) for factor in factors)
     return Sweep(origin.photo, origin.reconstruction, rows)
 
 
-def varied_latents(mean: Tensor, scale: Tensor, noise: Tensor, strength: float) -> Tensor:
+def varied_latents(mean: Latents, scale: Latents, noise: Latents, strength: float) -> Latents:
     """z = μ + strength · σ · ε, the one place where this is written; (…, Z) each."""
     return mean + strength * scale * noise
 
@@ -251,9 +271,11 @@ def variation_seeds(seed: int, count: int) -> tuple[int, ...]:
     return (int(seed), *later)
 
 
-def variation_noise(seeds: Sequence[int], latent: int) -> Tensor:
-    """ε ~ N(0, I) for each seed, (N, Z), drawn on the CPU so that every device gives the same."""
-    return torch.stack([torch.randn(latent, generator=torch.Generator().manual_seed(s)) for s in seeds])
+def variation_noise(seeds: Sequence[int], latent: int) -> np.ndarray:
+    """ε ~ N(0, I) for each seed, float32 (N, Z), drawn by numpy so that torch's models and light ones, on every device,
+    get the same; `model.as_latents` makes of it what the model takes."""
+    draws = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
+    return np.stack([draw.standard_normal(latent, dtype=np.float32) for draw in draws])
 
 
 def spaced_factors(first: float, last: float, count: int) -> tuple[float, ...]:
