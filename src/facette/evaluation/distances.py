@@ -28,8 +28,12 @@ def frechet_distance(real: Points, made: Points) -> float:
     Raises UsageError for fewer than 2 points, other dimensions, or values that are not finite.
     """
     real, made = check_clouds(real, made, least=2)
-    gap = real.mean(axis=0) - made.mean(axis=0)
-    first, second = _covariance(real), _covariance(made)
+    return frechet_of_moments(real.mean(axis=0), _covariance(real), made.mean(axis=0), _covariance(made))
+
+
+def frechet_of_moments(mean: NDArray, first: NDArray, other_mean: NDArray, second: NDArray) -> float:
+    """The same, of means (D,) and covariances (D, D) of either cloud."""
+    gap = mean - other_mean
     values, vectors = np.linalg.eigh(first)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # Σ₁^½
     # Σ₁ Σ₂ and Σ₁^½ Σ₂ Σ₁^½ have the same eigenvalues, and the latter is symmetric.

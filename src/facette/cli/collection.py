@@ -1,0 +1,114 @@
+"""What the commands share that work through a whole collection: where they work, and how they tell of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from facette.cli.output import emit, progress, remark
+
+if TYPE_CHECKING:
+    from facette.scale import Outcome, Task
+
+SHOWN_UNREADABLE = 5
+
+Collection = Annotated[
+    str,
+    typer.Argument(
+        help="A folder or zip of pictures, nested or flat, a CelebA folder, or synthetic-faces[:COUNT]."
+    ),
+]
+Engine = Annotated[
+    Literal["here", "ray"],
+    typer.Option("--engine", help="here: this process. ray: workers of Ray Data, here or on a cluster."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="How many processes, with --engine ray.")]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="A Ray cluster that exists (auto: the one this machine is part of)."),
+]
+Gpus = Annotated[float, typer.Option("--gpus", min=0, help="GPUs of one Ray worker; halves share one.")]
+Shard = Annotated[
+    int | None,
+    typer.Option("--shard", metavar="N", help="Pictures that are done, and lost by a crash, at once."),
+]
+
+
+def work_through(
+    model: str,
+    source: str,
+    task: Task,
+    out: Path,
+    *,
+    engine: str,
+    workers: int,
+    address: str | None,
+    gpus: float,
+    shard: int | None,
+    plain: bool,
+    device: str,
+    as_json: bool,
+) -> Outcome:
+    """Run the job with a bar that shows rate and time left, and say what came of it."""
+    from facette.errors import UsageError
+    from facette.scale.cluster import Cluster
+    from facette.scale.run import Listener, run_job
+
+    if engine == "here" and (address is not None or workers != 1 or gpus):
+        raise UsageError("--workers, --address and --gpus go with --engine ray.")
+    cluster = Cluster(workers, address, gpus) if engine == "ray" else None
+    with progress(None, task.kind, "pictures") as bar:
+
+        def begun(done: int, pictures: int) -> None:
+            bar.total(pictures)
+            bar.advance(done)
+
+        ended = run_job(
+            model,
+            source,
+            task,
+            out,
+            cluster=cluster,
+            shard=shard,
+            plain=plain,
+            device=device,
+            listener=Listener(begun, bar.advance),
+        )
+    for name, why in ended.unreadable[:SHOWN_UNREADABLE]:
+        remark(f"left out: {name} {why}")
+    if len(ended.unreadable) > SHOWN_UNREADABLE:
+        remark(f"left out: {len(ended.unreadable) - SHOWN_UNREADABLE} more; --json lists them all")
+    emit(_account(ended), _spoken(ended), as_json)
+    return ended
+
+
+def _account(ended: Outcome) -> dict[str, Any]:
+    account: dict[str, Any] = {
+        "out": str(ended.out),
+        "pictures": ended.pictures,
+        "rows": ended.rows,
+        "unreadable": [{"name": name, "reason": why} for name, why in ended.unreadable],
+        "shards": ended.shards,
+        "shards_done": ended.shards_done,
+        "shards_here": ended.shards_here,
+        "interrupted": ended.interrupted,
+    }
+    return account | ({"evaluation": ended.collected.to_dict()} if ended.collected else {})
+
+
+def _spoken(ended: Outcome) -> str:
+    if ended.interrupted:
+        return (
+            f"stopped with {ended.shards_done:,} of {ended.shards:,} shards done; run the same command to go on: "
+            f"{ended.out}"
+        )
+    if ended.collected is None:
+        return f"{ended.out}"
+    lines = [f"{ended.collected.pictures:,} pictures: {ended.out}"]
+    for name, figure in ended.collected.figures.items():
+        between = "" if figure.low is None else f"  ({figure.low:.6g} to {figure.high:.6g})"
+        lines.append(f"{name:32} {figure.value:.6g}{between}")
+    lines.append(f"{'active units':32} {ended.collected.active} of {len(ended.collected.activity)}")
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""`facette vary-all`: relatives of every picture of a collection, as files and as latents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
+from facette.cli.model import ModelArgument, Plain
+from facette.cli.output import Device, Json, Seed
+
+
+def vary_all(
+    model: ModelArgument,
+    source: Collection,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", file_okay=False, help="A folder for pictures and latents, in shards."),
+    ],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Variations of each picture.")] = 10,
+    diversity: Annotated[float, typer.Option("--diversity", "-d", min=0, help="Times σ.")] = 7.0,
+    format: Annotated[Literal["jpg", "png"], typer.Option("--format")] = "jpg",
+    zipped: Annotated[
+        bool, typer.Option("--zip", help="One archive a shard instead of a folder of files.")
+    ] = False,
+    plain: Plain = False,
+    seed: Seed = 0,
+    engine: Engine = "here",
+    workers: Workers = 1,
+    address: Address = None,
+    gpus: Gpus = 0.0,
+    shard: Shard = None,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make relatives of every picture. The table beside them has the seed of each, for `facette vary --pick`. Run the
+    same command again to go on where it stopped."""
+    from facette.scale import Vary
+
+    work_through(
+        model,
+        source,
+        Vary(count=count, diversity=diversity, seed=seed, format=format, zipped=zipped),
+        out,
+        engine=engine,
+        workers=workers,
+        address=address,
+        gpus=gpus,
+        shard=shard,
+        plain=plain,
+        device=device,
+        as_json=as_json,
+    )

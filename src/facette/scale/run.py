@@ -1,0 +1,222 @@
+"""A job from beginning to end: listed, divided into shards, worked on here or on a cluster, put together.
+
+Enters: a model, a source of pictures, a task, and where the result goes. Leaves: an `Outcome`. To go on with a job
+that was stopped, killed or lost its machine, call it again with the same arguments.
+
+    out ending in .parquet or .npz    one table of all latents; the shards lie in OUT.parts until it is there
+    any other                         a folder of shards, as `ledger` describes it
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from facette.checkpoint.native import find_model, load_model
+from facette.checkpoint.tensors import write_atomically
+from facette.data.open import find_pictures
+from facette.errors import DataError, UsageError
+from facette.scale.cluster import Cluster, check_ray, work_on_cluster
+from facette.scale.figures import Collected, collect
+from facette.scale.here import work_here
+from facette.scale.ledger import Account, Job, Ledger
+from facette.scale.shards import BATCH, LATENTS, SUMS
+from facette.scale.sums import Sums
+from facette.scale.tables import NPZ, PARQUET, about_table, check_table, join_tables
+from facette.scale.tasks import Encode, Evaluate, Task, Vary
+from facette.training.watch import until_signalled
+
+SHARD = {"encode": 4096, "vary": 512, "evaluate": 1024}  # pictures: some ten seconds of one core
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended, and what is there."""
+
+    out: Path  # the table, or the folder of shards
+    pictures: int  # in the collection
+    rows: int  # read and done so far
+    unreadable: tuple[tuple[str, str], ...]  # name and reason
+    shards: int
+    shards_done: int
+    shards_here: int  # done by this very call
+    interrupted: bool
+    collected: Collected | None = None  # of an evaluation that is finished
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Told how a job goes on."""
+
+    begun: Callable[[int, int], object] = lambda done, pictures: None
+    advanced: Callable[[int], object] = lambda pictures: None
+
+
+class _StoppedError(Exception):
+    """A signal came while a shard was under way; it is left as it is, and made again the next time."""
+
+
+def run_job(
+    model: str | Path,
+    source: str | Path,
+    task: Task,
+    out: str | Path,
+    *,
+    cluster: Cluster | None = None,
+    shard: int | None = None,
+    plain: bool = False,
+    device: str = "auto",
+    listener: Listener | None = None,
+) -> Outcome:
+    """Do the task for every picture of the source, or go on with it. SIGINT and SIGTERM stop it cleanly.
+
+    `cluster` spreads the shards over Ray's workers; None works in this process. `shard` is how many pictures are
+    done and lost at once, a multiple of 64.
+    Raises UsageError where `out` holds something else, for another source or model than it was begun with, and for
+    models of vectors; MissingExtraError where a library is not installed.
+    """
+    listener, out = listener or Listener(), Path(out)
+    one_table = out.suffix in (PARQUET, NPZ)
+    _check(task, out, one_table, cluster)
+    job, names, weights = _plan(model, source, task, plain, shard)
+    if one_table and out.exists():
+        return _finished_before(job, out)
+    ledger = Ledger(out.with_name(out.name + ".parts") if one_table else out)
+    ledger.begin(job, names, weights)
+    pending = ledger.pending()
+    listener.begun(job.pictures - _pictures(job, pending), job.pictures)
+    worked, interrupted = _work(ledger, pending, device, cluster, listener)
+    accounts = ledger.accounts()
+    collected = None
+    if not interrupted:
+        _complain_if_empty(job, accounts)
+        collected = _put_together(ledger, job, out if one_table else None)
+    return Outcome(
+        out=out,
+        pictures=job.pictures,
+        rows=sum(one.rows for one in accounts),
+        unreadable=tuple((name, why) for one in accounts for name, why in one.unreadable),
+        shards=job.shards,
+        shards_done=len(accounts),
+        shards_here=worked,
+        interrupted=interrupted,
+        collected=collected,
+    )
+
+
+def _check(task: Task, out: Path, one_table: bool, cluster: Cluster | None) -> None:
+    """What can be refused before anything is listed or loaded."""
+    if cluster is not None:
+        check_ray()
+    if one_table and not isinstance(task, Encode):
+        raise UsageError(f"{out.name!r} would be one table, but this makes many files: name a folder.")
+    if not one_table and out.suffix:
+        raise UsageError(f"cannot write {out.name!r}: end it in .parquet or .npz, or name a folder.")
+    if isinstance(task, Encode | Vary):
+        check_table(f".{task.table}")
+
+
+def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard: int | None):
+    """The job, the pictures' names, and the bytes of the model's file."""
+    size = SHARD[task.kind] if shard is None else shard
+    if size < BATCH or size % BATCH:
+        raise UsageError(
+            f"a shard holds a multiple of {BATCH} pictures, got {size}: try {-(-size // BATCH) * BATCH or BATCH}."
+        )
+    path = find_model(model)
+    opened = load_model(path)
+    if opened.input.kind != "image":
+        raise UsageError(f"{opened.name!r} is a model of {opened.input.kind}s: this needs one of pictures.")
+    weights = path.read_bytes()
+    pictures = find_pictures(source)
+    if not len(pictures.names):
+        raise DataError(f"there are no pictures in {pictures.location!r}.")
+    digest = blake2b(weights, digest_size=16).hexdigest()
+    job = Job(
+        task=task,
+        model=digest,
+        plain=plain,
+        kind=pictures.kind,
+        source=pictures.location,
+        signature=pictures.signature(),
+        pictures=len(pictures.names),
+        shard=size,
+    )
+    return job, pictures.names, weights
+
+
+def _work(
+    ledger: Ledger, pending: list[int], device: str, cluster: Cluster | None, listener: Listener
+) -> tuple[int, bool]:
+    """Do what is pending; how many shards were done, and whether a signal stopped it."""
+    assert ledger.job is not None
+    worked = 0
+    if not pending:
+        return worked, False
+    with until_signalled() as stopping:
+
+        def advance(pictures: int) -> None:
+            listener.advanced(pictures)
+            if stopping.is_set():
+                raise _StoppedError
+
+        accounts: Generator[Account]
+        if cluster is None:
+            accounts = work_here(ledger.folder, pending, device, advance)
+        else:
+            accounts = work_on_cluster(ledger.folder, pending, device, cluster)
+        try:
+            with closing(accounts):
+                for account in accounts:
+                    worked += 1
+                    if cluster is not None:
+                        advance(_pictures(ledger.job, [account.shard]))
+        except _StoppedError:
+            return worked, worked < len(pending)
+    return worked, False
+
+
+def _pictures(job: Job, numbers: list[int]) -> int:
+    """How many pictures of the collection lie in these shards."""
+    return sum(last - first for first, last in map(job.rows, numbers))
+
+
+def _put_together(ledger: Ledger, job: Job, table: Path | None) -> Collected | None:
+    """The one table that was asked for, or the figures that follow from all sums."""
+    if isinstance(job.task, Evaluate):
+        collected = collect([Sums.load(ledger.file(SUMS, number, ".npz")) for number in range(job.shards)])
+        said = {"job": job.to_dict(), **collected.to_dict()}
+        write_atomically(ledger.folder / EVALUATION, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+        return collected
+    if table is not None:
+        assert isinstance(job.task, Encode)
+        parts = [ledger.file(LATENTS, number, f".{job.task.table}") for number in range(job.shards)]
+        unreadable = [pair for one in ledger.accounts() for pair in one.unreadable]
+        rows = sum(one.rows for one in ledger.accounts())
+        join_tables(parts, table, {"job": job.to_dict(), "rows": rows, "unreadable": unreadable})
+        ledger.remove()
+    return None
+
+
+def _finished_before(job: Job, out: Path) -> Outcome:
+    """The account of a table that is there already. Raises UsageError where it is another job's."""
+    about = about_table(out)
+    if about is None or about.get("job") != job.to_dict():
+        raise UsageError(
+            f"{str(out)!r} is there and was made of something else: delete it, or give another --out."
+        )
+    unreadable = tuple((name, why) for name, why in about["unreadable"])
+    return Outcome(out, job.pictures, about["rows"], unreadable, job.shards, job.shards, 0, False)
+
+
+def _complain_if_empty(job: Job, accounts: list[Account]) -> None:
+    if not sum(one.rows for one in accounts):
+        name, why = accounts[0].unreadable[0]
+        raise DataError(
+            f"none of the {job.pictures} pictures in {job.source!r} can be read; the first: {name} {why}"
+        )

@@ -1,0 +1,222 @@
+"""One shard of a job: its pictures read, passed through the model, and its files put in their places.
+
+Enters: the folder of a job and the number of a shard. Leaves: the shard's files and its account. Knows nothing of
+the other shards, nor of which machine or process does them; what it writes depends on the job alone.
+
+Legend: N pictures, Z latents, K variations of a picture, S side of a picture.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facette.checkpoint.native import load_model
+from facette.data.names import NameTable
+from facette.data.open import find_pictures
+from facette.data.packing import decoded_ahead
+from facette.data.source import Block, PictureSource, decode_block
+from facette.evaluation.passing import pass_batch
+from facette.latent.vary import variation_noise, variation_seeds, varied_latents
+from facette.recipe import ImageInput
+from facette.runtime import derive_seed
+from facette.scale.files import publish_archive, publish_folder
+from facette.scale.ledger import MODEL, Account, Ledger
+from facette.scale.sums import Sums, add_up, sums_of
+from facette.scale.tables import write_table
+from facette.scale.tasks import Encode, Evaluate, Vary
+
+BATCH = 64  # pictures that are decoded, and that pass through the model, together
+JPEG_QUALITY = 95
+LATENTS, PICTURES, SUMS = "latents", "pictures", "sums"
+
+Advance = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """Up to BATCH consecutive pictures of a shard, without those that cannot be read."""
+
+    start: int  # row of the collection that the batch begins at
+    rows: NDArray[np.int64]  # (N,) rows of the collection
+    names: list[str]  # N
+    pixels: NDArray[np.uint8]  # (N, S, S, 3)
+
+
+class Bench:
+    """What one worker keeps open: the job, the model, and the pictures."""
+
+    def __init__(self, folder: str | Path, device: str = "cpu", threads: int = 1):
+        self.ledger = Ledger(folder)
+        assert self.ledger.job is not None
+        self.job = self.ledger.job
+        self.threads = threads
+        model = load_model(self.ledger.folder / MODEL, device=device)
+        self.model = model.plain() if self.job.plain else model
+        self.names = self.ledger.names()
+        self.source = _reopened(self.job.kind, self.job.source, self.names)
+
+    def make(self, number: int, advance: Advance = lambda pictures: None) -> Account:
+        """Do a shard, whether or not it was done before; `advance` is told of every batch."""
+        unreadable: dict[str, str] = {}
+        batches = self._batches(number, unreadable, advance)
+        match self.job.task:
+            case Encode():
+                rows, paths = self._encode(number, batches)
+            case Vary():
+                rows, paths = self._vary(number, batches)
+            case Evaluate():
+                rows, paths = self._evaluate(number, batches)
+        return self.ledger.finish(number, rows, unreadable, paths)
+
+    def _batches(self, number: int, unreadable: dict[str, str], advance: Advance) -> Iterator[Readable]:
+        """The readable pictures of a shard; those that are not are put into `unreadable` with the reason."""
+        spec = self.model.input
+        assert isinstance(spec, ImageInput)
+        first, last = self.job.rows(number)
+        places = ((start, min(start + BATCH, last)) for start in range(first, last, BATCH))
+        with ThreadPoolExecutor(self.threads) as threads:
+            for start, block in decoded_ahead(self.source, spec, places, threads, 2 * self.threads):
+                unreadable |= {text(self.names[start + row]): why for row, why in block.reasons.items()}
+                batch = _readable(start, block, self.names)
+                if len(batch.rows):
+                    yield batch
+                advance(len(block.pixels))
+
+    def _encode(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
+        task = self.job.task
+        assert isinstance(task, Encode)
+        kind = np.float16 if task.half else np.float32
+        rows, names, means, scales = [], [], [], []
+        for batch in batches:
+            posterior = self.model.encode(batch.pixels, BATCH)
+            rows.append(batch.rows)
+            names += [text(name) for name in batch.names]
+            means.append(posterior.mean.numpy().astype(kind))
+            scales.append(posterior.scale.numpy().astype(kind))
+        table = {
+            "row": _all(rows, np.zeros(0, np.int64)),
+            "name": np.array(names, dtype=str),
+            "mean": _all(means, np.zeros((0, self.model.latent), kind)),
+            "scale": _all(scales, np.zeros((0, self.model.latent), kind)),
+        }
+        path = self.ledger.file(LATENTS, number, f".{task.table}")
+        return len(names), [write_table(path, table, self._about())]
+
+    def _vary(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
+        task = self.job.task
+        assert isinstance(task, Vary)
+        count = 0
+        columns: dict[str, list] = {"row": [], "name": [], "variation": [], "seed": [], "file": []}
+        latents: list[NDArray] = []
+
+        def files() -> Iterator[tuple[str, bytes]]:
+            nonlocal count
+            for batch in batches:
+                count += len(batch.rows)
+                for row, name, seeds, z, pictures in self._varied(batch, task):
+                    latents.append(z)
+                    for place, (seed, picture) in enumerate(zip(seeds, pictures, strict=True), start=1):
+                        file = f"{row:09d}-{_stem(name)}-{place:02d}.{task.format}"
+                        for column, value in zip(columns, (row, text(name), place, seed, file), strict=True):
+                            columns[column].append(value)
+                        yield file, _encoded(picture, task.format)
+
+        if task.zipped:
+            pictures = publish_archive(self.ledger.file(PICTURES, number, ".zip"), files())
+        else:
+            pictures = publish_folder(self.ledger.file(PICTURES, number, ""), files())
+        whole = {"row": np.int64, "variation": np.int64, "seed": np.int64, "name": str, "file": str}
+        table = {name: np.array(values, dtype=whole[name]) for name, values in columns.items()}
+        table["latent"] = _all(latents, np.zeros((0, self.model.latent), np.float32))
+        path = self.ledger.file(LATENTS, number, f".{task.table}")
+        return count, [pictures, write_table(path, table, self._about())]
+
+    def _varied(self, batch: Readable, task: Vary) -> Iterator[tuple]:
+        """Row, name, K seeds, K latents and K pictures of every picture of a batch."""
+        posterior = self.model.encode(batch.pixels, BATCH)
+        seeds = [
+            variation_seeds(derive_seed(task.seed, "vary", text(name)), task.count) for name in batch.names
+        ]
+        latents = [
+            varied_latents(one.mean, one.scale, variation_noise(drawn, self.model.latent), task.diversity)
+            for one, drawn in zip((posterior[i : i + 1] for i in range(len(seeds))), seeds, strict=True)
+        ]  # N of (K, Z)
+        pictures = self.model.decode(torch.cat(latents), BATCH)  # (N·K, S, S, 3)
+        for i, row in enumerate(batch.rows.tolist()):
+            made = pictures[i * task.count : (i + 1) * task.count]
+            yield row, batch.names[i], seeds[i], latents[i].numpy(), made
+
+    def _evaluate(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
+        task = self.job.task
+        assert isinstance(task, Evaluate)
+        parts: list[Sums] = []
+        for batch in batches:
+            # Deviations from nothing are squares, of which the deviations from the mean picture follow.
+            nothing = np.zeros(batch.pixels.shape[1:])
+            passed = pass_batch(self.model, batch.pixels, nothing, task.seed, batch.start)
+            parts.append(sums_of(batch.pixels, passed, batch.rows))
+        total = add_up(parts)
+        path = self.ledger.file(SUMS, number, ".npz")
+        return total.count, [total.save(path)]
+
+    def _about(self) -> dict[str, str]:
+        return {"model": self.model.name, "digest": self.job.model}
+
+
+class ListedFolder:
+    """Pictures of a folder by a listing made before: no worker walks the folder again."""
+
+    kind = "folder"
+
+    def __init__(self, root: Path, names: NameTable):
+        self.root, self.names, self.location = root, names, str(root)
+
+    def signature(self) -> str:
+        raise NotImplementedError("the listing was signed when it was made")
+
+    def block(self, start: int, stop: int, spec: ImageInput) -> Block:
+        return decode_block((self.root / name for name in self.names[start:stop]), stop - start, spec)
+
+
+def text(name: str) -> str:
+    """A name as tables can hold it: bytes that are no Unicode are written as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _reopened(kind: str, location: str, names: NameTable) -> PictureSource:
+    return ListedFolder(Path(location), names) if kind == "folder" else find_pictures(location)
+
+
+def _readable(start: int, block: Block, names: NameTable) -> Readable:
+    good = np.setdiff1d(np.arange(len(block.pixels)), list(block.reasons))
+    rows = (start + good).astype(np.int64)
+    return Readable(start, rows, [names[int(row)] for row in rows], block.pixels[good])
+
+
+def _encoded(picture: NDArray[np.uint8], format: str) -> bytes:
+    from PIL import Image
+
+    buffer, image = io.BytesIO(), Image.fromarray(picture)
+    if format == "jpg":
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    else:
+        image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _stem(name: str) -> str:
+    """The file name without folders and suffix, in letters that every file system takes."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(name).stem)[:60]
+
+
+def _all(parts: list[NDArray], none: NDArray) -> NDArray:
+    return np.concatenate(parts) if parts else none

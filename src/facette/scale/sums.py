@@ -1,0 +1,118 @@
+"""What a shard adds to the measures of a collection: sums, from which every figure follows once they are added up.
+
+Enters: one batch of pictures and what `pass_batch` measured of it. Leaves: `Sums`, in float64. Nothing in it grows
+with the number of pictures: a collection of any size is measured in the memory of one shard.
+
+Legend: N pictures, M measured columns, Z latents, D dimensions of the attribute network's embedding.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facette.checkpoint.tensors import write_atomically
+from facette.evaluation.attribute_network import Seen, look
+from facette.evaluation.passing import Columns, Passed
+
+Arrays = dict[str, NDArray[np.float64]]
+STAGES = ("plain", "sharpened")
+HALVES = ("first", "second")
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums over pictures, each under its name; `values["pictures"]` counts them.
+
+    `likelihood.rate`, `plain.mse` …: of a column, (). `picture`: of all pictures in [0, 1], (S, S, 3).
+    `latent.mean`, `latent.square`, `latent.rate`, `latent.scale`: (Z,). `photos.first.features`: of embeddings, (D,);
+    `photos.first.products`: of their outer products, (D, D); `photos.first.count`: how many.
+    """
+
+    values: Arrays
+
+    @property
+    def count(self) -> int:
+        return int(self.values["pictures"]) if self.values else 0
+
+    def __add__(self, other: Sums) -> Sums:
+        return add_up([self, other])
+
+    def __sub__(self, other: Sums) -> Sums:
+        return Sums({name: value - other.values.get(name, 0.0) for name, value in self.values.items()})
+
+    def save(self, path: Path) -> Path:
+        buffer = io.BytesIO()
+        np.savez(buffer, **self.values)  # pyright: ignore[reportArgumentType]
+        write_atomically(path, buffer.getvalue())
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Sums:
+        with np.load(path, allow_pickle=False) as file:
+            return cls({name: file[name] for name in file.files})
+
+
+def add_up(parts: Sequence[Sums]) -> Sums:
+    """The sum of all parts in their order, so that it does not depend on who was finished first."""
+    total: Arrays = {}
+    for part in parts:
+        for name, value in part.values.items():
+            total[name] = total[name] + value if name in total else value
+    return Sums(total)
+
+
+def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64]) -> Sums:
+    """The sums of one batch. `passed.…columns["deviation"]` are squares, that is deviations from nothing; `rows` are
+    the pictures' places in the collection, which say in which half of a comparison they stand."""
+    posterior = passed.posterior
+    values: Arrays = {
+        "pictures": np.array(float(len(photos))),
+        "picture": photos.sum(axis=0, dtype=np.float64) / 255.0,
+        "latent.mean": posterior.mean.double().sum(0).numpy(),
+        "latent.square": posterior.mean.double().square().sum(0).numpy(),
+        "latent.scale": posterior.scale.double().sum(0).numpy(),
+        "latent.rate": posterior.rate_per_dimension().double().sum(0).numpy(),
+    }
+    values |= _of_columns("likelihood", passed.likelihood)
+    second = _in_second_half(rows)
+    real = look(photos)
+    values |= _of_embedding("photos.first", real.features[~second])
+    values |= _of_embedding("photos.second", real.features[second])
+    for stage, rebuilt in zip(STAGES, (passed.plain, passed.sharpened), strict=True):
+        if rebuilt is None or rebuilt.seen is None:
+            continue
+        columns = rebuilt.columns | {"attributes": _kept(real, rebuilt.seen)}
+        values |= _of_columns(stage, columns)
+        values |= _of_embedding(f"{stage}.second", rebuilt.seen.features[second])
+    return Sums(values)
+
+
+def _of_columns(prefix: str, columns: Columns) -> Arrays:
+    return {f"{prefix}.{name}": np.asarray(column.sum(dtype=np.float64)) for name, column in columns.items()}
+
+
+def _of_embedding(prefix: str, features: NDArray) -> Arrays:
+    points = features.astype(np.float64)
+    return {
+        f"{prefix}.count": np.array(float(len(points))),
+        f"{prefix}.features": points.sum(axis=0),
+        f"{prefix}.products": points.T @ points,
+    }
+
+
+def _kept(real: Seen, made: Seen) -> NDArray[np.float64]:
+    return ((real.logits > 0) == (made.logits > 0)).mean(axis=1)
+
+
+def _in_second_half(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Half of the rows, by a hash of the row: neighbours in a listing, as two pictures of one person, are parted
+    without a rhythm that a listing could share."""
+    mixed = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(32)
+    return (mixed * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(63) == 1
