@@ -1,0 +1,144 @@
+"""A reader's folder: every photo, folder, model and file that the pages name, as a small stand-in.
+
+The pictures are faces that the bundled model drew, their labels what the attribute network saw in them; the models
+are small but real. Each command of the pages runs in a copy of its own, made of hard links.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PHOTOS = ["me", "someone", "anna", "bert", "carl", "dora", "a", "b", "kate", "tom"]
+CREDIT = {"grandmother": "hopper", "photo": "astronaut"}  # real photos in the public domain
+FOLDERS = [
+    "my-photos",
+    "new-photos",
+    "holiday",
+    "pictures",
+    "celeba",
+    "img_align_celeba",
+    "faces",
+    "faces128",
+]
+MODELS = [
+    "runs/faces64",
+    "runs/old",
+    "runs/mine",
+    "runs/quick",
+    "my-model",
+    "other-model",
+    "celeba64-z50",
+    "celeba150",
+]
+EACH = 48  # pictures in a part of a folder
+
+
+# A network of old scripts, a hub on loopback and a tiny diffusion pipeline live with the tests of their rooms.
+for _room in ("checkpoint", "comparison"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / _room))
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path) -> Path:
+    """The folder with everything that pages name."""
+    folder = tmp_path_factory.mktemp("house")
+    _photos(folder, drawn_faces)
+    for name in FOLDERS:
+        _pictures(folder / name, drawn_faces)
+    shutil.rmtree(folder / "holiday")
+    (folder / "holiday" / "beach").mkdir(parents=True)
+    shutil.copy(folder / "grandmother.jpg", folder / "holiday")
+    shutil.copy(folder / "photo.jpg", folder / "holiday" / "beach")
+    _models(folder, quick_run)
+    return folder
+
+
+@pytest.fixture
+def visited(house: Path, tmp_path: Path, monkeypatch) -> Path:
+    """A copy of that folder to work in."""
+    copy = tmp_path / "house"
+    shutil.copytree(house, copy, copy_function=os.link)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+def _photos(folder: Path, faces: np.ndarray) -> None:
+    from facette.cli.demo import find_photo
+
+    for place, name in enumerate(PHOTOS):
+        Image.fromarray(faces[place]).save(folder / f"{name}.jpg", quality=95)
+    Image.fromarray(faces[0]).save(folder / "aligned.png")
+    real = {}
+    for name, source in CREDIT.items():
+        with Image.open(find_photo(source)) as opened:
+            real[name] = opened.convert("RGB").resize((320, round(320 * opened.height / opened.width)))
+        real[name].save(folder / f"{name}.jpg", quality=92)
+    party = Image.new("RGB", (700, 420), (120, 130, 140))
+    for place, one in enumerate(real.values()):
+        party.paste(one, (20 + 340 * place, 10))
+    party.save(folder / "party.jpg", quality=92)
+    Image.fromarray(faces[:8].reshape(2, 4, 64, 64, 3).transpose(0, 2, 1, 3, 4).reshape(128, 256, 3)).save(
+        folder / "landscape.jpg"
+    )
+
+
+def _pictures(folder: Path, faces: np.ndarray) -> None:
+    """`train` and `valid` with a table of attributes beside each, as facette understands them."""
+    from facette.evaluation.attribute_network import ATTRIBUTES, look
+
+    signs = np.where(look(faces).logits > 0, 1, -1)
+    for part, start in (("train", 0), ("valid", EACH)):
+        (folder / part).mkdir(parents=True)
+        rows = [",".join(("image_id", *ATTRIBUTES))]
+        for place in range(start, start + EACH):
+            name = f"{place:06d}.jpg"
+            Image.fromarray(faces[place]).save(folder / part / name, quality=92)
+            rows.append(",".join((name, *map(str, signs[place]))))
+        (folder / f"{part}_attributes.csv").write_text("\n".join(rows), "utf-8")
+
+
+def _models(folder: Path, quick_run: Path) -> None:
+    import torch
+    from legacy_networks import ClassicVAE, living_in
+
+    import facette
+
+    for name in MODELS:
+        shutil.copytree(quick_run, folder / name)
+    facette.save(facette.load("faces64"), folder / "my-faces")
+    whole = type("VAE", (ClassicVAE,), {})  # saved whole, by a class that can be imported from nowhere
+    with living_in("vae", whole):
+        torch.save(whole().eval(), folder / "vae_model_20.pth")
+    facette.import_checkpoint(folder / "vae_model_20.pth", folder / "classic")
+    facette.map_latents("faces64", folder / "my-photos", method="pca").save(folder / "map.npz")
+
+
+@pytest.fixture(scope="session")
+def diffusion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Stable Diffusion pipeline, as a checkpoint folder."""
+    from facette.comparison.loading import quiet
+
+    with quiet():
+        from tiny_pipeline import save_tiny_pipeline
+
+        return save_tiny_pipeline(tmp_path_factory.mktemp("diffusion") / "stable-diffusion-v1-5")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A hub on this machine, in the place of the one that the client library would talk to."""
+    pytest.importorskip("huggingface_hub")
+    from local_hub import serve, talk_to
+
+    hub, server = serve()
+    talk_to(hub, monkeypatch, tmp_path / "hub-cache")
+    yield hub
+    server.shutdown()
+    server.server_close()

@@ -1,0 +1,164 @@
+"""Every command of every page runs, on small data, as it stands there.
+
+A `facette` command is first taken apart by the command line itself, with all its options; then it runs in a copy of
+the reader's folder, made shorter where it would train or measure for long. What cannot run here is checked otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import tomllib
+from typing import Any
+
+import pytest
+import typer
+from pages import PAGES, REPOSITORY, Command, commands, inline_commands, inline_flags
+
+from facette.cli import COMMANDS, build_app
+
+# What is added to a command so that it takes seconds: later options win over earlier ones.
+STEPS = "--set {0}.steps=2 --set {0}.batch=4 --set {0}.validate_count=4 --set {0}.preview_count=2"
+SHORTER = (
+    (r"^train ", STEPS.format("train") + " --set train.mixture_components=[]"),
+    (r"^train faces64", STEPS.format("sharpen") + " --set sharpen.prior_share=0"),
+    (r"^train celeba150", "--set train.batch=2 --set train.validate_count=2"),
+    (r"^sharpen ", STEPS.format("sharpen")),
+    (r"^mixture", "--set train.steps=20 --set train.validate_count=50"),
+    (r"^evaluate ", "--count 24"),
+    (r"^calibrate ", "--photos 2 --count 2 --references 40"),
+    (r"--spread best", "--pool 12"),
+    (r"--refine", "--refine 2"),
+    (r"^compare ", "--count 2 --levels 2 --steps 4"),
+)
+SMALLER = {"synthetic-faces": "synthetic-faces:64"}  # the same, and fewer of them
+# What runs only with the slow tests: each has a quicker relative on these pages, or a test of its own.
+SLOW = (
+    r"^mixture",
+    r"^compare ",
+    r"^calibrate ",
+    r"^export ",
+    r"^evaluate faces64 .+ .+/ ",
+    r"^evaluate .* --count",
+    r"--full",
+    r"--method umap",
+    r"^sweep grandmother.jpg --report",
+    r"^vary grandmother.jpg --diversity auto",
+    r"^vary party.jpg( --face 2)?$",
+    r"\.mp4",
+    r"^map .* --color",
+    r"^map .* --place",
+)
+# What is parsed and no more, and why.
+PARSED_ONLY = {
+    r"^studio\b": "it serves until it is stopped; tests/studio talk to it",
+    r"--inception": "the networks of FID and LPIPS are at hand nowhere",
+}
+
+ALL = [command for page in PAGES for command in commands(page)]
+FACETTE = {str(command): command for command in ALL if command.program == "facette"}
+OTHERS = {str(command): command for command in ALL if command.program != "facette"}
+
+
+def words_to_run(command: Command) -> list[str]:
+    """The command's words with what makes it short."""
+    line = " ".join(command.words[1:])
+    added = [extra.split() for pattern, extra in SHORTER if re.search(pattern, line)]
+    given = [SMALLER.get(word, word) for word in command.words[1:]]
+    return [*given, *(word for words in added for word in words)]
+
+
+def matches(command: Command, patterns: Any) -> bool:
+    return any(re.search(pattern, " ".join(command.words[1:])) for pattern in patterns)
+
+
+@pytest.fixture(scope="module")
+def parsers() -> dict[str, Any]:
+    root: Any = typer.main.get_command(build_app())
+    return root.commands
+
+
+def parse(parsers: dict[str, Any], words: tuple[str, ...]) -> None:
+    """Raises click's error where a command, an option or a value does not exist."""
+    assert words[0] in parsers, f"there is no command {words[0]}"
+    parsers[words[0]].make_context(words[0], list(words[1:]))
+
+
+def _running() -> list[Any]:
+    wanted = [command for command in FACETTE.values() if not matches(command, PARSED_ONLY)]
+    return [
+        pytest.param(command, id=str(command), marks=[pytest.mark.slow] if matches(command, SLOW) else [])
+        for command in wanted
+    ]
+
+
+@pytest.mark.parametrize("command", FACETTE.values(), ids=str)
+def test_the_command_line_knows_it(command, parsers):
+    parse(parsers, command.words[1:])
+
+
+@pytest.mark.parametrize("command", _running())
+def test_it_runs(command, run, visited, hub, monkeypatch):
+    monkeypatch.chdir(visited)  # `run` begins in an empty folder
+    for made in _made(command):  # what it makes is not there yet
+        shutil.rmtree(visited / made, ignore_errors=True)
+    ended = run(*words_to_run(command))
+    assert ended.code == 0, f"{command.place}: {command}\n{ended.err}"
+
+
+def _made(command: Command) -> list[str]:
+    """The folders that a command begins anew."""
+    words = command.words[1:]
+    match words[0]:
+        case "train":
+            return [f"runs/{words[1]}"]
+        case "import" | "align":
+            return [words[words.index("--out") + 1]]
+        case _:
+            return []
+
+
+@pytest.mark.parametrize("command", OTHERS.values(), ids=str)
+def test_what_is_not_facette_is_there(command, parsers):
+    match command.words:
+        case ("make", target, *_):
+            assert re.search(rf"^{re.escape(target)}:", (REPOSITORY / "Makefile").read_text(), flags=re.M)
+        case ("pip", "install", *packages):
+            for extra in re.findall(r"\[([\w,-]+)\]", " ".join(packages)):
+                assert set(extra.split(",")) <= _extras()
+        case (".", activate):
+            assert activate == ".venv/bin/activate"  # where the Makefile puts it
+        case ("python", "-m", module, *_):
+            assert importlib.util.find_spec(module)
+        case ("python", path, *_):
+            assert (REPOSITORY / path).is_file()
+        case ("torchrun", *words) if "facette" in words:
+            parse(parsers, tuple(words[words.index("facette") + 1 :]))
+        case ("hf", "download", *_) | ("git", "clone" | "apply", *_):
+            pass  # other people's programs, as their own pages have them
+        case _:
+            pytest.fail(f"{command.place}: say here how {command} is checked")
+
+
+def _extras() -> set[str]:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    return set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_commands_and_options_in_running_text_exist(page, parsers):
+    known = {name for command in parsers.values() for option in command.params for name in _names(option)}
+    foreign = {"--nproc-per-node"}  # torchrun's
+    assert inline_flags(page) - known - foreign - {"--help", "--version"} == set()
+    for words in inline_commands(page):
+        name = words[1]
+        if name in ("COMMAND", "…"):
+            continue
+        assert name in COMMANDS, f"{page.name} names the command {name}"
+        options = {option for parameter in parsers[name].params for option in _names(parameter)} | {"--help"}
+        assert {word.split("=")[0] for word in words if word.startswith("--")} <= options, words
+
+
+def _names(parameter: Any) -> list[str]:
+    return [*parameter.opts, *parameter.secondary_opts]

@@ -1,0 +1,87 @@
+"""What the pages show and point to is there, small, and nobody's private picture; what is generated is fresh."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+from pages import PAGES, REPOSITORY, anchors, blocks, links, script
+from PIL import Image
+
+from facette.errors import RecipeError
+from facette.recipe import load_recipe, shipped_recipes
+
+IDS = [str(page.relative_to(REPOSITORY)) for page in PAGES]
+PICTURES = {".png", ".jpg", ".gif", ".svg", ".webp"}
+
+
+def test_the_command_reference_is_fresh():
+    module = script("docs/reference.py")
+    assert module.PAGE.read_text("utf-8") == module.reference(), "run: python docs/reference.py"
+
+
+@pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=[*IDS, "CHANGELOG.md"])
+def test_links_lead_somewhere(page):
+    for target in links(page):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        aim = (page.parent / path).resolve() if path else page
+        assert aim.exists(), f"{page.name} points to {target}"
+        assert aim.is_relative_to(REPOSITORY), f"{page.name} points out of the repository: {target}"
+        if anchor:
+            assert anchor in anchors(aim), f"{page.name} points to {target}"
+
+
+def test_no_page_is_alone():
+    """Every page under docs can be reached from the table of contents, and the README points there."""
+    index = REPOSITORY / "docs" / "README.md"
+    assert "docs/README.md" in links(REPOSITORY / "README.md")
+    reached = {(index.parent / target.partition("#")[0]).resolve() for target in links(index)}
+    pages = {page for page in PAGES if page.is_relative_to(index.parent)} - {index}
+    assert {str(page.relative_to(REPOSITORY)) for page in pages - reached} == set()
+
+
+def test_pictures_are_small_and_all_are_shown():
+    kept = {path.resolve() for path in (REPOSITORY / "docs").rglob("*") if path.suffix.lower() in PICTURES}
+    for path in kept:
+        assert path.stat().st_size < 300_000, path
+        with Image.open(path) as opened:
+            opened.verify()
+    shown = {(page.parent / target).resolve() for page in PAGES for target in links(page)}
+    assert {path.name for path in kept - shown} == set(), "drawn for no page"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_recipes_that_are_named_exist(page):
+    text = page.read_text("utf-8")
+    for recipe in re.findall(r"facette (?:train|recipes) (?!RECIPE)([a-z][\w-]*)", text):
+        assert recipe in shipped_recipes() or (REPOSITORY / f"{recipe}.toml").exists(), (page.name, recipe)
+    for change in re.findall(r"--set ([\w.]+=\S+?)[`\s]", text):
+        _check_key(change, page.name)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_pieces_of_recipes_hold(page):
+    """Every block of TOML is a part of a recipe, or a whole one."""
+    for block in blocks(page):
+        if block.language == "toml":
+            values = tomllib.loads(block.text)
+            for section, keys in values.items():
+                for key, value in keys.items() if isinstance(keys, dict) else ():
+                    if not isinstance(value, dict):
+                        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+                        _check_key(f"{section}.{key}={shown}", page.name)
+
+
+def _check_key(change: str, place: str) -> None:
+    """Some shipped recipe takes this change."""
+    for name in shipped_recipes():
+        try:
+            load_recipe(name, [change])
+        except RecipeError as error:
+            last = error
+        else:
+            return
+    pytest.fail(f"{place}: {last}")
