@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -44,3 +48,29 @@ def test_the_place_is_read_from_torchrun(monkeypatch):
         monkeypatch.setenv(name, value)
     assert Place.current() == Place(3, 4, 1)
     assert not Place.current().leads
+
+
+FAULTS = """
+import resource, sys
+import torch
+from facette.runtime import keep_freed_memory
+if sys.argv[1] == "keep" and not keep_freed_memory():
+    print("refused")
+    raise SystemExit
+for _ in range(2):
+    torch.ones(16 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    torch.ones(16 << 20)  # 64 MB, more than glibc ever keeps of itself
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this C library has no mallopt")
+def test_what_was_freed_is_used_again_instead_of_faulted_in_anew():
+    counts = {}
+    for way in ("keep", "return"):
+        ran = subprocess.run([sys.executable, "-c", FAULTS, way], check=True, capture_output=True, text=True)
+        counts[way] = int(ran.stdout)
+    assert counts["return"] > 4  # of pages of 4 KB 65,536; fewer where pages are huge
+    assert counts["keep"] < counts["return"] / 20

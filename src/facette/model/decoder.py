@@ -8,7 +8,15 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facette.model.blocks import ResidualBlock, ToMap, activation, norm, output_activation
+from facette.model.blocks import (
+    PictureConv2d,
+    ResidualBlock,
+    ToMap,
+    TransposedConv2d,
+    activation,
+    norm,
+    output_activation,
+)
 from facette.model.encoder import add_first, cell, fully_connected, padding_for, straight_line
 
 
@@ -43,14 +51,14 @@ class ConvDecoder(nn.Module):
         blocks: list[nn.Module] = []
         width = start_channels
         for i, (out, kernel, stride, padding, output_padding) in enumerate(layers):
-            conv = nn.ConvTranspose2d(width, out, kernel, stride, padding, output_padding)
+            conv = TransposedConv2d(width, out, kernel, stride, padding, output_padding)
             last = head is None and i == len(layers) - 1
             blocks.append(
                 conv if last else nn.Sequential(conv, norm(norm_name, out), activation(act, inplace=True))
             )
             width = out
         self.layers = nn.Sequential(*blocks)
-        self.head = nn.Identity() if head is None else nn.Conv2d(width, head[0], head[1], padding=head[2])
+        self.head = nn.Identity() if head is None else PictureConv2d(width, head[0], head[1], padding=head[2])
         drawn = width if head is None else head[0]
         if drawn != channels:
             raise ValueError(f"the decoder draws {drawn} channels, but {channels} are needed")

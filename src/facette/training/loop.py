@@ -30,7 +30,7 @@ from facette.checkpoint.native import load_model, save_model
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import DataError, TrainingError
 from facette.recipe import Recipe
-from facette.runtime import Place, autocast_dtype, choose_device
+from facette.runtime import Place, autocast_dtype, choose_device, keep_freed_memory
 from facette.training.batches import Batch, Order, Store, read_ahead, training_rows
 from facette.training.finish import Provenance, finish_run, publish_model
 from facette.training.journal import Journal
@@ -80,6 +80,7 @@ def train(
     """
     place = Place.current()
     target = choose_device(device)
+    keep_freed_memory()
     with _process_group(place, target):
         this = _prepare(recipe, store, Path(run), place, target, watcher or Silence(), source, command)
         state = _state_of(this)

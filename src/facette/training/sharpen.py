@@ -30,7 +30,7 @@ from facette.evaluation.reconstruction import sharpness_ratio, unexplained_varia
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe
-from facette.runtime import Place, autocast_dtype, choose_device, derive_seed
+from facette.runtime import Place, autocast_dtype, choose_device, derive_seed, keep_freed_memory
 from facette.training.batches import Order, Store, read_ahead, training_rows
 from facette.training.critic import Critic
 from facette.training.journal import Journal
@@ -63,6 +63,7 @@ def sharpen(
     recipe = model.recipe
     if recipe.sharpen is None or recipe.input.kind == "vector":
         raise UsageError(f"model {model.name!r} cannot be sharpened: its recipe has no section [sharpen]")
+    keep_freed_memory()
     stage = _Stage(
         model.plain().to(choose_device(device)), recipe, store, Path(run), watcher or Silence(), command
     )

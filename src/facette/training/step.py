@@ -61,7 +61,7 @@ def train_step(
     loss = weighted_loss(terms, beta, recipe.objective.free_bits)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(state.vae.parameters(), recipe.train.clip or float("inf"))
+    norm = clip(state.vae, recipe.train.clip)
     ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     move(state.optimizer, lr, ok)
     if state.averaged is not state.vae:
@@ -87,6 +87,14 @@ def prepare_batch(
         flipped = (torch.rand(whole, generator=draws) < 0.5)[part]
         pictures[flipped] = pictures[flipped].flip(2)  # width of N×H×W×3
     return to_model(pictures, recipe.input.range, device), noise[part].to(device, non_blocking=True)
+
+
+def clip(network: nn.Module, limit: float | None) -> Tensor:
+    """The norm of all gradients, which are scaled down to the limit where there is one. () before clipping."""
+    norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    if limit is not None:
+        torch.nn.utils.clip_grads_with_norm_(network.parameters(), limit, norm)
+    return norm
 
 
 def move(optimizer: torch.optim.Adam, lr: float, ok: Tensor) -> None:
