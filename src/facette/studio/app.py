@@ -1,6 +1,7 @@
 """The studio as one application: its pages in Gradio, its own addresses beside them, the guard before everything.
 
-Enters: a loaded model and how the studio is bound. Leaves: an ASGI application. Knows nothing of sockets (`serve.py`).
+Enters: a loaded model and how the studio is bound. Leaves: an ASGI application. Knows nothing of sockets
+(`serve.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from facette.studio.guard import UPLOAD, Door, Guard
 from facette.studio.look import HEAD, look
 from facette.studio.photo import Photos
 from facette.studio.shelf import ADDRESS, Shelf
+from facette.studio.state import Standings
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
+DEFAULT_MODEL = "faces64"  # of the commands
 WAITING = 256  # events that may stand in the queue
 
 
@@ -32,10 +35,16 @@ class Studio:
     model_name: str  # as on the command line
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
+    standings: Standings = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
 
     def __post_init__(self) -> None:
         self.photos = Photos(self.model)
+        self.standings = Standings(self.model, self.photos)
+
+    def command_words(self) -> list[str]:
+        """The model as arguments of a command; none for the one that commands take by themselves."""
+        return [] if self.model_name == DEFAULT_MODEL else ["--model", self.model_name]
 
 
 def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
@@ -126,8 +135,9 @@ def _own_addresses(app: Any, studio: Studio) -> None:
             )
         return Response(body, media_type=item.kind, headers=headers)
 
-    def asset(name: str, kind: str) -> Any:
-        content = files("facette.studio").joinpath("assets", name).read_bytes()
+    def asset(kind: str, *names: str) -> Any:
+        folder = files("facette.studio").joinpath("assets")
+        content = b"\n".join(folder.joinpath(name).read_bytes() for name in names)
 
         async def give(request: Any) -> Response:
             return Response(content, media_type=kind)
@@ -136,5 +146,5 @@ def _own_addresses(app: Any, studio: Studio) -> None:
 
     app.add_route(UPLOAD, take_photo, methods=["POST"])
     app.add_route(f"{ADDRESS}{{token}}", held, methods=["GET", "HEAD"])
-    app.add_route("/studio.js", asset("studio.js", "text/javascript"), methods=["GET"])
-    app.add_route("/studio.css", asset("studio.css", "text/css"), methods=["GET"])
+    app.add_route("/studio.js", asset("text/javascript", "studio.js", "map.js"), methods=["GET"])
+    app.add_route("/studio.css", asset("text/css", "studio.css", "pages.css"), methods=["GET"])

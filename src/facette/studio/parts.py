@@ -1,7 +1,8 @@
 """What the pages are put together from: a box for a photo, pictures with their buttons, the command to copy.
 
-Enters: arrays, words. Leaves: Gradio components and HTML, with every text escaped. The script `assets/studio.js` gives
-them life: a button with `data-wire` writes its `data-say` into that hidden box, whose change is then an event.
+Enters: arrays, words. Leaves: Gradio components and HTML, with every text escaped. The script `assets/studio.js`
+gives them life: a button with `data-wire` writes its `data-say` into that hidden box, whose change is then an
+event.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ def faces(
 ) -> str:
     """Pictures side by side as HTML; each (H, W, 3), uint8.
 
-    `names`: file names, which give each a download. `deeds`: the buttons of each, speaking into `wire`. `marks`: a CSS
-    class for each; `kind`: one for all.
+    `names`: file names, which give each a download. `deeds`: the buttons of each, speaking into `wire`. `marks`:
+    a CSS class for each; `kind`: one for all.
     """
     cells = []
     for i, picture in enumerate(pictures):
@@ -127,10 +128,10 @@ def frame(address: str, title: str) -> str:
     return f'<iframe class="report" src="{escape(address)}" title="{escape(title)}"></iframe>'
 
 
-def copyable(command: str) -> str:
+def copyable(command: str, words: str = "The same from the command line") -> str:
     """A command with a button that copies it."""
     return (
-        '<div class="command"><span class="quiet">The same from the command line</span>'
+        f'<div class="command"><span class="quiet">{escape(words)}</span>'
         f'<code tabindex="0">{escape(command)}</code>'
         '<button type="button" data-copy>Copy</button></div>'
     )
@@ -153,6 +154,12 @@ def png_bytes(picture: np.ndarray) -> bytes:
     from facette.images.sheet_file import encode_image
 
     return encode_image(Image.fromarray(picture), "picture.png")
+
+
+def button(wire: str, say: Mapping[str, Any], words: str) -> str:
+    """A button of words that speaks into a wire."""
+    said = escape(json.dumps(dict(say)))
+    return f'<button type="button" data-wire="{escape(wire)}" data-say="{said}">{escape(words)}</button>'
 
 
 def _button(wire: str, deed: Deed) -> str:

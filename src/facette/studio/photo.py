@@ -1,8 +1,9 @@
 """Photos of visitors: bytes in, the face in the model's frame out, all of it in memory.
 
-Enters: the bytes of an upload. Leaves: a token for the page, and for whoever has the token the same intake as `facette
-vary` makes: opened within the same limits, upright, face found and aligned, with its report. The bytes are kept as they
-came (a decoded photo is ten times as large) until they are not used for a while or newer photos need the room.
+Enters: the bytes of an upload. Leaves: a token for the page, and for whoever has the token the same intake as
+`facette vary` makes: opened within the same limits, upright, face found and aligned, with its report. The bytes
+are kept as they came (a decoded photo is ten times as large) until they are not used for a while or newer photos
+need the room.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("facette.studio")
 
 OURS = "Something went wrong in the studio itself; the log in its terminal says what."
-AT_ONCE = 2  # events being worked on: one with the model, one being packed or unpacked
+AT_ONCE = 1  # live events are answered in the order in which they came
 LONG_AT_ONCE = 1
 
 
@@ -58,6 +58,26 @@ def live(
     return _bind(
         trigger, answer, inputs, outputs, "live", AT_ONCE, {"trigger_mode": "always_last", **options}
     )
+
+
+def aside(
+    studio: Studio,
+    trigger: Callable[..., Any],
+    function: Callable[..., Any],
+    inputs: Sequence[Any] = (),
+    outputs: Sequence[Any] = (),
+    **options: Any,
+) -> Any:
+    """Bind an event that may take seconds and that nobody waits for: beside the live ones, not among them."""
+
+    def answer(*values: Any) -> Any:
+        *given, request = values
+        try:
+            return function(_tab(request), *given)
+        except Exception as error:
+            raise spoken(error) from None
+
+    return _bind(trigger, answer, inputs, outputs, "aside", 1, {"trigger_mode": "always_last", **options})
 
 
 def long(

@@ -14,6 +14,15 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  // A control of class "settles" tells its wire ID-rest when it has been still for a moment.
+  const still = {};
+  document.addEventListener("input", (event) => {
+    const control = event.target.closest(".settles");
+    if (!control) return;
+    clearTimeout(still[control.id]);
+    still[control.id] = setTimeout(() => write(`${control.id}-rest`, String(++count)), 180);
+  });
+
   // ── photos ────────────────────────────────────────────────────────────────────────────────────────────
   const say = (box, words, wrong = false) => {
     const line = box.querySelector(".photo-said");
@@ -118,7 +127,7 @@
     if (camera) cameras[camera.dataset.camera](camera.closest(".photo-box"));
     const deed = event.target.closest("[data-say]");
     if (deed) {
-      last = deed.dataset.key || null;
+      last = { wire: deed.dataset.wire, say: deed.dataset.say };
       write(deed.dataset.wire, JSON.stringify({ ...JSON.parse(deed.dataset.say), n: ++count }));
     }
     const copy = event.target.closest("[data-copy]");
@@ -137,7 +146,8 @@
   // A button that was pressed is drawn anew with its picture: the keyboard stays where it was.
   new MutationObserver(() => {
     if (last === null || document.activeElement !== document.body) return;
-    const again = document.querySelector(`[data-key="${CSS.escape(last)}"]`);
+    const same = (one) => one.dataset.wire === last.wire && one.dataset.say === last.say;
+    const again = [...document.querySelectorAll("[data-say]")].find(same);
     if (again) { again.focus(); last = null; }
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();
