@@ -57,7 +57,7 @@ from facette.runtime import keep_freed_memory
 if sys.argv[1] == "keep" and not keep_freed_memory():
     print("refused")
     raise SystemExit
-for _ in range(2):
+for _ in range(12):
     torch.ones(16 << 20)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(4):
