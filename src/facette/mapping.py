@@ -129,6 +129,11 @@ def check_map_path(path: str | Path) -> Path:
     return path if path.suffix.lower() in (".html", ".npz") else check_figure_path(path)
 
 
+def open_projection(path: str | Path, model) -> Projection:
+    """A saved map. Raises DataError for anything else, UsageError for a map of another model."""
+    return _known_map(path, model, _digest(model))
+
+
 def place_names(photos: Mapping[str, Any] | Sequence[str | Path]) -> list[str]:
     """What photos that are put on a map are called there."""
     return list(photos) if isinstance(photos, Mapping) else [Path(one).name for one in photos]

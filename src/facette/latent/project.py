@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import IO, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +74,13 @@ class Projection:
 
     def save(self, path: str | Path) -> Path:
         """Write everything as an .npz without pickled objects; returns the path."""
+        return write_whole(Path(path), self.write)
+
+    def write(self, file: IO[bytes]) -> None:
+        """The same into an open file."""
         values = {name: getattr(self, name) for name in self.__slots__}
         values["names"] = np.array(self.names)
-        return write_whole(
-            Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, format=FORMAT, **values)
-        )
+        np.savez_compressed(file, allow_pickle=False, format=FORMAT, **values)
 
     @classmethod
     def load(cls, path: str | Path) -> Projection:

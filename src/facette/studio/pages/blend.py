@@ -2,8 +2,6 @@
 
 Enters: photos and how to go from one to the next. Leaves: a picture that follows a slider, the pictures on the way, a
 sheet, a GIF and an MP4. A way is kept as its latents; pictures are made of them again.
-
-Legend: P photos, R rows, C pictures in each, Z latents.
 """
 
 from __future__ import annotations
@@ -12,17 +10,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
 from facette.errors import UsageError
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
-from facette.latent.paths import Method, polyline
-from facette.latent.points import decode_each
+from facette.latent.paths import Method
 from facette.studio.offers import film, picture, sheet
 from facette.studio.parts import Deed, command_line, copyable, face, faces, heard, note, photo_box, wire
 from facette.studio.photo import Taken
+from facette.studio.ways import picture_between
 from facette.studio.work import live, long
 
 if TYPE_CHECKING:
@@ -54,15 +49,6 @@ def page(studio: Studio) -> None:
             _field(studio, chosen)
         with gr.Tab("One face", id="blend-one"):
             _one(studio, chosen)
-
-
-def latent_between(grid: np.ndarray, across: float, down: float = 0.0) -> torch.Tensor:
-    """(1, Z) at the given shares of the way in a grid (R, C, Z) of latents, straight from each to the next."""
-    row = torch.from_numpy(grid[0])
-    if len(grid) > 1:
-        rows = torch.from_numpy(grid).flatten(1)  # (R, C · Z)
-        row = polyline(rows)(torch.tensor([down])).reshape(grid.shape[1:])
-    return polyline(row)(torch.tensor([across]))
 
 
 # ── the photos ───────────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +160,7 @@ def _path(studio: Studio, chosen: Any) -> None:
     )
     searching = long(studio, search.click, find, inputs, told, outputs)
     halt.click(None, cancels=[searching])
-    live(studio, place.input, partial(_at, studio), [way, place], [shown])
+    live(studio, place.input, partial(picture_between, studio), [way, place], [shown])
 
 
 def _walked(
@@ -200,7 +186,14 @@ def _walked(
     command = command_line("interpolate", *_names(taken), *options, "--model", studio.model_name)
     offers = sheet(studio, tab, "path", made, stem) + film(studio, tab, "path", made, stem, seconds)
     wall = faces(list(made.pictures), _captions(made), alt="step", kind="small")
-    return [grid, _at(studio, tab, grid, share), wall, note(_said(made)), offers, copyable(command)]
+    return [
+        grid,
+        picture_between(studio, tab, grid, share),
+        wall,
+        note(_said(made)),
+        offers,
+        copyable(command),
+    ]
 
 
 def _captions(made: Interpolation) -> list[str]:
@@ -217,14 +210,6 @@ def _said(made: Interpolation) -> str:
         else []
     )
     return "".join(found) + f"Steps differ by {made.unevenness:.0%} in how long they look."
-
-
-def _at(studio: Studio, tab: str, grid: np.ndarray | None, across: float, down: float = 0.0) -> str:
-    """The picture at these places of the way, in %."""
-    if grid is None:
-        return ""
-    drawn = decode_each(studio.model, latent_between(grid, across / 100, down / 100))[0]
-    return face(drawn, "", "the face at this place of the way")
 
 
 # ── a field ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -257,7 +242,14 @@ def _field(studio: Studio, chosen: Any) -> None:
         command = command_line("interpolate", *_names(taken), *options, "--model", studio.model_name)
         drawn = faces(list(made.pictures), alt="place", kind="field")
         saved = sheet(studio, tab, "field", made, f"{taken[0].stem}-field")
-        return [latents, "", _at(studio, tab, latents, right, low), drawn, saved, copyable(command)]
+        return [
+            latents,
+            "",
+            picture_between(studio, tab, latents, right, low),
+            drawn,
+            saved,
+            copyable(command),
+        ]
 
     outputs = [grid, said, shown, wall, offers, command]
     live(
@@ -266,7 +258,7 @@ def _field(studio: Studio, chosen: Any) -> None:
     live(
         studio,
         partial(gr.on, [across.input, down.input]),
-        partial(_at, studio),
+        partial(picture_between, studio),
         [grid, across, down],
         [shown],
     )

@@ -1,0 +1,185 @@
+"""A latent map for the browser: what is drawn, packed so that a script can draw it, and what a place on it means.
+
+Enters: a model and what to map: data, a saved map, or nothing (then the model's own samples). Leaves: a `Walk`, which
+knows the latent of every point, and the files that `assets/map.js` draws from. Knows nothing of Gradio.
+
+Legend: N points, M placed photos, Z latents, S side of a picture.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facette.errors import UsageError
+from facette.latent.directions import FIGURES, known_directions
+from facette.latent.points import encode_each
+from facette.latent.project import Method, Projection
+from facette.mapping import map_latents, open_projection
+from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
+from facette.plots.maps import Chart, Column
+
+SAMPLES = 300  # of the model's own, where no data are named
+SAMPLES_SEED = 1
+SAVED = ".npz"  # ending of a saved map
+Tell = Callable[..., None]  # what is being done, and the share of it that is done
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A map to walk on: its points in the order of the page, then the photos that were put on it."""
+
+    projection: Projection
+    placed: tuple[tuple[str, NDArray[np.float32]], ...] = ()  # name and latent (Z,)
+
+    @property
+    def settled(self) -> int:
+        return len(self.projection.points)
+
+    def latent(self, number: int) -> Tensor:
+        """(1, Z) of a point. Raises UsageError for a number that no point has."""
+        if 0 <= number < self.settled:
+            found = self.projection.latents[number] * self.projection.unit
+        else:
+            found = self._photo(number)[1]
+        return torch.from_numpy(np.asarray(found, np.float32))[None]
+
+    def name(self, number: int) -> str:
+        """What a point is called. Raises UsageError as `latent` does."""
+        known = 0 <= number < self.settled
+        return self.projection.names[number] if known else self._photo(number)[0]
+
+    def with_photo(self, model, name: str, picture: NDArray[np.uint8]) -> Walk:
+        """The same map with a photo (S, S, 3) put on it; nothing moves."""
+        mean, _ = encode_each(model, picture[None])
+        return replace(self, placed=(*self.placed, (name, mean[0].numpy())))
+
+    def places(self) -> NDArray[np.float32]:
+        """(M, 2) where the photos lie."""
+        if not self.placed:
+            return np.empty((0, 2), np.float32)
+        return self.projection.place(np.stack([latent for _, latent in self.placed]))
+
+    def _photo(self, number: int) -> tuple[str, NDArray[np.float32]]:
+        if not self.settled <= number < self.settled + len(self.placed):
+            raise UsageError(f"there is no point {number} on this map: it was drawn anew, pick another one.")
+        return self.placed[number - self.settled]
+
+
+def methods() -> tuple[Method, ...]:
+    """The projections that are installed, the best first."""
+    libraries: dict[Method, str] = {"tsne": "openTSNE", "umap": "umap"}
+    return (*(method for method, library in libraries.items() if find_spec(library)), "pca")
+
+
+def draw_map(model, source: str, method: Method, count: int, seed: int, tell: Tell) -> tuple[Walk, Chart]:
+    """A map of what `source` names: what `facette map` takes, the path of a saved map, or "" for `SAMPLES` samples.
+
+    Raises as `facette.mapping.map_latents` and `facette.data.open_dataset` do.
+    """
+    if source.endswith(SAVED):
+        tell("reading the map")
+        projection = open_projection(source, model)
+        return Walk(projection), _read_chart(model, projection)
+    plain = model.plain()  # a thumbnail needs no second stage
+    if not source:
+        tell("drawing samples")
+        data: Any = plain.decode(model.sample_latents(SAMPLES, SAMPLES_SEED))
+        label = "samples"
+    else:
+        data, label = _opened(model, source, tell), source.rstrip("/").rpartition("/")[2]
+    done, total = 0, count if source else SAMPLES
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        share = min(done / total, 1.0)
+        tell("placing them on the map" if share == 1 else "looking at the pictures", share)
+
+    made = map_latents(
+        plain,
+        data,
+        method=method,
+        count=count,
+        seed=seed,
+        reconstructions=False,
+        label=label,
+        progress=advance,
+    )
+    return Walk(made.projection), made.chart
+
+
+def chart_files(model, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]:
+    """What the page draws from: a description for JSON, and the sheets of thumbnails that it speaks of."""
+    assert chart.pictures is not None, "the studio's models are of pictures"
+    atlas = pack_atlas(chart.pictures, slots_by_place(chart.points))
+    columns = chart.columns or read_columns(model, walk)
+    described = {
+        "points": _base64(np.asarray(chart.points, "<f4")),
+        "names": chart.names,
+        "columns": [
+            {"name": one.name, "labels": one.labels, "colours": one.colours(), "codes": _base64(one.codes)}
+            for one in columns
+        ],
+        "side": atlas.side,
+        "across": atlas.columns,
+        "down": atlas.rows,
+        "slots": _base64(np.asarray(atlas.slots, "<i4")),
+    }
+    return described, atlas
+
+
+def read_columns(model, walk: Walk) -> tuple[Column, ...]:
+    """For points without labels: whether the model reads more of an attribute off each than is usual."""
+    if FIGURES not in model.metrics:
+        return ()
+    directions = known_directions(model)
+    means = walk.projection.latents * walk.projection.unit
+    codes = (directions.scores(torch.from_numpy(means)) <= 0).to(torch.uint8).numpy()  # (N, A)
+    return tuple(
+        Column(name, (f"more {_spoken(name)} than usual", "less"), codes[:, place])
+        for place, name in enumerate(directions.names)
+    )
+
+
+def packed(described: dict[str, Any]) -> bytes:
+    """The description as a file."""
+    return json.dumps(described, ensure_ascii=False).encode()
+
+
+def _read_chart(model, projection: Projection) -> Chart:
+    """A chart of a saved map, whose pictures are what the model makes of its latents."""
+    latents = torch.from_numpy(projection.latents * projection.unit)
+    return Chart(
+        title="",
+        subtitle="",
+        points=projection.points,
+        names=projection.names,
+        neighbours=np.empty((len(latents), 0), np.int32),
+        pictures=model.plain().decode(latents),
+    )
+
+
+def _opened(model, source: str, tell: Tell) -> Any:
+    from facette.data import open_dataset
+
+    return open_dataset(
+        source, model.input, progress=lambda done, total: tell("reading pictures", done / max(total, 1))
+    )
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").lower()
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")

@@ -1,0 +1,246 @@
+"""Map: who stands beside whom in the latent space, to walk on: pick a face, draw a way to another, put a photo there.
+
+Enters: nothing (the model's own samples), a folder, or a saved map; then picks. Leaves: the picture at a point or on
+the way between two. The page keeps the map as its projection; what is seen of it lies on the shelf.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, replace
+from functools import partial
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from facette.latent.paths import path
+from facette.latent.points import decode_each
+from facette.latent.project import Method
+from facette.plots.interactive_map.atlas import Atlas
+from facette.studio.chart import SAMPLES, SAVED, Walk, chart_files, draw_map, methods, packed
+from facette.studio.offers import picture
+from facette.studio.parts import (
+    command_line,
+    copyable,
+    face,
+    faces,
+    heard,
+    link,
+    note,
+    photo_box,
+    png_address,
+    wire,
+)
+from facette.studio.ways import picture_between
+from facette.studio.work import live, long
+
+if TYPE_CHECKING:
+    from facette.studio.app import Studio
+
+NAMES: dict[str, Method] = {"t-SNE": "tsne", "UMAP": "umap", "Principal components": "pca"}
+FEWEST, MOST, USUAL = 50, 3000, 500  # pictures on a map
+STEPS = 9  # pictures of a way
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A map as it is drawn: what every page that shows it needs."""
+
+    walk: Walk
+    described: dict[str, Any]
+    atlas: Atlas
+    shown: str  # the column to colour by
+    remarks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A map on one page."""
+
+    walk: Walk
+    chart: str  # address
+    sheets: tuple[str, ...]  # addresses
+    column: str
+    pictures: tuple[Any, ...] = ()  # of the placed photos, (S, S, 3) each
+
+
+def page(studio: Studio) -> None:
+    """The tab."""
+    import gradio as gr
+    from gradio.context import Context
+
+    own = _OwnSamples(studio)
+    ways = [name for name, method in NAMES.items() if method in methods()]
+    with gr.Accordion("What to map", open=False):
+        with gr.Row():
+            source = gr.Textbox(
+                "", label="Pictures", elem_id="map-source", scale=2,
+                placeholder=f"empty: {SAMPLES} samples of the model",
+                info=f"A folder or zip, a CelebA folder, synthetic-faces:COUNT, or a saved map ({SAVED})",
+            )  # fmt: skip
+            method = gr.Dropdown(
+                ways, value=ways[0], label="Projection", elem_id="map-method", filterable=False
+            )
+            count = gr.Slider(FEWEST, MOST, USUAL, step=50, label="At most so many", elem_id="map-count")
+            seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=80)
+        with gr.Row():
+            draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
+            halt = gr.Button("Stop")
+    told = gr.HTML()
+    with gr.Row():
+        with gr.Column(scale=3):
+            shown = gr.HTML(
+                note("The map of the model's own samples is drawn in some seconds."), elem_id="map-map"
+            )
+            under = gr.HTML(elem_id="map-under")
+        with gr.Column(scale=1, min_width=260):
+            seen = gr.HTML(note("Pick a face on the map."), elem_id="map-picture")
+            place = gr.Slider(
+                0, 100, 50, step=1, label="How far on the way, in %", visible=False, elem_id="map-place"
+            )
+            words = gr.HTML(elem_id="map-words")
+            photo = photo_box("Put a photo on the map", "map-photo")
+    wall = gr.HTML(elem_id="map-way")
+    picked = wire("map-walk")
+    state, way = gr.State(None), gr.State(None)
+
+    def first(tab: str, tell: Any, there: Shown | None) -> list[Any]:
+        return [there, gr.skip(), gr.skip()] if there else _on_page(studio, tab, own.ready(tell), "")
+
+    def other(tab: str, tell: Any, named: str, called: str, most: float, number: float) -> list[Any]:
+        named = named.strip()
+        if not named and NAMES[called] == methods()[0] and not number:
+            return _on_page(studio, tab, own.ready(tell), "")
+        ready = _ready(studio, named, NAMES[called], int(most), int(number), tell)
+        return _on_page(studio, tab, ready, _command(studio, named, NAMES[called], int(most), int(number)))
+
+    drawn = [state, shown, under]
+    opened = Context.block
+    assert isinstance(opened, gr.Tab), "a page is built inside its tab"
+    long(studio, opened.select, first, [state], told, drawn)
+    drawing = long(studio, draw.click, other, [source, method, count, seed], told, drawn)
+    halt.click(None, cancels=[drawing])
+    live(
+        studio,
+        picked.change,
+        partial(_walked, studio),
+        [picked, state, place],
+        [seen, words, wall, way, place],
+    )
+    live(studio, place.input, partial(picture_between, studio), [way, place], [seen])
+    live(studio, photo.change, partial(_placed, studio), [photo, state], [state, shown])
+
+
+class _OwnSamples:
+    """The map of the model's samples: drawn when somebody first looks, then the same for all."""
+
+    def __init__(self, studio: Studio):
+        self._studio, self._lock = studio, threading.Lock()
+        self._drawn: Ready | None = None
+
+    def ready(self, tell: Any) -> Ready:
+        with self._lock:
+            if self._drawn is None:
+                self._drawn = _ready(self._studio, "", methods()[0], SAMPLES, 0, tell)
+            return self._drawn
+
+
+def _ready(studio: Studio, source: str, method: Method, count: int, seed: int, tell: Any) -> Ready:
+    walk, chart = draw_map(studio.model, source, method, count, seed, tell)
+    tell("packing the faces")
+    described, atlas = chart_files(studio.model, walk, chart)
+    columns = [one["name"] for one in described["columns"]]
+    shown = "Smiling" if "Smiling" in columns else columns[0] if columns else ""
+    return Ready(walk, described, atlas, shown, chart.remarks)
+
+
+def _on_page(studio: Studio, tab: str, ready: Ready, command: str) -> list[Any]:
+    """The map as a page shows it: its state, its HTML, and what stands under it."""
+    chart = studio.shelf.put(tab, "map-chart", packed(ready.described), "map.json", "application/json")
+    sheets = tuple(
+        studio.shelf.put(tab, f"map-sheet-{place}", sheet, f"faces-{place}.webp", "image/webp")
+        for place, sheet in enumerate(ready.atlas.sheets)
+    )
+    shown = Shown(ready.walk, chart, sheets, ready.shown)
+    saved = studio.shelf.put(
+        tab, "map-saved", lambda: _npz(ready.walk), f"map{SAVED}", "application/octet-stream"
+    )
+    under = (
+        note(ready.remarks)
+        + link(saved, "Save the map", f"map{SAVED}")
+        + (copyable(command) if command else "")
+    )
+    return [shown, _html(shown), under]
+
+
+def _npz(walk: Walk) -> bytes:
+    file = BytesIO()
+    walk.projection.write(file)
+    return file.getvalue()
+
+
+def _html(shown: Shown) -> str:
+    placed = [
+        {"x": float(x), "y": float(y), "name": name, "source": png_address(drawn)}
+        for (x, y), (name, _), drawn in zip(
+            shown.walk.places(), shown.walk.placed, shown.pictures, strict=True
+        )
+    ]
+    count = shown.walk.settled + len(placed)
+    return f"""<div class="latent-map" data-wire="map-walk" data-chart="{escape(shown.chart)}"
+  data-sheets="{escape(json.dumps(shown.sheets))}" data-placed="{escape(json.dumps(placed))}"
+  data-shown="{escape(shown.column)}">
+  <div class="map-tools"><button type="button" data-map="closer" aria-label="Closer">+</button>
+    <button type="button" data-map="farther" aria-label="Farther">−</button>
+    <button type="button" data-map="whole">Whole map</button>
+    <button type="button" data-map="faces" aria-pressed="true">Faces</button>
+    <button type="button" data-map="joining" aria-pressed="false">Ways: each pick is joined to the one before</button>
+    <label>Colour by <select data-map="colour"></select></label></div>
+  <canvas tabindex="0" role="application" aria-label="Map of {count} faces. Arrow keys walk from face to face, Enter
+picks one, Shift and Enter draw the way to one, plus and minus zoom, 0 shows the whole map."></canvas>
+  <ul class="map-legend"></ul>
+  <p class="map-said quiet" role="status" aria-live="polite"></p></div>"""
+
+
+def _walked(studio: Studio, tab: str, said: str, shown: Shown | None, share: float) -> list[Any]:
+    """One face, or the way between two."""
+    import gradio as gr
+
+    asked = heard(said)
+    if shown is None or "from" not in asked:
+        return [gr.skip()] * 5
+    ends = [int(asked[name]) for name in ("from", "to") if name in asked]
+    latents, names = [shown.walk.latent(end) for end in ends], [shown.walk.name(end) for end in ends]
+    if len(ends) == 1:
+        drawn = decode_each(studio.model, latents[0])[0]
+        stem = f"face-{ends[0]}"
+        saved = picture(studio, tab, "map-picture", drawn, stem)
+        return [face(drawn, names[0], f"the face of {names[0]}"), saved, "", None, gr.update(visible=False)]
+    way = path(latents[0][0], latents[1][0], STEPS)  # (T, Z)
+    grid = way.numpy()[None]
+    pictures = decode_each(studio.model, way)
+    captions = [names[0], *("" for _ in range(STEPS - 2)), names[1]]
+    told = note(f"From {names[0]} to {names[1]}")
+    wall = faces(list(pictures), captions, alt="step", kind="small")
+    return [picture_between(studio, tab, grid, share), told, wall, grid, gr.update(visible=True)]
+
+
+def _placed(studio: Studio, tab: str, token: str, shown: Shown | None) -> list[Any]:
+    """The map with the photo on it."""
+    import gradio as gr
+
+    taken = studio.photos.take(token)
+    if shown is None:
+        return [gr.skip()] * 2
+    walk = shown.walk.with_photo(studio.model, taken.name, taken.picture)
+    after = replace(shown, walk=walk, pictures=(*shown.pictures, taken.picture))
+    return [after, _html(after)]
+
+
+def _command(studio: Studio, source: str, method: Method, count: int, seed: int) -> str:
+    if not source or source.endswith(SAVED):
+        return ""
+    return command_line(
+        "map", studio.model_name, source, "--method", method, "--count", count, "--seed", seed
+    )
