@@ -86,7 +86,7 @@ def faces(
     """
     cells = []
     for i, picture in enumerate(pictures):
-        said = captions[i] if captions else ""
+        said = captions[i] if i < len(captions) else ""
         buttons = "".join(_button(wire, deed) for deed in (deeds[i] if deeds else ()))
         source = png_address(picture)
         if names:
