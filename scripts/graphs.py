@@ -1,4 +1,4 @@
-"""Traces the networks of every shipped recipe of pictures into src/facette/graphs, so that they run without torch.
+"""Traces the networks of every shipped recipe of pictures, and the frame regressor, so that they run without torch.
 
     python scripts/graphs.py
 
@@ -8,8 +8,17 @@ facette/checkpoint/graph_files.py when the layers of a recipe come to compute so
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
 from facette.checkpoint.graph_files import shipped_graphs
-from facette.checkpoint.trace import keep_graphs
+from facette.checkpoint.tensors import write_atomically
+from facette.checkpoint.trace import keep_graphs, trace
+from facette.images.find import PATCH
+from facette.images.frame_network import FrameRegressor
+from facette.images.frame_regressor import GRAPH, KEY
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
 from facette.recipe import load_recipe, shipped_recipes
@@ -24,6 +33,10 @@ def main() -> None:
                 TrainedModel(build_vae(recipe), recipe, sharpener=sharpener), shipped_graphs().parent
             ):
                 print(name, path.name, f"{path.stat().st_size:,} bytes")
+    looking = Path(str(files("facette.images"))) / "weights" / GRAPH
+    if not looking.exists():
+        write_atomically(looking, trace(FrameRegressor(), (torch.zeros(2, 1, PATCH, PATCH),), KEY))
+        print(looking.name, f"{looking.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

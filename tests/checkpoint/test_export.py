@@ -52,7 +52,7 @@ def onnx_variations(folder, photo: np.ndarray, factor: float, seeds) -> np.ndarr
     encoder, decoder = sessions(folder)
     unit = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
     mean, scale = encoder.run(None, {"pictures": unit})
-    noise = variation_noise(seeds, mean.shape[1]).numpy()
+    noise = variation_noise(seeds, mean.shape[1])
     return decoder.run(None, {"latents": mean + np.float32(factor) * scale * noise})[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from facette.errors import DataError
-from facette.images.frame_regressor import FrameRegressor
+from facette.images.frame_network import FrameRegressor
 from facette.images.train_frame_regressor import (
     CENTRE,
     CROP_CENTRE,

@@ -38,7 +38,7 @@ def test_the_aggregate_has_the_moments_of_all_draws(posterior, shell):
 
 
 def test_a_turn_keeps_the_radius_at_every_angle(posterior, shell):
-    z, noise = posterior.mean[:1], variation_noise(variation_seeds(0, 20), LATENT)
+    z, noise = posterior.mean[:1], torch.from_numpy(variation_noise(variation_seeds(0, 20), LATENT))
     before = shell.radius(z)
     for angle in (0.1, 0.7, 1.5, math.pi / 2, 3.0):
         torch.testing.assert_close(
@@ -47,7 +47,7 @@ def test_a_turn_keeps_the_radius_at_every_angle(posterior, shell):
 
 
 def test_the_angle_is_the_angle(posterior, shell):
-    z, noise = posterior.mean[:1].double(), variation_noise(variation_seeds(0, 9), LATENT)
+    z, noise = posterior.mean[:1].double(), torch.from_numpy(variation_noise(variation_seeds(0, 9), LATENT))
     white = torch.linalg.solve_triangular(shell.root, (z - shell.mean).T, upper=False).T
     for angle in (0.2, 1.1):
         turned = torch.linalg.solve_triangular(
@@ -59,12 +59,14 @@ def test_the_angle_is_the_angle(posterior, shell):
 
 def test_no_turn_is_the_latent_to_the_last_bit(posterior, shell):
     z = posterior.mean[7:8]
-    assert torch.equal(shell.turned(z, variation_noise((1, 2, 3), LATENT), 0.0), z.expand(3, LATENT))
+    assert torch.equal(
+        shell.turned(z, torch.from_numpy(variation_noise((1, 2, 3), LATENT)), 0.0), z.expand(3, LATENT)
+    )
 
 
 def test_a_quarter_turn_of_random_latents_is_distributed_as_they_are(posterior, shell):
     many = posterior.mean[:1500]
-    noise = variation_noise(variation_seeds(2, 1500), LATENT)
+    noise = torch.from_numpy(variation_noise(variation_seeds(2, 1500), LATENT))
     turned = torch.cat(
         [shell.turned(z[None], one[None], math.pi / 3) for z, one in zip(many, noise, strict=True)]
     )
@@ -74,7 +76,7 @@ def test_a_quarter_turn_of_random_latents_is_distributed_as_they_are(posterior, 
 
 def test_the_same_factor_takes_the_step_of_the_posterior(posterior, shell):
     scale = posterior.scale[:1]
-    noise = variation_noise(variation_seeds(0, 4000), LATENT)
+    noise = torch.from_numpy(variation_noise(variation_seeds(0, 4000), LATENT))
     steps = shell.radius(shell.mean + scale * noise).square().mean().sqrt() / math.sqrt(LATENT)
     assert shell.step(scale) == pytest.approx(float(steps), rel=0.03)
 

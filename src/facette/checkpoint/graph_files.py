@@ -1,8 +1,8 @@
 """Which graph computes which network, and where it lies.
 
-Enters: the recipe in a model file's header, as plain JSON. Leaves: the key of each of its networks, and the graph written
-under that key, from the package (the shipped recipes) or from the folder of the model. Needs no torch; graphs are
-made by `trace`.
+Enters: the recipe in a model file's header, as plain JSON. Leaves: the key of each of its networks, and the graph
+written under that key, from the package (the shipped recipes) or from the folder of the model. Needs no torch; graphs
+are made by `trace`.
 
 A graph holds no weights, so it serves every model of the same layers. Its key is a digest of everything in a recipe
 that decides what is computed: a model of other layers has another key, and never meets a graph that is not its own.

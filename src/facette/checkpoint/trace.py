@@ -1,8 +1,8 @@
 """A model's networks as graphs without weights, which run without torch.
 
-Enters: a TrainedModel, of which only the layers matter. Leaves: files named by their keys (`graph_files`). Tracing takes
-seconds, needs the packages of the extra `export`, and is done once for a recipe: the shipped recipes' graphs travel
-in the package, other models' lie beside their weights.
+Enters: a TrainedModel, of which only the layers matter. Leaves: files named by their keys (`graph_files`). Tracing
+takes seconds, needs the packages of the extra `export`, and is done once for a recipe: the shipped recipes' graphs
+travel in the package, other models' lie beside their weights.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def trace(network: nn.Module, example: tuple[Tensor, ...], key: str) -> bytes:
     rows = torch.export.Dim("rows", min=1)
     with quiet():
         shapes = tuple({0: rows} for _ in example)
-        program = torch.export.export(network, example, dynamic_shapes={"arrays": shapes})
+        program = torch.export.export(network, example, dynamic_shapes=shapes)
         # Not optimised: that would fold weights into constants. onnxruntime does it when it knows them.
         traced: Any = torch.onnx.export(program, verbose=False, optimize=False)
     graph = traced.model_proto
@@ -72,8 +72,8 @@ class Encoding(nn.Module):
         self.vae.encoder = vae.encoder
         self.encode = vae.encode
 
-    def forward(self, *arrays: Tensor) -> tuple[Tensor, Tensor]:
-        posterior = self.encode(*arrays)
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        posterior = self.encode(pictures)
         return posterior.mean, posterior.scale
 
 
@@ -86,8 +86,8 @@ class Decoding(nn.Module):
         self.vae.decoder = vae.decoder
         self.decode = vae.decode
 
-    def forward(self, *arrays: Tensor) -> Tensor:
-        return self.decode(*arrays)
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.decode(latents)
 
 
 class Sharpening(nn.Module):
@@ -97,8 +97,8 @@ class Sharpening(nn.Module):
         super().__init__()
         self.sharpener = sharpener
 
-    def forward(self, *arrays: Tensor) -> Tensor:
-        return self.sharpener(*arrays)
+    def forward(self, mean: Tensor, latents: Tensor) -> Tensor:
+        return self.sharpener(mean, latents)
 
 
 def _networks(model: TrainedModel) -> Iterator[tuple[Network, nn.Module, tuple[Tensor, ...]]]:

@@ -23,7 +23,8 @@ from torch.nn import functional as F
 
 from facette.errors import DataError
 from facette.images.find import PATCH
-from facette.images.frame_regressor import CENTRE, HALF, FrameRegressor
+from facette.images.frame_network import FrameRegressor
+from facette.images.frame_regressor import CENTRE, HALF
 from facette.images.open import open_image
 
 CROP_CENTRE = (89.0, 121.0)  # of the crops, in pixels of the aligned frame

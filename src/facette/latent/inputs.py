@@ -26,11 +26,9 @@ def resolve_model(model):
 
 def image_size(model) -> int:
     """Side of the model's pictures in pixels; UsageError for a model of vectors, which has none."""
-    if model.recipe.input.kind != "image":
-        raise UsageError(
-            f"{model.name!r} is a model of {model.recipe.input.kind}s: this needs one of pictures."
-        )
-    return model.recipe.input.size
+    if model.input.kind != "image":
+        raise UsageError(f"{model.name!r} is a model of {model.input.kind}s: this needs one of pictures.")
+    return model.input.size
 
 
 def resolve_picture(model, picture) -> Picture:
@@ -47,7 +45,7 @@ def resolve_picture(model, picture) -> Picture:
     image = _as_photo(picture)
     from facette.images.align import intake
 
-    return _own(intake(image, model.recipe.input).picture)
+    return _own(intake(image, model.input).picture)
 
 
 def resolve_pictures(model, pictures) -> Picture:

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor
-
 from facette.errors import UsageError
 from facette.latent.inputs import Picture, check_count, resolve_model, resolve_pictures
-from facette.latent.points import decode_each, encode_each
+from facette.latent.points import Latents, decode_each, encode_each
 from facette.latent.sheets import Result, even_columns, save_pictures, save_points
 
 if TYPE_CHECKING:
@@ -29,8 +27,8 @@ class Reconstructions(Result):
 
     photos: Picture  # (N, S, S, 3)
     pictures: Picture  # (N, S, S, 3)
-    latents: Tensor  # (N, Z) posterior means
-    scales: Tensor  # (N, Z) posterior σ
+    latents: Latents  # (N, Z) posterior means
+    scales: Latents  # (N, Z) posterior σ
     model: str
     remark: str = ""  # a line under the sheet, such as what was done to the photos
 
@@ -51,7 +49,7 @@ class Samples(Result):
     """Pictures of nobody, or points of a model of vectors, decoded from draws of a prior."""
 
     pictures: Picture  # (N, S, S, 3), or float32 points (N, D)
-    latents: Tensor  # (N, Z)
+    latents: Latents  # (N, Z)
     prior: PriorName
     temperature: float
     seed: int
@@ -125,11 +123,11 @@ def sample(
     drawn = model.sample_latents(count, seed=seed, prior=chosen)  # (N, Z)
     latents = _tempered(model, drawn, chosen, temperature)
     # A picture is shown as the mean of p(x|z); a point is a draw of it, or the points' density would be another.
-    made = model.draw(latents, seed) if model.recipe.input.kind == "vector" else model.decode(latents)
+    made = model.draw(latents, seed) if model.input.kind == "vector" else model.decode(latents)
     return Samples(made, latents, chosen, float(temperature), seed, model.name)
 
 
-def _tempered(model, latents: Tensor, prior: PriorName, temperature: float) -> Tensor:
+def _tempered(model, latents: Latents, prior: PriorName, temperature: float) -> Latents:
     if temperature == 1:
         return latents
     if prior == "normal":

@@ -6,13 +6,15 @@ words where the model has not seen anything like it; `with_typicality` writes th
 """
 
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from facette.errors import UsageError
 from facette.images.align import Intake
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ERROR = "typicality.reconstruction"  # names of the arrays in the model's extras
 NORM = "typicality.norm"
@@ -31,11 +33,13 @@ class Typicality:
     warning: str | None  # a sentence for people, where there is reason for one
 
 
-def measure_typicality(model, pictures: np.ndarray) -> dict[str, Tensor]:
+def measure_typicality(model, pictures: np.ndarray) -> "dict[str, Tensor]":
     """What `typicality` compares with, to be put into `model.extras`: two sorted arrays (N,), float32.
 
     `pictures`: uint8 (N, S, S, 3) that the model was not trained on. Raises UsageError for fewer than 20.
     """
+    import torch
+
     if len(pictures) < FEWEST:
         raise UsageError(f"typicality needs at least {FEWEST} pictures to compare with, got {len(pictures)}.")
     errors, norms = _measures(model, pictures)
@@ -48,8 +52,8 @@ def typicality(model, picture: np.ndarray) -> Typicality | None:
         return None
     errors, norms = _measures(model, picture[None])
     error, norm = float(errors[0]), float(norms[0])
-    error_percentile = _percentile(model.extras[ERROR], error)
-    norm_percentile = _percentile(model.extras[NORM], norm)
+    error_percentile = _percentile(np.asarray(model.extras[ERROR]), error)
+    norm_percentile = _percentile(np.asarray(model.extras[NORM]), norm)
     return Typicality(
         round(error, 3),
         error_percentile,
@@ -76,12 +80,12 @@ def _measures(model, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         mean = model.encode(part).mean  # (n, Z)
         gaps = model.plain().decode(mean).astype(np.float64) - part
         errors.append(np.sqrt((gaps**2).mean(axis=(1, 2, 3))))
-        norms.append(mean.double().norm(dim=1).numpy())
+        norms.append(np.linalg.norm(np.asarray(mean, np.float64), axis=1))
     return np.concatenate(errors), np.concatenate(norms)
 
 
-def _percentile(known: Tensor, value: float) -> float:
-    return round(100 * float((known < value).double().mean()), 1)
+def _percentile(known: np.ndarray, value: float) -> float:
+    return round(100 * float((known < value).mean()), 1)
 
 
 def _warning(error_percentile: float, norm_percentile: float) -> str | None:

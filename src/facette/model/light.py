@@ -1,8 +1,8 @@
 """A model ready for use without torch: what `TrainedModel` does with pictures, done by graphs and arrays.
 
-Enters: uint8 pictures (N, S, S, 3), or latents (N, Z). Leaves: posteriors and uint8 pictures, as arrays; the same numbers
-as torch gives but for rounding. It draws what a photo or a latent decides; it neither refines nor draws from a fitted
-prior, for which there is `TrainedModel`. Reading model files is the business of facette.checkpoint.
+Enters: uint8 pictures (N, S, S, 3), or latents (N, Z). Leaves: posteriors and uint8 pictures, as arrays; the same
+numbers as torch gives but for rounding. It draws what a photo or a latent decides; it neither refines nor draws from a
+fitted prior, for which there is `TrainedModel`. Reading model files is the business of facette.checkpoint.
 """
 
 from __future__ import annotations

@@ -75,6 +75,10 @@ class TrainedModel:
         """The same model without its second stage: pictures are the means of p(x|z)."""
         return replace(self, sharpener=None)
 
+    def as_latents(self, values: np.ndarray) -> Tensor:
+        """Latents (N, Z) that come as an array, as this model takes them."""
+        return torch.from_numpy(values)
+
     def to_model(self, data: np.ndarray | Tensor) -> Tensor:
         """uint8 pictures (N, S, S, 3) or float vectors (N, D) to what the VAE takes.
 
