@@ -16,7 +16,8 @@ SOURCE = Path(facette.__file__).parent
 # From the photo to the user. A room may import rooms to its left, and itself.
 ORDER = [
     *("errors", "runtime", "recipe", "graph", "images", "data", "model", "objective", "checkpoint"),
-    *("latent", "evaluation", "training", "comparison", "plots", "mapping", "scale", "studio", "cli"),
+    *("latent", "evaluation", "training", "comparison", "plots", "mapping", "scale", "reports"),
+    *("studio", "cli"),
 ]
 FORBIDDEN = {
     "latent": {"training"},

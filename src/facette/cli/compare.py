@@ -97,13 +97,13 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Put relatives of one photo beside those of a diffusion model, such as Stable Diffusion."""
-    from facette.cli import comparison_page
     from facette.cli.model import open_model
     from facette.cli.photo import take_in
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import gauge_for
     from facette.images.grid import check_sheet_path
     from facette.plots.page import check_page_path
+    from facette.reports import comparison_page
 
     target = check_page_path(out or Path(f"{photo.stem}-compared.html"))
     sheet_path = check_sheet_path(target.with_suffix(".png"))
@@ -210,13 +210,14 @@ def _side_by_side(
 ):
     """The comparison; None after a dry run. How long it will take is said first."""
     from facette.comparison.compare import compare, measure_pace, plan_comparison
+    from facette.reports.comparison_page import spoken_duration
 
     plan = plan_comparison(diffusion, wished["strength"], wished["count"], match, wished["levels"])
     large = _at_size(taken, diffusion.size)
     pace = measure_pace(diffusion, large)
     remark(
         f"{diffusion.name} on {diffusion.device}: {pace.step:.2g} s a step, so {'at most ' if match else ''}"
-        f"{_duration(pace.seconds(plan.pictures, plan.steps))} for {plan.pictures} pictures of "
+        f"{spoken_duration(pace.seconds(plan.pictures, plan.steps))} for {plan.pictures} pictures of "
         f"{diffusion.size} × {diffusion.size} in {plan.steps:,} steps"
     )
     if dry_run:
@@ -229,18 +230,6 @@ def _side_by_side(
 
 def _at_size(taken: Taken, side: int):
     """The frame that the model sees, looked at through the photo again at another size: uint8 (side, side, 3)."""
-    import numpy as np
+    from facette.images.warp import look_again
 
-    from facette.images.warp import warp
-
-    smaller = len(taken.picture) / side
-    return warp(taken.photo, taken.to_photo @ np.diag([smaller, smaller, 1.0]), (side, side))
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+    return look_again(taken.photo, taken.to_photo, len(taken.picture), side)

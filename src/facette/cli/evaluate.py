@@ -168,8 +168,8 @@ def _stages(name: str) -> Iterator[Progress]:
 
 
 def _show(evaluations: list[Evaluation], out: Path | None, as_json: bool) -> None:
-    from facette.cli.evaluation_page import card_page
     from facette.evaluation.report import to_json, write_report
+    from facette.reports.evaluation_page import card_page
 
     written = []
     if out is not None:

@@ -36,6 +36,15 @@ def warp(image: Image.Image, matrix: np.ndarray, size: tuple[int, int]) -> np.nd
     return np.asarray(seen if finer == 1 else seen.resize(size, Image.Resampling.LANCZOS))
 
 
+def look_again(photo: Image.Image, to_photo: np.ndarray, side: int, wished: int) -> np.ndarray:
+    """What a picture of `side` pixels shows, taken from the photo again at `wished` pixels: uint8 (W, W, 3).
+
+    `to_photo` (3, 3) leads from that picture's pixels to the photo's.
+    """
+    smaller = side / wished
+    return warp(photo, to_photo @ np.diag([smaller, smaller, 1.0]), (wished, wished))
+
+
 def share_outside(image_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> float:
     """Which part (0 to 1) of the wanted picture lies beyond the picture it is taken from."""
     steps = [(np.arange(64) + 0.5) / 64 * side for side in size]

@@ -67,6 +67,15 @@ def reconstruction_page(found: Reconstruction, command: str) -> Page:
     return page.table(("setting", "value"), _settings(found.asked)).data(found.to_dict())
 
 
+def spoken_duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 def comparison_lines(found: Comparison) -> str:
     """The figures as lines for a terminal."""
     return _lines([entry.name for entry in found.entries], _figure_rows(found.entries))
