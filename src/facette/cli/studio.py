@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,10 @@ def studio(
         bool,
         typer.Option("--share-lan", help="Let others on the network in, by an address with a token in it."),
     ] = False,
+    runs: Annotated[
+        Path,
+        typer.Option("--runs", help="The folder of the runs that are trained and shown.", file_okay=False),
+    ] = Path("runs"),
     device: Device = "auto",
 ) -> None:
     """Open the studio: one page to vary, blend, edit, map, sample, compare, evaluate and train. It needs no network."""
@@ -56,4 +61,4 @@ def studio(
                 webbrowser.open(address)
 
         with closing(place):
-            serve.server_of(build(Studio(opened, model), door), ready).run(sockets=[place])
+            serve.server_of(build(Studio(opened, model, runs), door), ready).run(sockets=[place])

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -33,6 +34,7 @@ class Studio:
 
     model: Any  # a TrainedModel of pictures
     model_name: str  # as on the command line
+    runs: Path = Path("runs")  # the folder whose runs are trained and shown, and the only one
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
     standings: Standings = field(init=False)

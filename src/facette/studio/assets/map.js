@@ -37,8 +37,8 @@
         image.onload = image.onerror = () => done(image);
         image.src = source;
       })));
-      this.from = this.to = this.over = this.cursor = -1;
-      this.offer();
+      this.from = this.to = this.cursor = -1;
+      this.shown = this.columns.findIndex((one) => one.name === this.root.dataset.shown);
       this.place();
       this.whole();
       this.root.dataset.ready = chart.names.length;
@@ -53,6 +53,8 @@
         return { ...one, image };
       });
       this.seen = this.root.dataset.placed;
+      this.over = -1;
+      this.offer();  // the frame was drawn anew around us
       this.count = this.chart.names.length + this.photos.length;
       if (this.photos.length) this.pick(this.count - 1, false);
     }
@@ -78,9 +80,9 @@
       const select = this.root.querySelector("[data-map=colour]");
       select.replaceChildren(...["nothing", ...this.columns.map((one) => one.name.replaceAll("_", " "))].map((name, i) =>
         new Option(name, i - 1)));
-      const wished = this.columns.findIndex((one) => one.name === this.root.dataset.shown);
-      this.shown = wished;
-      select.value = wished;
+      select.value = this.shown;
+      for (const what of ["faces", "joining"])
+        this.root.querySelector(`[data-map=${what}]`).setAttribute("aria-pressed", this[what]);
       select.parentElement.hidden = !this.columns.length;
       this.explain();
     }

@@ -183,7 +183,7 @@ def _walked(
     grid = made.latents.numpy()[None]  # (1, C, Z)
     stem = f"{taken[0].stem}-to-{taken[-1].stem}"
     options = ["--steps", steps, "--path", method, *(["--equal-steps"] if equal else [])]
-    command = command_line("interpolate", *_names(taken), *options, "--model", studio.model_name)
+    command = command_line("interpolate", *_names(taken), *options, *studio.command_words())
     offers = sheet(studio, tab, "path", made, stem) + film(studio, tab, "path", made, stem, seconds)
     wall = faces(list(made.pictures), _captions(made), alt="step", kind="small")
     return [
@@ -239,7 +239,7 @@ def _field(studio: Studio, chosen: Any) -> None:
         made = replace(made, remark=_remark(taken))
         latents = made.latents.numpy().reshape(FIELD_SIDE, FIELD_SIDE, -1)
         options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called]]
-        command = command_line("interpolate", *_names(taken), *options, "--model", studio.model_name)
+        command = command_line("interpolate", *_names(taken), *options, *studio.command_words())
         drawn = faces(list(made.pictures), alt="place", kind="field")
         saved = sheet(studio, tab, "field", made, f"{taken[0].stem}-field")
         return [
@@ -291,7 +291,7 @@ def _one(studio: Studio, chosen: Any) -> None:
         given = [share for share, token in zip(shares, tokens, strict=True) if token]
         made = blend(studio.model, *(one.picture for one in taken), weights=given, norm_corrected=long_)
         options = ["--weights", ",".join(f"{share:g}" for share in given), *(["--norm"] if long_ else [])]
-        command = command_line("blend", *_names(taken), *options, "--model", studio.model_name)
+        command = command_line("blend", *_names(taken), *options, *studio.command_words())
         parts = ", ".join(f"{share:.0%} {one.name}" for share, one in zip(made.shares, taken, strict=True))
         made = replace(made, remark=_remark(taken))
         saved = picture(studio, tab, "blend-picture", made.pictures[0], "blend")

@@ -107,7 +107,7 @@ def _changed(
     offers = picture(studio, tab, "edit-picture", made.pictures[0], stem)
     offers += sheet(studio, tab, "edit", made, f"{stem}-sheet")
     words = [taken.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]
-    options = [*(["--keep", ",".join(kept)] if kept else []), "--model", studio.model_name]
+    options = [*(["--keep", ",".join(kept)] if kept else []), *studio.command_words()]
     command = command_line("edit", *words, *options)
     return _pair(made), note(*_said(made)), offers, copyable(command)
 

@@ -195,7 +195,7 @@ def _html(shown: Shown) -> str:
     <button type="button" data-map="farther" aria-label="Farther">−</button>
     <button type="button" data-map="whole">Whole map</button>
     <button type="button" data-map="faces" aria-pressed="true">Faces</button>
-    <button type="button" data-map="joining" aria-pressed="false">Ways: each pick is joined to the one before</button>
+    <button type="button" data-map="joining" aria-pressed="false">Draw ways</button>
     <label>Colour by <select data-map="colour"></select></label></div>
   <canvas tabindex="0" role="application" aria-label="Map of {count} faces. Arrow keys walk from face to face, Enter
 picks one, Shift and Enter draw the way to one, plus and minus zoom, 0 shows the whole map."></canvas>
