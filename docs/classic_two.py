@@ -6,6 +6,7 @@ import itertools
 import sys
 import tempfile
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import facette
+from facette.errors import UsageError
 from facette.evaluation.dial import automatic_factor, dial_of
 from facette.evaluation.dial_calibrate import Calibration, calibrate
 from facette.evaluation.reconstruction import sharpness_ratio, unexplained_variance
@@ -93,8 +95,11 @@ def save_whole(network: VAE, path: Path) -> Path:
 
 def imported(run: str, folder: Path) -> tuple[Any, VAE]:
     """The model that came back out of the pickle, and the network that went in."""
-    network = as_foreign(facette.load(run))
-    return facette.import_checkpoint(save_whole(network, folder / "vae_model_20.pth")), network
+    known = facette.load(run)
+    network = as_foreign(known)
+    model = facette.import_checkpoint(save_whole(network, folder / "vae_model_20.pth"))
+    # No pickle says which cut of a photo its network was trained on: here we know.
+    return replace(model, recipe=model.recipe.model_copy(update={"input": known.input})), network
 
 
 # ── tables ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -114,7 +119,7 @@ def tables(wanted: Wanted) -> dict[str, str]:
 
 
 def _calibrated(model: Any, pictures: np.ndarray, wanted: Wanted, folder: Path) -> Calibration:
-    """Kept in the model's file, as `facette calibrate` does: the last pictures give the curves, the others the gauge."""
+    """Kept in the model's file, as `facette calibrate` does; the last pictures give the curves."""
     facette.save(model, folder / "classic")
     found = calibrate(model, pictures, photos=wanted.photos)
     found.save(folder / "classic")
@@ -157,19 +162,30 @@ def _dial_table(model: Any, found: Calibration, photos: dict[str, np.ndarray]) -
     rows.append(["", f"recommended for this model: {curve.recommended():g}", "", "", ""])
     for name, picture in photos.items():
         dial = dial_of(model, picture)
-        for label, factor in (("by eye", BY_EYE), ("auto", automatic_factor(dial))):
+        for way, factor in (("reconstructed", 0.0), ("by eye", BY_EYE), ("auto", _automatic(dial))):
+            if factor is None:
+                rows.append(
+                    [
+                        "none",
+                        f"{name}, auto: its reconstruction is no more like it than a stranger",
+                        "",
+                        "",
+                        "",
+                    ]
+                )
+                continue
             reading = dial.at(factor, variation_seeds(0, 10))
-            rows.append(
-                [
-                    f"{factor:.3g}",
-                    f"{name}, {label}",
-                    short(float(reading.likeness.mean())),
-                    short(float(reading.realism.mean())),
-                    short(reading.spread),
-                ]
-            )
+            shown = [float(reading.likeness.mean()), float(reading.realism.mean()), reading.spread]
+            rows.append([f"{factor:.3g}", f"{name}, {way}", *map(short, shown)])
     rows.append(["", "a stranger, at most one in a hundred", short(found.gauge.threshold), "", ""])
     return table(["factor of σ", "of", "likeness", "realism", "spread"], rows)
+
+
+def _automatic(dial: Any) -> float | None:
+    try:
+        return automatic_factor(dial)
+    except UsageError:  # no factor can keep a likeness that is not there
+        return None
 
 
 def spectrum(pictures: np.ndarray) -> np.ndarray:

@@ -1,0 +1,116 @@
+"""The worked diffs of docs/contributing apply to the tree as it is, and what they add works."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import REPOSITORY, blocks
+
+FOLDER = REPOSITORY / "docs" / "contributing"
+SHORT = [
+    "train.steps=2",
+    "train.batch=4",
+    "train.validate_count=4",
+    "train.preview_count=2",
+    "train.mixture_components=[]",
+]
+
+# Said in Python after the diff: laws of what was added.
+LAWS = {
+    "likelihood": """
+        import torch
+        from facette.model.likelihood import LaplaceLikelihood
+        x, mean = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
+        one = LaplaceLikelihood()
+        truth = torch.distributions.Laplace(mean, one.log_b.exp()).log_prob(x).flatten(1).sum(1)
+        torch.testing.assert_close(one.log_prob(x, mean), truth)
+    """,
+    "prior": """
+        import torch
+        from facette.model.logistic import LogisticPrior
+        one = LogisticPrior(1)
+        z = torch.linspace(-30, 30, 6001)[:, None]
+        assert abs(torch.trapezoid(one.log_prob(z).exp(), z[:, 0]) - 1) < 1e-3
+        drawn = one.sample(100_000, torch.Generator().manual_seed(0))
+        assert abs(drawn.mean()) < 0.02 and abs(drawn.var() - 1) < 0.05
+    """,
+    "measure": """
+        import numpy as np
+        from facette.evaluation.reconstruction import mse, worst_patch
+        real = np.random.default_rng(0).uniform(0.2, 0.8, (3, 32, 32, 3))
+        made = real.copy()
+        made[1, 8:16, 24:32] += 0.1
+        np.testing.assert_allclose(worst_patch(real, made), [0, 0.1, 0], atol=1e-12)
+        noisy = real + np.random.default_rng(1).normal(0, 0.1, real.shape)
+        assert (worst_patch(real, noisy) >= np.sqrt(mse(real, noisy))).all()
+    """,
+    "recipe": """
+        from facette.recipe import load_recipe, shipped_recipes
+        assert "faces96" in shipped_recipes()
+        assert load_recipe("faces96").input.size == 96
+    """,
+}
+TRAINED = {
+    "likelihood": ("quick", ["model.likelihood.kind=laplace"]),
+    "prior": ("quick", ["model.prior.kind=logistic"]),
+    "measure": ("quick", []),
+    "recipe": ("faces96", []),
+}
+
+
+def test_every_page_has_its_laws():
+    assert {page.stem for page in FOLDER.glob("*.md")} == set(LAWS) == set(TRAINED)
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory):
+    """A function: the tree with the diff of one page, apart from the others."""
+
+    def change(name: str) -> Path:
+        tree = tmp_path_factory.mktemp(name)
+        shutil.copytree(REPOSITORY / "src", tree / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        (diff,) = (block.text for block in blocks(FOLDER / f"{name}.md") if block.language == "diff")
+        done = subprocess.run(
+            ["git", "apply", "-"], cwd=tree, input=f"{diff}\n", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"docs/contributing/{name}.md no longer applies: {done.stderr}"
+        return tree
+
+    return change
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_diff_applies_and_what_it_adds_keeps_its_laws(name, changed):
+    tree = changed(name)
+    law = "\n".join(line.removeprefix(" " * 8) for line in LAWS[name].splitlines())
+    python(tree, "-c", law)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_model_is_trained_and_measured_with_it(name, changed):
+    tree = changed(name)
+    recipe, changes = TRAINED[name]
+    sets = [word for change in (*changes, *SHORT) for word in ("--set", change)]
+    facette = ("-m", "facette")
+    python(tree, *facette, "train", recipe, "synthetic-faces:24", "--out", "run", "--device", "cpu", *sets)
+    told = python(tree, *facette, "evaluate", "run", "synthetic-faces:24", "--count", "8", "--json")
+    figures = json.loads(told)
+    assert figures
+    if name == "measure":
+        assert "worst_patch" in told
+
+
+def python(tree: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
