@@ -31,11 +31,10 @@ def encode(
     """Write mean and σ of every picture, with its name. Run the same command again to go on where it stopped."""
     from facette.scale import Encode
 
-    task = Encode(table="npz" if out.suffix == ".npz" else "parquet", half=half)
     work_through(
         model,
         source,
-        task,
+        Encode(half=half),
         out,
         engine=engine,
         workers=workers,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -82,6 +82,8 @@ def run_job(
     """
     listener, out = listener or Listener(), Path(out)
     one_table = out.suffix in (PARQUET, NPZ)
+    if one_table and isinstance(task, Encode):
+        task = replace(task, table="npz" if out.suffix == NPZ else "parquet")
     _check(task, out, one_table, cluster)
     job, names, weights = _plan(model, source, task, plain, shard)
     if one_table and out.exists():

@@ -146,10 +146,11 @@ class Bench:
         seeds = [
             variation_seeds(derive_seed(task.seed, "vary", text(name)), task.count) for name in batch.names
         ]
+        noise = [torch.as_tensor(variation_noise(drawn, self.model.latent)) for drawn in seeds]  # N of (K, Z)
         latents = [
-            varied_latents(one.mean, one.scale, variation_noise(drawn, self.model.latent), task.diversity)
-            for one, drawn in zip((posterior[i : i + 1] for i in range(len(seeds))), seeds, strict=True)
-        ]  # N of (K, Z)
+            varied_latents(posterior.mean[i], posterior.scale[i], one, task.diversity)
+            for i, one in enumerate(noise)
+        ]
         pictures = self.model.decode(torch.cat(latents), BATCH)  # (N·K, S, S, 3)
         for i, row in enumerate(batch.rows.tolist()):
             made = pictures[i * task.count : (i + 1) * task.count]
