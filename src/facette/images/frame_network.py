@@ -1,4 +1,4 @@
-"""The layers of the frame regressor, for training it and for tracing it; looking through it is `frame_regressor`'s part.
+"""The layers of the frame regressor, for training and tracing it; to look through it is the part of `frame_regressor`.
 
 In: grey 64×64 patches as tensors. Out: similarities and logits; what they mean stands in `frame_regressor`.
 """
