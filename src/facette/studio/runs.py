@@ -141,6 +141,16 @@ def stop(root: Path, name: str) -> Run:
         return look(root, name)
 
 
+def check_free(root: Path, name: str) -> Path:
+    """The folder of a run that can be started under this name. Raises UsageError where it cannot."""
+    folder = _folder(root, name)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f"there is something in {folder} already: give the run another name, or go on with it."
+        )
+    return folder
+
+
 def free_name(root: Path, wished: str) -> str:
     """The name, or the name with the first number behind it that no run has."""
     taken = {one.name for one in root.iterdir()} if root.is_dir() else set()

@@ -1,0 +1,127 @@
+"""How a run goes, for people: its state in a sentence, its curves and its latest preview.
+
+Enters: a `Run`, whose folder is read. Leaves: words, and pictures as bytes. Knows nothing of pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facette.errors import FacetteError
+from facette.recipe import load_recipe
+from facette.studio.runs import Run
+from facette.training.journal import JOURNAL, read_journal
+from facette.training.loop import SHARPEN
+from facette.training.preview import PREVIEWS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STATES = {
+    "running": "is running",
+    "stopping": "saves and stops",
+    "stopped": "has stopped",
+    "finished": "has finished",
+    "failed": "has failed",
+    "other": "was started outside the studio",
+}
+
+
+def in_words(run: Run) -> str:
+    """A run's state, how far it is, how long it will take, and how good it is, as one or two sentences."""
+    rows = read_journal(run.folder)
+    of = "" if run.steps is None else f" of {run.steps:,}"
+    said = [f"{run.name} {STATES[run.state]}", f"step {run.step:,}{of}"]
+    left = seconds_left(run, rows)
+    if run.state == "running" and left is not None:
+        said.append(f"about {_duration(left)} left")
+    if measured := _last(rows, "elbo"):
+        said.append(f"evidence lower bound {measured['elbo']:,.1f} nats")
+        said.append(f"unexplained variance {measured['unexplained_variance']:.3f}")
+    second = read_journal(run.folder / SHARPEN)
+    if second:
+        said.append(f"second stage at step {max(row['step'] for row in second):,}")
+    problem = f" {run.problem}" if run.problem else ""
+    return " · ".join(said) + "." + problem
+
+
+def seconds_left(run: Run, rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Until the last step, at the speed of the last log line; None where that cannot be known."""
+    logged = _last(rows, "images_per_second")
+    if logged is None or run.steps is None or not logged["images_per_second"]:
+        return None
+    try:
+        batch = load_recipe(run.folder / "recipe.toml").train.batch
+    except FacetteError:
+        return None  # not written yet, or by another version
+    return max(0, run.steps - run.step) * batch / logged["images_per_second"]
+
+
+def stamp(run: Run) -> tuple[int, ...]:
+    """What changes when there is something new to draw."""
+    files = (run.folder / JOURNAL, run.folder / SHARPEN / JOURNAL)
+    return tuple(path.stat().st_size if path.is_file() else 0 for path in files)
+
+
+def curves(run: Run) -> bytes | None:
+    """The journal's curves as a PNG: of the second stage where it is in it; None before the first log line."""
+    return _curves(run.folder, stamp(run))
+
+
+def rates(run: Run) -> bytes | None:
+    """The rate of every latent at the last validation as a PNG; None before the first one."""
+    return _rates(run.folder, stamp(run))
+
+
+def preview(run: Run) -> tuple[int, bytes] | None:
+    """The latest preview's step and PNG; of the second stage where it is in it."""
+    for folder in (run.folder / SHARPEN / PREVIEWS, run.folder / PREVIEWS):
+        found = sorted(folder.glob("step-*.png"))
+        if found:
+            return int(found[-1].stem.partition("-")[2]), found[-1].read_bytes()
+    return None
+
+
+@lru_cache(maxsize=8)
+def _curves(folder: Path, stamp: tuple[int, ...]) -> bytes | None:
+    from facette.errors import UsageError
+    from facette.plots.curves import plot_training
+
+    second = read_journal(folder / SHARPEN)
+    rows = second or read_journal(folder)
+    try:
+        return _png(plot_training(rows, "The second stage" if second else "Training"))
+    except UsageError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _rates(folder: Path, stamp: tuple[int, ...]) -> bytes | None:
+    from facette.plots.curves import plot_rate_per_latent
+
+    measured = _last(read_journal(folder), "rate_per_dimension")
+    return None if measured is None else _png(plot_rate_per_latent(np.array(measured["rate_per_dimension"])))
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=96, facecolor=figure.get_facecolor())
+    return buffer.getvalue()
+
+
+def _last(rows: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
+    """The last row that has the key."""
+    return next((row for row in reversed(rows) if key in row), None)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

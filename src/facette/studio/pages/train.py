@@ -1,0 +1,274 @@
+"""Train: pictures and a recipe in, a run out: planned, started, watched, stopped, gone on with.
+
+Enters: what `facette train` takes. Leaves: a run in a process of its own (`runs.py`), its curves, its latest preview
+and the end of its log. All that is shown is read from the run's folder, so neither a reload of the page nor a restart
+of the studio changes anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from facette.errors import FacetteError, UsageError
+from facette.recipe import load_recipe, shipped_recipes
+from facette.studio import account, runs
+from facette.studio.parts import command_line, copyable, note
+from facette.studio.runs import Order, Run
+from facette.studio.work import aside, long
+
+if TYPE_CHECKING:
+    from facette.studio.app import Studio
+
+EVERY = 2.0  # seconds between two looks at a run that goes on
+USUAL = {  # what is changed most: the label, and the recipe's key
+    "Epochs": "train.epochs",
+    "Steps": "train.steps",
+    "Pictures at most": "train.pictures",
+    "Pictures in a step": "train.batch",
+    "Learning rate": "train.lr",
+    "Latents": "model.latent",
+    "β, the weight of the rate": "objective.beta",
+}
+NO_RUN = "No run yet: plan one above."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done when the button is pressed."""
+
+    order: Order
+    name: str
+    steps: int
+    words: str
+
+
+def page(studio: Studio) -> None:
+    """The tab."""
+    import gradio as gr
+
+    with gr.Row():
+        data = gr.Textbox(
+            "", label="Pictures", elem_id="train-data", placeholder="my-photos/ or synthetic-faces:2000",
+            info="A folder or zip on this machine, a CelebA folder, or synthetic-faces:COUNT",
+        )  # fmt: skip
+        recipe = gr.Dropdown(
+            list(shipped_recipes()), value="faces64", label="Recipe", elem_id="train-recipe",
+            allow_custom_value=True, info="A shipped one, or the path of a TOML file",
+        )  # fmt: skip
+        name = gr.Textbox(
+            "", label="Name of the run", elem_id="train-name", placeholder="the recipe's name",
+            info=f"A folder in {studio.runs}",
+        )  # fmt: skip
+    with gr.Accordion("Change the recipe", open=False):
+        with gr.Row():
+            usual = [
+                gr.Number(None, label=label, elem_id=f"train-{key.replace('.', '-')}", min_width=120)
+                for label, key in USUAL.items()
+            ]
+        other = gr.Textbox(
+            "", label="Anything else, one section.key=value on each line", lines=2, elem_id="train-other"
+        )
+    with gr.Row():
+        plan = gr.Button("Show the plan", elem_id="train-plan")
+        start = gr.Button("Start", variant="primary", interactive=False, elem_id="train-start")
+    told, planned_words, planned = gr.HTML(), gr.HTML(elem_id="train-planned"), gr.State(None)
+    wishes = [data, recipe, name, *usual, other]
+
+    def think(tab: str, tell: Any, *values: Any) -> list[Any]:
+        made = plan_of(studio, Form(values[0], values[1], values[2], tuple(values[3:-1]), values[-1]), tell)
+        command = command_line(*made.order.arguments(studio.runs / made.name))
+        return [made, note(made.words, "plain") + copyable(command), gr.update(interactive=True)]
+
+    long(studio, plan.click, think, wishes, told, [planned, planned_words, start])
+    changed = partial(gr.on, [one.input for one in wishes])
+    aside(
+        studio,
+        changed,
+        lambda tab: [None, "", gr.update(interactive=False)],
+        [],
+        [planned, planned_words, start],
+    )
+    _watched(studio, start, planned)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What stands in the fields."""
+
+    data: str
+    recipe: str
+    name: str
+    usual: tuple[float | None, ...]  # in the order of USUAL
+    other: str
+
+
+def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
+    """What a run would do; its data set is opened, and decoded where that has not been done before.
+
+    Raises whatever `facette train --dry-run` raises, and UsageError for a name that is taken.
+    """
+    from facette.data import open_dataset
+    from facette.training.batches import training_rows
+    from facette.training.schedule import steps_of
+
+    tell("reading the recipe")
+    overrides = overrides_of(form.usual, form.other)
+    resolved = load_recipe(form.recipe.strip(), overrides)
+    order = Order(form.recipe.strip(), form.data.strip(), overrides)
+    if not order.data and resolved.input.kind == "image":
+        raise UsageError("name a folder or a zip of pictures, or synthetic-faces:COUNT.")
+    name = form.name.strip() or runs.free_name(studio.runs, resolved.name)
+    runs.check_free(studio.runs, name)
+    source = order.data or "synthetic-mixture"
+    store = open_dataset(
+        source, resolved.input, progress=lambda done, total: tell("reading pictures", done / max(total, 1))
+    )
+    images = len(training_rows(store, resolved.train.pictures))
+    steps = steps_of(resolved.train, images)
+    many = f"{steps:,} steps of {resolved.train.batch} over {images:,} pictures"
+    words = f"{resolved.name}: {many} into {studio.runs / name}."
+    left_out = len(getattr(store, "unreadable", []))
+    return Plan(
+        order,
+        name,
+        steps,
+        words + (f" {left_out:,} files cannot be read and are left out." if left_out else ""),
+    )
+
+
+def overrides_of(usual: tuple[float | None, ...], other: str) -> tuple[str, ...]:
+    """What is changed in the recipe, as `--set` takes it; the lines come last, so they have the last word."""
+    given = [
+        f"{key}={value:.12g}" for key, value in zip(USUAL.values(), usual, strict=True) if value is not None
+    ]
+    return (*given, *(line.strip() for line in other.splitlines() if line.strip()))
+
+
+# ── runs that are there ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _watched(studio: Studio, start: Any, planned: Any) -> None:
+    """The runs, and how the chosen one goes."""
+    import gradio as gr
+    from gradio.context import Context
+
+    chosen = gr.Dropdown(
+        _choices(studio), value=None, label=f"Runs in {studio.runs}", elem_id="train-run", filterable=False
+    )
+    state = gr.HTML(note(NO_RUN), elem_id="train-state")
+    with gr.Row():
+        stop = gr.Button("Save and stop", visible=False, elem_id="train-stop")
+        resume = gr.Button("Go on", variant="primary", visible=False, elem_id="train-resume")
+    use = gr.HTML(elem_id="train-use")
+    with gr.Row():
+        preview = gr.HTML(elem_id="train-preview")
+        log = gr.HTML(elem_id="train-log")
+    curves, rates = gr.HTML(elem_id="train-curves"), gr.HTML(elem_id="train-rates")
+    clock, seen = gr.Timer(EVERY, active=False), gr.State(None)
+    outputs = [state, stop, resume, use, log, preview, curves, rates, clock, seen]
+
+    def look(tab: str, called: str | None, before: Any) -> list[Any]:
+        return _looked(studio, tab, called, before)
+
+    def arrive(tab: str, called: str | None) -> list[Any]:
+        there = _choices(studio)
+        names = [value for _, value in there]
+        called = called if called in names else next(iter(names), None)
+        return [gr.update(choices=there, value=called), *_looked(studio, tab, called, None)]
+
+    def begin(tab: str, plan: Plan | None) -> list[Any]:
+        if plan is None:
+            raise UsageError("show the plan first.")
+        runs.start(studio.runs, plan.name, plan.order, plan.steps)
+        return [*arrive(tab, plan.name), None, gr.update(interactive=False)]
+
+    def act(deed: Any) -> Any:
+        def done(tab: str, called: str) -> list[Any]:
+            deed(studio.runs, called)
+            return arrive(tab, called)
+
+        return done
+
+    opened = Context.block
+    assert isinstance(opened, gr.Tab), "a page is built inside its tab"
+    arrived = [chosen, *outputs]
+    aside(studio, opened.select, arrive, [chosen], arrived)
+    aside(studio, chosen.input, lambda tab, called: _looked(studio, tab, called, None), [chosen], outputs)
+    aside(studio, clock.tick, look, [chosen, seen], outputs)
+    aside(studio, stop.click, act(runs.stop), [chosen], arrived)
+    aside(studio, resume.click, act(runs.resume), [chosen], arrived)
+    aside(studio, start.click, begin, [planned], [*arrived, planned, start])
+
+
+def _choices(studio: Studio) -> list[tuple[str, str]]:
+    """Every run, the one that changed last first, those that go on before all others."""
+    there = sorted(runs.list_runs(studio.runs), key=lambda run: not run.alive)
+    return [(f"{run.name} {account.STATES[run.state]}", run.name) for run in there]
+
+
+def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[Any]:
+    """How the run goes now; what is as it was before is not sent again."""
+    import gradio as gr
+
+    if not called:
+        return [note(NO_RUN), *[gr.update(visible=False)] * 2, *[""] * 5, gr.Timer(active=False), None]
+    try:
+        run = runs.look(studio.runs, called)
+        words = account.in_words(run)
+    except FacetteError as error:  # its folder is gone: the page says so once, and looks no more
+        return [
+            note(str(error), "warn"),
+            *[gr.update(visible=False)] * 2,
+            *[""] * 5,
+            gr.Timer(active=False),
+            None,
+        ]
+    now = (run.name, run.state, account.stamp(run))
+    drawn = [gr.skip()] * 3 if now == before else _drawn(studio, tab, run)
+    return [
+        note(words, "warn" if run.problem else "plain"),
+        gr.update(visible=run.alive, interactive=run.state == "running"),
+        gr.update(visible=run.state in ("stopped", "failed")),
+        _use(run),
+        _log(run),
+        *drawn,
+        gr.Timer(active=run.alive),
+        now,
+    ]
+
+
+def _drawn(studio: Studio, tab: str, run: Run) -> list[str]:
+    """The preview, the curves and the latents' rates as HTML."""
+    shown = account.preview(run)
+    step, picture = shown if shown else (0, None)
+    words = f"Step {step:,}: photos, the same redrawn, new ones"
+    return [
+        _picture(studio, tab, "preview", picture, words, f"{run.name}: {words}"),
+        _picture(studio, tab, "curves", account.curves(run), "", f"Training curves of {run.name}"),
+        _picture(studio, tab, "rates", account.rates(run), "", f"Rate of every latent of {run.name}"),
+    ]
+
+
+def _picture(studio: Studio, tab: str, kind: str, content: bytes | None, words: str, alt: str) -> str:
+    if content is None:
+        return ""
+    address = studio.shelf.put(tab, f"train-{kind}", content, f"{kind}.png", "image/png")
+    under = f"<figcaption>{escape(words)}</figcaption>" if words else ""
+    return f'<figure class="{kind}"><img src="{escape(address)}" alt="{escape(alt)}">{under}</figure>'
+
+
+def _log(run: Run) -> str:
+    said = runs.tail(run)
+    return (
+        f'<pre class="log" tabindex="0" aria-label="The end of the log">{escape(said)}</pre>' if said else ""
+    )
+
+
+def _use(run: Run) -> str:
+    """How to work with the run's best model."""
+    if run.model is None:
+        return ""
+    return copyable(command_line("studio", "--model", str(run.folder)), "Open the studio with this model")
