@@ -78,11 +78,12 @@ def evaluate(
     from facette.errors import UsageError
     from facette.evaluation import evaluate as measure
     from facette.evaluation.evaluate import TRAINING_MOST
+    from facette.evaluation.subject import common_split
 
     if len(given) < 2:
         raise UsageError(f"evaluate takes at least one model and then the data, got only {given[0]!r}.")
     opened = _opened(given[:-1], given[-1], device, cache)
-    whole = _common_split(opened, split)
+    whole = common_split([(model, store) for model, store, _ in opened.values()], split)
     evaluations = []
     for name, (model, store, label) in opened.items():
         from facette.evaluation.subject import choose_data
@@ -136,15 +137,6 @@ def _names(name: str, path: str) -> Iterator[str]:
     while True:
         yield f"{name} ({number})"
         number += 1
-
-
-def _common_split(opened: dict[str, tuple], split: Any) -> Any:
-    """One split for all: `auto` is valid as soon as the data are the training set of one of the models."""
-    from facette.evaluation.subject import is_training_set
-
-    if split != "auto" or len(opened) == 1:
-        return split
-    return "valid" if any(is_training_set(model, store) for model, store, _ in opened.values()) else "all"
 
 
 @contextmanager

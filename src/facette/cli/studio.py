@@ -44,7 +44,7 @@ def studio(
     with serve.private_folder():
         from facette.cli.model import open_model
         from facette.latent.inputs import image_size
-        from facette.studio.app import Studio, build
+        from facette.studio.app import PAGES, SHARED_PAGES, Studio, build
 
         opened = open_model(model, device, plain)
         image_size(opened)  # refuses models of points
@@ -60,5 +60,7 @@ def studio(
 
                 webbrowser.open(address)
 
+        pages = PAGES if loopback else SHARED_PAGES
+        app = build(Studio(opened, model, runs, shared=not loopback, plain=plain), door, pages)
         with closing(place):
-            serve.server_of(build(Studio(opened, model, runs), door), ready).run(sockets=[place])
+            serve.server_of(app, ready).run(sockets=[place])

@@ -4,7 +4,7 @@ Enters: a data store, an array, or a source; the wished split and count. Leaves:
 Knows nothing of measures.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -85,6 +85,13 @@ def choose_data(
 def is_training_set(model, store) -> bool:
     """Whether the store holds exactly the pictures the model says it was trained on."""
     return store.fingerprint == model.provenance.get("data_fingerprint")
+
+
+def common_split(measured: Sequence[tuple[Any, Any]], split: Split) -> Split:
+    """One split for several models, each with its store: `auto` is valid as soon as one was trained on its store."""
+    if split != "auto" or len(measured) == 1:
+        return split
+    return "valid" if any(is_training_set(model, store) for model, store in measured) else "all"
 
 
 def _pick(indices: NDArray, count: int | None, seed: int) -> NDArray:

@@ -1,19 +1,20 @@
-"""The studio: the rooms of the house behind one local page. Its own files talk to the browser; nothing else here does.
+"""The studio: the rooms of the house behind one local page. Its own files talk to the browser; nothing else does.
 
 A page is a file in `pages/` with one function, called while the Gradio blocks are being built and inside its tab:
 
     def page(studio: Studio) -> None:
         photo = photo_box("Photo", "edit-photo")        # parts.py: drop, paste, choose, camera; its value is a token
-        picture = gr.HTML(...)                          # pictures are inline PNGs: faces(...) in parts.py draws them
+        picture = gr.HTML()                             # pictures are inline PNGs: faces(…) in parts.py draws them
         live(studio, photo.change, show, [photo], [picture])
 
 What a page may count on:
 
-    studio.model, studio.model_name     the loaded model, and what it was called on the command line
-    studio.photos.take(token, align, face)   the photo in the model's frame with its report (photo.py), or one sentence
-    studio.shelf.put(tab, key, bytes, name, kind)  bytes for a download or a frame, at the address it returns (shelf.py)
-    live(...), long(...)                bind an event (work.py): errors become sentences, the model is used in turns
-    command_line(...)                   the same as `facette …`, quoted (parts.py)
+    studio.model, studio.model_name           the loaded model, and what it was called on the command line
+    studio.photos.take(token, align, face)    the photo in the model's frame with its report (photo.py), or one sentence
+    studio.shelf.put(tab, key, bytes, …)      bytes for a download or a frame, at the address it returns (shelf.py)
+    studio.readable(text)                     a folder that was typed, where the studio may read it
+    live, aside, long                         bind an event (work.py); errors become sentences
+    command_line(…)                           the same as `facette …`, quoted (parts.py)
 
 Nothing of a visitor is written to disk, and the server looks nothing up but by unguessable tokens, so tabs do not mix.
 Latents, seeds and tokens are the state; pictures are made from them again. Importing this package imports no Gradio.

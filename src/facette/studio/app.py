@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from facette.errors import FacetteError, import_extra
+from facette.errors import FacetteError, UsageError, import_extra
 from facette.studio.guard import UPLOAD, Door, Guard
 from facette.studio.look import HEAD, look
 from facette.studio.photo import Photos
@@ -25,6 +25,7 @@ from facette.studio.state import Standings
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
 DEFAULT_MODEL = "faces64"  # of the commands
+SHARED_PAGES = ("vary", "blend", "edit", "map", "sample")  # the others read and write folders of this machine
 WAITING = 256  # events that may stand in the queue
 
 
@@ -35,6 +36,8 @@ class Studio:
     model: Any  # a TrainedModel of pictures
     model_name: str  # as on the command line
     runs: Path = Path("runs")  # the folder whose runs are trained and shown, and the only one
+    shared: bool = False  # with others on the network, who may not look into this machine's folders
+    plain: bool = False  # whether the model was opened without its second stage
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
     standings: Standings = field(init=False)
@@ -44,9 +47,21 @@ class Studio:
         self.photos = Photos(self.model)
         self.standings = Standings(self.model, self.photos)
 
+    def readable(self, source: str) -> str:
+        """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""
+        source = source.strip()
+        if not source:
+            raise UsageError(
+                "nothing is named: type a folder or a zip of pictures, or synthetic-faces:COUNT."
+            )
+        if self.shared and not source.startswith("synthetic-"):
+            raise UsageError(f"this studio is shared on the network and reads no folders such as {source!r}.")
+        return source
+
     def command_words(self) -> list[str]:
         """The model as arguments of a command; none for the one that commands take by themselves."""
-        return [] if self.model_name == DEFAULT_MODEL else ["--model", self.model_name]
+        named = [] if self.model_name == DEFAULT_MODEL else ["--model", self.model_name]
+        return [*named, *(["--plain"] if self.plain else [])]
 
 
 def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:

@@ -22,12 +22,10 @@ PRESS_LIGHT, PRESS_DARK = "#a83350", "#f0a0b2"
 
 def look() -> tuple[Any, str]:
     """Gradio's theme, and the variables that the style sheet is written with."""
-    import gradio as gr
+    from gradio.themes import Base
 
     light, dark = _colours(LIGHT, RAISED_LIGHT), _colours(DARK, RAISED_DARK)
-    theme = gr.themes.Base(
-        primary_hue="rose", neutral_hue="stone", font=FONTS, font_mono=MONO, radius_size="lg"
-    )
+    theme = Base(primary_hue="rose", neutral_hue="stone", font=FONTS, font_mono=MONO, radius_size="lg")
     pairs = {
         "body_background_fill": "paper",
         "background_fill_primary": "raised",
@@ -49,6 +47,7 @@ def look() -> tuple[Any, str]:
         "button_secondary_background_fill": "raised",
         "button_secondary_text_color": "ink",
         "button_secondary_border_color": "edge",
+        "button_secondary_background_fill_hover": "paper",
         "slider_color": "press",
         "color_accent": "press",
         "link_text_color": "press",

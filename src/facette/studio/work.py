@@ -11,11 +11,13 @@ shelf.
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from facette.errors import FacetteError
 
@@ -26,7 +28,14 @@ log = logging.getLogger("facette.studio")
 
 OURS = "Something went wrong in the studio itself; the log in its terminal says what."
 AT_ONCE = 1  # live events are answered in the order in which they came
-LONG_AT_ONCE = 1
+LONG_AT_ONCE = 2
+PACE = 0.25  # seconds between words about progress
+
+
+class Tell(Protocol):
+    """Says how far a piece of work is: in words, and as a share from 0 to 1 where that is known."""
+
+    def __call__(self, words: str, share: float | None = None) -> None: ...
 
 
 class StoppedError(Exception):
@@ -87,34 +96,30 @@ def long(
     inputs: Sequence[Any],
     progress_box: Any,
     outputs: Sequence[Any],
+    stop: Any = None,
     **options: Any,
 ) -> Any:
     """Bind a long event: `function(tab, tell, *values)` runs in a thread of its own.
 
     `tell(words, share)` says how far it is (share 0 to 1, or None) and ends the work when it was stopped; it is
-    shown in `progress_box`, a gr.HTML. The function's return is shown in `outputs` at the end. Give the returned
-    event to a stop button: `stop.click(None, cancels=[event])`.
+    shown in `progress_box`, a gr.HTML. The function's return is shown in `outputs` at the end. A click on `stop`, a
+    button, stops what runs in the same tab.
     """
     import gradio as gr
 
     untouched = [gr.skip() for _ in outputs]
+    running: dict[str, threading.Event] = {}  # by tab
 
     def answer(*values: Any) -> Iterator[Any]:
         *given, request = values
         tab = _tab(request)
         said: queue.Queue[tuple[str, Any]] = queue.Queue()
-        stopped = threading.Event()
-
-        def tell(words: str, share: float | None = None) -> None:
-            if stopped.is_set():
-                raise StoppedError
-            said.put(("told", progress_bar(words, share)))
-
+        stopped = running[tab] = threading.Event()
+        tell = _Teller(said, stopped)
         worker = threading.Thread(target=_work, args=(function, (tab, tell, *given), said), daemon=True)
         worker.start()
         try:
-            while True:
-                kind, found = said.get()
+            for kind, found in _heard(said, stopped):
                 if kind == "told":
                     yield [found, *untouched]
                 elif kind == "failed":
@@ -122,9 +127,17 @@ def long(
                 else:
                     yield ["", *(found if len(outputs) > 1 else [found])]
                     return
+            yield ['<p class="quiet" role="status">Stopped.</p>', *untouched]
         finally:
             stopped.set()
+            running.pop(tab, None)
 
+    def end(*values: Any) -> None:
+        if (one := running.get(_tab(values[-1]))) is not None:
+            one.set()
+
+    if stop is not None:
+        _bind(stop.click, end, (), (), "stop", AT_ONCE, {})
     return _bind(trigger, answer, inputs, [progress_box, *outputs], "long", LONG_AT_ONCE, options)
 
 
@@ -147,6 +160,30 @@ def spoken(error: Exception) -> Exception:
         return gr.Error(str(error), duration=None, title="", print_exception=False)
     log.error("an event failed", exc_info=error)
     return gr.Error(OURS, duration=None, title="", print_exception=False)
+
+
+class _Teller:
+    """Words about how far a piece of work is, a few times a second at most; raises StoppedError when it was stopped."""
+
+    def __init__(self, said: queue.Queue[tuple[str, Any]], stopped: threading.Event):
+        self._said, self._stopped, self._last = said, stopped, ("", -math.inf)
+
+    def __call__(self, words: str, share: float | None = None) -> None:
+        if self._stopped.is_set():
+            raise StoppedError
+        now = time.monotonic()
+        if words != self._last[0] or now - self._last[1] > PACE:
+            self._last = (words, now)
+            self._said.put(("told", progress_bar(words, share)))
+
+
+def _heard(said: queue.Queue[tuple[str, Any]], stopped: threading.Event) -> Iterator[tuple[str, Any]]:
+    """What the work says, until it was stopped."""
+    while not stopped.is_set():
+        try:
+            yield said.get(timeout=PACE)
+        except queue.Empty:
+            continue
 
 
 def _work(function: Callable[..., Any], given: tuple[Any, ...], said: queue.Queue[tuple[str, Any]]) -> None:

@@ -1,0 +1,144 @@
+"""Compare: the page of `facette compare`, made here and shown in the page: one photo, two kinds of models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from facette.errors import UsageError
+from facette.studio.parts import copyable, frame, link, note, photo_box
+from facette.studio.work import long
+
+if TYPE_CHECKING:
+    from facette.studio.app import Studio
+    from facette.studio.work import Tell
+
+PROMPT = "a high-resolution photograph of a face, natural light, sharp focus"  # of the command
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the controls say."""
+
+    rival: str
+    prompt: str
+    strength: float
+    count: int
+    steps: int
+    seed: int
+    match: bool
+
+
+def page(studio: Studio) -> None:
+    """The tab."""
+    import gradio as gr
+
+    gr.HTML(
+        note(
+            "Relatives of one photo beside those of a diffusion model that lies on this machine. Nothing is fetched."
+        )
+    )
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            photo = photo_box("Photo", "compare-photo")
+        with gr.Column(scale=2, min_width=320):
+            rival = gr.Textbox(
+                "",
+                label="Diffusion checkpoint",
+                info="A folder, a .safetensors file, or a name that a hub's cache here knows.",
+                elem_id="compare-with",
+            )
+            prompt = gr.Textbox(PROMPT, label="What it is told")
+            with gr.Row():
+                strength = gr.Slider(0, 1, 0.5, step=0.01, label="Its strength", info="0 reconstructs.")
+                match = gr.Checkbox(
+                    False,
+                    label="At equal likeness",
+                    info="Turns every knob until all are equally like the photo.",
+                )
+            with gr.Row():
+                count = gr.Number(10, label="Pictures of each", precision=0, minimum=2)
+                steps = gr.Number(50, label="Steps of diffusion", precision=0, minimum=1)
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+    with gr.Row(elem_classes="presses"):
+        start = gr.Button("Compare", variant="primary", elem_id="compare-start", min_width=110)
+        stop = gr.Button("Stop", elem_id="compare-stop", min_width=110)
+    told, shown = gr.HTML(elem_id="compare-told"), gr.HTML(elem_id="compare-report")
+
+    def compare(tab: str, tell: Tell, token: str, *values: Any) -> str:
+        if not token:
+            raise UsageError("there is no photo yet: drop one into the page.")
+        if any(value is None for value in values):
+            raise UsageError("a number is missing: fill in the pictures, the steps and the seed.")
+        rival, prompt, strength, count, steps, seed, match = values
+        if not rival.strip():
+            raise UsageError(
+                "no diffusion checkpoint is named: type a folder, a .safetensors file or a hub's name."
+            )
+        numbers = float(f"{strength:.6g}"), int(count), int(steps), int(seed)
+        wish = Wish(studio.readable(rival), prompt, *numbers, match)
+        return _compared(studio, tab, tell, token, wish)
+
+    inputs = [photo, rival, prompt, strength, count, steps, seed, match]
+    long(studio, start.click, compare, inputs, told, [shown], stop)
+
+
+def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: Wish) -> str:
+    """The page in a frame, a link that saves it, and the command that makes it."""
+    from facette.comparison.checkpoint import find_checkpoint
+    from facette.comparison.compare import compare, gauge_for, plan_comparison
+    from facette.comparison.diffusion import DiffusionSettings
+    from facette.comparison.loading import load_diffusion
+    from facette.images.warp import look_again
+    from facette.reports.comparison_page import command_line, comparison_page
+
+    taken = studio.photos.take(token)
+    checkpoint = find_checkpoint(wish.rival)
+    tell(f"loading {checkpoint.class_name}")
+    settings = DiffusionSettings(prompt=wish.prompt, steps=wish.steps)
+    diffusion = load_diffusion(checkpoint, settings, studio.model.device, True)
+    plan = plan_comparison(diffusion, wish.strength, wish.count, wish.match)
+    large = look_again(studio.photos.open(token), taken.to_photo, len(taken.picture), diffusion.size)
+    done = 0
+
+    def step(steps: int) -> None:
+        nonlocal done
+        done += steps
+        tell(f"{diffusion.name}: step {done:,} of at most {plan.steps:,}", done / plan.steps)
+
+    tell(f"{diffusion.name}: the first step", 0.0)
+    found = compare(
+        studio.model,
+        taken.picture,
+        diffusion,
+        large,
+        gauge_for(studio.model),
+        strength=wish.strength,
+        count=wish.count,
+        seed=wish.seed,
+        match=wish.match,
+        progress=step,
+    )
+    found = replace(found, remark=taken.report.summary())
+    tell("drawing the page")
+    command = command_line(_options(studio, wish), taken.name)
+    content = comparison_page(found, command).html().encode()
+    name = f"{taken.stem}-compared.html"
+    address = studio.shelf.put(tab, "compare", content, name, "text/html; charset=utf-8")
+    saved = link(address, "Save the page", name)
+    return f'<div class="presses">{saved}</div>{copyable(command)}{frame(address, "The comparison")}'
+
+
+def _options(studio: Studio, wish: Wish) -> dict[str, Any]:
+    """The same as options of the command."""
+    return {
+        "--with": wish.rival,
+        "--model": studio.model_name,
+        "--plain": studio.plain,
+        "--prompt": wish.prompt,
+        "--steps": wish.steps,
+        "--strength": wish.strength,
+        "--count": wish.count,
+        "--seed": wish.seed,
+        "--match": "likeness" if wish.match else None,
+    }
