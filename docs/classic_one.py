@@ -175,5 +175,6 @@ def _training(run: str) -> list[Path]:
         return []
     rows = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
     kept = ("step", "event", "elbo", "rate", "distortion", "unexplained_variance")
-    rows = [{key: row[key] for key in kept if key in row} for row in rows if row["step"] > 100]
+    first = rows[-1]["step"] // 20  # the fall from nothing would hide all that follows
+    rows = [{key: row[key] for key in kept if key in row} for row in rows if row["step"] > first]
     return [save_plot(plot_training(rows, title="Training of celeba150"), "one-training")]

@@ -113,14 +113,15 @@ def _elbo(run: str) -> Path | None:
         return None
     rows = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
     kept = ("step", "event", "elbo", "rate", "distortion", "unexplained_variance")
-    rows = [{key: row[key] for key in kept if key in row} for row in rows if row["step"] > 500]
+    first = rows[-1]["step"] // 20  # the fall from nothing would hide all that follows
+    rows = [{key: row[key] for key in kept if key in row} for row in rows if row["step"] > first]
     return save_plot(plot_training(rows, title="Training of celeba64-z50"), "three-training")
 
 
 def _walls(model: Any) -> Path:
     """Twenty samples of each prior, and the means of twenty faces decoded for comparison."""
     rows = []
-    for prior in ("normal", "fitted"):
+    for prior in ("normal",) if model.fitted_prior is None else ("normal", "fitted"):
         drawn = facette.sample(model, 20, seed=1, prior=prior).pictures
         rows += [
             SheetRow([Cell(one) for one in drawn[:10]], f"{prior} prior"),

@@ -16,9 +16,22 @@ IDS = [str(page.relative_to(REPOSITORY)) for page in PAGES]
 PICTURES = {".png", ".jpg", ".gif", ".svg", ".webp"}
 
 
-def test_the_command_reference_is_fresh():
-    module = script("docs/reference.py")
-    assert module.PAGE.read_text("utf-8") == module.reference(), "run: python docs/reference.py"
+@pytest.mark.parametrize("name", ["reference", "api"])
+def test_generated_pages_are_fresh(name):
+    module = script(f"docs/{name}.py")
+    assert module.PAGE.read_text("utf-8") == module.reference(), f"run: python docs/{name}.py"
+
+
+def test_every_public_name_is_in_the_reference():
+    import facette
+    import facette.latent
+
+    named = (REPOSITORY / "docs" / "api.md").read_text("utf-8")
+    for name in set(facette.__all__) - {"__version__"}:
+        assert f"### facette.{name}\n" in named, name
+    for name in facette.latent.__all__:
+        if name[0].islower():
+            assert f".{name}\n" in named, name
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=[*IDS, "CHANGELOG.md"])
