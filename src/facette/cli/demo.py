@@ -38,12 +38,12 @@ def demo(
     """Make ten variations of a photo that is already on this machine, with the bundled model."""
     from facette.cli.model import open_model
     from facette.cli.photo import sheet_path, take_in
-    from facette.latent import vary
+    from facette.latent.vary import vary
 
     photo = photo or first_at_hand()
     remark(CREDITS[photo])
     target = sheet_path(out, "facette-demo.png")
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain, light=True)
     taken = take_in(opened, find_photo(photo))
     variations = vary(opened, taken.picture, seed=seed)
     sheet = replace(variations, remark=taken.report.summary()).save(target)

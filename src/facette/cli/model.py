@@ -1,5 +1,6 @@
 """The model a command works with: one option and one way to open it."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -16,8 +17,18 @@ Plain = Annotated[
 DEFAULT_MODEL = "faces64"
 
 
-def open_model(name: str, device: str, plain: bool = False):
-    """The loaded model on the wished device; `plain` leaves its second stage out."""
+def open_model(name: str, device: str, plain: bool = False, light: bool = False):
+    """The loaded model on the wished device; `plain` leaves its second stage out.
+
+    `light` says that the command only encodes photos and decodes latents, a few: then the model comes without torch
+    where that can be had, for torch alone takes longer to import than ten pictures to draw.
+    """
+    if light and device in ("auto", "cpu"):
+        from facette.checkpoint.light import open_light
+        from facette.graph import Unserved
+
+        with suppress(Unserved):
+            return open_light(name, plain)
     from facette.checkpoint.native import load_model
 
     model = load_model(name, device=device)

@@ -52,7 +52,7 @@ def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | No
     opened = _open(model, path)
     places = None if eyes is None else parse_eyes(eyes)
     way = "auto" if align else "never"
-    return _taken(model, path, opened, intake(opened, model.recipe.input, align=way, face=face, eyes=places))
+    return _taken(model, path, opened, intake(opened, model.input, align=way, face=face, eyes=places))
 
 
 def take_in_all(model, path: Path) -> list[Taken]:
@@ -60,7 +60,7 @@ def take_in_all(model, path: Path) -> list[Taken]:
     from facette.images.align import intake_all
 
     opened = _open(model, path)
-    return [_taken(model, path, opened, one) for one in intake_all(opened, model.recipe.input)]
+    return [_taken(model, path, opened, one) for one in intake_all(opened, model.input)]
 
 
 def _open(model, path: Path):

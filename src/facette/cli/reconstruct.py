@@ -30,10 +30,10 @@ def reconstruct(
 
     from facette.cli.model import open_model
     from facette.cli.photo import remarks_on, sheet_path, take_in
-    from facette.latent import reconstruct as reconstruct_photos
+    from facette.latent.reconstruct import reconstruct as reconstruct_photos
 
     target = sheet_path(out, "reconstructions.png")
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain, light=True)
     taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
     reconstructions = reconstruct_photos(opened, np.stack([one.picture for one in taken]))
     sheet = replace(reconstructions, remark=remarks_on(taken)).save(target)

@@ -53,18 +53,19 @@ def sweep(
     from facette.cli.model import open_model
     from facette.cli.photo import sheet_path, take_in
     from facette.errors import UsageError
-    from facette.evaluation.dial_sweep import dial_sweep
-    from facette.latent import sweep as sweep_photo
+    from facette.latent.vary import sweep as sweep_photo
     from facette.latent.vary import spaced_factors
 
     if report and mode != "factor":
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
     factors = spaced_factors(first, last, rows)
     target = sheet_path(out, f"{photo.stem}-sweep.png")
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain, light=not report and noise == "posterior")
     taken = take_in(opened, photo, align, face, eyes)
     said = taken.report.summary()
     if report:
+        from facette.evaluation.dial_sweep import dial_sweep
+
         measured = dial_sweep(opened, taken.picture, factors, count=count, seed=seed, noise=noise).remarked(
             said
         )

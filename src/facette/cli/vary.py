@@ -111,7 +111,8 @@ def vary(
     if measured and steps:
         raise UsageError("--around goes with a --diversity in numbers.")
     target = sheet_path(out, f"{photo.stem}-variations.png")
-    opened = open_model(model, device, plain)
+    light = not (measured or refine or noise == "aggregate")
+    opened = open_model(model, device, plain, light)
     taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
     made = []
     for number, one in enumerate(taken, start=1):
@@ -132,12 +133,13 @@ def vary(
                 pick=pick,
             )
         else:
-            from facette.latent import vary as vary_photo
+            from facette.latent.vary import vary as vary_photo
 
             assert not isinstance(wished, str)  # "auto" is measured
             number_of, first = (count, seed) if pick is None else (1, pick)
             found = vary_photo(opened, one.picture, number_of, wished, first, mode, refine, noise, steps)
-        made.append(_write(found, one, _numbered(target, number), each and _numbered(each, number), paste))
+        sheet, singles = _numbered(target, number), each and _numbered(each, number)
+        made.append(_write(found, one, sheet, singles, paste))
     emit(made[0] if not all_faces else {"faces": made}, "\n".join(one["sheet"] for one in made), as_json)
 
 
@@ -145,16 +147,16 @@ def _write(
     found: "Variations | Dialled", taken: "Taken", target: Path, each: Path | None, paste: bool
 ) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
-    from facette.evaluation.dial_vary import Dialled
+    from facette.latent.vary import Variations
 
     said = taken.report.summary()
-    if isinstance(found, Dialled):
+    if isinstance(found, Variations):
+        variations = found
+        sheet = replace(variations, remark=said).save(target)
+    else:
         variations = found.variations
         sheet = replace(found, variations=replace(variations, remark=said)).save(target)
         _tell(found)
-    else:
-        variations = found
-        sheet = replace(variations, remark=said).save(target)
     singles = [] if each is None else variations.save_each(each)
     account = {
         "sheet": str(sheet),

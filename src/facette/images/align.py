@@ -8,8 +8,10 @@ A photo is left alone where that is right: a picture of exactly the frame's size
 taken as already aligned, and so is one whose face already lies within `CLOSE` of where it would be put.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -28,7 +30,9 @@ from facette.images.similarity import (
     similarity_between,
 )
 from facette.images.warp import share_outside, warp
-from facette.recipe import Frame, ImageInput
+
+if TYPE_CHECKING:
+    from facette.recipe import Frame, ImageInput
 
 CLOSE = 0.035  # of the crop's side
 

@@ -6,10 +6,13 @@ frame is taken as aligned, and the frame's box is cut from it; any other picture
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
 
-from facette.recipe import ImageInput
+if TYPE_CHECKING:
+    from facette.recipe import ImageInput
 
 
 def fit_picture(image: Image.Image, spec: ImageInput) -> np.ndarray:
