@@ -53,8 +53,8 @@ def sweep(
     from facette.cli.model import open_model
     from facette.cli.photo import sheet_path, take_in
     from facette.errors import UsageError
-    from facette.latent.vary import sweep as sweep_photo
     from facette.latent.vary import spaced_factors
+    from facette.latent.vary import sweep as sweep_photo
 
     if report and mode != "factor":
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
