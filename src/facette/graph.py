@@ -7,6 +7,7 @@ from arrays to arrays. Knows nothing of models, pictures or where files lie, and
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def open_graph(content: bytes, weights: Mapping[str, np.ndarray], key: str) -> G
         raise Unserved("onnxruntime is not installed") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it would complain of is raised as well
+    options.intra_op_num_threads = _cores()  # left open, it binds threads to cores that may not be this process's
     # Threads that wait by turning in circles take the cores from whoever else has work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
@@ -64,3 +66,8 @@ def open_graph(content: bytes, weights: Mapping[str, np.ndarray], key: str) -> G
     if written != key:
         raise Unserved(f"the graph was written under the key {written!r}, not {key!r}")
     return Graph(session)
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

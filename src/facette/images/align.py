@@ -10,6 +10,7 @@ taken as already aligned, and so is one whose face already lies within `CLOSE` o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import ImageError, UsageError
-from facette.images.find import CELEBA_EYES, FoundFace, find_faces
+from facette.images.find import CELEBA_EYES, FoundFace, find_faces, find_largest
 from facette.images.fit import crop_box, fit_picture
 from facette.images.open import OpenedImage
 from facette.images.similarity import (
@@ -105,12 +106,14 @@ def intake(
     align: Literal["auto", "never", "always"] = "auto",
     face: int = 1,
     eyes: tuple[Point, Point] | None = None,
+    every: bool = False,
 ) -> Intake:
     """Brings a photo into the model's frame.
 
     "auto" aligns for models of faces unless the photo is already aligned, and fits otherwise; "always" aligns
     whatever the photo's size; "never" cuts the centre. `face`: which one, 1 is the largest. `eyes`: their places in
-    the photo, which then is aligned by them. Raises ImageError when there is no such face.
+    the photo, which then is aligned by them. `every`: count small faces too where a large one stands alone, which takes
+    several times longer; it is always done for another than the largest. Raises ImageError when there is no such face.
     """
     notes = photo.notes if isinstance(photo, OpenedImage) else ()
     image = photo.image if isinstance(photo, OpenedImage) else photo
@@ -128,7 +131,9 @@ def intake(
             image, spec, "already aligned", f"{image.width} × {image.height} pixels: taken as aligned"
         )
     else:
-        taken = _by_search(image, spec, face, keep_close=align == "auto")
+        taken = _by_search(
+            image, spec, find_faces if every or face > 1 else find_largest, face, align == "auto"
+        )
     return replace(taken, report=replace(taken.report, notes=(*notes, *taken.report.notes)))
 
 
@@ -137,7 +142,7 @@ def intake_all(
 ) -> list[Intake]:
     """One intake for every face in the photo, the largest first; a single one where no face is looked for."""
     image = photo.image if isinstance(photo, OpenedImage) else photo
-    first = intake(photo, spec, align=align)
+    first = intake(photo, spec, align=align, every=True)
     if first.report.faces is None or first.report.faces < 2:
         return [first]
     faces = find_faces(image)
@@ -169,8 +174,14 @@ def align_found(image: Image.Image, spec: ImageInput, face: FoundFace) -> Aligne
 # ── ways in ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _by_search(image: Image.Image, spec: ImageInput, face: int, keep_close: bool) -> Intake:
-    faces = find_faces(image)
+def _by_search(
+    image: Image.Image,
+    spec: ImageInput,
+    find: Callable[[Image.Image], list[FoundFace]],
+    face: int,
+    keep_close: bool,
+) -> Intake:
+    faces = find(image)
     aligned = align_found(image, spec, _choose(faces, face))
     if keep_close and _is_close(image, spec, aligned):
         note = "the face already lies where the model expects it: kept as it is"

@@ -6,6 +6,7 @@ Enters: an RGB image, a path, a dictionary that JSON can hold. Leaves: one file,
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -102,8 +103,9 @@ def _options(form: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
         chunks = PngImagePlugin.PngInfo()
         chunks.add_text("Software", "Facette")
         chunks.add_text(_PNG_KEY, text)
-        # Pillow's `optimize` takes five times as long for 3 % fewer bytes, more than ten variations take to make.
-        return {"pnginfo": chunks}
+        # Enlarged pictures are runs and little else: looking for those alone takes a fifth of the time and 6 % more
+        # bytes; Pillow's usual way takes longer than ten variations do.
+        return {"pnginfo": chunks, "compress_type": zlib.Z_RLE}
     exif = Image.Exif()
     exif[_SOFTWARE] = "Facette"
     exif.get_ifd(_EXIF_FOLDER)[_USER_COMMENT] = _ASCII + text.encode("ascii")
