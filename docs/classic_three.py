@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from classics import Wanted, card, origin, photo, read, save, save_plot, short, side_by_side, table
+from PIL import Image
 
 import facette
+from facette.evaluation.reconstruction import unexplained_variance
 from facette.images.grid import Cell, SheetRow, contact_sheet
+from facette.model.vae import Pass
+from facette.objective import elbo_terms
+from facette.runtime import generator
 
 AUTHORS, OURS = "authors' weights", "trained anew"
 
@@ -21,42 +27,61 @@ def tables(wanted: Wanted) -> dict[str, str]:
     found = {OURS: facette.evaluate(model, wanted.data, split="all", count=wanted.count)}
     found["faces64, plain"] = facette.evaluate(bundled, wanted.data, split="all", count=wanted.count)
     measured = {"origin": origin(model), "samples": _samples(found[OURS])}
-    measured["frames"] = _frames(model, wanted, found[OURS])
+    measured["frames"] = _frames(model, wanted)
     return {**measured, "quality": side_by_side({name: card(one) for name, one in found.items()})}
 
 
-def _frames(model: Any, wanted: Wanted, known: Any) -> str:
-    """Both networks in both frames, on pictures they have and have not seen."""
-    rows = [[OURS, "its own: the 144-pixel square", "not seen", known.count, *_three(known)]]
+def _frames(model: Any, wanted: Wanted) -> str:
+    """Both networks in both frames, on pictures they have and have not seen, reduced as we do and as they did."""
     theirs = None if wanted.authors is None else facette.import_checkpoint(wanted.authors)
+    unseen = read(model, wanted.data, wanted.count)
+    own, soft = "its own, the square", as_they_read(wanted.data, model, wanted.count)
+    rows = [[OURS, own, "not seen", "Lanczos", *_three(model, unseen)]]
+    rows.append([OURS, own, "not seen", "bilinear", *_three(model, soft)])
     if theirs is not None:
-        stretched = read(theirs, wanted.data, wanted.count)
-        rows.append(
-            [AUTHORS, "ours, stretched over theirs", "not seen", len(stretched), *_on(theirs, stretched)]
-        )
+        rows.append([AUTHORS, "the square, stretched", "not seen", "Lanczos", *_three(theirs, unseen)])
     if wanted.whole is not None:
         square = read(model, wanted.whole, wanted.count)
-        rows.append([OURS, "its own: the 144-pixel square", "seen", len(square), *_on(model, square)])
+        rows.append([OURS, own, "seen", "Lanczos", *_three(model, square)])
         if theirs is not None:
-            whole = read(theirs, wanted.whole, wanted.count)
-            rows.append([AUTHORS, "its own: whole frames, squashed", "seen", len(whole), *_on(theirs, whole)])
-            rows.append([OURS, "theirs: whole frames, squashed", "seen", len(whole), *_on(model, whole)])
-            for name, pictures in (("the 144-pixel square", square), ("whole frames, squashed", whole)):
+            whole, frames = read(theirs, wanted.whole, wanted.count), "its own, whole frames"
+            rows.append([AUTHORS, frames, "seen", "Lanczos", *_three(theirs, whole)])
+            soft = as_they_read(wanted.whole, theirs, wanted.count)
+            rows.append([AUTHORS, frames, "seen", "bilinear", *_three(theirs, soft)])
+            rows.append([OURS, "whole frames", "seen", "Lanczos", *_three(model, whole)])
+            for name, pictures in (("the square", square), ("whole frames", whole)):
                 share = short(linear(pictures, model.latent))
-                rows.append(
-                    [
-                        f"{model.latent} principal components",
-                        name,
-                        "half seen, half not",
-                        len(pictures),
-                        share,
-                        "",
-                        "",
-                    ]
-                )
-    return table(
-        ["network", "frame", "pictures", "how many", "unexplained variance", "ELBO, nats", "rate, nats"], rows
-    )
+                kind = f"{model.latent} principal components"
+                rows.append([kind, name, "half seen, half not", "Lanczos", share, "", ""])
+    head = ["network", "frame", "pictures", "reduced by", "unexplained variance", "ELBO, nats", "rate, nats"]
+    return table(head, rows)
+
+
+def as_they_read(folder: str, model: Any, count: int) -> np.ndarray:
+    """Pictures of a folder, whole and squashed to the model's square by bilinear interpolation, as the report's script
+    reads them: (N, S, S, 3)."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in (".jpg", ".png"))
+    every = max(1, len(paths) // count)
+    side = (model.input.size, model.input.size)
+    opened = (Image.open(path).convert("RGB") for path in paths[::every][:count])
+    return np.stack([np.asarray(one.resize(side, Image.Resampling.BILINEAR)) for one in opened])
+
+
+@torch.inference_mode()
+def _three(model: Any, pictures: np.ndarray) -> list[str]:
+    """Unexplained variance, bound and rate."""
+    draws, terms, made = generator(0, "classic three"), [], []
+    for start in range(0, len(pictures), 100):
+        x = model.to_model(pictures[start : start + 100])  # (N, 3, S, S)
+        posterior = model.vae.encode(x)
+        z = posterior.sample(generator=draws)  # (N, Z)
+        passed = Pass(posterior, z, model.vae.decoder(z))
+        one = elbo_terms(model.vae, x, passed)
+        terms.append(torch.stack([one.elbo, one.rate]))
+        made.append(model.to_pictures(model.vae.decode(posterior.mean)))
+    elbo, rate = torch.cat(terms, dim=1).mean(dim=1).tolist()
+    left = unexplained_variance(pictures / 255.0, np.concatenate(made) / 255.0)
+    return [short(left), short(elbo), short(rate)]
 
 
 def linear(pictures: np.ndarray, latents: int) -> float:
@@ -70,15 +95,6 @@ def linear(pictures: np.ndarray, latents: int) -> float:
     known = PCA(latents, random_state=0).fit(fitted)
     again = known.inverse_transform(known.transform(held))
     return float(((held - again) ** 2).sum() / ((held - held.mean(axis=0)) ** 2).sum())
-
-
-def _on(model: Any, pictures: np.ndarray) -> list[str]:
-    return _three(facette.evaluate(model, pictures))
-
-
-def _three(found: Any) -> list[str]:
-    kept = card(found)
-    return [kept["unexplained variance"], kept["ELBO, nats"], kept["rate, nats"]]
 
 
 def _samples(found: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import typer
-from pages import PAGES, REPOSITORY, Command, commands, inline_commands, inline_flags
+from pages import PAGES, REPOSITORY, Command, commands, inline_commands, inline_flags, script
 
 from facette.cli import COMMANDS, build_app
 
@@ -131,6 +131,8 @@ def test_what_is_not_facette_is_there(command, parsers):
             assert activate == ".venv/bin/activate"  # where the Makefile puts it
         case ("python", "-m", module, *_):
             assert importlib.util.find_spec(module)
+        case ("python", "docs/classics.py", *words):
+            assert script("docs/classics.py").parser().parse_args(words)
         case ("python", path, *_):
             assert (REPOSITORY / path).is_file()
         case ("torchrun", *words) if "facette" in words:
@@ -149,7 +151,7 @@ def _extras() -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
 def test_commands_and_options_in_running_text_exist(page, parsers):
     known = {name for command in parsers.values() for option in command.params for name in _names(option)}
-    foreign = {"--nproc-per-node"}  # torchrun's
+    foreign = set(script("docs/classics.py").parser()._option_string_actions) | {"--nproc-per-node"}
     assert inline_flags(page) - known - foreign - {"--help", "--version"} == set()
     for words in inline_commands(page):
         name = words[1]

@@ -69,8 +69,10 @@ def test_pictures_are_small_and_all_are_shown():
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_recipes_that_are_named_exist(page):
     text = page.read_text("utf-8")
-    for recipe in re.findall(r"facette (?:train|recipes) (?!RECIPE)([a-z][\w-]*)", text):
-        assert recipe in shipped_recipes() or (REPOSITORY / f"{recipe}.toml").exists(), (page.name, recipe)
+    for recipe in re.findall(r"facette (?:train|recipes) (?!RECIPE|\S+\.toml)([a-z][\w-]*)", text):
+        assert recipe in shipped_recipes(), (page.name, recipe)
+    if page.parent.name == "contributing":
+        return  # what these name is there after their diff
     for change in re.findall(r"--set ([\w.]+=\S+?)[`\s]", text):
         _check_key(change, page.name)
 
