@@ -19,7 +19,7 @@ from facette.model.vae import Pass
 from facette.objective import elbo_terms
 from facette.runtime import generator
 
-AUTHORS, OURS = "authors' weights", "trained anew"
+AUTHORS, OURS, LETTER = "authors' weights", "trained anew", "trained anew, to the letter"
 
 
 def tables(wanted: Wanted) -> dict[str, str]:
@@ -38,6 +38,10 @@ def _frames(model: Any, wanted: Wanted) -> str:
     own, soft = "its own, the square", as_they_read(wanted.data, model, wanted.count)
     rows = [[OURS, own, "not seen", "Lanczos", *_three(model, unseen)]]
     rows.append([OURS, own, "not seen", "bilinear", *_three(model, soft)])
+    if wanted.to_the_letter is not None:
+        letter = facette.load(wanted.to_the_letter)
+        rows.append([LETTER, own, "not seen", "Lanczos", *_three(letter, unseen)])
+        rows.append([LETTER, own, "not seen", "bilinear", *_three(letter, soft)])
     if theirs is not None:
         rows.append([AUTHORS, "the square, stretched", "not seen", "Lanczos", *_three(theirs, unseen)])
     if wanted.whole is not None:

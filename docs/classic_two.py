@@ -26,7 +26,7 @@ from facette.latent.vary import variation_seeds
 
 BY_EYE = 7.0
 WIDTHS = (32, 64, 128, 256, 512)
-BANDS = 4  # octaves of the spectrum, the finest last
+BANDS = (2, 4, 8, 16, 32)  # waves a picture, where the octaves of the spectrum begin
 
 
 class VAE(nn.Module):
@@ -200,9 +200,10 @@ def spectrum(pictures: np.ndarray) -> np.ndarray:
 
 
 def octaves(pictures: np.ndarray, photos: np.ndarray) -> list[float]:
-    """Share of the photos' power that is left in each octave, the finest last."""
+    """Share of the photos' power that is left from 2 to 4 waves a picture, from 4 to 8 … up to 32, and beyond where the
+    pictures hold that much."""
     made, real = spectrum(pictures), spectrum(photos)
-    edges = [len(real) // 2**k for k in range(BANDS, -1, -1)]
+    edges = [edge for edge in BANDS if edge < len(real)] + [len(real)]
     return [float(made[a:b].sum() / real[a:b].sum()) for a, b in itertools.pairwise(edges)]
 
 
@@ -227,18 +228,11 @@ def _resized(picture: np.ndarray, side: int) -> np.ndarray:
 def _blur_table(model: Any, pictures: np.ndarray) -> str:
     rows = []
     for name, (photos, made) in _drawn(model, pictures).items():
-        kept = octaves(made, photos)
-        rows.append(
-            [
-                name,
-                short(unexplained_variance(photos / 255.0, made / 255.0)),
-                short(sharpness_ratio(photos / 255.0, made / 255.0)),
-                *(f"{share:.0%}" for share in kept),
-            ]
-        )
-    bands = [f"power left, octave {k} of {BANDS}" for k in range(1, BANDS + 1)]
-    bands[0] += " (coarse)"
-    bands[-1] += " (fine)"
+        kept = [f"{share:.0%}" for share in octaves(made, photos)]
+        left = short(unexplained_variance(photos / 255.0, made / 255.0))
+        sharp = short(sharpness_ratio(photos / 255.0, made / 255.0))
+        rows.append([name, left, sharp, *kept, *[""] * (len(BANDS) - len(kept))])
+    bands = [f"{a} to {b} waves" for a, b in itertools.pairwise(BANDS)] + [f"{BANDS[-1]} and more"]
     return table(["reconstructions by", "unexplained variance", "sharpness of real", *bands], rows)
 
 
@@ -282,13 +276,14 @@ def _spectra(model: Any, pictures: np.ndarray) -> Any:
     drawn = _drawn(model, pictures)
     for place, (name, (photos, made)) in enumerate(drawn.items()):
         share = spectrum(made) / spectrum(photos)
-        axes.plot(np.arange(1, len(share) + 1) / photos.shape[1], share, color=accent(place), label=name)
+        axes.plot(np.arange(1, len(share) + 1), share, color=accent(place), label=name)
     axes.axhline(1, color="0.6", linewidth=0.8)
+    axes.set_xscale("log")
     axes.set_yscale("log")
     label(
         axes,
         f"reconstructions of {len(pictures)} unseen faces",
-        "waves per pixel",
+        "waves a picture",
         "share of the photos' power",
     )
     legend(axes)

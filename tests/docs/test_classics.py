@@ -126,6 +126,7 @@ def test_a_wave_stands_in_its_ring_and_a_blur_takes_the_fine_octaves():
     soft = np.stack([np.asarray(Image.fromarray(p).reduce(2).resize((64, 64))) for p in photos])
     kept = octaves(soft, photos)
     assert kept[0] > 0.7
+    assert kept == sorted(kept, reverse=True)
     assert kept[-1] < 0.1
 
 
