@@ -37,8 +37,12 @@ class Batch:
 
 
 def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
-    """Rows of the store to learn from: the training part, or its first `pictures` rows."""
-    return store.indices("train")[:pictures]
+    """Rows of the store to learn from: the training part, or its first `pictures` rows.
+
+    In 32 bits where they fit: these rows and their shuffle are all that grows in memory with the data.
+    """
+    rows = store.indices("train")[:pictures]
+    return rows.astype(np.int32) if len(store) <= np.iinfo(np.int32).max else rows
 
 
 class Order:

@@ -29,6 +29,7 @@ from torch.nn.parallel import DistributedDataParallel
 from facette.checkpoint.native import load_model, save_model
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import DataError, TrainingError
+from facette.model.vae import VAE
 from facette.recipe import Recipe
 from facette.runtime import Place, autocast_dtype, choose_device, keep_freed_memory
 from facette.training.batches import Batch, Order, Store, read_ahead, training_rows
@@ -36,8 +37,9 @@ from facette.training.finish import Provenance, finish_run, publish_model
 from facette.training.journal import Journal
 from facette.training.preview import draw_preview
 from facette.training.schedule import steps_of
+from facette.training.sharded import gathered, load_any, save_any, share_out
 from facette.training.sharpen import sharpen
-from facette.training.state import STATE, TrainState, fresh_state, load_state, save_state
+from facette.training.state import STATE, TrainState, fresh_state
 from facette.training.step import Forward, StepTerms, train_step
 from facette.training.validate import Validation, validate
 from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
@@ -80,9 +82,9 @@ def train(
     """
     place = Place.current()
     target = choose_device(device)
-    keep_freed_memory()
     with _process_group(place, target):
         this = _prepare(recipe, store, Path(run), place, target, watcher or Silence(), source, command)
+        keep_freed_memory()  # from here on: what listing a large data set took is given back
         state = _state_of(this)
         if place.leads:
             write_atomically(this.folder / "recipe.toml", recipe.to_toml())
@@ -140,8 +142,7 @@ def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
             since, images = time.monotonic(), 0
         state.seconds = time.monotonic() - began
         stop = _agreed(stopping.is_set(), run)
-        if run.place.leads:
-            _keep(run, state, stop)
+        _keep(run, state, stop)
         if stop:
             batches.close()  # type: ignore[attr-defined]
             return state.step < run.steps
@@ -149,18 +150,22 @@ def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
 
 
 def _keep(run: Run, state: TrainState, stop: bool) -> None:
-    """Validate, preview and save when they are due; before a stop only the state is saved."""
+    """Validate, preview and save when they are due; before a stop only the state is saved. All processes come here,
+    for what is shared out among them is gathered and saved by all; the leading one looks and writes."""
     spec = run.recipe.train
-    if due(state.step, spec.preview_every, run.steps):
-        _preview(run, state)
-    if due(state.step, spec.validate_every, run.steps):
-        _validate(run, state)
+    preview, validation = (due(state.step, n, run.steps) for n in (spec.preview_every, spec.validate_every))
+    if preview or validation:
+        weights = gathered(state.averaged, run.recipe, run.place, run.device)
+        if weights is not None and preview:
+            _preview(run, state, weights)
+        if weights is not None and validation:
+            _validate(run, state, weights)
     if stop or due(state.step, spec.save_every, run.steps):
-        save_state(run.folder / STATE, state, run.recipe, run.store.fingerprint)
+        save_any(run.folder, state, run.recipe, run.store.fingerprint, run.place)
 
 
-def _validate(run: Run, state: TrainState) -> None:
-    result = validate(state.averaged, run.recipe, run.store, run.valid)
+def _validate(run: Run, state: TrainState, weights: VAE) -> None:
+    result = validate(weights, run.recipe, run.store, run.valid)
     per_dimension = [round(v, 5) for v in result.rate_per_dimension.tolist()]
     row = {k: v for k, v in asdict(result).items() if k != "rate_per_dimension"}
     _record(
@@ -173,7 +178,7 @@ def _validate(run: Run, state: TrainState) -> None:
         state.best = {"step": state.step, "elbo": result.elbo}
     metrics = row | {"step": state.step}
     for name in ("best", "last") if better else ("last",):
-        publish_model(run.folder / name, state.averaged, run.recipe, metrics, run.provenance, state)
+        publish_model(run.folder / name, weights, run.recipe, metrics, run.provenance, state)
 
 
 def collapse_sentence(result: Validation, latent: int) -> str | None:
@@ -186,9 +191,9 @@ def collapse_sentence(result: Validation, latent: int) -> str | None:
     )
 
 
-def _preview(run: Run, state: TrainState) -> None:
+def _preview(run: Run, state: TrainState, weights: VAE) -> None:
     rows = run.valid[: run.recipe.train.preview_count]
-    picture = draw_preview(state.averaged, run.recipe, run.store, rows, run.folder, state.step)
+    picture = draw_preview(weights, run.recipe, run.store, rows, run.folder, state.step)
     if picture is not None and run.journal is not None:
         run.journal.picture("preview", state.step, picture)
 
@@ -267,10 +272,9 @@ def _prepare(
 
 
 def _state_of(run: Run) -> TrainState:
-    path = run.folder / STATE
-    if not path.is_file():
-        return fresh_state(run.recipe, run.device)
-    state = load_state(path, run.recipe, run.store.fingerprint, run.device)
+    state = load_any(run.folder, run.recipe, run.store.fingerprint, run.place, run.device)
+    if state is None:
+        return share_out(fresh_state(run.recipe, run.device), run.recipe, run.place, run.device)
     run.watcher.said(f"going on with {run.folder} at step {state.step} of {run.steps}")
     return state
 
@@ -278,7 +282,7 @@ def _state_of(run: Run) -> TrainState:
 def _forward_of(run: Run, state: TrainState) -> Forward:
     """The model as the step calls it: shared among processes, compiled where the recipe asks for it."""
     module: Any = state.vae
-    if run.place.world > 1:
+    if run.place.world > 1 and not run.recipe.train.shard:
         if run.device.type == "cuda":
             module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
         ids = [run.device.index] if run.device.type == "cuda" else None
