@@ -6,9 +6,10 @@ Enters: a loaded model and how the studio is bound. Leaves: an ASGI application.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -68,10 +69,18 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
     """The application with these pages. Raises MissingExtraError where Gradio or FastAPI is not installed."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    gr = import_extra("gradio", "studio", "The studio")
+    import_extra("gradio", "studio", "The studio")
     fastapi = import_extra("fastapi", "studio", "The studio")
     app = fastapi.FastAPI(title="Facette studio", docs_url=None, redoc_url=None, openapi_url=None)
     _own_addresses(app, studio)
+    _within_a_loop(lambda: _mount(app, studio, pages))
+    return Guard(app, door)
+
+
+def _mount(app: Any, studio: Studio, pages: Sequence[str]) -> None:
+    """The pages under `/`, with everything off that the framework would offer besides."""
+    import gradio as gr
+
     theme, css = look()
     gr.mount_gradio_app(
         app,
@@ -92,7 +101,20 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
         css=css,
         head=HEAD,
     )
-    return Guard(app, door)
+
+
+def _within_a_loop(call: Callable[[], None]) -> None:
+    """Gradio makes locks where no event loop runs by opening one for each, and closes none of them."""
+
+    async def called() -> None:
+        call()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(called())
+    else:
+        call()
 
 
 def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
