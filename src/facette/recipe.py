@@ -220,6 +220,9 @@ class TrainSpec(Spec):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: Literal["auto", "float32", "bf16"] = "auto"
     compile: bool = False
+    shard: bool = False
+    """Share weights, gradients and moments out among the processes of `torchrun` (FSDP2), for a model whose training
+    outgrows one card; the state is then saved in parts, one from each process, and read by any number of them."""
     log_every: Positive = 50
     validate_every: Positive = 500
     validate_count: Positive = 1000

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from facette.checkpoint.tensors import read_tensors, under, write_tensors
 from facette.errors import TrainingError
 from facette.model.vae import VAE, build_vae
-from facette.recipe import Recipe
+from facette.recipe import Recipe, TrainSpec
 from facette.runtime import derive_seed
 
 STATE = "state.safetensors"
@@ -46,19 +46,30 @@ def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
         averaged.load_state_dict(vae.state_dict())
         averaged.requires_grad_(False)
         averaged.eval()
-    optimizer = torch.optim.Adam(
-        vae.parameters(), lr=recipe.train.lr, betas=recipe.train.adam_betas, fused=True
-    )
-    return TrainState(vae, averaged, optimizer)
+    return TrainState(vae, averaged, adam(vae, recipe.train))
+
+
+def adam(vae: VAE, spec: TrainSpec) -> torch.optim.Adam:
+    """The optimizer of a run, without moments yet."""
+    return torch.optim.Adam(vae.parameters(), lr=spec.lr, betas=spec.adam_betas, fused=True)
 
 
 def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) -> None:
     """Write the run's state atomically."""
+    write_tensors(path, state_tensors(state), state_header(state, recipe, fingerprint))
+
+
+def state_tensors(state: TrainState) -> dict[str, Tensor]:
+    """Every tensor of a state under its name; they share their memory with it."""
     tensors = {f"vae.{n}": t for n, t in state.vae.state_dict().items()}
     if state.averaged is not state.vae:
         tensors |= {f"averaged.{n}": t for n, t in state.averaged.state_dict().items()}
-    tensors |= optimizer_tensors(state.optimizer, state.vae, "optimizer.")
-    header = {
+    return tensors | optimizer_tensors(state.optimizer, state.vae, "optimizer.")
+
+
+def state_header(state: TrainState, recipe: Recipe, fingerprint: str) -> dict[str, Any]:
+    """What a saved state says of itself."""
+    return {
         "kind": "training state",
         "step": state.step,
         "seconds": state.seconds,
@@ -66,12 +77,23 @@ def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) 
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": fingerprint,
     }
-    write_tensors(path, tensors, header)
 
 
 def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> TrainState:
     """Read a state back. Raises TrainingError when it belongs to another recipe or other data."""
     tensors, header = read_tensors(path)
+    check_resumable(path, header, recipe, fingerprint)
+    state = fresh_state(recipe, device)
+    state.vae.load_state_dict(under(tensors, "vae."))
+    if state.averaged is not state.vae:
+        state.averaged.load_state_dict(under(tensors, "averaged."))
+    restore_optimizer(state.optimizer, state.vae, under(tensors, "optimizer."))
+    state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
+    return state
+
+
+def check_resumable(path: Path, header: dict[str, Any], recipe: Recipe, fingerprint: str) -> None:
+    """Raises TrainingError where a run cannot go on from a state with this header."""
     may_change = MAY_CHANGE | LENGTH if _length_is_free(recipe) else MAY_CHANGE
     check_same_run(
         path,
@@ -80,13 +102,6 @@ def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.devic
         fingerprint,
         may_change=lambda k: k in may_change or k.startswith(("sharpen.", "input.frame.")),
     )
-    state = fresh_state(recipe, device)
-    state.vae.load_state_dict(under(tensors, "vae."))
-    if state.averaged is not state.vae:
-        state.averaged.load_state_dict(under(tensors, "averaged."))
-    restore_optimizer(state.optimizer, state.vae, under(tensors, "optimizer."))
-    state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
-    return state
 
 
 def optimizer_tensors(optimizer: torch.optim.Adam, module: nn.Module, prefix: str) -> dict[str, Tensor]:
@@ -139,12 +154,14 @@ def check_same_run(
 
 
 # What a resumed run may change without becoming another run: how often it reports, what is fitted after the last
-# step, and where faces stand in the pictures (the pictures themselves are compared); not what the steps compute.
+# step, how its tensors are shared out, and where faces stand in the pictures (the pictures themselves are
+# compared); not what the steps compute.
 MAY_CHANGE = {
     "summary",
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
     "train.mixture_components",
+    "train.shard",
 }
 LENGTH = {"train.epochs", "train.steps"}
 

@@ -21,6 +21,7 @@ from facette.recipe import Recipe
 from facette.runtime import Place, generator
 from facette.training.batches import place_slice
 from facette.training.schedule import ema_decay_at, lr_at
+from facette.training.sharded import whole
 from facette.training.state import TrainState
 
 Forward = Callable[[Tensor, Tensor], Pass]
@@ -91,7 +92,7 @@ def prepare_batch(
 
 def clip(network: nn.Module, limit: float | None) -> Tensor:
     """The norm of all gradients, which are scaled down to the limit where there is one. () before clipping."""
-    norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    norm = whole(torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None]))
     if limit is not None:
         torch.nn.utils.clip_grads_with_norm_(network.parameters(), limit, norm)
     return norm
