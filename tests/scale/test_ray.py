@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from facette.scale import Encode, Evaluate, Vary, run_job
+from facette.scale.cluster import Worker
 from facette.scale.tables import read_table
 
 pytest.importorskip("ray", reason="the extra `scale` is not installed")
@@ -100,6 +101,22 @@ def by_one_process(many, quick_run, tmp_path_factory) -> Path:
     return out
 
 
+def test_a_worker_accounts_for_its_shard_and_says_what_it_cannot_do(collection, quick_run, tmp_path):
+    run_job(quick_run, collection, Encode(), tmp_path / "shards", shard=SHARD, device="cpu")
+    before = (tmp_path / "shards" / "done" / "000002.json").read_text()
+    worker = Worker(str(tmp_path / "shards"), "cpu")
+    (tmp_path / "shards" / "done" / "000002.json").unlink()
+    said = worker({"shard": np.array([2])})
+    assert said["error"] == [""]
+    assert json.loads(said["account"][0]) == json.loads(before)
+    assert (tmp_path / "shards" / "done" / "000002.json").read_text() == before
+    (tmp_path / "shards" / "model.safetensors").write_bytes(b"not a model")
+    said = Worker(str(tmp_path / "shards"), "cpu")({"shard": np.array([1])})
+    assert said["account"] == [""]
+    assert "model.safetensors" in said["error"][0]
+
+
+@pytest.mark.slow
 def test_a_killed_worker_leaves_no_gap_and_no_double(many, quick_run, by_one_process, tmp_path):
     out = tmp_path / "shards"
     process = started(

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -112,21 +113,23 @@ def _connected(cluster: Cluster) -> Iterator[None]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if cluster.address is not None:
-            ray.init(address=cluster.address, **quiet)
-        else:
-            ray.init(
-                num_cpus=cluster.workers,
-                include_dashboard=False,
-                object_store_memory=STORE_BYTES,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(f"no cluster at {cluster.address or 'this machine'}: {error}") from None
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    # What Ray says of a worker that died goes to stdout, where results belong.
+    with redirect_stdout(sys.stderr):
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        try:
+            if cluster.address is not None:
+                ray.init(address=cluster.address, **quiet)
+            else:
+                ray.init(
+                    num_cpus=cluster.workers,
+                    include_dashboard=False,
+                    object_store_memory=STORE_BYTES,
+                    _node_ip_address="127.0.0.1",
+                    **quiet,
+                )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UsageError(f"no cluster at {cluster.address or 'this machine'}: {error}") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
