@@ -2,7 +2,7 @@
 
     python docs/beta.py
 
-Five runs of the recipe `quick` on generated faces, about three minutes of one core.
+Five runs of the recipe `quick` on generated faces, about two minutes of one core.
 """
 
 from __future__ import annotations
