@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 
+def row(*links: str) -> str:
+    """Links beside each other."""
+    return f'<div class="offers">{"".join(links)}</div>'
+
+
 def sheet(studio: Studio, tab: str, key: str, result: Result, stem: str) -> str:
     """A link that saves the result's sheet."""
     name = f"{stem}.png"

@@ -14,7 +14,7 @@ from facette.errors import UsageError
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
-from facette.studio.offers import film, picture, sheet
+from facette.studio.offers import film, picture, row, sheet
 from facette.studio.parts import Deed, command_line, copyable, face, faces, heard, note, photo_box, wire
 from facette.studio.photo import Taken
 from facette.studio.ways import picture_between
@@ -91,7 +91,15 @@ def _taken(studio: Studio, tokens: Tokens) -> str:
     ]
     more = note("" if len(taken) > 1 else "Give two photos, three or four.")
     return (
-        faces([one.picture for one in taken], captions, alt="photo", wire="blend-leave", deeds=deeds) + more
+        faces(
+            [one.picture for one in taken],
+            captions,
+            alt="photo",
+            wire="blend-leave",
+            deeds=deeds,
+            kind="taken",
+        )
+        + more
     )
 
 
@@ -184,7 +192,7 @@ def _walked(
     stem = f"{taken[0].stem}-to-{taken[-1].stem}"
     options = ["--steps", steps, "--path", method, *(["--equal-steps"] if equal else [])]
     command = command_line("interpolate", *_names(taken), *options, *studio.command_words())
-    offers = sheet(studio, tab, "path", made, stem) + film(studio, tab, "path", made, stem, seconds)
+    offers = row(sheet(studio, tab, "path", made, stem), film(studio, tab, "path", made, stem, seconds))
     wall = faces(list(made.pictures), _captions(made), alt="step", kind="small")
     return [
         grid,
@@ -241,7 +249,7 @@ def _field(studio: Studio, chosen: Any) -> None:
         options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called]]
         command = command_line("interpolate", *_names(taken), *options, *studio.command_words())
         drawn = faces(list(made.pictures), alt="place", kind="field")
-        saved = sheet(studio, tab, "field", made, f"{taken[0].stem}-field")
+        saved = row(sheet(studio, tab, "field", made, f"{taken[0].stem}-field"))
         return [
             latents,
             "",
@@ -294,8 +302,10 @@ def _one(studio: Studio, chosen: Any) -> None:
         command = command_line("blend", *_names(taken), *options, *studio.command_words())
         parts = ", ".join(f"{share:.0%} {one.name}" for share, one in zip(made.shares, taken, strict=True))
         made = replace(made, remark=_remark(taken))
-        saved = picture(studio, tab, "blend-picture", made.pictures[0], "blend")
-        saved += sheet(studio, tab, "blend", made, "blend")
+        saved = row(
+            picture(studio, tab, "blend-picture", made.pictures[0], "blend"),
+            sheet(studio, tab, "blend", made, "blend"),
+        )
         return [face(made.pictures[0], "", "the face of all photos"), note(parts), saved, copyable(command)]
 
     changed = [chosen.change, norm.input, *(one.input for one in weights)]

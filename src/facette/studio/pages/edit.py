@@ -16,14 +16,15 @@ from facette.latent import edit
 from facette.latent.directions import Directions, known_directions
 from facette.latent.edit import Edit
 from facette.latent.sheets import signed
-from facette.studio.offers import picture, sheet
-from facette.studio.parts import command_line, copyable, faces, note, photo_box
+from facette.studio.offers import picture, row, sheet
+from facette.studio.parts import command_line, copyable, face, faces, note, photo_box
 from facette.studio.work import live
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 FIRST = 8  # sliders before those behind "more"
+SAID = 6  # side effects that are said at once
 STRONGEST = 3.0  # standard deviations; farther out faces are no longer plausible
 PERSON = ("Male", "Young")  # what `keep the person` keeps, where the model knows it
 NOTHING = "Move a slider. One step is one standard deviation of what the data show."
@@ -42,12 +43,8 @@ def page(studio: Studio) -> None:
     person = [name for name in PERSON if name in names]
     photo = photo_box("Photo", "edit-photo")
     with gr.Row():
-        with gr.Column():
-            sliders = [_slider(name) for name in names[:FIRST]]
-            with gr.Accordion(f"{len(names) - FIRST} more", open=False, visible=len(names) > FIRST):
-                sliders += [_slider(name) for name in names[FIRST:]]
-        with gr.Column():
-            shown = gr.HTML(elem_id="edit-shown")
+        with gr.Column(elem_classes="beside"):
+            shown = gr.HTML(elem_id="edit-picture")
             warning = gr.HTML(elem_id="edit-warning")
             keep = gr.Checkbox(
                 False, label=f"Keep the person: {' and '.join(person)} stay", elem_id="edit-keep-person",
@@ -58,6 +55,10 @@ def page(studio: Studio) -> None:
             )
             reset = gr.Button("All sliders to 0")
             offers, command = gr.HTML(elem_id="edit-offers"), gr.HTML(elem_id="edit-command")
+        with gr.Column():
+            sliders = [_slider(name) for name in names[:FIRST]]
+            with gr.Accordion(f"{len(names) - FIRST} more", open=False, visible=len(names) > FIRST):
+                sliders += [_slider(name) for name in names[FIRST:]]
 
     def change(tab: str, token: str, person_stays: bool, others: Sequence[str], *strengths: float):
         wishes = {name: round(s, 3) for name, s in zip(names, strengths, strict=True) if s}
@@ -100,26 +101,37 @@ def _changed(
         return "", note("Give a photo first."), "", ""
     taken = studio.photos.take(token)
     if not wishes:
-        return faces([taken.picture], ["photo"], alt="photo", kind="pair"), note(NOTHING), "", ""
+        return face(taken.picture, taken.report.summary(), "the photo"), note(NOTHING), "", ""
     made = edit(studio.model, taken.picture, wishes, kept)
     made = replace(made, remark=taken.report.summary())
     stem = f"{taken.stem}-edited"
-    offers = picture(studio, tab, "edit-picture", made.pictures[0], stem)
-    offers += sheet(studio, tab, "edit", made, f"{stem}-sheet")
+    offers = row(
+        picture(studio, tab, "edit-picture", made.pictures[0], stem),
+        sheet(studio, tab, "edit", made, f"{stem}-sheet"),
+    )
     words = [taken.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]
     options = [*(["--keep", ",".join(kept)] if kept else []), *studio.command_words()]
     command = command_line("edit", *words, *options)
-    return _pair(made), note(*_said(made)), offers, copyable(command)
+    return _shown(made), _said(made), offers, copyable(command)
 
 
-def _pair(made: Edit) -> str:
+def _shown(made: Edit) -> str:
+    """The edited picture large, and what it was made of small."""
     changes = ", ".join(f"{name} {signed(strength)}" for name, strength in made.wishes.items())
-    shown = [made.photo, made.reconstruction, made.pictures[0]]
-    return faces(shown, ["photo", "as the model sees it", changes], alt="face", kind="pair")
-
-
-def _said(made: Edit) -> tuple[str, str]:
-    """What else will change, as `facette edit` says it."""
-    return (
-        (made.shift.warning, "warn") if made.shift.warning else ("Nothing else changes to speak of.", "quiet")
+    before = faces(
+        [made.photo, made.reconstruction], ["photo", "as the model sees it"], alt="before", kind="pair"
     )
+    return face(made.pictures[0], changes, "the edited face") + before
+
+
+def _said(made: Edit) -> str:
+    """What else will change, as `facette edit` says it: the strongest at once, the rest on demand."""
+    shift = made.shift
+    strongest = dict(list(shift.notable.items())[:SAID])
+    if not strongest:
+        return note("Nothing else changes to speak of.")
+    warning = note(replace(shift, notable=strongest).warning, "warn")
+    if len(shift.notable) == len(strongest):
+        return warning
+    more = f"and {len(shift.notable) - SAID} more, less strongly"
+    return f"{warning}<details><summary>{more}</summary>{note(shift.warning, 'plain')}</details>"

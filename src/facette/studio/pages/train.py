@@ -164,8 +164,10 @@ def _watched(studio: Studio, start: Any, planned: Any) -> None:
         resume = gr.Button("Go on", variant="primary", visible=False, elem_id="train-resume")
     use = gr.HTML(elem_id="train-use")
     with gr.Row():
-        preview = gr.HTML(elem_id="train-preview")
-        log = gr.HTML(elem_id="train-log")
+        with gr.Column(min_width=300):
+            preview = gr.HTML(elem_id="train-preview")
+        with gr.Column(min_width=300):
+            log = gr.HTML(elem_id="train-log")
     curves, rates = gr.HTML(elem_id="train-curves"), gr.HTML(elem_id="train-rates")
     clock, seen = gr.Timer(EVERY, active=False), gr.State(None)
     outputs = [state, stop, resume, use, log, preview, curves, rates, clock, seen]
@@ -175,8 +177,7 @@ def _watched(studio: Studio, start: Any, planned: Any) -> None:
 
     def arrive(tab: str, called: str | None) -> list[Any]:
         there = _choices(studio)
-        names = [value for _, value in there]
-        called = called if called in names else next(iter(names), None)
+        called = called if called in there else next(iter(there), None)
         return [gr.update(choices=there, value=called), *_looked(studio, tab, called, None)]
 
     def begin(tab: str, plan: Plan | None) -> list[Any]:
@@ -203,10 +204,10 @@ def _watched(studio: Studio, start: Any, planned: Any) -> None:
     aside(studio, start.click, begin, [planned], [*arrived, planned, start])
 
 
-def _choices(studio: Studio) -> list[tuple[str, str]]:
+def _choices(studio: Studio) -> list[str]:
     """Every run, the one that changed last first, those that go on before all others."""
     there = sorted(runs.list_runs(studio.runs), key=lambda run: not run.alive)
-    return [(f"{run.name} {account.STATES[run.state]}", run.name) for run in there]
+    return [run.name for run in there]
 
 
 def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[Any]:
