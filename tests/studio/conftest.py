@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import logging
 import shutil
 import threading
 from collections.abc import Iterator
@@ -25,6 +27,13 @@ class Open:
     @property
     def base(self) -> str:
         return self.address.partition("?")[0].rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +73,36 @@ def there(open_studio) -> Iterator[Open]:
 
     with open_studio(facette.load("faces64"), "faces64") as one:
         yield one
+
+
+@pytest.fixture
+def ask(there, caplog):
+    """Send a request exactly as it is written; `caplog` sees what the studio says of it."""
+    caplog.set_level(logging.WARNING, "facette.studio")
+    host, port = there.base.removeprefix("http://").split(":")
+
+    def call(
+        method: str, path: str, body: bytes | None = None, host_header: str | None = None, **headers: str
+    ):
+        connection = http.client.HTTPConnection(host, int(port), timeout=30)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", f"{host}:{port}" if host_header is None else host_header)
+        if body is not None and "content_length" not in headers and "transfer_encoding" not in headers:
+            connection.putheader("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        try:
+            if body is not None:
+                connection.send(body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has stopped listening, which is the point
+        answer = connection.getresponse()
+        found = Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        connection.close()
+        return found
+
+    return call
 
 
 @pytest.fixture(scope="session")

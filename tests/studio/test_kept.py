@@ -1,0 +1,161 @@
+"""What the studio keeps in memory, and for how long: photos, standings, bytes on the shelf."""
+
+from __future__ import annotations
+
+import gc
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facette.errors import ImageError, UsageError
+from facette.latent import vary
+from facette.latent.around import Step
+from facette.studio.photo import Photos, safe_name
+from facette.studio.shelf import Shelf
+from facette.studio.state import Place, Standings
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def png(colour: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), (colour, 100, 60)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_the_shelf_gives_back_what_was_put_there_under_an_address_of_its_own():
+    shelf = Shelf()
+    one, two = (
+        shelf.put("a", "sheet", b"one", "1.png", "image/png"),
+        shelf.put("b", "sheet", b"two", "2.png", "x/y"),
+    )
+    assert one != two
+    assert [shelf.find(address.rpartition("/")[2]).content for address in (one, two)] == [b"one", b"two"]
+    assert shelf.find("nothing") is None
+    assert len(one.rpartition("/")[2]) >= 32
+
+
+def test_a_tab_has_one_place_for_each_key():
+    shelf = Shelf()
+    first = shelf.put("a", "sheet", b"old", "s.png", "image/png").rpartition("/")[2]
+    second = shelf.put("a", "sheet", b"newer", "s.png", "image/png").rpartition("/")[2]
+    other = shelf.put("b", "sheet", b"of another tab", "s.png", "image/png").rpartition("/")[2]
+    assert shelf.find(first) is None
+    assert shelf.find(second).content == b"newer"
+    assert shelf.find(other).content == b"of another tab"
+    assert shelf.weight == len(b"newer") + len(b"of another tab")
+
+
+def test_the_shelf_forgets_in_time_and_drops_the_oldest_when_full():
+    clock = Clock()
+    shelf = Shelf(most_bytes=10, kept_seconds=60, clock=clock)
+    tokens = [shelf.put("a", str(i), bytes(4), f"{i}", "x/y").rpartition("/")[2] for i in range(2)]
+    shelf.find(tokens[0])  # used later than the other
+    newest = shelf.put("a", "2", bytes(4), "2", "x/y").rpartition("/")[2]
+    assert [shelf.find(token) is not None for token in (*tokens, newest)] == [True, False, True]
+    clock.now = 61
+    assert shelf.find(newest) is None
+    shelf.put("a", "3", bytes(1), "3", "x/y")
+    assert shelf.weight == 1
+    with pytest.raises(UsageError, match="too large"):
+        shelf.put("a", "4", bytes(11), "huge", "x/y")
+
+
+def test_a_photo_is_taken_in_as_the_command_does(quick_model, photo_bytes, tmp_path):
+    path = tmp_path / "anna.png"
+    path.write_bytes(photo_bytes)
+    photos = Photos(quick_model)
+    taken = photos.take(photos.put(photo_bytes, "anna.png"), align=False)
+    from facette.cli.photo import take_in
+
+    theirs = take_in(quick_model, path, align=False)
+    assert (taken.picture == theirs.picture).all()
+    assert taken.report == theirs.report
+    assert np.array_equal(taken.to_photo, theirs.to_photo)
+    assert taken.stem == "anna"
+
+
+def test_photos_are_bounded_and_forgotten_in_time(quick_model):
+    clock = Clock()
+    size = len(png(1))
+    photos = Photos(quick_model, most_bytes=3 * size, kept_seconds=60, clock=clock)
+    tokens = [photos.put(png(1)) for _ in range(3)]
+    photos.take(tokens[0], align=False)  # used later than the others
+    photos.put(png(1))
+    assert photos.weight == 3 * size
+    photos.take(tokens[0], align=False)
+    with pytest.raises(ImageError, match="no longer kept"):
+        photos.take(tokens[1], align=False)
+    clock.now = 61
+    with pytest.raises(ImageError, match="no longer kept"):
+        photos.take(tokens[0], align=False)
+    photos.put(png(2))
+    assert photos.weight == size
+
+
+def test_a_token_is_of_one_photo_only(quick_model):
+    photos = Photos(quick_model)
+    red, dark = photos.put(png(250)), photos.put(png(5))
+    assert photos.take(red, align=False).picture[..., 0].mean() > 240
+    assert photos.take(dark, align=False).picture[..., 0].mean() < 15
+    with pytest.raises(ImageError):
+        photos.take("", align=False)
+
+
+def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_bytes):
+    photos = Photos(quick_model)
+    standings = Standings(quick_model, photos, most=2)
+    token = photos.put(photo_bytes)
+    places = [Place(token, align=False, around=tuple(Step(i, 2.0) for i in range(n))) for n in range(3)]
+    first = standings.find(places[0])
+    assert standings.find(places[0]) is first
+    assert not standings.measured
+    for place in places:
+        standings.find(place)
+    again = standings.find(places[0])
+    assert again is not first
+    assert (again.origin.reconstruction == first.origin.reconstruction).all()
+    far = standings.find(places[2]).origin.variations([7], 3.0)
+    alone = vary(quick_model, first.taken.picture, 1, 3.0, 7, around=places[2].around)
+    assert (far.pictures == alone.pictures).all()
+
+
+def test_what_is_dropped_is_gone_from_memory(quick_model):
+    photos = Photos(quick_model, most_bytes=len(png(1)))
+    photos.take(photos.put(png(77), "gone.png"), align=False)
+    photos.put(png(1))
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one).__name__ == "Taken" and one.name == "gone.png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("anna.jpg", "anna.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\photos\\anna.jpg", "anna.jpg"),
+        ("a\nb\x1b[31m.png", "ab[31m.png"),
+        ("", "photo"),
+        ("...", "photo"),
+        ("-rf", "rf"),
+        ("x" * 500 + ".png", "x" * 80 + ".png"),
+    ],
+)
+def test_names_from_outside_are_made_harmless(given, kept):
+    assert safe_name(given) == kept
+
+
+@pytest.fixture(scope="module")
+def photo_bytes() -> bytes:
+    from facette.data.synthetic import draw_faces
+
+    buffer = io.BytesIO()
+    Image.fromarray(draw_faces(1, 96, seed=3).pictures[0]).save(buffer, "PNG")
+    return buffer.getvalue()
