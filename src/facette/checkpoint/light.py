@@ -7,16 +7,17 @@ by the same errors as torch's way raises.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from facette.checkpoint.graph_files import PREFIX, Network, find_graph, graph_key
+from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph, graph_key
 from facette.checkpoint.locate import describe_model, find_model
 from facette.errors import CheckpointError
-from facette.graph import Graph, Unserved, can_run, open_graph
+from facette.graph import Unserved, can_run, open_graph
 from facette.model.light import LightInput, LightModel
 
 EXTRAS = "extras."
@@ -38,13 +39,18 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
         with safe_open(path, framework="np") as file:
             names = list(file.keys())
             sharp = not plain and any(name.startswith(PREFIX["sharpener"]) for name in names)
+            # onnxruntime takes as long to prepare a network as to draw ten pictures with it, and holds no lock.
+            with ThreadPoolExecutor() as side_by_side:
+                graphs = [
+                    side_by_side.submit(open_graph, *_parts(network, recipe, file, names, path.parent))
+                    for network in NETWORKS
+                    if network != "sharpener" or sharp
+                ]
             return LightModel(
-                name=recipe["name"],
-                input=LightInput.of(recipe["input"]),
-                latent=recipe["model"]["latent"],
-                encoder=_graph("encoder", recipe, file, names, path.parent),
-                decoder=_graph("decoder", recipe, file, names, path.parent),
-                sharpener=_graph("sharpener", recipe, file, names, path.parent) if sharp else None,
+                recipe["name"],
+                LightInput.of(recipe["input"]),
+                recipe["model"]["latent"],
+                *(graph.result() for graph in graphs),
                 extras={n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)},
             )
     except KeyError as error:
@@ -53,10 +59,13 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
         raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
-def _graph(network: Network, recipe: dict[str, Any], file: Any, names: list[str], folder: Path) -> Graph:
+def _parts(
+    network: Network, recipe: dict[str, Any], file: Any, names: list[str], folder: Path
+) -> tuple[bytes, dict[str, np.ndarray], str]:
+    """What `open_graph` takes for a network of the model."""
     key = graph_key(network, recipe)
     content = find_graph(key, folder)
     weights = {name: file.get_tensor(name) for name in names if name.startswith(PREFIX[network])}
     # Counters, such as how many batches a norm has seen, are no part of what is computed.
     floats = {n: w.astype(np.float32) for n, w in weights.items() if np.issubdtype(w.dtype, np.floating)}
-    return open_graph(content, floats, key)
+    return content, floats, key

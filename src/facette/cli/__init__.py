@@ -48,8 +48,8 @@ COMMANDS = {
 }
 
 
-def build_app() -> typer.Typer:
-    """The typer application with every command."""
+def build_app(only: str | None = None) -> typer.Typer:
+    """The typer application with every command, or with one of them alone, which is built sooner."""
     app = typer.Typer(
         name="facette",
         help="Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked.",
@@ -59,7 +59,8 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name, (module, function) in COMMANDS.items():
+    for name in COMMANDS if only is None else (only,):
+        module, function = COMMANDS[name]
         app.command(name)(getattr(importlib.import_module(f"facette.cli.{module}"), function))
     return app
 
@@ -82,8 +83,9 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line. A user's mistake is one sentence on stderr and exit code 2."""
     from facette.errors import FacetteError
 
+    first = (sys.argv[1:] if arguments is None else arguments)[:1]
     try:
-        return build_app()(args=arguments, prog_name="facette")
+        return build_app(*(set(first) & set(COMMANDS)))(args=arguments, prog_name="facette")
     except FacetteError as error:
         sys.stderr.write(f"facette: {error}\n")
         raise SystemExit(2) from None

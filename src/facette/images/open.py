@@ -131,7 +131,15 @@ def _read_file(source: str | Path, max_bytes: int) -> bytes:
 
 def _header(data: bytes) -> Image.Image:
     """Parses the header only; no pixel is decoded yet."""
-    Image.init()
+    Image.preinit()  # the commonest formats: loading the decoders of all takes longer than opening most photos
+    try:
+        return _identified(data)
+    except UnidentifiedImageError:
+        Image.init()
+        return _identified(data)
+
+
+def _identified(data: bytes) -> Image.Image:
     formats = [name for name in _FORMATS if name in Image.OPEN]  # a lean build of Pillow may lack some
     if _is_heic(data) and importlib.util.find_spec("pillow_heif") is not None:
         import pillow_heif
