@@ -1,0 +1,86 @@
+"""What the tests of several pages do to a page of the studio: give photos, move sliders, read the pictures shown."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+PATIENCE = 60_000  # milliseconds; a limit for what never comes
+
+
+def give(page, box: str, photo: Path) -> None:
+    """Choose a photo in a box."""
+    page.set_input_files(f"#{box}-file", photo)
+
+
+def sources(page, place: str) -> list[str]:
+    """Addresses of the pictures in an element, in order."""
+    return page.locator(f"{place} img").evaluate_all("all => all.map(one => one.src)")
+
+
+def picture(source: str) -> np.ndarray:
+    """A data address as uint8 (H, W, 3)."""
+    assert source.startswith("data:image/png;base64,")
+    image = Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+    return np.asarray(image.convert("RGB"))
+
+
+def pictures(page, place: str) -> list[np.ndarray]:
+    """The pictures in an element."""
+    return [picture(source) for source in sources(page, place)]
+
+
+def until_count(page, place: str, count: int) -> None:
+    """Wait until an element shows so many pictures."""
+    page.wait_for_function(
+        "([place, count]) => document.querySelectorAll(place + ' img').length === count",
+        arg=[place, count],
+        timeout=PATIENCE,
+    )
+
+
+def until_other(page, place: str, before: Sequence[str]) -> None:
+    """Wait until an element shows other pictures than before."""
+    page.wait_for_function(
+        "([place, before]) => { const now = [...document.querySelectorAll(place + ' img')].map(one => one.src);"
+        " return now.length && JSON.stringify(now) !== JSON.stringify(before); }",
+        arg=[place, list(before)],
+        timeout=PATIENCE,
+    )
+
+
+def until_says(page, place: str, words: str) -> None:
+    """Wait until an element says these words."""
+    page.locator(place, has_text=words).first.wait_for(timeout=PATIENCE)
+
+
+def press(page, slider: str, *keys: str) -> None:
+    """Move a slider by keys, as somebody does who has no mouse."""
+    knob = page.locator(f"{slider} input[type=range]")
+    for key in keys:
+        knob.press(key)
+
+
+def set_to(page, slider: str, value: float) -> None:
+    """Type a slider's value."""
+    field = page.locator(f"{slider} input[type=number]")
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def saved(page, link: str, folder: Path) -> Path:
+    """Press a link that saves something; the file."""
+    with page.expect_download(timeout=PATIENCE) as waiting:
+        page.get_by_role("link", name=link, exact=True).locator("visible=true").click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def nothing_amiss(page) -> None:
+    """No address but the studio's was asked for, and the page complained of nothing."""
+    assert page.outside == []
+    assert page.complaints == []
