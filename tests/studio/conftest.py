@@ -46,14 +46,14 @@ def open_studio():
 
     @contextmanager
     def opened(
-        model, name: str, pages=PAGES, host: str = "127.0.0.1", share_lan: bool = False
+        model, name: str, pages=PAGES, host: str = "127.0.0.1", share_lan: bool = False, **options
     ) -> Iterator[Open]:
         loopback = serve.check_host(host, share_lan)
         place = serve.bind(host, 0)
         door = serve.door_for(host, loopback)
         answers = threading.Event()
         with serve.private_folder():
-            studio = Studio(model, name)
+            studio = Studio(model, name, **options)
             server = serve.server_of(build(studio, door, pages), answers.set)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
             thread.start()
