@@ -112,6 +112,7 @@ def page(studio: Studio) -> None:
         named = named.strip()
         if not named and NAMES[called] == methods()[0] and not number:
             return _on_page(studio, tab, own.ready(tell), "")
+        named = named and studio.readable(named)
         ready = _ready(studio, named, NAMES[called], int(most), int(number), tell)
         return _on_page(studio, tab, ready, _command(studio, named, NAMES[called], int(most), int(number)))
 
