@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,23 +153,21 @@ def _walls(model: Any) -> Path:
 
 
 def _reconstructions(model: Any, theirs: Any, wanted: Wanted) -> Path:
-    """Two photos as each network draws them, and what it makes of eight unseen faces, without these."""
-    bundled = facette.load("faces64")
-    networks = {OURS: model, AUTHORS: theirs, "faces64, sharp": bundled}
-    rows, photos = [], [Cell(photo(bundled, name), "photo", True) for name in ("astronaut", "hopper")]
-    for name, network in networks.items():
-        if network is None:
-            continue
-        shown = np.stack([photo(network, who) for who in ("astronaut", "hopper")])
-        unseen = read(network, wanted.data, 8)
-        drawn = network.decode(network.encode(np.concatenate([shown, unseen])).mean)
-        rows.append(SheetRow([Cell(one) for one in drawn], name))
-    rows.insert(0, SheetRow([*photos, *(Cell(np.full_like(drawn[0], 244)) for _ in range(8))], "photo"))
+    """Two photos as each network draws them in its own frame, and what ours makes of eight unseen faces."""
+    networks = {OURS: model, AUTHORS: theirs, "faces64, sharp": facette.load("faces64")}
+    above = []
+    for who in ("astronaut", "hopper"):
+        above.append(Cell(photo(model, who), "photo", True))
+        for name, network in networks.items():
+            if network is not None:
+                drawn = network.decode(network.encode(photo(network, who)[None]).mean)
+                above.append(Cell(drawn[0], name))
+    unseen = model.decode(model.encode(read(model, wanted.data, len(above))).mean)
     sheet = contact_sheet(
-        rows,
+        [SheetRow(above), SheetRow([Cell(one) for one in unseen])],
         title="Reconstructions",
-        subtitle="two photos, and eight faces that none of the networks has seen",
-        wrap=10,
+        subtitle=f"above, two photos by each network; below, unseen faces by the one that was {OURS}",
+        wrap=len(above),
     )
     return save(sheet.image, "three-reconstructions")
 
@@ -180,4 +179,5 @@ def _map(model: Any, wanted: Wanted) -> Path:
     made = facette.map_latents(
         model, wanted.data, color="Blond_Hair", count=wanted.count, reconstructions=False
     )
-    return save_plot(plot_chart(replace(made.chart, pictures=None)), "three-map")
+    words = textwrap.fill(made.chart.remarks, 110)
+    return save_plot(plot_chart(replace(made.chart, pictures=None, remarks=words)), "three-map")

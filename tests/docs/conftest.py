@@ -20,6 +20,7 @@ CREDIT = {"grandmother": "hopper", "photo": "astronaut"}  # real photos in the p
 FOLDERS = [
     "my-photos",
     "new-photos",
+    "photos",
     "holiday",
     "pictures",
     "celeba",
@@ -28,16 +29,18 @@ FOLDERS = [
     "faces128",
 ]
 MODELS = [
-    "runs/faces64",
     "runs/old",
     "runs/mine",
     "runs/quick",
+    "runs/celeba150",
+    "runs/celeba64-z50",
     "my-model",
     "other-model",
     "celeba64-z50",
     "celeba150",
 ]
 EACH = 48  # pictures in a part of a folder
+MANY = {"my-photos": 204, "faces": 204}  # in `train`, of the folders that models are calibrated on
 
 
 # A network of old scripts, a hub on loopback and a tiny diffusion pipeline live with the tests of their rooms.
@@ -94,10 +97,10 @@ def _pictures(folder: Path, faces: np.ndarray) -> None:
     from facette.evaluation.attribute_network import ATTRIBUTES, look
 
     signs = np.where(look(faces).logits > 0, 1, -1)
-    for part, start in (("train", 0), ("valid", EACH)):
+    for part, start, count in (("train", 0, MANY.get(folder.name, EACH)), ("valid", 210, EACH)):
         (folder / part).mkdir(parents=True)
         rows = [",".join(("image_id", *ATTRIBUTES))]
-        for place in range(start, start + EACH):
+        for place in range(start, start + count):
             name = f"{place:06d}.jpg"
             Image.fromarray(faces[place]).save(folder / part / name, quality=92)
             rows.append(",".join((name, *map(str, signs[place]))))
@@ -112,7 +115,8 @@ def _models(folder: Path, quick_run: Path) -> None:
 
     for name in MODELS:
         shutil.copytree(quick_run, folder / name)
-    facette.save(facette.load("faces64"), folder / "my-faces")
+    for name in ("my-faces", "runs/faces64"):  # sharp, calibrated, with directions
+        facette.save(facette.load("faces64"), folder / name)
     whole = type("VAE", (ClassicVAE,), {})  # saved whole, by a class that can be imported from nowhere
     with living_in("vae", whole):
         torch.save(whole().eval(), folder / "vae_model_20.pth")

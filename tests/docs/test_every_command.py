@@ -33,27 +33,27 @@ SHORTER = (
     (r"^compare ", "--count 2 --levels 2 --steps 4"),
 )
 SMALLER = {"synthetic-faces": "synthetic-faces:64"}  # the same, and fewer of them
-# What runs only with the slow tests: each has a quicker relative on these pages, or a test of its own.
+# What runs only with the slow tests, beside every command of a kind, a command with its options, that ran already.
 SLOW = (
     r"^mixture",
     r"^compare ",
     r"^calibrate ",
     r"^export ",
-    r"^evaluate faces64 .+ .+/ ",
-    r"^evaluate .* --count",
+    r"^evaluate .* .+/ |^evaluate .*( --count| --out)",
     r"--full",
     r"--method umap",
-    r"^sweep grandmother.jpg --report",
-    r"^vary grandmother.jpg --diversity auto",
-    r"^vary party.jpg( --face 2)?$",
+    r"^sweep .*--report",
+    r"--diversity auto --noise",
     r"\.mp4",
-    r"^map .* --color",
-    r"^map .* --place",
+    r"^map .* --(color|place)",
+    r"celeba150|faces64 faces/$",
 )
 # What is parsed and no more, and why.
 PARSED_ONLY = {
     r"^studio\b": "it serves until it is stopped; tests/studio talk to it",
+    r"--engine ray": "workers of a cluster; tests/scale start them",
     r"--inception": "the networks of FID and LPIPS are at hand nowhere",
+    r"--model classic.* (--report|--diversity auto)": "the stand-in's weights are drawn: it redraws nobody",
 }
 
 ALL = [command for page in PAGES for command in commands(page)]
@@ -86,11 +86,16 @@ def parse(parsers: dict[str, Any], words: tuple[str, ...]) -> None:
 
 
 def _running() -> list[Any]:
-    wanted = [command for command in FACETTE.values() if not matches(command, PARSED_ONLY)]
-    return [
-        pytest.param(command, id=str(command), marks=[pytest.mark.slow] if matches(command, SLOW) else [])
-        for command in wanted
-    ]
+    """The commands to run; of each kind the first is quick, unless it is slow by its nature."""
+    cases, kinds = [], set()
+    for command in FACETTE.values():
+        if matches(command, PARSED_ONLY):
+            continue
+        kind = (command.words[1], *sorted(word for word in command.words if word.startswith("--")))
+        slow = kind in kinds or matches(command, SLOW)
+        kinds |= set() if slow else {kind}
+        cases.append(pytest.param(command, id=str(command), marks=[pytest.mark.slow] if slow else []))
+    return cases
 
 
 @pytest.mark.parametrize("command", FACETTE.values(), ids=str)
