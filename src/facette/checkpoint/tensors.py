@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
 from torch import Tensor
 
 from facette.checkpoint.locate import HEADER, read_header
@@ -23,11 +22,48 @@ __all__ = ["read_header", "read_tensors", "to_half", "under", "write_atomically"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any]) -> None:
-    """Write atomically: a crash leaves the old file or the new one, never a part."""
-    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    write_atomically(
-        path, serialise(plain, {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False)})
-    )
+    """Write atomically: a crash leaves the old file or the new one, never a part.
+
+    One tensor after another is copied and written: the library's own writer first makes copies of all of them, three
+    times the size of the file.
+    """
+    metadata = {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False)}
+    write_atomically(path, _serialised(tensors, metadata))
+
+
+def _serialised(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Iterator[bytes | memoryview]:
+    """A safetensors file, part by part: eight bytes of length, a JSON header, then the tensors, wide types first."""
+    table: dict[str, Any] = {"__metadata__": metadata}
+    names = sorted(tensors, key=lambda name: (list(_DTYPES).index(tensors[name].dtype), name))
+    end = 0
+    for name in names:
+        tensor = tensors[name]
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        table[name] = {
+            "dtype": _DTYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    head = json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)  # the tensors begin at a multiple of eight
+    yield len(head).to_bytes(8, "little") + head
+    for name in names:
+        plain = tensors[name].detach().cpu().contiguous()
+        yield plain.flatten().view(torch.uint8).numpy().data
+
+
+_DTYPES = {  # in the order in which the library writes them
+    torch.int64: "I64",
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -40,13 +76,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path} is damaged: {error}") from None
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a file under a temporary name beside it, flush it to disk, and rename it into place."""
+def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview]) -> None:
+    """Write a file, whole or part by part, under a temporary name beside it; flush it and rename it into place."""
+    parts = [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

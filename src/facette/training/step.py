@@ -60,11 +60,11 @@ def train_step(
         passed = forward(x, noise)
     terms = elbo_terms(state.vae, x, passed, fit_sigma=True)
     loss = weighted_loss(terms, beta, recipe.objective.free_bits)
-    state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = clip(state.vae, recipe.train.clip)
     ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     move(state.optimizer, lr, ok)
+    state.optimizer.zero_grad(set_to_none=True)  # no gradient beside the next step's activations
     if state.averaged is not state.vae:
         average(state.averaged, state.vae, ema_decay_at(recipe.train.ema, state.step))
     state.step += 1
