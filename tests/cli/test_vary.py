@@ -37,7 +37,8 @@ def test_it_makes_what_the_python_call_makes(run, quick_run, quick_model, photo_
     assert ended.json["seeds"] == list(made.seeds)
     assert len(ended.json["each"]) == 3
     for path, picture in zip(ended.json["each"], made.pictures, strict=True):
-        assert (np.asarray(Image.open(tmp_path / path)) == picture).all()
+        # drawn without torch where onnxruntime is installed, so within one level of what torch draws
+        assert np.abs(np.asarray(Image.open(tmp_path / path)).astype(int) - picture).max() <= 1
 
 
 def test_the_same_seed_gives_the_same_file(run, quick_run, photo_files, tmp_path):

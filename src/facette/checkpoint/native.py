@@ -22,6 +22,7 @@ from facette.checkpoint.card import write_card
 from facette.checkpoint.locate import FORMAT, WEIGHTS, bundled_models, describe_model, find_model
 from facette.checkpoint.tensors import read_tensors, to_half, under, write_atomically, write_tensors
 from facette.errors import CheckpointError, FacetteError
+from facette.model.fold import folded
 from facette.model.prior import GaussianMixturePrior
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
@@ -78,6 +79,7 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
         metrics=header.get("metrics", {}),
         provenance=header.get("provenance", {}),
         extras=under(tensors, "extras."),
+        folded=folded(vae),
     )
     return model.to(choose_device(device))
 

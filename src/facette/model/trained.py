@@ -40,6 +40,8 @@ class TrainedModel:
     provenance: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, Tensor] = field(default_factory=dict)
     """Named tensors that other rooms keep in the model file, e.g. `directions.Smiling`."""
+    folded: VAE | None = None
+    """The same VAE as it is computed soonest (`facette.model.fold`); only for weights that stay as they are."""
 
     def __post_init__(self) -> None:
         self.vae.eval().requires_grad_(False)
@@ -67,6 +69,8 @@ class TrainedModel:
     def to(self, device: torch.device | str) -> TrainedModel:
         """Move the weights; returns the same model."""
         self.vae.to(device)
+        if self.folded is not None:
+            self.folded.to(device)
         if self.sharpener is not None:
             self.sharpener.to(device)
         return self
@@ -103,7 +107,7 @@ class TrainedModel:
     @torch.inference_mode()
     def encode(self, data: np.ndarray | Tensor, batch: int = BATCH) -> DiagonalGaussian:
         """q(z|x) for uint8 pictures (N, S, S, 3) or vectors (N, D); tensors on the CPU."""
-        parts = [self.vae.encode(self.to_model(data[i : i + batch])) for i in range(0, len(data), batch)]
+        parts = [self._quick.encode(self.to_model(data[i : i + batch])) for i in range(0, len(data), batch)]
         if not parts:
             raise DataError("there is nothing to encode")
         return DiagonalGaussian(
@@ -120,9 +124,13 @@ class TrainedModel:
             raise DataError(f"model {self.name!r} takes latents N×{self.latent}, not {tuple(z.shape)}")
         return torch.cat([self._drawn(z[i : i + batch]).cpu() for i in range(0, len(z), batch)])
 
+    @property
+    def _quick(self) -> VAE:
+        return self.vae if self.folded is None else self.folded
+
     def _drawn(self, z: Tensor) -> Tensor:
         z = z.float().to(self.device)
-        mean = self.vae.decode(z)
+        mean = self._quick.decode(z)
         return mean if self.sharpener is None else self.sharpener(mean, z)
 
     def decode(self, z: Tensor, batch: int = BATCH) -> np.ndarray:

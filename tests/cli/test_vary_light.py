@@ -1,0 +1,98 @@
+"""From the shell to the pictures without torch: what is imported, what is drawn, what is said when it goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("onnxruntime")
+REPORT = """
+import sys
+from facette.cli import main
+try:
+    main()
+finally:
+    print(*{name.split(".")[0] for name in sys.modules})
+"""
+HEAVY = {"torch", "matplotlib", "sklearn", "scipy", "diffusers", "onnx"}
+
+
+def shell(folder, *arguments, before="") -> tuple[subprocess.CompletedProcess, set[str]]:
+    """`facette …` in a process of its own, and the packages it has imported by the end."""
+    command = [sys.executable, "-c", f"{before}\n{REPORT}", *map(str, arguments)]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return ended, set(ended.stdout.splitlines()[-1].split())
+
+
+@pytest.fixture
+def portrait(tmp_path):
+    """A photo whose face has to be found."""
+    skimage = pytest.importorskip("skimage")
+    pytest.importorskip("cv2")
+    from pathlib import Path
+
+    path = tmp_path / "eileen.png"
+    Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png").convert("RGB").crop(
+        (60, 0, 380, 300)
+    ).save(path)
+    return path
+
+
+def test_a_photo_becomes_ten_pictures_without_torch_and_they_are_torchs(portrait, tmp_path):
+    """Two ways of adding up differ by one level of 255 at most; on the sheet, enlarging adds neighbours to three."""
+    ended, imported = shell(tmp_path, "vary", portrait, "--each", "light", "--out", "light.png")
+    assert ended.returncode == 0, ended.stderr
+    assert not imported & HEAVY
+    assert {"onnxruntime", "cv2"} <= imported
+    without = "import sys; sys.modules['onnxruntime'] = None"
+    other, heavy = shell(tmp_path, "vary", portrait, "--each", "torch", "--out", "torch.png", before=without)
+    assert other.returncode == 0, other.stderr
+    assert "torch" in heavy
+    names = sorted(path.name for path in (tmp_path / "light").iterdir())
+    assert len(names) == 10
+    for name in names:
+        assert gap(tmp_path / "light" / name, tmp_path / "torch" / name) <= 1
+    assert gap(tmp_path / "light.png", tmp_path / "torch.png") <= 3
+    assert ended.stderr == other.stderr  # the same was done to the photo, and the face is as typical
+
+
+def gap(one, other) -> int:
+    first, second = (np.asarray(Image.open(path)).astype(int) for path in (one, other))
+    return int(np.abs(first - second).max())
+
+
+@pytest.mark.parametrize("command", ["reconstruct", "sweep"])
+def test_the_other_commands_that_only_draw_need_no_torch_either(command, photo_files, tmp_path):
+    ended, imported = shell(tmp_path, command, photo_files[0], "--model", "faces64", "--plain", "--no-align")
+    assert ended.returncode == 0, ended.stderr
+    assert not imported & HEAVY
+
+
+def test_what_torch_alone_can_do_is_done_by_torch(photo_files, tmp_path):
+    ended, imported = shell(tmp_path, "vary", photo_files[0], "--no-align", "--refine", 1, "--count", 1)
+    assert ended.returncode == 0, ended.stderr
+    assert "torch" in imported
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["nobody.jpg"], "nobody.jpg does not exist"),
+        (["PHOTO", "--out", "sheet.txt"], "sheet.txt"),
+        (["PHOTO", "--model", "nomodel"], "nomodel"),
+        (["PHOTO", "--eyes", "1,2"], "--eyes takes four numbers"),
+    ],
+)
+def test_a_mistake_is_one_sentence_without_torch_too(wrong, words, photo_files, tmp_path):
+    ended, imported = shell(
+        tmp_path, "vary", *(photo_files[0] if part == "PHOTO" else part for part in wrong)
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("facette: ")
+    assert words in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert "torch" not in imported
