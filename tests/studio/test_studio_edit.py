@@ -60,7 +60,8 @@ def test_sliders_change_the_face_as_the_command_does(visit, here, portrait, draw
     assert np.array_equal(pictures(page, "#edit-picture"), wanted)
     assert made.shift.notable, "this edit has side effects, so that there is something to say"
     page.locator("#edit-warning summary").click()
-    assert made.shift.warning in page.inner_text("#edit-warning")
+    told = re.findall(r"(\w+) by (\d\.\d)", page.inner_text("#edit-warning"))
+    assert told == [(name, f"{abs(effect):.1f}") for name, effect in made.shift.notable.items()]
     shot(page, "edit")
 
     page.get_by_role("button", name=re.compile(r"^\d+ more")).click()

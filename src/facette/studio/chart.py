@@ -30,6 +30,7 @@ from facette.plots.maps import Chart, Column
 
 SAMPLES = 300  # of the model's own, where no data are named
 SAMPLES_SEED = 1
+SAMPLE = "sample"  # what one of them is called, with its number
 SAVED = ".npz"  # ending of a saved map
 Tell = Callable[..., None]  # what is being done, and the share of it that is done
 
@@ -115,7 +116,10 @@ def draw_map(model, source: str, method: Method, count: int, seed: int, tell: Te
         label=label,
         progress=advance,
     )
-    return Walk(made.projection), made.chart
+    if source:
+        return Walk(made.projection), made.chart
+    names = tuple(f"{SAMPLE} {number}" for number in range(len(made.points)))
+    return Walk(replace(made.projection, names=names)), replace(made.chart, names=names)
 
 
 def chart_files(model, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]:

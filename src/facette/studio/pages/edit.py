@@ -126,12 +126,12 @@ def _shown(made: Edit) -> str:
 
 def _said(made: Edit) -> str:
     """What else will change, as `facette edit` says it: the strongest at once, the rest on demand."""
-    shift = made.shift
-    strongest = dict(list(shift.notable.items())[:SAID])
-    if not strongest:
+    effects = list(made.shift.notable.items())
+    if not effects:
         return note("Nothing else changes to speak of.")
-    warning = note(replace(shift, notable=strongest).warning, "warn")
-    if len(shift.notable) == len(strongest):
+    first, rest = (replace(made.shift, notable=dict(some)) for some in (effects[:SAID], effects[SAID:]))
+    warning = note(first.warning, "warn")
+    if not rest.notable:
         return warning
-    more = f"and {len(shift.notable) - SAID} more, less strongly"
-    return f"{warning}<details><summary>{more}</summary>{note(shift.warning, 'plain')}</details>"
+    more = f"and {len(rest.notable)} more, less strongly"
+    return f"{warning}<details><summary>{more}</summary>{note(rest.warning, 'plain')}</details>"

@@ -1,0 +1,207 @@
+"""The map in the browser: whoever is picked is drawn, ways lead from one to the other, photos lie where they belong."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from studio_page import (
+    PATIENCE,
+    give,
+    nothing_amiss,
+    picture,
+    pictures,
+    press,
+    saved,
+    sources,
+    until_count,
+    until_other,
+    until_says,
+)
+
+from facette.errors import UsageError
+from facette.latent.directions import known_directions
+from facette.latent.paths import path
+from facette.latent.points import decode_each, encode_each
+from facette.studio import chart
+from facette.studio.chart import Walk, chart_files, draw_map, methods, read_columns
+from facette.studio.pages.map import STEPS
+
+COUNT = 40  # samples on the map, for these tests
+EDGE = 34  # pixels around the whole map, as in map.js
+POINTS = "synthetic-faces:48"
+
+
+@pytest.fixture(scope="module")
+def model():
+    import facette
+
+    return facette.load("faces64")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_samples():
+    """A map that is soon drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chart, "SAMPLES", COUNT)
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn(model):
+    """The map of the model's own samples, as the page must show it."""
+    return draw_map(model, "", methods()[0], COUNT, 0, lambda *told: None)
+
+
+@pytest.fixture(scope="module")
+def here(open_studio, model):
+    with open_studio(model, "faces64", pages=("sample", "map")) as one:
+        yield one
+
+
+def until_ready(page, count: int) -> None:
+    page.wait_for_selector(f'.latent-map[data-ready="{count}"]', timeout=PATIENCE)
+    page.wait_for_timeout(200)  # a frame is drawn
+
+
+def spot(page, points: np.ndarray, number: int) -> tuple[float, float]:
+    """Where a point of the whole map is on the screen."""
+    box = page.locator(".latent-map canvas").bounding_box()
+    low, high = points.min(0), points.max(0)
+    scale = min((box["width"] - 2 * EDGE) / (high - low)[0], (box["height"] - 2 * EDGE) / (high - low)[1])
+    x, y = (points[number] - (low + high) / 2) * scale
+    return float(box["x"] + box["width"] / 2 + x), float(box["y"] + box["height"] / 2 - y)
+
+
+def lonely(points: np.ndarray) -> list[int]:
+    """Points, those farthest from all others first: a pointer cannot miss them."""
+    far = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(len(points))
+    return np.argsort(-far.min(1)).tolist()
+
+
+def test_faces_are_picked_joined_and_walked_between(visit, here, drawn, model, shot):
+    walk, shown = drawn
+    page = visit(here, "Map")
+    until_ready(page, COUNT)
+    first, second, third = lonely(shown.points)[:3]
+    page.locator(".latent-map canvas").scroll_into_view_if_needed()
+    page.mouse.click(*spot(page, shown.points, first))
+    until_says(page, "#map-picture", walk.name(first))
+    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, walk.latent(first))[0])
+    assert not page.locator("#map-place").is_visible()
+
+    page.keyboard.down("Shift")
+    page.mouse.click(*spot(page, shown.points, second))
+    page.keyboard.up("Shift")
+    until_count(page, "#map-way", STEPS)
+    way = path(walk.latent(first)[0], walk.latent(second)[0], STEPS)
+    assert np.array_equal(pictures(page, "#map-way"), decode_each(model, way))
+    shot(page, "map")
+    before = sources(page, "#map-picture")
+    press(page, "#map-place", "End")
+    until_other(page, "#map-picture", before)
+    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, walk.latent(second))[0])
+
+    before = sources(page, "#map-way")
+    page.locator(".latent-map canvas").scroll_into_view_if_needed()
+    page.mouse.move(*spot(page, shown.points, third))
+    page.mouse.down()
+    page.mouse.move(*spot(page, shown.points, first), steps=6)
+    page.mouse.up()
+    until_other(page, "#map-way", before)
+    until_says(page, "#map-words", f"From {walk.name(third)} to {walk.name(first)}")
+    ends = pictures(page, "#map-way")[:: STEPS - 1]
+    assert np.array_equal(ends, decode_each(model, torch.cat([walk.latent(third), walk.latent(first)])))
+    nothing_amiss(page)
+
+
+def test_arrow_keys_walk_the_map_and_a_photo_lies_beside_its_like(visit, here, drawn, model, tmp_path, shot):
+    walk, shown = drawn
+    page = visit(here, "Map")
+    until_ready(page, COUNT)
+    page.locator(".latent-map canvas").focus()
+    for _ in range(COUNT):  # as far as it goes, whoever stands in between
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    until_count(page, "#map-picture", 1)
+    met = [decode_each(model, walk.latent(number))[0] for number in range(COUNT)]
+    seen = pictures(page, "#map-picture")[0]
+    (number,) = [place for place, one in enumerate(met) if np.array_equal(one, seen)]
+    assert (shown.points[:, 0] > shown.points[number, 0]).mean() < 0.2
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+Enter")
+    until_count(page, "#map-way", STEPS)
+
+    photo = tmp_path / "visitor.png"
+    Image.fromarray(shown.pictures[7]).save(photo)  # one that is on the map already
+    give(page, "map-photo", photo)
+    until_says(page, "#map-picture", "visitor.png")
+    (placed,) = page.evaluate("JSON.parse(document.querySelector('.latent-map').dataset.placed)")
+    assert np.abs(np.array([placed["x"], placed["y"]]) - shown.points[7]).max() < 1e-4
+    assert np.array_equal(picture(placed["source"]), shown.pictures[7])
+    mean, _ = encode_each(model, shown.pictures[7:8])
+    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, mean)[0])
+    colours = page.locator(".latent-map select option").all_inner_texts()
+    assert colours == ["nothing", *(name.replace("_", " ") for name in known_directions(model).names)]
+    page.get_by_label("Colour by").select_option(label="Young")
+    until_says(page, ".map-legend", "more young than usual")
+    shot(page, "map-photo")
+    nothing_amiss(page)
+
+
+def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(visit, here, model, tmp_path, shot):
+    page = visit(here, "Map", width=390, height=844, has_touch=True)
+    until_ready(page, COUNT)
+    page.get_by_role("button", name="What to map").click()
+    page.locator("#map-source textarea").fill(str(tmp_path / "nowhere"))
+    page.get_by_role("button", name="Draw the map").click()
+    until_says(page, "body", "there is no")
+    page.locator("#map-source textarea").fill(POINTS)
+    page.get_by_label("Projection").click()
+    page.get_by_role("option", name="Principal components").click()
+    page.get_by_role("button", name="Draw the map").click()
+    until_ready(page, 48)
+    until_says(page, "#map-under", f"facette map faces64 {POINTS} --method pca --count 500 --seed 0")
+    kept = saved(page, "Save the map", tmp_path)
+    walk, shown = draw_map(model, str(kept), "pca", 0, 0, lambda *told: None)
+    assert walk.settled == 48
+    page.locator("#map-source textarea").fill(str(kept))
+    page.get_by_role("button", name="Draw the map").click()
+    page.wait_for_function("!document.querySelector('#map-under').innerText.includes('facette map')")
+    until_ready(page, 48)
+    page.locator(".latent-map canvas").scroll_into_view_if_needed()
+    number = lonely(shown.points)[0]
+    page.touchscreen.tap(*spot(page, shown.points, number))
+    until_says(page, "#map-picture", walk.name(number))
+    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, walk.latent(number))[0])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    shot(page, "map-phone")
+    nothing_amiss(page)
+
+
+def test_points_that_are_not_there_are_refused_and_photos_move_nothing(drawn, model, drawn_faces):
+    walk, shown = drawn
+    for number in (-1, COUNT):
+        with pytest.raises(UsageError, match="no point"):
+            walk.latent(number)
+        with pytest.raises(UsageError, match="no point"):
+            walk.name(number)
+    after = walk.with_photo(model, "ada.png", drawn_faces[10])
+    assert isinstance(after, Walk)
+    assert (after.settled, after.name(COUNT)) == (COUNT, "ada.png")
+    mean, _ = encode_each(model, drawn_faces[10:11])
+    assert torch.equal(after.latent(COUNT), mean)
+    assert torch.equal(after.latent(3), walk.latent(3))
+    assert after.places().shape == (1, 2)
+    assert np.array_equal(after.projection.points, shown.points)
+
+
+def test_what_the_page_draws_from_says_where_each_face_is(drawn, model):
+    walk, shown = drawn
+    described, atlas = chart_files(model, walk, shown)
+    assert sorted(atlas.slots) == list(range(COUNT))
+    assert len(described["names"]) == COUNT
+    columns = {one.name: one.codes for one in read_columns(model, walk)}
+    directions = known_directions(model)
+    means = torch.cat([walk.latent(number) for number in range(COUNT)])
+    smiling = directions.scores(means)[:, directions.place("Smiling")] > 0
+    assert np.array_equal(columns["Smiling"] == 0, smiling.numpy())
