@@ -11,7 +11,7 @@ from facette.evaluation import evaluate
 from facette.evaluation.attribute_network import look
 from facette.evaluation.distances import frechet_distance
 from facette.scale import Evaluate, run_job
-from facette.scale.figures import collect
+from facette.scale.figures import Collected, collect
 from facette.scale.sums import Sums, _in_second_half, add_up
 
 LIKELIHOOD = {"distortion": "distortion", "rate": "rate", "elbo": "elbo", "bits": "bits_per_dimension"}
@@ -136,11 +136,15 @@ def parts_of(columns: np.ndarray, groups: int) -> list[Sums]:
     return made
 
 
+def collected_of(parts: list[Sums]) -> Collected:
+    return collect(iter(parts), len(parts))
+
+
 def test_intervals_cover_the_truth_as_often_as_they_say():
     draws = np.random.default_rng(0)
     covered = 0
     for _ in range(150):
-        figure = collect(parts_of(draws.normal(5.0, 2.0, (300, 2)), 20)).figures["rate"]
+        figure = collected_of(parts_of(draws.normal(5.0, 2.0, (300, 2)), 20)).figures["rate"]
         assert figure.low is not None
         assert figure.high is not None
         covered += figure.low <= 5.0 <= figure.high
@@ -149,10 +153,16 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 def test_few_shards_give_no_interval_and_many_are_gathered():
     values = np.random.default_rng(1).normal(5.0, 2.0, (600, 2))
-    assert collect(parts_of(values, 4)).figures["rate"].low is None
-    few, many = (collect(parts_of(values, n)).figures["rate"] for n in (50, 300))
+    assert collected_of(parts_of(values, 4)).figures["rate"].low is None
+    few, many = (collected_of(parts_of(values, n)).figures["rate"] for n in (50, 300))
     assert few.value == pytest.approx(many.value, rel=1e-12)
     assert few.high == pytest.approx(many.high, rel=1e-9)
+
+
+def test_a_shard_without_a_readable_picture_changes_nothing():
+    parts = parts_of(np.random.default_rng(3).normal(5.0, 2.0, (300, 2)), 10)
+    whole, holed = collected_of(parts), collected_of([*parts[:4], Sums({}), *parts[4:]])
+    assert holed.figures["rate"] == whole.figures["rate"]
 
 
 def test_adding_does_not_depend_on_how_it_is_bracketed():

@@ -9,7 +9,7 @@ grouped jackknifes (Efron 1982): every figure anew without one group of shards a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,9 +48,12 @@ class Collected:
         return asdict(self)
 
 
-def collect(shards: Sequence[Sums]) -> Collected:
-    """Everything that follows from the shards' sums. Raises UsageError for fewer than two pictures."""
-    groups = _grouped([one for one in shards if one.count])
+def collect(shards: Iterable[Sums], count: int) -> Collected:
+    """Everything that follows from the sums of `count` shards, which are taken one after another and not kept.
+
+    Raises UsageError for fewer than two pictures.
+    """
+    groups = _grouped(shards, count)
     total = add_up(groups)
     if total.count < 2:
         raise UsageError(f"a collection is measured from 2 pictures, there is {total.count}.")
@@ -117,12 +120,14 @@ def _activity(total: Sums) -> NDArray[np.float64]:
     return (total.values["latent.square"] - total.count * mean**2) / (total.count - 1)
 
 
-def _grouped(shards: Sequence[Sums]) -> list[Sums]:
-    """At most GROUPS_MOST groups of neighbouring shards, each added up."""
-    if not shards:
-        return []
-    parts = np.array_split(np.arange(len(shards)), min(len(shards), GROUPS_MOST))
-    return [add_up([shards[i] for i in part]) for part in parts]
+def _grouped(shards: Iterable[Sums], count: int) -> list[Sums]:
+    """At most GROUPS_MOST groups of neighbouring shards, each added up; groups without pictures are left out."""
+    groups = [Sums({}) for _ in range(min(count, GROUPS_MOST))]
+    for number, one in enumerate(shards):
+        if one.count:
+            place = number * len(groups) // count
+            groups[place] = groups[place] + one
+    return [group for group in groups if group.count]
 
 
 def _interval(value: float, without: list[float]) -> Figure:

@@ -191,7 +191,8 @@ def _pictures(job: Job, numbers: list[int]) -> int:
 def _put_together(ledger: Ledger, job: Job, table: Path | None) -> Collected | None:
     """The one table that was asked for, or the figures that follow from all sums."""
     if isinstance(job.task, Evaluate):
-        collected = collect([Sums.load(ledger.file(SUMS, number, ".npz")) for number in range(job.shards)])
+        sums = (Sums.load(ledger.file(SUMS, number, ".npz")) for number in range(job.shards))
+        collected = collect(sums, job.shards)
         said = {"job": job.to_dict(), **collected.to_dict()}
         write_atomically(ledger.folder / EVALUATION, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
         return collected
