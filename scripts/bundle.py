@@ -12,6 +12,8 @@ import argparse
 from pathlib import Path
 
 import facette
+from facette.checkpoint.graph_files import shipped_graphs
+from facette.checkpoint.trace import keep_graphs
 from facette.evaluation import Evaluation, evaluate
 
 MODELS = Path(__file__).parents[1] / "src" / "facette" / "models"
@@ -36,6 +38,7 @@ def main() -> None:
     found = evaluate(stored, facette.open_dataset(given.data, stored.input), split="all")
     stored.metrics |= figures(found)
     facette.save(stored, folder, half=True)
+    keep_graphs(stored, shipped_graphs().parent)
     size = (folder / "model.safetensors").stat().st_size
     if size > LARGEST:
         raise SystemExit(f"{folder} holds {size:,} bytes: more than the {LARGEST:,} a bundled model may have")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from facette.checkpoint.export import quiet
 from facette.checkpoint.graph_files import FOLDER, Network, graph_key, shipped_graphs
 from facette.checkpoint.tensors import write_atomically
-from facette.errors import import_extra
+from facette.errors import UsageError, import_extra
 from facette.graph import KEY
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
@@ -28,17 +28,26 @@ ELSEWHERE = "weights"  # where a graph says its weights are; they are handed ove
 
 
 def keep_graphs(model: TrainedModel, model_folder: Path) -> list[Path]:
-    """Write the graphs of a model of pictures beside its weights, but for those the package has; returns the new files.
+    """Write the graphs of a model beside its weights, but for those the package has; returns the new files.
 
-    Raises MissingExtraError where ONNX is not installed.
+    Models of vectors have none. Raises MissingExtraError where ONNX is not installed, UsageError where the folder
+    cannot be written.
     """
+    if model.input.kind == "vector":
+        return []
     recipe = model.recipe.model_dump(mode="json", exclude_none=True)
     folder, written = model_folder / FOLDER, []
     for network, layers, example in _networks(model):
         key = graph_key(network, recipe)
         if any((place / f"{key}.onnx").is_file() for place in (shipped_graphs(), folder)):
             continue
-        write_atomically(folder / f"{key}.onnx", trace(layers, example, key))
+        content = trace(layers, example, key)
+        try:
+            write_atomically(folder / f"{key}.onnx", content)
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {folder}: {error.strerror or error}; export a copy of the model"
+            ) from error
         written.append(folder / f"{key}.onnx")
     return written
 

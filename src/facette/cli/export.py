@@ -23,16 +23,24 @@ def export(
     plain: Plain = False,
     as_json: Json = False,
 ) -> None:
-    """Write a model's encoder and decoder for other runtimes, checked against the model itself."""
+    """Write a model's encoder and decoder for other runtimes, checked against the model itself.
+
+    To onnx, a model whose layers are not those of a shipped recipe also gets the graphs with which `vary` draws
+    without torch, beside its weights.
+    """
     from facette.checkpoint.export import export_model
+    from facette.checkpoint.locate import find_model
+    from facette.checkpoint.trace import keep_graphs
     from facette.cli.model import open_model
 
     opened = open_model(model, "cpu", plain)
     written = export_model(opened, out or Path(f"{opened.name}-{to}"), to)
+    kept = keep_graphs(opened, find_model(model).parent) if to == "onnx" else []
     data: dict[str, Any] = {
         **asdict(written),
         "folder": str(written.folder),
         "files": [str(path) for path in written.files],
+        "graphs": [str(path) for path in kept],
     }
-    lines = [*data["files"], f"largest difference to the model: {written.difference:.1g}"]
+    lines = [*data["files"], *data["graphs"], f"largest difference to the model: {written.difference:.1g}"]
     emit(data, "\n".join(lines), as_json)
