@@ -75,7 +75,7 @@ def page(studio: Studio) -> None:
     with gr.Accordion("What to map", open=False):
         with gr.Row():
             source = gr.Textbox(
-                "", label="Pictures", elem_id="map-source", scale=2,
+                "", label="Pictures", elem_id="map-source", scale=2, visible=not studio.shared,
                 placeholder=f"empty: {SAMPLES} samples of the model",
                 info=f"A folder or zip, a CelebA folder, synthetic-faces:COUNT, or a saved map ({SAVED})",
             )  # fmt: skip
@@ -109,7 +109,7 @@ def page(studio: Studio) -> None:
         return [there, gr.skip(), gr.skip()] if there else _on_page(studio, tab, own.ready(tell), "")
 
     def other(tab: str, tell: Any, named: str, called: str, most: float, number: float) -> list[Any]:
-        named = named.strip()
+        named = studio.readable(named) if named.strip() else ""
         if not named and NAMES[called] == methods()[0] and not number:
             return _on_page(studio, tab, own.ready(tell), "")
         named = named and studio.readable(named)
