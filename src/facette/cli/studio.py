@@ -61,6 +61,8 @@ def studio(
                 webbrowser.open(address)
 
         pages = PAGES if loopback else SHARED_PAGES
-        app = build(Studio(opened, model, runs, shared=not loopback, plain=plain), door, pages)
+        drawer = open_model(model, device, plain, light=True)
+        rooms = Studio(opened, model, runs, shared=not loopback, plain=plain, drawer=drawer)
+        app = build(rooms, door, pages)
         with closing(place):
             serve.server_of(app, ready).run(sockets=[place])

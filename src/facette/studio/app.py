@@ -39,14 +39,18 @@ class Studio:
     runs: Path = Path("runs")  # the folder whose runs are trained and shown, and the only one
     shared: bool = False  # with others on the network, who may not look into this machine's folders
     plain: bool = False  # whether the model was opened without its second stage
+    drawer: Any = (
+        None  # the model as `facette vary` opens it, maybe without torch: other sums, other last bits
+    )
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
     standings: Standings = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
 
     def __post_init__(self) -> None:
-        self.photos = Photos(self.model)
-        self.standings = Standings(self.model, self.photos)
+        self.drawer = self.model if self.drawer is None else self.drawer
+        self.photos = Photos(self.drawer)
+        self.standings = Standings(self.model, self.drawer, self.photos)
 
     def readable(self, source: str) -> str:
         """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""
@@ -69,6 +73,10 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
     """The application with these pages. Raises MissingExtraError where Gradio or FastAPI is not installed."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = (
+        "1"  # else it keeps ten thousand, and tabulates them at every one
+    )
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**62)
     import_extra("gradio", "studio", "The studio")
     fastapi = import_extra("fastapi", "studio", "The studio")
     app = fastapi.FastAPI(title="Facette studio", docs_url=None, redoc_url=None, openapi_url=None)

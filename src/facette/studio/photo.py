@@ -123,7 +123,7 @@ class Photos:
         image_size(self._model)  # refuses models of vectors
         opened = open_image(held.data, max_bytes=MAX_UPLOAD)
         try:
-            found = intake(opened, self._model.recipe.input, align="auto" if align else "never", face=face)
+            found = intake(opened, self._model.input, align="auto" if align else "never", face=face)
         except ImageError as error:
             if "--no-align" not in str(error):
                 raise

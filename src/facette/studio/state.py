@@ -54,8 +54,8 @@ class Standing:
 class Standings:
     """The latest standings of all visitors."""
 
-    def __init__(self, model: Any, photos: Photos, most: int = MOST):
-        self._model, self._photos, self._most = model, photos, most
+    def __init__(self, model: Any, drawer: Any, photos: Photos, most: int = MOST):
+        self._model, self._drawer, self._photos, self._most = model, drawer, photos, most
         self._known: OrderedDict[Place, Standing] = OrderedDict()  # the one used longest ago first
         self._lock = threading.Lock()
         self._gauge = _gauge(model)
@@ -90,7 +90,9 @@ class Standings:
         return made
 
     def _make(self, place: Place, taken: Taken) -> Standing:
-        origin = origin_of(self._model, taken.picture)
+        # As the command does: only the shape of all faces needs torch.
+        model = self._drawer if place.noise == "posterior" else self._model
+        origin = origin_of(model, taken.picture)
         for step in place.around:
             origin = origin.moved(step, noise=place.noise)
         if self._gauge is None:

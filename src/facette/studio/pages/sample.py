@@ -114,7 +114,7 @@ class _Acts:
             drawn = faces(list(wall.pictures), alt="sample", names=names, wire=WIRE, deeds=deeds, kind="wall")
             return [drawn, "", self._offers(tab, wall, "samples", copyable(command))]
         picture, name = wall.pictures[picked], f"samples/{picked + 1:0{width}d}.png"
-        near = vary(studio.model, picture, LIKE)
+        near = vary(studio.drawer, picture, LIKE)
         names = [f"like-sample-{picked + 1}-{i:02d}.png" for i in range(1, LIKE + 1)]
         drawn = faces([picture, *near.pictures], ["the sample"], alt="relative", names=["sample.png", *names])
         trail = f'<nav class="trail" aria-label="Back">{button(WIRE, {"like": None}, "‹ all samples")}</nav>'

@@ -152,7 +152,7 @@ class _Acts:
         origin = self._studio.standings.find(wish.place).origin
         seeds = variation_seeds(wish.seed, COUNT)
         latents = origin.latents(seeds, wish.factor, wish.place.noise)  # (10, Z)
-        pictures = self._studio.model.plain().decode(latents)
+        pictures = origin.model.plain().decode(latents)
         return gallery_html(wish, seeds, pictures, [" "] * COUNT, pins, "vary")
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
@@ -182,14 +182,14 @@ class _Acts:
         """Where the automatic diversity lies on the dial."""
         import gradio as gr
 
-        from facette.evaluation.dial import automatic_factor
+        from facette.evaluation.dial import automatic_factor, dial_of
 
-        wish = Wish.of(*values)
-        dial = None if wish is None or wish.place.around else self._studio.standings.find(wish.place).dial
-        if wish is None or dial is None:
+        wish, studio = Wish.of(*values), self._studio
+        if wish is None or wish.place.around or not studio.standings.measured:
             return [gr.skip(), gr.skip(), None]
+        taken = studio.standings.find(wish.place).taken
         try:
-            factor = automatic_factor(dial)
+            factor = automatic_factor(dial_of(studio.model, taken.picture, wish.place.noise))
         except UsageError as error:
             return [note(str(error), "warn"), gr.update(interactive=False), None]
         share = min(factor / _farthest(self._studio), 1.0)

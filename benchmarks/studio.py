@@ -1,0 +1,294 @@
+"""The studio under load: many visitors at once on loopback, each checking that what it gets is its own.
+
+    python benchmarks/studio.py [--clients 32] [--seconds 60] [--out benchmarks/results]
+
+A studio with the bundled model runs as a process of its own. Every client uploads a photo, then turns its dial: three
+quick previews, then the sharp ten with their likeness, over and over, each with a seed of its own. The pictures of
+every photo, seed and position of the dial are made beforehand without it; every answer must show exactly those.
+Counted are errors, answers that were somebody else's, seconds for each kind, answers a second, and the studio's memory
+before, at its highest, and after. Writes studio.json and studio.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PHOTOS, SEEDS = 4, 2  # which clients have in turn: 8 sets of pictures are told apart
+FACTORS = (4.0, 7.0, 10.0, 13.0)  # positions of the dial: the last one at rest
+COUNT = 10
+WAIT = 120  # seconds until an answer counts as lost
+SETTLING = 8  # seconds after the last client before memory is read again
+_SOURCE = re.compile(r'src="data:image/png;base64,([^"]+)"')
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all clients saw."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {"preview": [], "sharp": []})
+    errors: list[str] = field(default_factory=list)
+    mixed: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, kind: str, seconds: float, right: bool) -> None:
+        with self.lock:
+            self.seconds[kind].append(seconds)
+            self.mixed += not right
+
+    def fail(self, error: Exception) -> None:
+        with self.lock:
+            self.errors.append(f"{type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A photo and a seed, with every picture that they should give."""
+
+    photo: bytes  # PNG
+    seed: int
+    expected: dict[tuple[str, float], list[bytes]]  # kind and factor → pixels of the ten
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    asked = parser.parse_args()
+    found = measure(asked.clients, asked.seconds)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "studio.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    (asked.out / "studio.md").write_text(in_words(found), "utf-8")
+    print(in_words(found))
+
+
+def measure(clients: int, seconds: float) -> dict[str, Any]:
+    """Let so many clients loose on a studio for so long; returns the figures."""
+    cases = make_cases()
+    with studio() as (process, port):
+        tally = Tally()
+        Client(port, cases[0], "warm").turn_dial(
+            Tally()
+        )  # first calls allocate what all later ones use again
+        before = resident(process.pid)
+        peaks: list[float] = []
+        until = time.monotonic() + seconds
+        load = os.getloadavg()[0]
+        threads = [
+            threading.Thread(target=visit, args=(port, cases[i % len(cases)], f"tab{i:04d}", until, tally))
+            for i in range(clients)
+        ]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            peaks.append(resident(process.pid))
+            time.sleep(0.5)
+        took = time.monotonic() - began
+        time.sleep(SETTLING)
+        after = resident(process.pid)
+    return {
+        "clients": clients,
+        "seconds": round(took, 1),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_average_before": round(load, 1),
+        "errors": len(tally.errors),
+        "first_errors": tally.errors[:3],
+        "mixed": tally.mixed,
+        "answers_per_second": round(sum(map(len, tally.seconds.values())) / took, 2),
+        **{kind: percentiles(times) for kind, times in tally.seconds.items()},
+        "memory_mib": {"before": before, "highest": max(peaks, default=before), "after": after},
+    }
+
+
+def make_cases() -> list[Case]:
+    """Photos that the model drew, and what a studio should make of them."""
+    from PIL import Image
+
+    import facette
+    from facette.latent.vary import origin_of, variation_seeds
+
+    model = facette.load("faces64")
+    faces = model.decode(model.sample_latents(PHOTOS, seed=11))
+    cases = []
+    for face in faces:
+        buffer = io.BytesIO()
+        Image.fromarray(face).save(buffer, "PNG")
+        origin = origin_of(model, face)
+        for seed in range(SEEDS):
+            seeds = variation_seeds(seed, COUNT)
+            expected = {
+                ("preview", factor): [
+                    one.tobytes() for one in model.plain().decode(origin.latents(seeds, factor))
+                ]
+                for factor in FACTORS[:-1]
+            }
+            expected["sharp", FACTORS[-1]] = [
+                one.tobytes() for one in origin.variations(seeds, FACTORS[-1]).pictures
+            ]
+            cases.append(Case(buffer.getvalue(), seed, expected))
+    return cases
+
+
+@contextmanager
+def studio() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A studio as a process of its own, and its port."""
+    command = [sys.executable, "-m", "facette", "studio", "--port", "0", "--device", "cpu"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline()
+            yield process, int(address.strip().rstrip("/").rpartition(":")[2])
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def visit(port: int, case: Case, tab: str, until: float, tally: Tally) -> None:
+    """One visitor, until the time is up."""
+    try:
+        client = Client(port, case, tab)
+    except Exception as error:
+        tally.fail(error)
+        return
+    while time.monotonic() < until:
+        try:
+            client.turn_dial(tally)
+        except Exception as error:
+            tally.fail(error)
+
+
+class Client:
+    """A browser's page as far as the studio can tell."""
+
+    def __init__(self, port: int, case: Case, tab: str):
+        self._port, self._case, self._tab = port, case, tab
+        config = json.loads(self._ask("GET", "/config"))
+        self._names = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+        self._events = config["dependencies"]
+        self._token = json.loads(self._ask("POST", "/photo", case.photo))["photo"]
+
+    def turn_dial(self, tally: Tally) -> None:
+        """A few previews, then the sharp ten."""
+        for factor in FACTORS:
+            kind, target = ("sharp", "vary-dial-rest") if factor == FACTORS[-1] else ("preview", "vary-dial")
+            began = time.monotonic()
+            shown = self._event(target, factor)[0]
+            right = pixels(shown) == self._case.expected[kind, factor]
+            tally.add(kind, time.monotonic() - began, right)
+
+    def _event(self, target: str, factor: float) -> list[Any]:
+        """What the first event of a control answers."""
+        which = self._names[target]
+        event = next(
+            one
+            for one in self._events
+            if [which, "input" if target == "vary-dial" else "change"] in one["targets"]
+        )
+        values = {
+            self._names["vary-photo"]: self._token,
+            self._names["vary-dial"]: factor,
+            self._names["vary-seed"]: self._case.seed,
+        }
+        others = iter([True, 1, "its own σ"])  # face found, the first, shaped by the photo's own σ
+        data = []
+        for number, given in enumerate(event["inputs"]):
+            data.append(values[given] if given in values else next(others) if number < 6 else None)
+        asked = {"data": data, "fn_index": event["id"], "session_hash": self._tab, "event_data": None}
+        self._ask("POST", "/gradio_api/queue/join", json.dumps(asked).encode(), "application/json")
+        for line in self._ask("GET", f"/gradio_api/queue/data?session_hash={self._tab}").splitlines():
+            if line.startswith(b"data:"):
+                told = json.loads(line[5:])
+                if told["msg"] == "process_completed":
+                    if not told["success"]:
+                        raise RuntimeError(told["output"])
+                    return told["output"]["data"]
+        raise RuntimeError("the studio did not answer")
+
+    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "image/png") -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=WAIT)
+        try:
+            connection.request(method, path, body, {"Content-Type": kind} if body else {})
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"{method} {path.partition('?')[0]}: {answer.status} {content[:120]!r}")
+            return content
+        finally:
+            connection.close()
+
+
+def pixels(html: str) -> list[bytes]:
+    """The pictures in a piece of HTML."""
+    from PIL import Image
+
+    sources = (base64.b64decode(found) for found in _SOURCE.findall(html))
+    return [np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).tobytes() for one in sources]
+
+
+def percentiles(times: list[float]) -> dict[str, float]:
+    """How many, and milliseconds."""
+    if not times:
+        return {"answers": 0}
+    p50, p95, most = (round(1000 * float(np.quantile(times, share))) for share in (0.5, 0.95, 1))
+    return {"answers": len(times), "p50_ms": p50, "p95_ms": p95, "most_ms": most}
+
+
+def resident(pid: int) -> int:
+    """Resident memory of a process in MiB."""
+    text = Path(f"/proc/{pid}/status").read_text("utf-8")
+    return round(int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024)  # type: ignore[index]
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    memory = found["memory_mib"]
+    rows = []
+    for kind, words in (
+        ("preview", "ten previews while the dial moves"),
+        ("sharp", "ten sharp ones, measured"),
+    ):
+        figures = [found[kind].get(name, "–") for name in ("answers", "p50_ms", "p95_ms", "most_ms")]
+        rows.append(f"| {words} | {' | '.join(map(str, figures))} |")
+    return "\n".join(
+        (
+            "# The studio under load",
+            "",
+            f"{found['clients']} clients at once for {found['seconds']:.0f} s on {found['cores']} cores "
+            f"(load average {found['load_average_before']} before), by `python benchmarks/studio.py`.",
+            "",
+            f"**{found['errors']} errors, {found['mixed']} answers that were somebody else's**, "
+            f"{found['answers_per_second']:g} answers a second.",
+            "",
+            "| | answers | median, ms | 95 %, ms | longest, ms |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            *rows,
+            "",
+            f"Resident memory of the studio: {memory['before']} MiB before, {memory['highest']} at the highest, "
+            f"{memory['after']} after.",
+            "",
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
