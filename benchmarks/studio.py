@@ -125,10 +125,12 @@ def make_cases() -> list[Case]:
     from PIL import Image
 
     import facette
+    from facette.cli.model import open_model
     from facette.latent.vary import origin_of, variation_seeds
 
-    model = facette.load("faces64")
-    faces = model.decode(model.sample_latents(PHOTOS, seed=11))
+    whole = facette.load("faces64")
+    faces = whole.decode(whole.sample_latents(PHOTOS, seed=11))
+    model = open_model("faces64", "cpu", light=True)  # as `facette vary` and the studio draw
     cases = []
     for face in faces:
         buffer = io.BytesIO()
