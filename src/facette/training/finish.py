@@ -64,10 +64,11 @@ def publish_model(
     provenance: Provenance,
     state: TrainState,
 ) -> None:
-    """Write the current (averaged) weights as a model file."""
-    copy = build_vae(recipe)
-    copy.load_state_dict(weights.state_dict())
-    save_model(TrainedModel(copy, recipe, metrics=metrics, provenance=provenance.at(state)), path)
+    """Write the current (averaged) weights as a model file; the memory of the weights is shared, not copied."""
+    with torch.device("meta"):
+        shown = build_vae(recipe)
+    shown.load_state_dict(weights.state_dict(), assign=True)
+    save_model(TrainedModel(shown, recipe, metrics=metrics, provenance=provenance.at(state)), path)
 
 
 def finish_run(

@@ -92,15 +92,15 @@ def train(
         try:
             with until_signalled() as stopping:
                 interrupted = _loop(this, state, stopping)
-            if (
-                place.leads and not interrupted
-            ):  # everything is saved: a signal may end this, and be made up for
+            reached = state.step
+            del state  # everything is saved: its memory is for what follows, and a signal may end that
+            if place.leads and not interrupted:
                 finish_run(this.folder, recipe, store, this.rows, this.valid, this.watcher.said)
         finally:
             if this.journal is not None:
                 this.journal.close()
     best = this.folder / "best"
-    ended = Finished(this.folder, best if best.is_dir() else None, state.step, this.steps, interrupted)
+    ended = Finished(this.folder, best if best.is_dir() else None, reached, this.steps, interrupted)
     if interrupted or recipe.sharpen is None or not place.leads:
         return ended
     return _second_stage(this, ended, device)
