@@ -85,24 +85,12 @@ def measure(clients: int, seconds: float) -> dict[str, Any]:
     """Let so many clients loose on a studio for so long; returns the figures."""
     cases = make_cases()
     with studio() as (process, port):
-        tally = Tally()
-        Client(port, cases[0], "warm").turn_dial(
-            Tally()
-        )  # first calls allocate what all later ones use again
-        before = resident(process.pid)
-        peaks: list[float] = []
-        until = time.monotonic() + seconds
-        load = os.getloadavg()[0]
-        threads = [
-            threading.Thread(target=visit, args=(port, cases[i % len(cases)], f"tab{i:04d}", until, tally))
-            for i in range(clients)
-        ]
+        # What the first wave allocates, threads and their heaps, all later ones use again.
+        _wave(process.pid, port, cases, clients, seconds / 4, Tally())
+        time.sleep(SETTLING)
+        before, load, tally = resident(process.pid), os.getloadavg()[0], Tally()
         began = time.monotonic()
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            peaks.append(resident(process.pid))
-            time.sleep(0.5)
+        highest = _wave(process.pid, port, cases, clients, seconds, tally)
         took = time.monotonic() - began
         time.sleep(SETTLING)
         after = resident(process.pid)
@@ -116,8 +104,24 @@ def measure(clients: int, seconds: float) -> dict[str, Any]:
         "mixed": tally.mixed,
         "answers_per_second": round(sum(map(len, tally.seconds.values())) / took, 2),
         **{kind: percentiles(times) for kind, times in tally.seconds.items()},
-        "memory_mib": {"before": before, "highest": max(peaks, default=before), "after": after},
+        "memory_mib": {"before": before, "highest": highest, "after": after},
     }
+
+
+def _wave(pid: int, port: int, cases: list[Case], clients: int, seconds: float, tally: Tally) -> int:
+    """So many clients for so long; returns the most memory that was seen, in MiB."""
+    until = time.monotonic() + seconds
+    threads = [
+        threading.Thread(target=visit, args=(port, cases[i % len(cases)], f"tab{i:04d}", until, tally))
+        for i in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    highest = resident(pid)
+    while any(thread.is_alive() for thread in threads):
+        highest = max(highest, resident(pid))
+        time.sleep(0.5)
+    return highest
 
 
 def make_cases() -> list[Case]:
@@ -285,7 +289,8 @@ def in_words(found: dict[str, Any]) -> str:
             "| --- | ---: | ---: | ---: | ---: |",
             *rows,
             "",
-            f"Resident memory of the studio: {memory['before']} MiB before, {memory['highest']} at the highest, "
+            f"Resident memory of the studio, after a first wave of as many: {memory['before']} MiB before, "
+            f"{memory['highest']} at the highest, "
             f"{memory['after']} after.",
             "",
         )
