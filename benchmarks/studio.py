@@ -134,7 +134,7 @@ def make_cases() -> list[Case]:
 
     whole = facette.load("faces64")
     faces = whole.decode(whole.sample_latents(PHOTOS, seed=11))
-    model = open_model("faces64", "cpu", light=True)  # as `facette vary` and the studio draw
+    model: Any = open_model("faces64", "cpu", light=True)  # as `facette vary` and the studio draw
     cases = []
     for face in faces:
         buffer = io.BytesIO()

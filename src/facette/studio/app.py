@@ -127,11 +127,8 @@ def _within_a_loop(call: Callable[[], None]) -> None:
 
 def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
     from importlib import import_module
-    from importlib.util import find_spec
 
     import gradio as gr
-
-    there = [name for name in pages if find_spec(f"facette.studio.pages.{name}")]
 
     with gr.Blocks(title="Facette studio", analytics_enabled=False) as blocks:
         gr.HTML(
@@ -139,7 +136,7 @@ def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
             f"<p>{_described(studio)}. Nothing leaves this machine.</p></header>"
         )
         with gr.Tabs(elem_id="pages"):
-            for name in there:
+            for name in pages:
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}"):
                     import_module(f"facette.studio.pages.{name}").page(studio)
     blocks.queue(max_size=WAITING, api_open=False, status_update_rate="auto")
