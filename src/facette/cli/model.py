@@ -1,7 +1,7 @@
 """The model a command works with: one option and one way to open it."""
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ Plain = Annotated[
 DEFAULT_MODEL = "faces64"
 
 
-def open_model(name: str, device: str, plain: bool = False, light: bool = False):
+def open_model(name: str, device: str, plain: bool = False, light: bool = False) -> Any:
     """The loaded model on the wished device; `plain` leaves its second stage out.
 
     `light` says that the command only encodes photos and decodes latents, a few: then the model comes without torch

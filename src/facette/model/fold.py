@@ -31,7 +31,7 @@ def _fold(block: nn.Sequential) -> None:
         before, norm = block[place - 1], block[place]
         if isinstance(norm, nn.BatchNorm2d) and isinstance(before, nn.Conv2d | nn.ConvTranspose2d):
             transposed = isinstance(before, nn.ConvTranspose2d)
-            fused = fuse_conv_bn_eval(before, norm, transpose=transposed)
+            fused: nn.Module = fuse_conv_bn_eval(before, norm, transpose=transposed)
             if transposed:
                 fused.__class__ = nn.ConvTranspose2d  # ours adds the bias apart, which only gradients gain by
             block[place - 1], block[place] = fused, nn.Identity()
