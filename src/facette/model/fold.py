@@ -33,5 +33,6 @@ def _fold(block: nn.Sequential) -> None:
             transposed = isinstance(before, nn.ConvTranspose2d)
             fused: nn.Module = fuse_conv_bn_eval(before, norm, transpose=transposed)
             if transposed:
-                fused.__class__ = nn.ConvTranspose2d  # ours adds the bias apart, which only gradients gain by
+                # ours adds the bias apart, which only gradients gain by
+                fused.__class__ = nn.ConvTranspose2d  # type: ignore[assignment]
             block[place - 1], block[place] = fused, nn.Identity()
