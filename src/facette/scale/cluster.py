@@ -110,7 +110,6 @@ def _connected(cluster: Cluster) -> Iterator[None]:
     """Join the cluster, or start one that ends with the block."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
     # What Ray says of a worker that died goes to stdout, where results belong.
@@ -121,6 +120,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
                 ray.init(address=cluster.address, **quiet)
             else:
                 ray.init(
+                    address="local",  # and not what somebody else started on this machine, or a killed job left
                     num_cpus=cluster.workers,
                     include_dashboard=False,
                     object_store_memory=STORE_BYTES,
