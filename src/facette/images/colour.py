@@ -7,7 +7,7 @@ Out: mode RGB, and notes of what was done. Knows nothing of files.
 import io
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from facette.errors import ImageError
 
@@ -65,6 +65,8 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
 
 def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]]:
     """Applies the embedded colour profile. A damaged profile is left out: the picture is worth more."""
+    from PIL import ImageCms
+
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         description = ImageCms.getProfileDescription(source)

@@ -5,6 +5,7 @@ that one lacks, with matplotlib: nothing is looked up on the machine, so a sheet
 """
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -85,13 +86,17 @@ def text_width(text: str, size: int) -> int:
 
 
 def _wrap(words: list[str], size: int, width: int) -> list[str]:
+    """As many words on each line as fit, and at least one."""
     lines: list[str] = []
-    for word in words:
-        joined = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(joined, size) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(word)
+    while words:
+        # Measuring takes long, and a line of more words is wider: so they are halved and not counted.
+        more = bisect_right(
+            range(2, len(words) + 1),
+            width,
+            key=lambda count, rest=words: text_width(" ".join(rest[:count]), size),
+        )
+        lines.append(" ".join(words[: 1 + more]))
+        words = words[1 + more :]
     return lines
 
 
@@ -134,5 +139,6 @@ def _has(letter: str) -> bool:
     return _shape(letter) != _shape("\U0010fffe")
 
 
+@lru_cache(maxsize=2048)
 def _shape(letter: str) -> bytes:
     return bytes(_plain(24).getmask(letter))  # type: ignore[arg-type]  # Pillow's core image has a buffer
