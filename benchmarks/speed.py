@@ -21,6 +21,7 @@ import torch
 from peer import pythae_python
 from sections import SECTIONS, Bench
 from table import page
+from turns import TurnError
 
 from facette.data.open import cache_folder
 
@@ -40,13 +41,24 @@ def main() -> None:
         pythae_python(bench.cache)
     if asked.prepare:
         return
-    for name in chosen:
-        began = time.monotonic()
-        print(f"{name} …", file=sys.stderr, flush=True)
-        figures = SECTIONS[name](bench)
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        _keep(asked.results, name, {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", **figures})
+    failed = [name for name in chosen if not _measure(name, bench, asked.results)]
     print(asked.results / "speed.md")
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
+
+
+def _measure(name: str, bench: Bench, results: Path) -> bool:
+    """One section; what goes wrong in it is said, and the others go on."""
+    began = time.monotonic()
+    print(f"{name} …", file=sys.stderr, flush=True)
+    try:
+        figures = SECTIONS[name](bench)
+    except TurnError as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return False
+    print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    _keep(results, name, {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", **figures})
+    return True
 
 
 def _arguments() -> argparse.Namespace:

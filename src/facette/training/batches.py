@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from facette.runtime import Place, derive_seed
 from facette.training.schedule import steps_per_epoch
@@ -33,7 +35,7 @@ class Store(Protocol):
 @dataclass(frozen=True, slots=True)
 class Batch:
     indices: np.ndarray  # (B,) rows of the store
-    data: np.ndarray  # (B, S, S, 3) uint8, or (B, D) float32
+    data: Tensor  # (B, S, S, 3) uint8, or (B, D) float32; in pinned memory where a card is to fetch it
 
 
 def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
@@ -70,12 +72,19 @@ def place_slice(count: int, place: Place) -> slice:
     return slice(place.rank * each, (place.rank + 1) * each)
 
 
-def read_ahead(store: Store, order: Order, first: int, last: int, place: Place) -> Iterator[Batch]:
-    """Batches of the steps first … last − 1, each read while the one before it is computed."""
+def read_ahead(
+    store: Store, order: Order, first: int, last: int, place: Place, pinned: bool = False
+) -> Iterator[Batch]:
+    """Batches of the steps first … last − 1, each read while the one before it is computed.
+
+    `pinned` puts them where a card fetches them while it computes; torch keeps two such buffers in use, the one that
+    is fetched and the one that is filled.
+    """
 
     def read(step: int) -> Batch:
         rows = order.at(step, place)
-        return Batch(rows, store.read(rows))
+        data = torch.from_numpy(store.read(rows))
+        return Batch(rows, data.pin_memory() if pinned else data)
 
     with ThreadPoolExecutor(1, thread_name_prefix="facette-batches") as reader:
         coming: Future[Batch] | None = reader.submit(read, first) if first < last else None

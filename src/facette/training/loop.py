@@ -128,7 +128,8 @@ def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
     autocast = autocast_dtype(spec.precision, run.device)
     order = Order(run.rows, spec.batch, run.recipe.seed)
     run.watcher.started(state.step, run.steps)
-    batches = read_ahead(run.store, order, state.step, run.steps, run.place)
+    pinned = run.device.type == "cuda"
+    batches = read_ahead(run.store, order, state.step, run.steps, run.place, pinned)
     began, since, images = time.monotonic() - state.seconds, time.monotonic(), 0
     state.vae.train()
     for batch in batches:
@@ -280,14 +281,22 @@ def _state_of(run: Run) -> TrainState:
 
 
 def _forward_of(run: Run, state: TrainState) -> Forward:
-    """The model as the step calls it: shared among processes, compiled where the recipe asks for it."""
+    """The model as the step calls it: shared among processes, compiled where the recipe asks for it, on one card as
+    a CUDA graph."""
     module: Any = state.vae
     if run.place.world > 1 and not run.recipe.train.shard:
         if run.device.type == "cuda":
             module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
         ids = [run.device.index] if run.device.type == "cuda" else None
         module = DistributedDataParallel(module, device_ids=ids)
-    return torch.compile(module) if run.recipe.train.compile else module
+    if not run.recipe.train.compile:
+        return module
+    return torch.compile(module, mode="reduce-overhead" if graphed(run.device, run.place) else None)
+
+
+def graphed(device: torch.device, place: Place) -> bool:
+    """Whether a compiled step is recorded once and replayed: what processes tell each other cannot be recorded."""
+    return device.type == "cuda" and place.world == 1
 
 
 @contextmanager

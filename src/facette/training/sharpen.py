@@ -137,7 +137,8 @@ class _Stage:
         self.looked = self.logged = time.monotonic()
         self.images = 0
         order = Order(self.rows, self.spec.batch, self.seeded.seed)
-        return read_ahead(self.store, order, step, self.steps, Place())
+        pinned = self.model.device.type == "cuda"
+        return read_ahead(self.store, order, step, self.steps, Place(), pinned)
 
     def keep(self, state: SharpenState, terms: Any, journal: Journal, images: int, stop: bool) -> None:
         """Log, measure and save when they are due."""

@@ -62,7 +62,7 @@ def sharpen_step(
     state: SharpenState,
     model: TrainedModel,
     recipe: Recipe,
-    data: np.ndarray,
+    data: np.ndarray | Tensor,
     lr: float,
     autocast: torch.dtype | None,
 ) -> SharpenTerms:
@@ -98,7 +98,9 @@ def sharpen_step(
 
 
 @torch.no_grad()
-def draw_batch(model: TrainedModel, recipe: Recipe, data: np.ndarray, step: int, spec: SharpenSpec) -> Drawn:
+def draw_batch(
+    model: TrainedModel, recipe: Recipe, data: np.ndarray | Tensor, step: int, spec: SharpenSpec
+) -> Drawn:
     """Photos (uint8) with this step's flips, and the means that stand for them and for draws of the prior."""
     x, noise = prepare_batch(data, recipe, step, Place(), model.device)
     z = model.vae.encode(x).sample(noise=noise)

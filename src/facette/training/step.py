@@ -43,7 +43,7 @@ class StepTerms:
 def train_step(
     state: TrainState,
     forward: Forward,
-    data: np.ndarray,
+    data: np.ndarray | Tensor,
     recipe: Recipe,
     steps: int,
     place: Place,
@@ -74,20 +74,26 @@ def train_step(
 
 
 def prepare_batch(
-    data: np.ndarray, recipe: Recipe, step: int, place: Place, device: torch.device
+    data: np.ndarray | Tensor, recipe: Recipe, step: int, place: Place, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """x (B, …) with this step's flips, and ε (B, Z): the slices of what one process would draw for all."""
+    """x (B, …) with this step's flips, and ε (B, Z): the slices of what one process would draw for all.
+
+    Pictures travel as bytes; they are flipped and become numbers on the device. Nothing here waits for it.
+    """
     draws = generator(recipe.seed, "step", step)
     whole = len(data) * place.world
     noise = draw_noise(whole, recipe.model.latent, draws)
     part = place_slice(whole, place)
+    given, ready = (
+        torch.as_tensor(data).to(device, non_blocking=True),
+        noise[part].to(device, non_blocking=True),
+    )
     if recipe.input.kind == "vector":
-        return torch.from_numpy(data).to(device), noise[part].to(device, non_blocking=True)
-    pictures = torch.from_numpy(data)
+        return given, ready
     if recipe.input.flip:
-        flipped = (torch.rand(whole, generator=draws) < 0.5)[part]
-        pictures[flipped] = pictures[flipped].flip(2)  # width of N×H×W×3
-    return to_model(pictures, recipe.input.range, device), noise[part].to(device, non_blocking=True)
+        flipped = (torch.rand(whole, generator=draws) < 0.5)[part].to(device, non_blocking=True)
+        given = torch.where(flipped[:, None, None, None], given.flip(2), given)  # width of N×H×W×3
+    return to_model(given, recipe.input.range, device), ready
 
 
 def clip(network: nn.Module, limit: float | None) -> Tensor:
