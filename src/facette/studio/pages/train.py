@@ -7,8 +7,8 @@ of the studio changes anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +36,27 @@ NO_RUN = "No run yet: plan one above."
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be done when the button is pressed."""
+class Form:
+    """What stands in the fields."""
 
+    data: str
+    recipe: str
+    name: str
+    usual: tuple[str, ...]  # in the order of USUAL, empty for what the recipe says
+    other: str
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> Form:
+        """The fields' values, in their order on the page."""
+        data, recipe, name, *usual, other = values
+        return cls(data, recipe or "", name, tuple(usual), other)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done when Start is pressed, and the form that it was made of."""
+
+    form: Form
     order: Order
     name: str
     steps: int
@@ -65,7 +83,13 @@ def page(studio: Studio) -> None:
     with gr.Accordion("Change the recipe", open=False):
         with gr.Row():
             usual = [
-                gr.Number(None, label=label, elem_id=f"train-{key.replace('.', '-')}", min_width=120)
+                gr.Textbox(
+                    "",
+                    label=label,
+                    elem_id=f"train-{key.replace('.', '-')}",
+                    min_width=120,
+                    placeholder="as it is",
+                )
                 for label, key in USUAL.items()
             ]
         other = gr.Textbox(
@@ -73,36 +97,17 @@ def page(studio: Studio) -> None:
         )
     with gr.Row():
         plan = gr.Button("Show the plan", elem_id="train-plan")
-        start = gr.Button("Start", variant="primary", interactive=False, elem_id="train-start")
+        start = gr.Button("Start", variant="primary", elem_id="train-start")
     told, planned_words, planned = gr.HTML(), gr.HTML(elem_id="train-planned"), gr.State(None)
     wishes = [data, recipe, name, *usual, other]
 
     def think(tab: str, tell: Any, *values: Any) -> list[Any]:
-        made = plan_of(studio, Form(values[0], values[1], values[2], tuple(values[3:-1]), values[-1]), tell)
+        made = plan_of(studio, Form.of(values), tell)
         command = command_line(*made.order.arguments(studio.runs / made.name))
-        return [made, note(made.words, "plain") + copyable(command), gr.update(interactive=True)]
+        return [made, note(made.words, "plain") + copyable(command)]
 
-    long(studio, plan.click, think, wishes, told, [planned, planned_words, start])
-    changed = partial(gr.on, [one.input for one in wishes])
-    aside(
-        studio,
-        changed,
-        lambda tab: [None, "", gr.update(interactive=False)],
-        [],
-        [planned, planned_words, start],
-    )
-    _watched(studio, start, planned)
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What stands in the fields."""
-
-    data: str
-    recipe: str
-    name: str
-    usual: tuple[float | None, ...]  # in the order of USUAL
-    other: str
+    long(studio, plan.click, think, wishes, told, [planned, planned_words])
+    _watched(studio, start, planned, wishes)
 
 
 def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
@@ -132,6 +137,7 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
     words = f"{resolved.name}: {many} into {studio.runs / name}."
     left_out = len(getattr(store, "unreadable", []))
     return Plan(
+        form,
         order,
         name,
         steps,
@@ -139,18 +145,16 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
     )
 
 
-def overrides_of(usual: tuple[float | None, ...], other: str) -> tuple[str, ...]:
+def overrides_of(usual: tuple[str, ...], other: str) -> tuple[str, ...]:
     """What is changed in the recipe, as `--set` takes it; the lines come last, so they have the last word."""
-    given = [
-        f"{key}={value:.12g}" for key, value in zip(USUAL.values(), usual, strict=True) if value is not None
-    ]
+    given = [f"{key}={text.strip()}" for key, text in zip(USUAL.values(), usual, strict=True) if text.strip()]
     return (*given, *(line.strip() for line in other.splitlines() if line.strip()))
 
 
 # ── runs that are there ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _watched(studio: Studio, start: Any, planned: Any) -> None:
+def _watched(studio: Studio, start: Any, planned: Any, wishes: list[Any]) -> None:
     """The runs, and how the chosen one goes."""
     import gradio as gr
     from gradio.context import Context
@@ -180,11 +184,11 @@ def _watched(studio: Studio, start: Any, planned: Any) -> None:
         called = called if called in there else next(iter(there), None)
         return [gr.update(choices=there, value=called), *_looked(studio, tab, called, None)]
 
-    def begin(tab: str, plan: Plan | None) -> list[Any]:
-        if plan is None:
-            raise UsageError("show the plan first.")
+    def begin(tab: str, plan: Plan | None, *values: Any) -> list[Any]:
+        if plan is None or plan.form != Form.of(values):
+            raise UsageError("show the plan first: what it says is what will be started.")
         runs.start(studio.runs, plan.name, plan.order, plan.steps)
-        return [*arrive(tab, plan.name), None, gr.update(interactive=False)]
+        return [*arrive(tab, plan.name), None]
 
     def act(deed: Any) -> Any:
         def done(tab: str, called: str) -> list[Any]:
@@ -201,7 +205,7 @@ def _watched(studio: Studio, start: Any, planned: Any) -> None:
     aside(studio, clock.tick, look, [chosen, seen], outputs)
     aside(studio, stop.click, act(runs.stop), [chosen], arrived)
     aside(studio, resume.click, act(runs.resume), [chosen], arrived)
-    aside(studio, start.click, begin, [planned], [*arrived, planned, start])
+    aside(studio, start.click, begin, [planned, *wishes], [*arrived, planned])
 
 
 def _choices(studio: Studio) -> list[str]:
