@@ -40,7 +40,7 @@ MODELS = [
     "celeba150",
 ]
 EACH = 48  # pictures in a part of a folder
-MANY = {"my-photos": 204, "faces": 204}  # in `train`, of the folders that models are calibrated on
+COUNTS = {"my-photos": 204, "faces": 204, "photos": 4}  # in `train`: models are calibrated on the first two
 
 
 # A network of old scripts, a hub on loopback and a tiny diffusion pipeline live with the tests of their rooms.
@@ -97,7 +97,7 @@ def _pictures(folder: Path, faces: np.ndarray) -> None:
     from facette.evaluation.attribute_network import ATTRIBUTES, look
 
     signs = np.where(look(faces).logits > 0, 1, -1)
-    for part, start, count in (("train", 0, MANY.get(folder.name, EACH)), ("valid", 210, EACH)):
+    for part, start, count in (("train", 0, COUNTS.get(folder.name, EACH)), ("valid", 210, EACH)):
         (folder / part).mkdir(parents=True)
         rows = [",".join(("image_id", *ATTRIBUTES))]
         for place in range(start, start + count):

@@ -43,7 +43,7 @@ SLOW = (
     r"--full",
     r"--method umap",
     r"^sweep .*--report",
-    r"--diversity auto --noise",
+    r"--diversity auto --noise|runs/faces64 --diversity auto",
     r"\.mp4",
     r"^map .* --(color|place)",
     r"celeba150|faces64 faces/$",
