@@ -180,6 +180,15 @@ def test_fitted_text_keeps_every_letter_and_its_width(text, width, size):
     assert all(text_width(line, fitted.size) <= width for line in fitted.lines)
 
 
+def test_every_line_holds_as_many_words_as_fit():
+    text = "the face was brought upright and redrawn worse than most of those the model was tested on"
+    lines = fit_text(text, 14, 200, lines=9).lines
+    assert " ".join(lines) == text
+    assert len(lines) > 3
+    for line, later in zip(lines, lines[1:], strict=False):
+        assert text_width(line, 14) <= 200 < text_width(f"{line} {later.split()[0]}", 14)
+
+
 def test_text_that_fits_is_left_as_it_is():
     assert fit_text("seed 3", 14, 160).lines == ("seed 3",)
     assert fit_text("seed 3", 14, 160).size == 14
