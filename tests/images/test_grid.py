@@ -1,5 +1,6 @@
 """Laws of the contact sheet: every picture is where the sheet says, and no word covers or leaves anything."""
 
+import itertools
 import os
 import stat
 
@@ -185,7 +186,7 @@ def test_every_line_holds_as_many_words_as_fit():
     lines = fit_text(text, 14, 200, lines=9).lines
     assert " ".join(lines) == text
     assert len(lines) > 3
-    for line, later in zip(lines, lines[1:], strict=False):
+    for line, later in itertools.pairwise(lines):
         assert text_width(line, 14) <= 200 < text_width(f"{line} {later.split()[0]}", 14)
 
 
