@@ -20,7 +20,7 @@ from facette.scale.tables import read_table
 pytest.importorskip("ray", reason="the extra `scale` is not installed")
 
 SHARD, SHARDS_OF_MANY = 64, 24
-PATIENCE = 300  # seconds until a cluster that does not answer is given up
+PATIENCE = 900  # seconds until a cluster that does not answer is given up
 
 
 def command(*words) -> list[str]:
@@ -101,8 +101,9 @@ def by_one_process(many, quick_run, tmp_path_factory) -> Path:
     return out
 
 
-def test_a_worker_accounts_for_its_shard_and_says_what_it_cannot_do(collection, quick_run, tmp_path):
-    run_job(quick_run, collection, Encode(), tmp_path / "shards", shard=SHARD, device="cpu")
+@pytest.mark.parametrize("task", [Encode(), Vary(count=2), Evaluate()], ids=lambda task: task.kind)
+def test_a_worker_accounts_for_its_shard_and_says_what_it_cannot_do(collection, quick_run, tmp_path, task):
+    run_job(quick_run, collection, task, tmp_path / "shards", shard=SHARD, device="cpu")
     before = (tmp_path / "shards" / "done" / "000002.json").read_text()
     worker = Worker(str(tmp_path / "shards"), "cpu")
     (tmp_path / "shards" / "done" / "000002.json").unlink()
@@ -149,7 +150,10 @@ def test_a_killed_driver_goes_on_where_it_was(many, quick_run, by_one_process, t
     before = done(out)
     assert 2 <= before < SHARDS_OF_MANY
     again = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    assert json.loads(again.stdout)["shards_here"] == SHARDS_OF_MANY - before
+    here = json.loads(again.stdout)["shards_here"]
+    assert (
+        0 < here <= SHARDS_OF_MANY - before
+    )  # its workers may have ended what they were at before they noticed
     assert_same_rows(out, by_one_process)
 
 

@@ -127,7 +127,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
                     _node_ip_address="127.0.0.1",
                     **quiet,
                 )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray has no family of its own for a start that fails or times out
             raise UsageError(f"no cluster at {cluster.address or 'this machine'}: {error}") from None
         try:
             yield
