@@ -262,7 +262,7 @@ def _picture(studio: Studio, tab: str, kind: str, content: bytes | None, words: 
         return ""
     address = studio.shelf.put(tab, f"train-{kind}", content, f"{kind}.png", "image/png")
     under = f"<figcaption>{escape(words)}</figcaption>" if words else ""
-    return f'<figure class="{kind}"><img src="{escape(address)}" alt="{escape(alt)}">{under}</figure>'
+    return f'<figure class="{kind}" tabindex="0"><img src="{escape(address)}" alt="{escape(alt)}">{under}</figure>'
 
 
 def _log(run: Run) -> str:
