@@ -139,10 +139,10 @@ def test_the_keyboard_turns_the_dial_and_presses_the_buttons(varied, model, face
     wished = float(dial(varied).input_value())
     assert wished == pytest.approx(7.03)
     wait_for(varied, "#vary-gallery", vary(model, face, diversity=wished).pictures)
-    varied.get_by_label("Keep variation 2").focus()
+    varied.get_by_label("Keep variation 2", exact=True).focus()
     varied.keyboard.press("Enter")
     wait_for(varied, "#vary-pins", vary(model, face, diversity=wished).pictures[1:2])
-    pressed = varied.get_by_label("Let go of variation 2")
+    pressed = varied.get_by_label("Let go of variation 2", exact=True)
     pressed.wait_for()
     assert pressed.get_attribute("aria-pressed") == "true"
     varied.get_by_role("tab", name="Vary", exact=True).focus()
@@ -153,10 +153,10 @@ def test_the_keyboard_turns_the_dial_and_presses_the_buttons(varied, model, face
 
 def test_favourites_stay_and_one_can_go_on_from_a_relative(varied, model, face, shot):
     ten = vary(model, face)
-    varied.get_by_label("Keep variation 4").click()
+    varied.get_by_label("Keep variation 4", exact=True).click()
     wait_for(varied, "#vary-pins", ten.pictures[3:4])
     varied.get_by_label("Keep this seed").check()
-    varied.get_by_label("More like variation 4").click()
+    varied.get_by_label("More like variation 4", exact=True).click()
     step = Step(ten.seeds[3], 7.0)
     wait_for(varied, "#vary-gallery", vary(model, face, around=[step]).pictures)
     assert f"variation {step.seed} at 7" in varied.inner_text("#vary-trail")
@@ -210,7 +210,7 @@ def test_what_is_downloaded_is_what_the_shown_command_writes(varied, hopper, run
 
 
 def test_a_favourites_command_makes_it_again(varied, hopper, run, tmp_path):
-    varied.get_by_label("Keep variation 6").click()
+    varied.get_by_label("Keep variation 6", exact=True).click()
     varied.locator("#vary-pins summary").click()
     program, *words = shlex.split(varied.inner_text("#vary-pins code"))
     shutil.copy(hopper, tmp_path / hopper.name)
@@ -255,7 +255,7 @@ def test_two_tabs_do_not_mix(visit, there, model, hopper, face, drawn_faces, tmp
         two.get_by_label("Seed", exact=True).fill(str(seed + 10))
     wait_for(one, "#vary-gallery", vary(model, face, seed=6).pictures)
     wait_for(two, "#vary-gallery", vary(model, drawn_faces[8], seed=16).pictures)
-    one.get_by_label("Keep variation 1").click()
+    one.get_by_label("Keep variation 1", exact=True).click()
     one.locator("#vary-pins img").wait_for(timeout=PATIENCE)
     assert two.locator("#vary-pins img").count() == 0
 
@@ -319,7 +319,7 @@ def test_samples_are_those_of_the_command_and_one_leads_to_others(visit, there, 
     wait_for(page, "#sample-wall", wall)
     shot(page, "sample")
     assert "--temperature 0.8 --seed 3" in page.inner_text("#sample-offers code")
-    page.get_by_label("More like sample 7").click()
+    page.get_by_label("More like sample 7", exact=True).click()
     wait_for(page, "#sample-wall", np.concatenate([wall[6:7], vary(model, wall[6], 20).pictures]))
     assert "facette vary samples/07.png" in page.locator("#sample-offers code").last.inner_text()
     page.get_by_text("all samples").click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -34,14 +34,16 @@ def studio(
     device: Device = "auto",
 ) -> None:
     """Open the studio: one page to vary, blend, edit, map, sample, compare, evaluate and train. It needs no network."""
+    import signal
+
     from facette.errors import import_extra
     from facette.studio import serve
 
     loopback = serve.check_host(host, share_lan)
-    for library in ("gradio", "fastapi", "uvicorn"):
-        import_extra(library, "studio", "The studio")
     place = serve.bind(host, port)
-    with serve.private_folder():
+    with closing(place), serve.private_folder():
+        for library in ("fastapi", "uvicorn"):  # Gradio is imported when its telemetry is off
+            import_extra(library, "studio", "The studio")
         from facette.cli.model import open_model
         from facette.latent.inputs import image_size
         from facette.studio.app import PAGES, SHARED_PAGES, Studio, build
@@ -64,5 +66,6 @@ def studio(
         drawer = open_model(model, device, plain, light=True)
         rooms = Studio(opened, model, runs, shared=not loopback, plain=plain, drawer=drawer)
         app = build(rooms, door, pages)
-        with closing(place):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, leaves nothing behind
+        with suppress(KeyboardInterrupt):
             serve.server_of(app, ready).run(sockets=[place])

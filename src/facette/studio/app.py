@@ -27,6 +27,7 @@ from facette.studio.state import Standings
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
 DEFAULT_MODEL = "faces64"  # of the commands
 SHARED_PAGES = ("vary", "blend", "edit", "map", "sample")  # the others read and write folders of this machine
+PHOTOS_AT_ONCE = 2  # being decoded: each may take 240 MB meanwhile
 WAITING = 256  # events that may stand in the queue
 
 
@@ -154,12 +155,18 @@ def _own_addresses(app: Any, studio: Studio) -> None:
     """Photos in, kept bytes out, and the page's own style and script."""
     from fastapi.concurrency import run_in_threadpool
     from fastapi.responses import JSONResponse, Response
+    from starlette.requests import ClientDisconnect
+
+    gate = asyncio.Semaphore(PHOTOS_AT_ONCE)
 
     async def take_photo(request: Any) -> Response:
         name = unquote(request.headers.get("x-name", "photo"))
-        data = await request.body()  # in memory; the guard has counted it
         try:
-            token = await run_in_threadpool(studio.photos.put, data, name)
+            data = await request.body()  # in memory; the guard has counted it
+            async with gate:
+                token = await run_in_threadpool(studio.photos.put, data, name)
+        except ClientDisconnect:
+            return JSONResponse({"error": "the photo did not come whole."}, status_code=400)
         except FacetteError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         return JSONResponse({"photo": token})
