@@ -46,9 +46,10 @@ def train(asked: Any, clock: Clock) -> dict[str, Any]:
         sorted((asked.pictures / "train").glob("*.jpg")), recipe.input.size, recipe.input.range
     )
     network = network_of(recipe)
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.train.lr)
     values = 3 * recipe.input.size**2
     weight = 2 * sigma**2 / values  # of the rate, beside a mean over values
+    # a loss divided by a constant takes the same steps where Adam's ε is divided by it too
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.train.lr, eps=1e-8 * weight)
     squared, rates = [], []
     torch.manual_seed(asked.noise)
     network.train()
