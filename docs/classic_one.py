@@ -29,7 +29,7 @@ def tables(wanted: Wanted) -> dict[str, str]:
     pictures = read(model, wanted.data, max(wanted.photos, 5 * GROUPS))
     error = math.sqrt(found.reconstruction.mse.value)
     return {
-        "model": origin(model),
+        "model": origin(model, found.count),
         "quality": side_by_side({"celeba150": card(found), "faces64, plain": card(other)}),
         "scales": _scales(model, pictures[: wanted.photos]),
         "batch-norm": _batch_norm_table(model, pictures[: 5 * GROUPS]),

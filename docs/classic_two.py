@@ -155,7 +155,11 @@ def _dial_table(model: Any, found: Calibration, photos: dict[str, np.ndarray]) -
         )
     )
     rows = [
-        [f"{factor:g}", "validation faces", *(short(float(value)) for value in known[factor])]
+        [
+            f"{factor:g}",
+            f"{found.metrics['photos']} validation faces",
+            *(short(float(value)) for value in known[factor]),
+        ]
         for factor in sorted(known)
         if factor in (1.0, curve.recommended())
     ]

@@ -102,13 +102,14 @@ def short(value: float) -> str:
 # ── models and pictures ──────────────────────────────────────────────────────────────────────────────────
 
 
-def origin(model: Any) -> str:
-    """Where a model comes from, in a sentence for the page."""
+def origin(model: Any, count: int) -> str:
+    """Where a model comes from and on how much it was measured, in sentences for the page."""
     known = model.provenance
     passes, pictures = known["image_passes"], known["images"]
     return (
         f"Measured with `{model.name}` after {passes:,} image passes: {passes / pictures:.1f} epochs of "
-        f"{pictures:,} pictures, {known['seconds'] / 60:.0f} minutes on one {known['hardware']}."
+        f"{pictures:,} pictures, {known['seconds'] / 60:.0f} minutes on {known['hardware']}. "
+        f"Figures are of {count:,} faces that it never saw, unless said otherwise."
     )
 
 

@@ -138,14 +138,19 @@ def test_what_is_not_facette_is_there(command, parsers):
             assert importlib.util.find_spec(module)
         case ("python", "docs/classics.py", *words):
             assert script("docs/classics.py").parser().parse_args(words)
-        case ("python", path, *_):
-            assert (REPOSITORY / path).is_file()
+        case ("python", path, *words):
+            assert {word for word in words if word.startswith("--")} <= flags_of(path)
         case ("torchrun", *words) if "facette" in words:
             parse(parsers, tuple(words[words.index("facette") + 1 :]))
         case ("hf", "download", *_) | ("git", "clone" | "apply", *_):
             pass  # other people's programs, as their own pages have them
         case _:
             pytest.fail(f"{command.place}: say here how {command} is checked")
+
+
+def flags_of(path: str) -> set[str]:
+    """The options that a script of the repository declares."""
+    return set(re.findall(r"[\"'](--[a-z][\w-]*)[\"']", (REPOSITORY / path).read_text("utf-8")))
 
 
 def _extras() -> set[str]:
@@ -156,7 +161,8 @@ def _extras() -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
 def test_commands_and_options_in_running_text_exist(page, parsers):
     known = {name for command in parsers.values() for option in command.params for name in _names(option)}
-    foreign = set(script("docs/classics.py").parser()._option_string_actions) | {"--nproc-per-node"}
+    scripts = [command.words[1] for command in commands(page) if command.program == "python"]
+    foreign = {"--nproc-per-node"}.union(*(flags_of(path) for path in scripts if path.endswith(".py")))
     assert inline_flags(page) - known - foreign - {"--help", "--version"} == set()
     for words in inline_commands(page):
         name = words[1]
