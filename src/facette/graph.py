@@ -52,9 +52,8 @@ def open_graph(content: bytes, weights: Mapping[str, np.ndarray], key: str) -> G
         raise Unserved("onnxruntime is not installed") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it would complain of is raised as well
-    options.intra_op_num_threads = (
-        _cores()
-    )  # left open, it binds threads to cores that may not be this process's
+    # Left open, this would bind threads to cores that may not be this process's.
+    options.intra_op_num_threads = _cores()
     # Threads that wait by turning in circles take the cores from whoever else has work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
