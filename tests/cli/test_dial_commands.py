@@ -42,7 +42,9 @@ def test_a_picked_seed_is_the_same_picture_again(call, tmp_path):
     assert (_read(tmp_path / "one/01.png") == _read(tmp_path / "many/02.png")).all()
     plain = call("vary", "--diversity", many["diversity"], "--pick", seed, "--each", "plain", "--json").json
     assert plain["seeds"] == [seed]
-    assert (_read(tmp_path / "plain/01.png") == _read(tmp_path / "one/01.png")).all()
+    # measuring needs torch, and drawing alone does not: the two ways agree within one level of 255
+    gaps = _read(tmp_path / "plain/01.png").astype(int) - _read(tmp_path / "one/01.png")
+    assert np.abs(gaps).max() <= 1
 
 
 def test_a_report_stands_beside_the_sheet(call, tmp_path):
