@@ -61,6 +61,7 @@ def open_studio():
             yield Open(serve.address_of(place, door), studio)
             server.should_exit = True
             thread.join(30)
+            assert studio.at_work.end(60), "something is still being drawn"
             place.close()
 
     return opened

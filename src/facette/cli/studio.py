@@ -11,6 +11,8 @@ import typer
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, remark
 
+LEAVING = 10  # seconds for what is being drawn when the studio closes
+
 
 def studio(
     model: Model = DEFAULT_MODEL,
@@ -69,3 +71,4 @@ def studio(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, leaves nothing behind
         with suppress(KeyboardInterrupt):
             serve.server_of(app, ready).run(sockets=[place])
+        rooms.at_work.end(LEAVING)

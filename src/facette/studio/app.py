@@ -22,6 +22,7 @@ from facette.studio.look import HEAD, look
 from facette.studio.photo import Photos
 from facette.studio.shelf import ADDRESS, Shelf
 from facette.studio.state import Standings
+from facette.studio.work import AtWork
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
@@ -47,6 +48,7 @@ class Studio:
     photos: Photos = field(init=False)
     standings: Standings = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
+    at_work: AtWork = field(default_factory=AtWork)
 
     def __post_init__(self) -> None:
         self.drawer = self.model if self.drawer is None else self.drawer

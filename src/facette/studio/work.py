@@ -38,6 +38,28 @@ class Tell(Protocol):
     def __call__(self, words: str, share: float | None = None) -> None: ...
 
 
+class AtWork:
+    """Who is at work, so that the studio closes when nobody is: native threads do not outlive an interpreter well."""
+
+    def __init__(self) -> None:
+        self._count, self._changed, self.ended = 0, threading.Condition(), False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def end(self, seconds: float) -> bool:
+        """Ask long work to stop, and wait at most so long until all is done; whether it is."""
+        self.ended = True
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._count, seconds)
+
+
 class StoppedError(Exception):
     """The visitor stopped a long piece of work."""
 
@@ -59,7 +81,7 @@ def live(
     def answer(*values: Any) -> Any:
         *given, request = values
         try:
-            with studio.turn:
+            with studio.at_work, studio.turn:
                 return function(_tab(request), *given)
         except Exception as error:
             raise spoken(error) from None
@@ -82,7 +104,8 @@ def aside(
     def answer(*values: Any) -> Any:
         *given, request = values
         try:
-            return function(_tab(request), *given)
+            with studio.at_work:
+                return function(_tab(request), *given)
         except Exception as error:
             raise spoken(error) from None
 
@@ -115,8 +138,9 @@ def long(
         tab = _tab(request)
         said: queue.Queue[tuple[str, Any]] = queue.Queue()
         stopped = running[tab] = threading.Event()
-        tell = _Teller(said, stopped)
-        worker = threading.Thread(target=_work, args=(function, (tab, tell, *given), said), daemon=True)
+        tell = _Teller(said, stopped, studio.at_work)
+        given = (tab, tell, *given)
+        worker = threading.Thread(target=_work, args=(studio.at_work, function, given, said), daemon=True)
         worker.start()
         try:
             for kind, found in _heard(said, stopped):
@@ -165,11 +189,12 @@ def spoken(error: Exception) -> Exception:
 class _Teller:
     """Words about how far a piece of work is, a few times a second at most; raises StoppedError when it was stopped."""
 
-    def __init__(self, said: queue.Queue[tuple[str, Any]], stopped: threading.Event):
-        self._said, self._stopped, self._last = said, stopped, ("", -math.inf)
+    def __init__(self, said: queue.Queue[tuple[str, Any]], stopped: threading.Event, at_work: AtWork):
+        self._said, self._stopped, self._at_work = said, stopped, at_work
+        self._last = ("", -math.inf)
 
     def __call__(self, words: str, share: float | None = None) -> None:
-        if self._stopped.is_set():
+        if self._stopped.is_set() or self._at_work.ended:
             raise StoppedError
         now = time.monotonic()
         if words != self._last[0] or now - self._last[1] > PACE:
@@ -186,9 +211,12 @@ def _heard(said: queue.Queue[tuple[str, Any]], stopped: threading.Event) -> Iter
             continue
 
 
-def _work(function: Callable[..., Any], given: tuple[Any, ...], said: queue.Queue[tuple[str, Any]]) -> None:
+def _work(
+    at_work: AtWork, function: Callable[..., Any], given: tuple[Any, ...], said: queue.Queue[tuple[str, Any]]
+) -> None:
     try:
-        said.put(("done", function(*given)))
+        with at_work:
+            said.put(("done", function(*given)))
     except StoppedError:
         said.put(("done", None))  # nobody listens any more
     except Exception as error:

@@ -1,0 +1,84 @@
+"""Compare, all the way: a tiny diffusion checkpoint beside the model, and the page that comes of it."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from facette.errors import FacetteError, UsageError
+from facette.studio.app import Studio
+from facette.studio.pages.compare import Wish, _compared
+from facette.studio.work import StoppedError
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))  # the tiny checkpoint is made there
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    pytest.importorskip("diffusers")
+    pytest.importorskip("transformers")
+    from facette.comparison.loading import quiet
+
+    with quiet():
+        from tiny_pipeline import save_tiny_pipeline
+
+        return save_tiny_pipeline(tmp_path_factory.mktemp("tiny") / "tiny-diffusion")
+
+
+@pytest.fixture(scope="module")
+def studio(quick_model) -> Studio:
+    return Studio(quick_model, "quick")
+
+
+@pytest.fixture(scope="module")
+def token(studio) -> str:
+    from facette.data.synthetic import draw_faces
+
+    buffer = io.BytesIO()
+    side = studio.model.recipe.input.size  # of the model's own size: taken as aligned
+    Image.fromarray(draw_faces(1, side, seed=3).pictures[0]).save(buffer, "PNG")
+    return studio.photos.put(buffer.getvalue(), "anna.png")
+
+
+def test_the_page_is_that_of_the_command(studio, token, tiny):
+    said = []
+    wish = Wish(str(tiny), "a face, smiling", 0.5, 2, 4, 7, False)
+    shown = _compared(studio, "tab", lambda words, share=None: said.append((words, share)), token, wish)
+    address = shown.split('src="')[1].split('"')[0]
+    page = studio.shelf.find(address.rpartition("/")[2]).content.decode()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "a face, smiling" in page
+    assert "tiny-diffusion" in page
+    steps = [share for words, share in said if share]
+    assert steps == sorted(steps)
+    assert len(steps) >= 4
+    command = shlex.split(shown.split("<code")[1].split(">", 1)[1].split("</code>")[0].replace("&#x27;", "'"))
+    assert command[:3] == ["facette", "compare", "anna.png"]
+    assert command[command.index("--steps") + 1] == "4"
+    assert command[command.index("--seed") + 1] == "7"
+
+
+def test_it_stops_when_it_is_told_to(studio, token, tiny):
+    def tell(words: str, share: float | None = None) -> None:
+        if share:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        _compared(studio, "tab", tell, token, Wish(str(tiny), "a face", 0.5, 2, 4, 0, False))
+
+
+def test_what_is_missing_is_a_sentence(studio, token, tmp_path):
+    with pytest.raises(FacetteError, match=r"model_index\.json"):
+        _compared(studio, "tab", lambda *_: None, token, Wish(str(tmp_path), "a face", 0.5, 2, 4, 0, False))
+
+
+def test_a_shared_studio_reads_no_folders(quick_model):
+    shared = Studio(quick_model, "quick", shared=True)
+    with pytest.raises(UsageError, match="shared on the network"):
+        shared.readable("/etc")
+    assert shared.readable(" synthetic-faces:40 ") == "synthetic-faces:40"
