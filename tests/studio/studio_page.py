@@ -82,5 +82,5 @@ def saved(page, link: str, folder: Path) -> Path:
 
 def nothing_amiss(page) -> None:
     """No address but the studio's was asked for, and the page complained of nothing."""
-    assert page.outside == []
-    assert page.complaints == []
+    assert page.outside == [], page.outside
+    assert page.complaints == [], page.complaints

@@ -104,6 +104,7 @@ def _holds_what_was_shown(page, made, folder) -> None:
         assert sum(1 for _ in film.decode(video=0)) == 18
 
 
+@pytest.mark.slow
 def test_four_photos_on_a_phone_make_a_field_and_one_face_and_each_can_be_left_out(
     visit, here, photos, model, shot
 ):

@@ -148,6 +148,7 @@ def test_arrow_keys_walk_the_map_and_a_photo_lies_beside_its_like(visit, here, d
     nothing_amiss(page)
 
 
+@pytest.mark.slow
 def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(visit, here, model, tmp_path, shot):
     page = visit(here, "Map", width=390, height=844, has_touch=True)
     until_ready(page, COUNT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import FacetteError, UsageError
@@ -32,6 +33,8 @@ USUAL = {  # what is changed most: the label, and the recipe's key
     "Latents": "model.latent",
     "β, the weight of the rate": "objective.beta",
 }
+KEPT = 8  # drawings of a run that a page can still ask for
+_DRAWN = count()
 NO_RUN = "No run yet: plan one above."
 
 
@@ -250,17 +253,18 @@ def _drawn(studio: Studio, tab: str, run: Run) -> list[str]:
     shown = account.preview(run)
     step, picture = shown if shown else (0, None)
     words = f"Step {step:,}: photos, the same redrawn, new ones"
+    place = f"{tab}/{next(_DRAWN) % KEPT}"  # a slow page may still ask for what was drawn before
     return [
-        _picture(studio, tab, "preview", picture, words, f"{run.name}: {words}"),
-        _picture(studio, tab, "curves", account.curves(run), "", f"Training curves of {run.name}"),
-        _picture(studio, tab, "rates", account.rates(run), "", f"Rate of every latent of {run.name}"),
+        _picture(studio, place, "preview", picture, words, f"{run.name}: {words}"),
+        _picture(studio, place, "curves", account.curves(run), "", f"Training curves of {run.name}"),
+        _picture(studio, place, "rates", account.rates(run), "", f"Rate of every latent of {run.name}"),
     ]
 
 
-def _picture(studio: Studio, tab: str, kind: str, content: bytes | None, words: str, alt: str) -> str:
+def _picture(studio: Studio, place: str, kind: str, content: bytes | None, words: str, alt: str) -> str:
     if content is None:
         return ""
-    address = studio.shelf.put(tab, f"train-{kind}", content, f"{kind}.png", "image/png")
+    address = studio.shelf.put(place, f"train-{kind}", content, f"{kind}.png", "image/png")
     under = f"<figcaption>{escape(words)}</figcaption>" if words else ""
     return f'<figure class="{kind}" tabindex="0"><img src="{escape(address)}" alt="{escape(alt)}">{under}</figure>'
 
