@@ -94,11 +94,10 @@ def _scales(model: Any, pictures: np.ndarray) -> str:
 @torch.inference_mode()
 def decode_in_training_mode(model: Any, latents: Tensor) -> np.ndarray:
     """What a script gives that forgets `.eval()`: statistics of this batch in the place of those of training."""
-    decoder = copy.deepcopy(model.vae).eval()
+    decoder = copy.deepcopy(model.vae)  # what was learned stays as it is
     for module in decoder.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.train()
-            module.momentum = 0.0  # what was learned stays as it is
     return model.to_pictures(decoder.decode(latents.to(model.device)))
 
 
