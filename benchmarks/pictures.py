@@ -6,6 +6,7 @@ Enters: counts, and perhaps a folder. Leaves: a folder with `train/` and `valid/
 from __future__ import annotations
 
 import shutil
+from hashlib import blake2b
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -19,7 +20,12 @@ ENDINGS = {".jpg", ".jpeg"}
 def prepare(folder: Path, train: int, valid: int, given: Path | None = None) -> Path:
     """A folder of `train` + `valid` JPEGs inside `folder`: the first of `given` in the order of their names, each
     once, or else drawn faces. Raises ValueError when `given` has too few."""
-    made = folder / f"{'given' if given else 'drawn'}-{train}-{valid}"
+    kind = (
+        "drawn"
+        if given is None
+        else f"given-{blake2b(str(given.resolve()).encode(), digest_size=4).hexdigest()}"
+    )
+    made = folder / f"{kind}-{train}-{valid}"
     if made.is_dir():
         return made
     partial = made.with_name(made.name + ".partial")
