@@ -24,8 +24,8 @@ GROUPS = 8  # neighbourhoods that a face is drawn in
 
 def tables(wanted: Wanted) -> dict[str, str]:
     model, ours = facette.load(wanted.model), facette.load("faces64")
-    found = facette.evaluate(model, wanted.data, split="all", count=wanted.count)
-    other = facette.evaluate(ours.plain(), wanted.data, split="all", count=wanted.count)
+    found = facette.evaluate(model, read(model, wanted.data, wanted.count))
+    other = facette.evaluate(ours.plain(), read(ours, wanted.data, wanted.count))
     pictures = read(model, wanted.data, max(wanted.photos, 5 * GROUPS))
     error = math.sqrt(found.reconstruction.mse.value)
     return {

@@ -25,8 +25,8 @@ AUTHORS, OURS, LETTER = "authors' weights", "trained anew", "trained anew, to th
 
 def tables(wanted: Wanted) -> dict[str, str]:
     model, bundled = facette.load(wanted.model), facette.load("faces64").plain()
-    found = {OURS: facette.evaluate(model, wanted.data, split="all", count=wanted.count)}
-    found["faces64, plain"] = facette.evaluate(bundled, wanted.data, split="all", count=wanted.count)
+    found = {OURS: facette.evaluate(model, read(model, wanted.data, wanted.count))}
+    found["faces64, plain"] = facette.evaluate(bundled, read(bundled, wanted.data, wanted.count))
     measured = {"origin": origin(model, found[OURS].count), "samples": _samples(found[OURS])}
     measured["frames"] = _frames(model, wanted)
     return {**measured, "quality": side_by_side({name: card(one) for name, one in found.items()})}
