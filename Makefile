@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint format figures clean
+.PHONY: demo test test-all bench lint format figures clean
 
 demo: $(READY) ## ten variations of a public-domain photo, by the bundled model
 	$(BIN)/facette demo
@@ -20,14 +20,18 @@ test: $(READY) ## the test suite, a few minutes on two cores
 test-all: $(READY) ## the suite and the slow proofs
 	$(BIN)/pytest
 
+bench: $(READY) ## training beside its peers, inference beside the classic script: a quiet machine, a quarter of an hour
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/inference.py
+
 lint: $(READY) ## style, formatting and types
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks docs scripts
+	$(BIN)/ruff format --check src tests benchmarks docs scripts
 	$(BIN)/basedpyright
 
 format: $(READY) ## put the code in its form
-	$(BIN)/ruff check --fix src tests
-	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests benchmarks docs scripts
+	$(BIN)/ruff format src tests benchmarks docs scripts
 
 figures: $(READY) ## draw the pictures of the README and the docs again
 	$(BIN)/python docs/figures.py
