@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -113,7 +113,7 @@ def origin(model: Any, count: int) -> str:
     )
 
 
-def photo(model: Any, name: str) -> Picture:
+def photo(model: Any, name: Literal["astronaut", "hopper"]) -> Picture:
     """A public-domain photo in the model's frame, (S, S, 3)."""
     import facette
     from facette.cli.demo import find_photo
@@ -122,11 +122,11 @@ def photo(model: Any, name: str) -> Picture:
     return intake(facette.open_image(find_photo(name)).image, model.input).picture
 
 
-def read(model: Any, data: Any, count: int, split: str = "all") -> Picture:
+def read(model: Any, data: Any, count: int) -> Picture:
     """Up to `count` pictures of a data set as the model takes them, (N, S, S, 3)."""
     from facette.evaluation.subject import choose_data
 
-    chosen = choose_data(model, data, split)
+    chosen = choose_data(model, data, "all")
     every = max(1, len(chosen.indices) // count)
     return chosen.read(chosen.indices[::every][:count])
 

@@ -10,13 +10,17 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 PHOTOS = ["me", "someone", "anna", "bert", "carl", "dora", "a", "b", "kate", "tom"]
-CREDIT = {"grandmother": "hopper", "photo": "astronaut"}  # real photos in the public domain
+CREDIT: dict[str, Literal["astronaut", "hopper"]] = {
+    "grandmother": "hopper",
+    "photo": "astronaut",
+}  # real photos in the public domain
 FOLDERS = [
     "my-photos",
     "new-photos",
