@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -197,7 +198,7 @@ def _save(image: Image.Image, path: Path) -> Path:
     return path
 
 
-def _aligned(model, name: str) -> np.ndarray:
+def _aligned(model, name: Literal["hopper", "astronaut"]) -> np.ndarray:
     return intake(facette.open_image(find_photo(name)).image, model.input).picture
 
 

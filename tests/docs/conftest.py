@@ -17,10 +17,8 @@ import pytest
 from PIL import Image
 
 PHOTOS = ["me", "someone", "anna", "bert", "carl", "dora", "a", "b", "kate", "tom"]
-CREDIT: dict[str, Literal["astronaut", "hopper"]] = {
-    "grandmother": "hopper",
-    "photo": "astronaut",
-}  # real photos in the public domain
+# Real photos, in the public domain.
+CREDIT: dict[str, Literal["astronaut", "hopper"]] = {"grandmother": "hopper", "photo": "astronaut"}
 FOLDERS = [
     "my-photos",
     "new-photos",
