@@ -52,6 +52,7 @@ SLOW = (
 # What is parsed and no more, and why.
 PARSED_ONLY = {
     r"^studio\b": "it serves until it is stopped; tests/studio talk to it",
+    r"^mixture.*kind=flow": "to measure a flow's density takes many minutes; the command runs with other priors",
     r"--engine ray": "workers of a cluster; tests/scale start them",
     r"--inception": "the networks of FID and LPIPS are at hand nowhere",
     r"--model classic.* (--report|--diversity auto)": "the stand-in's weights are drawn: it redraws nobody",
