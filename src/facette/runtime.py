@@ -62,6 +62,14 @@ def keep_freed_memory() -> bool:
     return any(agreed) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1)) and bool(mallopt(_TOP_PAD, 64 << 20))
 
 
+def give_back_freed_memory() -> bool:
+    """Give what is free in the C library's heaps back to the system, where it is glibc; returns whether any was.
+
+    The opposite of `keep_freed_memory`, for a process that has done much at once and may now wait for hours.
+    """
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).malloc_trim(0))
+
+
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 

@@ -20,6 +20,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
 from facette.errors import FacetteError
+from facette.runtime import give_back_freed_memory
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -29,6 +30,7 @@ log = logging.getLogger("facette.studio")
 OURS = "Something went wrong in the studio itself; the log in its terminal says what."
 AT_ONCE = 1  # live events are answered in the order in which they came
 LONG_AT_ONCE = 2
+REST = 2.0  # seconds
 PACE = 0.25  # seconds between words about progress
 
 
@@ -39,10 +41,14 @@ class Tell(Protocol):
 
 
 class AtWork:
-    """Who is at work, so that the studio closes when nobody is: native threads do not outlive an interpreter well."""
+    """Who is at work, so that the studio closes when nobody is: native threads do not outlive an interpreter well.
 
-    def __init__(self) -> None:
+    `at_rest` is called when the last one is done, but not again within REST seconds.
+    """
+
+    def __init__(self, at_rest: Callable[[], object] = give_back_freed_memory) -> None:
         self._count, self._changed, self.ended = 0, threading.Condition(), False
+        self._at_rest, self._rested = at_rest, -math.inf
 
     def __enter__(self) -> None:
         with self._changed:
@@ -52,6 +58,11 @@ class AtWork:
         with self._changed:
             self._count -= 1
             self._changed.notify_all()
+            resting = not self._count and time.monotonic() - self._rested > REST
+            if resting:
+                self._rested = time.monotonic()
+        if resting:
+            self._at_rest()
 
     def end(self, seconds: float) -> bool:
         """Ask long work to stop, and wait at most so long until all is done; whether it is."""
