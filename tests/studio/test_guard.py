@@ -7,6 +7,7 @@ import io
 import json
 import struct
 import threading
+import time
 import zlib
 
 import pytest
@@ -149,6 +150,23 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(ask, caplog, ther
     assert len(refusals(caplog)) >= 2
     assert there.studio.photos.weight == before
     assert alive(ask)
+
+
+@pytest.mark.parametrize(
+    "size", [3 * 2**20, MAX_UPLOAD + 1], ids=["another page's photo", "too large a photo"]
+)
+def test_whoever_is_refused_while_still_sending_reads_why(ask, there, size):
+    refused_by = "null" if size <= MAX_UPLOAD else there.base
+    for _ in range(5):
+        answer = ask("POST", "/photo", bytes(size), Origin=refused_by)
+        assert answer.status == (403 if size <= MAX_UPLOAD else 413)
+        assert json.loads(answer.body)["error"]
+
+
+def test_who_sends_nothing_more_is_not_waited_for(ask):
+    start = time.monotonic()
+    assert ask("POST", "/photo", b"", content_length=str(MAX_UPLOAD + 1)).status == 413
+    assert time.monotonic() - start < guard.LINGER
 
 
 def test_a_body_of_unknown_length_is_cut_off_at_the_limit(ask, caplog, monkeypatch, there):

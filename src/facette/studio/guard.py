@@ -11,7 +11,9 @@ none of it can be reached.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -29,6 +31,7 @@ log = logging.getLogger("facette.studio")
 
 COOKIE = "facette-token"
 MAX_BODY = 2**20  # bytes of anything but a photo
+LINGER = 5.0  # seconds in which a refused body may still arrive, unread
 UPLOAD = "/photo"
 
 # What the page needs, and nothing else: (methods, path).
@@ -104,7 +107,7 @@ class Guard:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _refuse(scope, send, refusal)
+            await _refuse(scope, receive, send, refusal)
             return
         if scope["type"] == "http" and self._enters_with_token(scope):
             await _let_in(send, str(self._door.token))
@@ -249,16 +252,39 @@ def _asked_token(scope: dict[str, Any]) -> str | None:
     return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [None])[0]
 
 
-async def _refuse(scope: dict[str, Any], send: Any, refusal: Refusal) -> None:
+async def _refuse(scope: dict[str, Any], receive: Any, send: Any, refusal: Refusal) -> None:
+    """Say no, whole and at once; then let what the visitor was still sending run out.
+
+    A connection closed on bytes that nobody read is reset, and a visitor's machine then throws away the answer too.
+    """
     _note(scope, refusal)
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
     body = json.dumps({"error": refusal.sentence}).encode()
-    headers = {**HEADERS, "content-type": "application/json", "connection": "close"}
+    headers = {
+        **HEADERS,
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "connection": "close",
+    }
     start = {"type": "http.response.start", "status": refusal.status}
     await send({**start, "headers": [(n.encode(), v.encode()) for n, v in headers.items()]})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            await _run_out(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _run_out(receive: Any) -> None:
+    """Drop a body as it comes, up to the size of the largest that is taken, until it ends or the visitor leaves."""
+    left = MAX_UPLOAD
+    while left >= 0:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return
+        left -= len(message.get("body", b""))
 
 
 async def _let_in(send: Any, token: str) -> None:
