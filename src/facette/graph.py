@@ -2,7 +2,7 @@
 
 Enters: a graph that holds no weights, the key it was written under, and weights by name. Leaves: a `Graph`, a function
 from arrays to arrays. Knows nothing of models, pictures or where files lie, and nothing of how a graph is traced
-(facette.checkpoint.graphs). Importing torch takes longer than making ten variations; importing this takes nothing.
+(facette.checkpoint.trace). Importing torch takes longer than making ten variations; importing this takes nothing.
 """
 
 from __future__ import annotations

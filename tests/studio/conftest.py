@@ -37,6 +37,14 @@ class Answer:
 
 
 @pytest.fixture(scope="session")
+def model():
+    """The bundled model, as torch computes it."""
+    import facette
+
+    return facette.load("faces64")
+
+
+@pytest.fixture(scope="session")
 def open_studio():
     """Open a studio: `with open_studio(model, "faces64") as there:`."""
     from contextlib import contextmanager

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def until_other(page, place: str, before: Sequence[str]) -> None:
     )
 
 
+def until_drawn(page, place: str, wanted: Sequence[np.ndarray] | np.ndarray) -> None:
+    """Wait until an element's first pictures are these, (H, W, 3) each; on the way there, earlier answers pass by."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not _are(shown := pictures(page, place)[: len(wanted)], wanted) and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    assert _are(shown, wanted), f"{place} shows {len(shown)} pictures, not these {len(wanted)}"
+
+
+def _are(shown: Sequence[np.ndarray], wanted: Sequence[np.ndarray] | np.ndarray) -> bool:
+    return len(shown) == len(wanted) and all(map(np.array_equal, shown, wanted))
+
+
 def until_says(page, place: str, words: str) -> None:
     """Wait until an element says these words."""
     page.locator(place, has_text=words).first.wait_for(timeout=PATIENCE)
@@ -65,10 +78,15 @@ def press(page, slider: str, *keys: str) -> None:
 
 
 def set_to(page, slider: str, value: float) -> None:
-    """Type a slider's value."""
-    field = page.locator(f"{slider} input[type=number]")
-    field.fill(str(value))
-    field.press("Tab")
+    """Type a slider's value; again where it was unfolded so lately that the page set it back while it was typed."""
+    field, knob = (page.locator(f"{slider} input[type={kind}]") for kind in ("number", "range"))
+    for _ in range(20):
+        field.fill(str(value))
+        field.press("Tab")
+        page.wait_for_timeout(150)
+        if float(knob.input_value()) == value:
+            return
+    raise AssertionError(f"{slider} stays at {knob.input_value()} when {value} is typed")
 
 
 def saved(page, link: str, folder: Path) -> Path:

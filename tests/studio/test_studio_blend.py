@@ -15,6 +15,7 @@ from studio_page import (
     set_to,
     sources,
     until_count,
+    until_drawn,
     until_other,
     until_says,
 )
@@ -22,13 +23,6 @@ from studio_page import (
 from facette.latent import blend, interpolate
 from facette.latent.points import decode_each, encode_each
 from facette.studio.ways import latent_between
-
-
-@pytest.fixture(scope="module")
-def model():
-    import facette
-
-    return facette.load("faces64")
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +57,14 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     assert np.array_equal(ends, drawn_faces[10:12])
     until_count(page, "#blend-steps-shown", 10)
     made = interpolate(model, *ends, steps=10)
-    assert np.array_equal(pictures(page, "#blend-steps-shown"), made.pictures)
+    until_drawn(page, "#blend-steps-shown", made.pictures)
     shot(page, "blend")
     means, _ = encode_each(model, np.stack(ends))
     for key, mean in (("Home", means[0]), ("End", means[1])):
         before = sources(page, "#blend-picture")
         press(page, "#blend-place", key)
         until_other(page, "#blend-picture", before)
-        assert np.array_equal(pictures(page, "#blend-picture")[0], decode_each(model, mean[None])[0])
+        until_drawn(page, "#blend-picture", [decode_each(model, mean[None])[0]])
     _holds_what_was_shown(page, made, tmp_path)
     assert "facette interpolate ada.png ben.png --steps 10 --path linear" in page.inner_text("#page-blend")
 
@@ -78,7 +72,7 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     page.get_by_label("Along the sphere").first.check()
     until_other(page, "#blend-steps-shown", before)
     round_way = interpolate(model, *ends, steps=10, method="slerp")
-    assert np.array_equal(pictures(page, "#blend-steps-shown"), round_way.pictures)
+    until_drawn(page, "#blend-steps-shown", round_way.pictures)
     set_to(page, "#blend-steps", 3)
     until_count(page, "#blend-steps-shown", 3)
     page.get_by_label("Shortest in pictures").check()
@@ -120,20 +114,20 @@ def test_four_photos_on_a_phone_make_a_field_and_one_face_and_each_can_be_left_o
         press(page, slider, "End")
         until_other(page, "#blend-field-picture", before)
     means, _ = encode_each(model, np.stack(corners))
-    assert np.array_equal(pictures(page, "#blend-field-picture")[0], decode_each(model, means[3:])[0])
+    until_drawn(page, "#blend-field-picture", [decode_each(model, means[3:])[0]])
     shot(page, "blend-field-phone")
 
     page.get_by_role("tab", name="One face").click()
     set_to(page, "#blend-weight-2", -0.5)
     until_says(page, "#page-blend", "--weights 1,-0.5,1,1")
     made = blend(model, *corners, weights=(1, -0.5, 1, 1))
-    assert np.array_equal(pictures(page, "#blend-one-picture")[0], made.pictures[0])
+    until_drawn(page, "#blend-one-picture", [made.pictures[0]])
     before = sources(page, "#blend-one-picture")
     page.get_by_role("button", name="Leave photo 2 out").click()
     until_count(page, "#blend-taken", 3)
     until_other(page, "#blend-one-picture", before)
     made = blend(model, corners[0], corners[2], corners[3])
-    assert np.array_equal(pictures(page, "#blend-one-picture")[0], made.pictures[0])
+    until_drawn(page, "#blend-one-picture", [made.pictures[0]])
     until_count(page, "#blend-field-shown", 0)
 
     page.get_by_role("button", name="Leave photo 3 out").click()

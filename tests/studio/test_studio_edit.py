@@ -10,12 +10,12 @@ from PIL import Image
 from studio_page import (
     give,
     nothing_amiss,
-    pictures,
     press,
     saved,
     set_to,
     sources,
     until_count,
+    until_drawn,
     until_other,
     until_says,
 )
@@ -25,13 +25,6 @@ from facette.latent.directions import known_directions
 from facette.latent.edit import find_shift
 from facette.latent.sheets import signed
 from facette.studio.pages.edit import FIRST, PERSON, by_use, kept_of
-
-
-@pytest.fixture(scope="module")
-def model():
-    import facette
-
-    return facette.load("faces64")
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +45,12 @@ def test_sliders_change_the_face_as_the_command_does(visit, here, portrait, draw
     page = visit(here, "Edit")
     give(page, "edit-photo", portrait)
     until_count(page, "#edit-picture", 1)
-    assert np.array_equal(pictures(page, "#edit-picture")[0], drawn_faces[10])
+    until_drawn(page, "#edit-picture", [drawn_faces[10]])
     press(page, "#edit-Smiling", "PageUp", "End")
     until_says(page, "#edit-command", "Smiling=+3 ")
     made = edit(model, drawn_faces[10], {"Smiling": 3})
     wanted = [made.pictures[0], made.photo, made.reconstruction]
-    assert np.array_equal(pictures(page, "#edit-picture"), wanted)
+    until_drawn(page, "#edit-picture", wanted)
     assert made.shift.notable, "this edit has side effects, so that there is something to say"
     page.locator("#edit-warning summary").click()
     told = re.findall(r"(\w+) by (\d\.\d)", page.inner_text("#edit-warning"))
@@ -70,7 +63,7 @@ def test_sliders_change_the_face_as_the_command_does(visit, here, portrait, draw
     until_says(page, "#edit-command", "--keep Male,Young")
     wishes = {"Smiling": 3.0, "Bangs": -1.5}
     made = edit(model, drawn_faces[10], wishes, PERSON)
-    assert np.array_equal(pictures(page, "#edit-picture")[0], made.pictures[0])
+    until_drawn(page, "#edit-picture", [made.pictures[0]])
     with Image.open(saved(page, "Save the picture", portrait.parent)) as kept:
         assert np.array_equal(np.asarray(kept), made.pictures[0])
 

@@ -14,6 +14,7 @@ from studio_page import (
     saved,
     sources,
     until_count,
+    until_drawn,
     until_other,
     until_says,
 )
@@ -29,13 +30,6 @@ from facette.studio.pages.map import STEPS
 COUNT = 40  # samples on the map, for these tests
 EDGE = 34  # pixels around the whole map, as in map.js
 POINTS = "synthetic-faces:48"
-
-
-@pytest.fixture(scope="module")
-def model():
-    import facette
-
-    return facette.load("faces64")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,7 +80,7 @@ def test_faces_are_picked_joined_and_walked_between(visit, here, drawn, model, s
     page.locator(".latent-map canvas").scroll_into_view_if_needed()
     page.mouse.click(*spot(page, shown.points, first))
     until_says(page, "#map-picture", walk.name(first))
-    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, walk.latent(first))[0])
+    until_drawn(page, "#map-picture", [decode_each(model, walk.latent(first))[0]])
     assert not page.locator("#map-place").is_visible()
 
     page.keyboard.down("Shift")
@@ -94,12 +88,12 @@ def test_faces_are_picked_joined_and_walked_between(visit, here, drawn, model, s
     page.keyboard.up("Shift")
     until_count(page, "#map-way", STEPS)
     way = path(walk.latent(first)[0], walk.latent(second)[0], STEPS)
-    assert np.array_equal(pictures(page, "#map-way"), decode_each(model, way))
+    until_drawn(page, "#map-way", decode_each(model, way))
     shot(page, "map")
     before = sources(page, "#map-picture")
     press(page, "#map-place", "End")
     until_other(page, "#map-picture", before)
-    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, walk.latent(second))[0])
+    until_drawn(page, "#map-picture", [decode_each(model, walk.latent(second))[0]])
 
     before = sources(page, "#map-way")
     page.locator(".latent-map canvas").scroll_into_view_if_needed()
@@ -139,7 +133,7 @@ def test_arrow_keys_walk_the_map_and_a_photo_lies_beside_its_like(visit, here, d
     assert np.abs(np.array([placed["x"], placed["y"]]) - shown.points[7]).max() < 1e-4
     assert np.array_equal(picture(placed["source"]), shown.pictures[7])
     mean, _ = encode_each(model, shown.pictures[7:8])
-    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, mean)[0])
+    until_drawn(page, "#map-picture", [decode_each(model, mean)[0]])
     colours = page.locator(".latent-map select option").all_inner_texts()
     assert colours == ["nothing", *(name.replace("_", " ") for name in known_directions(model).names)]
     page.get_by_label("Colour by").select_option(label="Young")
@@ -173,7 +167,7 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(visit, here, model,
     number = lonely(shown.points)[0]
     page.touchscreen.tap(*spot(page, shown.points, number))
     until_says(page, "#map-picture", walk.name(number))
-    assert np.array_equal(pictures(page, "#map-picture")[0], decode_each(model, walk.latent(number))[0])
+    until_drawn(page, "#map-picture", [decode_each(model, walk.latent(number))[0]])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     shot(page, "map-phone")
     nothing_amiss(page)

@@ -17,13 +17,6 @@ STEPS = 100_000  # a run that does not end by itself while a test looks
 LAST = "train.steps=100000\ntrain.validate_every=40\ntrain.preview_every=40\ntrain.log_every=10"
 
 
-@pytest.fixture(scope="module")
-def model():
-    import facette
-
-    return facette.load("faces64")
-
-
 @pytest.fixture
 def root(tmp_path):
     """A folder for runs; what a test leaves running is ended with it."""

@@ -100,12 +100,8 @@ def start(root: Path, name: str, order: Order, steps: int | None = None) -> Run:
 
     Raises UsageError for a name that cannot be a folder's or is taken, TrainingError where no process can be started.
     """
-    folder = _folder(root, name)
     with _CHANGING:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(
-                f"there is something in {folder} already: give the run another name, or resume it."
-            )
+        folder = check_free(root, name)
         folder.mkdir(parents=True, exist_ok=True)
         _launch(folder, order, steps)
         return look(root, name)

@@ -16,6 +16,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,18 +89,7 @@ def live(
     While one runs, of those that follow from the same control only the last is kept. Returns Gradio's event, so that
     `.then` and `cancels` work on it.
     """
-
-    def answer(*values: Any) -> Any:
-        *given, request = values
-        try:
-            with studio.at_work, studio.turn:
-                return function(_tab(request), *given)
-        except Exception as error:
-            raise spoken(error) from None
-
-    return _bind(
-        trigger, answer, inputs, outputs, "live", AT_ONCE, {"trigger_mode": "always_last", **options}
-    )
+    return _short(studio, trigger, function, inputs, outputs, "live", AT_ONCE, studio.turn, options)
 
 
 def aside(
@@ -111,16 +101,7 @@ def aside(
     **options: Any,
 ) -> Any:
     """Bind an event that may take seconds and that nobody waits for: beside the live ones, not among them."""
-
-    def answer(*values: Any) -> Any:
-        *given, request = values
-        try:
-            with studio.at_work:
-                return function(_tab(request), *given)
-        except Exception as error:
-            raise spoken(error) from None
-
-    return _bind(trigger, answer, inputs, outputs, "aside", 1, {"trigger_mode": "always_last", **options})
+    return _short(studio, trigger, function, inputs, outputs, "aside", 1, nullcontext(), options)
 
 
 def long(
@@ -195,6 +176,30 @@ def spoken(error: Exception) -> Exception:
         return gr.Error(str(error), duration=None, title="", print_exception=False)
     log.error("an event failed", exc_info=error)
     return gr.Error(OURS, duration=None, title="", print_exception=False)
+
+
+def _short(
+    studio: Studio,
+    trigger: Callable[..., Any],
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    lane: str,
+    at_once: int,
+    turn: AbstractContextManager[Any],
+    options: dict[str, Any],
+) -> Any:
+    """Bind an event that is answered at once, within `turn`."""
+
+    def answer(*values: Any) -> Any:
+        *given, request = values
+        try:
+            with studio.at_work, turn:
+                return function(_tab(request), *given)
+        except Exception as error:
+            raise spoken(error) from None
+
+    return _bind(trigger, answer, inputs, outputs, lane, at_once, {"trigger_mode": "always_last", **options})
 
 
 class _Teller:
