@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
-from facette.model.blocks import PictureConv2d, TransposedConv2d
+from facette.model.blocks import PictureConv2d, Resize, TransposedConv2d
 
 
 def both(
@@ -43,6 +45,20 @@ def test_a_transposed_convolution_with_its_bias_apart_is_the_plain_one(kernel, s
     options = (8, 6, kernel, stride, padding, extra)
     for mine, theirs in both(TransposedConv2d(*options), nn.ConvTranspose2d(*options), (2, 8, 5, 5)):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 20, 20), (1, 3, 20, 17), (2, 3, 12, 12)])
+def test_pictures_are_resized_by_products_as_by_interpolation(shape):
+    layer = Resize(12)
+    sides = []
+    for module in (layer.train(), copy.deepcopy(layer).eval()):
+        given = torch.rand(shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        drawn = module(given)
+        drawn.backward(torch.rand(drawn.shape, generator=torch.Generator().manual_seed(2)))
+        sides.append((drawn, given.grad))
+    assert sides[0][0].shape[2:] == (12, 12)
+    for mine, theirs in zip(*sides, strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 @pytest.mark.parametrize("layer", [PictureConv2d(8, 3, 3, padding=1), TransposedConv2d(8, 6, 4, 2, 1)])

@@ -5,12 +5,12 @@ The mirror of encoder.py, family by family. What leaves is in the range the like
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facette.model.blocks import (
     PictureConv2d,
     ResidualBlock,
+    Resize,
     ToMap,
     TransposedConv2d,
     activation,
@@ -18,6 +18,7 @@ from facette.model.blocks import (
     output_activation,
 )
 from facette.model.encoder import add_first, cell, fully_connected, padding_for, straight_line
+from facette.model.normed import NormedConv
 
 
 class ConvDecoder(nn.Module):
@@ -54,7 +55,7 @@ class ConvDecoder(nn.Module):
             conv = TransposedConv2d(width, out, kernel, stride, padding, output_padding)
             last = head is None and i == len(layers) - 1
             blocks.append(
-                conv if last else nn.Sequential(conv, norm(norm_name, out), activation(act, inplace=True))
+                conv if last else NormedConv(conv, norm(norm_name, out), activation(act, inplace=True))
             )
             width = out
         self.layers = nn.Sequential(*blocks)
@@ -63,12 +64,11 @@ class ConvDecoder(nn.Module):
         if drawn != channels:
             raise ValueError(f"the decoder draws {drawn} channels, but {channels} are needed")
         self.output = output_activation(output)
+        self.resize = Resize(size)
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.output(self.head(self.layers(self.start(self.to_map(self.linear(z))))))
-        if x.shape[-1] != self.size:
-            x = F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True)
-        return x
+        return self.resize(x)
 
 
 class ResidualDecoder(nn.Module):

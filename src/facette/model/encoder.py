@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facette.model.blocks import FromMap, ResidualBlock, activation, norm
+from facette.model.normed import NormedConv
 
 
 class ConvEncoder(nn.Module):
@@ -31,7 +32,7 @@ class ConvEncoder(nn.Module):
         blocks = []
         for width, kernel, stride, padding in layers:
             conv = nn.Conv2d(channels, width, kernel, stride, padding)
-            blocks.append(nn.Sequential(conv, norm(norm_name, width), activation(act, inplace=True)))
+            blocks.append(NormedConv(conv, norm(norm_name, width), activation(act, inplace=True)))
             size = (size + 2 * padding - kernel) // stride + 1
             channels = width
             if size < 1:
