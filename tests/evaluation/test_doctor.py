@@ -122,7 +122,7 @@ def test_what_cannot_be_looked_at_is_said(healthy):
     run, store = healthy
     diagnosis = examine(facette.load(run), store.read(np.arange(40)))
     assert len(diagnosis.not_looked_at) == 2
-    with pytest.raises(UsageError, match="at least 32 pictures, got 3"):
+    with pytest.raises(UsageError, match="at least 32 pictures that the model did not learn from, got 3"):
         examine(facette.load(run), store.read(np.arange(3)))
 
 

@@ -91,7 +91,10 @@ def examine(
     if model.input.kind == "vector":
         raise UsageError(f"model {model.name!r} is one of vectors: the doctor looks at models of pictures")
     if len(held_out) < FEWEST:
-        raise UsageError(f"the doctor needs at least {FEWEST} pictures, got {len(held_out)}")
+        raise UsageError(
+            f"the doctor needs at least {FEWEST} pictures that the model did not learn from, got {len(held_out)}: "
+            "give it a folder of others."
+        )
     posterior = model.encode(held_out)
     drawn = model.decode(posterior.mean)
     ranges = value_reading(model, held_out)
