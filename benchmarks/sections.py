@@ -60,15 +60,17 @@ def vanilla64(bench: Bench) -> Figures:
 def _against_textbook(bench: Bench, recipe: str, pictures: int) -> Figures:
     folder, epochs = bench.pictures(pictures, 16), 2 if bench.small else EPOCHS
     settings = [part for s in (*QUIET, f"train.epochs={epochs}") for part in ("--set", s)]
+
+    def textbook(number: int, *options: str) -> Figures:
+        asked = ("--epochs", epochs, "--noise", number, *options)
+        return turn("train_textbook.py", recipe, folder, *asked)
+
     turns = interleaved(
-        {
-            "textbook": lambda number: turn(
-                "train_textbook.py", recipe, folder, "--epochs", epochs, "--noise", number
-            ),
-            "facette": lambda _: turn("train_facette.py", recipe, folder, *settings),
-        },
+        {"textbook": textbook, "facette": lambda _: turn("train_facette.py", recipe, folder, *settings)},
         bench.rounds,
     )
+    # Curves, not times: what pictures are resized by changes them, so here both sides use ours.
+    alike = [textbook(number, "--filter", "lanczos") for number in range(2)]
     for figures in (figures for side in turns.values() for figures in side):
         figures |= _times(figures, pictures, epochs)
     return {
@@ -81,7 +83,7 @@ def _against_textbook(bench: Bench, recipe: str, pictures: int) -> Figures:
             "whole_run": ratios(turns["textbook"], turns["facette"], "whole_run_s"),
             "whole_run_with_imports": ratios(turns["textbook"], turns["facette"], "process_s"),
         },
-        "curves": _curves(turns, recipe),
+        "curves": _curves(turns["facette"], alike, recipe),
     }
 
 
@@ -105,15 +107,15 @@ def _summary(side: list[Figures]) -> Figures:
     return {key: round(middle(side, key), 3) for key in (*keys, *packing, *memory)}
 
 
-def _curves(turns: dict[str, list[Figures]], recipe: str) -> Figures:
+def _curves(facette: list[Figures], textbook: list[Figures], recipe: str) -> Figures:
     """How far the two curves are from each other, beside how far the textbook's are with another noise.
 
     Mean squared error per value and rate in nats, averaged over the second half of the steps; relative.
     """
-    mine = [_squared(figures, recipe) for figures in turns["facette"]]
-    theirs = [np.array(figures["squared"]) for figures in turns["textbook"]]
-    rates = [np.array([row["rate"] for row in figures["train"]]) for figures in turns["facette"]]
-    their_rates = [np.array(figures["rate"]) for figures in turns["textbook"]]
+    mine = [_squared(figures, recipe) for figures in facette]
+    theirs = [np.array(figures["squared"]) for figures in textbook]
+    rates = [np.array([row["rate"] for row in figures["train"]]) for figures in facette]
+    their_rates = [np.array(figures["rate"]) for figures in textbook]
     late = slice(len(mine[0]) // 2, None)
     return {
         "squared_error": [

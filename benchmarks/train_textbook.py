@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--noise", type=int, default=0, help="seed of the noise")
+    parser.add_argument("--filter", default="bilinear", help="how pictures are resized: bilinear, lanczos")
     asked = parser.parse_args()
     clock = Clock(asked.began)
     with Memory() as memory:
@@ -43,7 +44,10 @@ def train(asked: Any, clock: Clock) -> dict[str, Any]:
     assert recipe.input.kind == "image"
     assert isinstance(sigma, float)
     pictures = Pictures(
-        sorted((asked.pictures / "train").glob("*.jpg")), recipe.input.size, recipe.input.range
+        sorted((asked.pictures / "train").glob("*.jpg")),
+        recipe.input.size,
+        recipe.input.range,
+        Image.Resampling[asked.filter.upper()],
     )
     network = network_of(recipe)
     values = 3 * recipe.input.size**2
@@ -88,8 +92,8 @@ def order(recipe: Any, pictures: int, epoch: int) -> list[int]:
 class Pictures(Dataset):
     """JPEGs, decoded whenever they are asked for: shorter side to `size`, centre, floats (3, S, S)."""
 
-    def __init__(self, files: list[Path], size: int, range_: str):
-        self.files, self.size, self.range = files, size, range_
+    def __init__(self, files: list[Path], size: int, range_: str, filter_: Image.Resampling):
+        self.files, self.size, self.range, self.filter = files, size, range_, filter_
 
     def __len__(self) -> int:
         return len(self.files)
@@ -97,7 +101,7 @@ class Pictures(Dataset):
     def __getitem__(self, index: int) -> torch.Tensor:
         picture = Image.open(self.files[index]).convert("RGB")
         scale = self.size / min(picture.size)
-        picture = picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BILINEAR)
+        picture = picture.resize([round(side * scale) for side in picture.size], self.filter)
         left, top = ((side - self.size) // 2 for side in picture.size)
         picture = picture.crop((left, top, left + self.size, top + self.size))
         x = torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous().float() / 255
