@@ -16,9 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PART = (
-    2**19
-)  # numbers worked on at once: 2 MB, so that a part of one map and of its gradient fit a core's cache
+# Numbers worked on at once: 2 MB, so that a part of one map and of its gradient fit a core's cache.
+PART = 2**19
 LEAST_WEIGHT = 0.01  # of a norm, below which the map before it cannot be had again in float32
 
 
