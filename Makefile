@@ -25,16 +25,16 @@ bench: $(READY) ## training beside its peers, inference beside the classic scrip
 	$(BIN)/python benchmarks/inference.py
 
 lint: $(READY) ## style, formatting and types
-	$(BIN)/ruff check src tests benchmarks docs scripts
-	$(BIN)/ruff format --check src tests benchmarks docs scripts
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/basedpyright
 
 format: $(READY) ## put the code in its form
-	$(BIN)/ruff check --fix src tests benchmarks docs scripts
-	$(BIN)/ruff format src tests benchmarks docs scripts
+	$(BIN)/ruff check --fix src tests benchmarks scripts
+	$(BIN)/ruff format src tests benchmarks scripts
 
 figures: $(READY) ## draw the pictures of the README and the docs again
-	$(BIN)/python docs/figures.py
+	$(BIN)/python scripts/docs/figures.py
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Facette needs Python 3.11 or newer: make PYTHON=python3.11 …")'

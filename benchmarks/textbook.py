@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from facette.model.blocks import PictureConv2d, Resize, ToMap, TransposedConv2d, resized
-from facette.model.normed import NormedConv
+from facette.model.kernels.normed import NormedConv
 
 
 def plain_layers(network: nn.Module) -> nn.Module:

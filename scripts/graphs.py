@@ -16,9 +16,9 @@ import torch
 from facette.checkpoint.graph_files import shipped_graphs
 from facette.checkpoint.tensors import write_atomically
 from facette.checkpoint.trace import keep_graphs, trace
-from facette.images.find import PATCH
-from facette.images.frame_network import FrameRegressor
-from facette.images.frame_regressor import GRAPH, KEY
+from facette.images.faces.find import PATCH
+from facette.images.faces.frame_network import FrameRegressor
+from facette.images.faces.frame_regressor import GRAPH, KEY
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
 from facette.recipe import load_recipe, shipped_recipes

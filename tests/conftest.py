@@ -104,7 +104,7 @@ def drawn_faces():
 def calibrated(tmp_path_factory: pytest.TempPathFactory, drawn_faces) -> Path:
     """A copy of the bundled model, calibrated on those faces: its file."""
     import facette
-    from facette.evaluation.dial_calibrate import calibrate
+    from facette.dial.calibrate import calibrate
 
     model = facette.load("faces64").to("cpu")
     folder = facette.save(model, tmp_path_factory.mktemp("calibrated") / "faces64")

@@ -8,7 +8,7 @@ import pytest
 import facette
 from facette.checkpoint.native import WEIGHTS, find_model
 from facette.cli.demo import find_photo
-from facette.images.align import intake
+from facette.images.faces.align import intake
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_golden_numbers(faces64):
 
 
 def test_factor_zero_is_the_reconstruction_and_the_spread_grows(faces64, astronaut):
-    from facette.evaluation.diversity import spread
+    from facette.measures.diversity import spread
 
     rows = facette.sweep(faces64, astronaut, [0, 1, 4, 7, 10], count=6).rows
     reconstruction = facette.reconstruct(faces64, astronaut[None]).pictures[0]

@@ -15,15 +15,30 @@ SOURCE = Path(facette.__file__).parent
 
 # From the photo to the user. A room may import rooms to its left, and itself.
 ORDER = [
-    *("errors", "runtime", "recipe", "graph", "images", "data", "model", "objective", "checkpoint"),
-    *("latent", "evaluation", "training", "comparison", "plots", "mapping", "scale", "reports"),
-    *("studio", "cli"),
+    *(
+        "version",
+        "errors",
+        "runtime",
+        "recipe",
+        "onnx_graph",
+        "images",
+        "data",
+        "model",
+        "objective",
+        "checkpoint",
+    ),
+    *("latent", "measures", "judges", "evaluation", "dial", "training", "comparison", "plots", "mapping"),
+    *("scale", "reports", "studio", "cli"),
 ]
 FORBIDDEN = {
+    # whoever uses or judges a model never needs to know how it was trained
     "latent": {"training"},
+    "measures": {"training"},
+    "judges": {"training"},
     "evaluation": {"training"},
+    "dial": {"training"},
     # plots receive arrays, never models
-    "plots": {"model", "objective", "training", "checkpoint", "latent", "evaluation", "comparison"},
+    "plots": {"model", "objective", "training", "checkpoint", "latent", "judges", "evaluation", "comparison"},
     "model": {"data"},
 }
 # What no file of a command may import before the command runs.
@@ -62,6 +77,19 @@ def test_imports_never_run_backwards(path):
         f"{path.relative_to(SOURCE)} imports {sorted(backwards)}, which lies behind {room!r}"
     )
     assert not reached & FORBIDDEN.get(room, set())
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_no_room_imports_the_public_face(path):
+    """What lies below takes names from their rooms: the bare package knows them all."""
+    tree = ast.parse(path.read_text("utf-8"))
+    bare = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "facette"]
+    bare += [
+        n.lineno
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Import) and "facette" in {a.name for a in n.names}
+    ]
+    assert not bare, f"{path.relative_to(SOURCE)} imports bare facette in line {bare[0]}"
 
 
 def test_the_command_line_and_the_package_import_nothing_heavy():

@@ -13,12 +13,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from facette.version import VERSION
+
+__version__ = VERSION
 
 _PUBLIC = {
     "load": ("facette.checkpoint.native", "load_model"),
     "save": ("facette.checkpoint.native", "save_model"),
-    "import_checkpoint": ("facette.checkpoint.legacy", "import_checkpoint"),
+    "import_checkpoint": ("facette.checkpoint.foreign", "import_checkpoint"),
     "open_image": ("facette.images.open", "open_image"),
     "load_recipe": ("facette.recipe", "load_recipe"),
     "open_dataset": ("facette.data", "open_dataset"),
@@ -53,7 +55,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from facette.checkpoint.legacy import import_checkpoint
+    from facette.checkpoint.foreign import import_checkpoint
     from facette.checkpoint.native import load_model as load
     from facette.checkpoint.native import save_model as save
     from facette.data import open_dataset

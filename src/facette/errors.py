@@ -6,6 +6,7 @@ that is *not* a FacetteError is a fault of ours and keeps its traceback.
 """
 
 from importlib import import_module
+from numbers import Integral
 from typing import Any
 
 
@@ -55,3 +56,10 @@ def import_extra(module: str, extra: str, need: str) -> Any:
         raise MissingExtraError(
             f'{need} needs {library}, which is not installed: pip install "facette[{extra}]"'
         ) from None
+
+
+def check_count(count: int, least: int = 1, what: str = "count") -> int:
+    """The number back, when it is one that pictures can be made of."""
+    if not isinstance(count, Integral) or count < least:
+        raise UsageError(f"{what} must be a whole number of at least {least}, got {count!r}.")
+    return int(count)

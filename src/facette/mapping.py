@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.data.selection import Split, Subject, choose_data
 from facette.errors import UsageError
-from facette.evaluation.neighbours import base_rate, nearest, neighbour_purity, trustworthiness
-from facette.evaluation.subject import Split, Subject, choose_data
 from facette.latent.inputs import resolve_model, resolve_picture
 from facette.latent.project import FEWEST, Method, Projection, fit_projection
+from facette.measures.neighbours import base_rate, nearest, neighbour_purity, trustworthiness
 from facette.plots.interactive_map import save_map_page
 from facette.plots.maps import UNKNOWN, Chart, Column, plot_chart
 from facette.plots.style import check_figure_path, save_figure

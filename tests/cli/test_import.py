@@ -1,18 +1,12 @@
 """`facette import`: the model folder it writes, what it says, and that every command takes the model."""
 
-import sys
-from pathlib import Path
-
+import foreign_networks as nets
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import facette
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "checkpoint"))
-
-import legacy_networks as nets
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facette.images.grid import read_metadata
+from facette.images.sheets.grid import read_metadata
 from facette.latent import vary
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "checkpoint"))  # the hub on loopback lives there
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +26,8 @@ def tiny(tmp_path_factory) -> Path:
 def gauge():
     """What likeness means among drawn faces."""
     from facette.data.synthetic import draw_faces
-    from facette.evaluation.attribute_network import look
-    from facette.evaluation.likeness import make_gauge
+    from facette.judges.attributes import look
+    from facette.judges.likeness import make_gauge
 
     return make_gauge(look(draw_faces(240, 64, seed=9).pictures).features)
 

@@ -22,8 +22,8 @@ from facette.comparison.loading import load_autoencoder, load_diffusion
 from facette.comparison.methods import VaeMethod, Watch, size_of
 from facette.comparison.trials import measure, to_side
 from facette.errors import ImageError, UsageError
-from facette.evaluation.likeness import likeness
-from facette.images.grid import read_metadata
+from facette.images.sheets.grid import read_metadata
+from facette.judges.likeness import likeness
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from facette.images.grid import read_metadata
+from facette.images.sheets.grid import read_metadata
 
 
 @pytest.fixture

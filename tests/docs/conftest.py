@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Literal
 
@@ -43,11 +42,6 @@ MODELS = [
 ]
 EACH = 48  # pictures in a part of a folder
 COUNTS = {"my-photos": 204, "faces": 204, "photos": 4}  # in `train`: models are calibrated on the first two
-
-
-# A network of old scripts, a hub on loopback and a tiny diffusion pipeline live with the tests of their rooms.
-for _room in ("checkpoint", "comparison"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / _room))
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +90,7 @@ def _photos(folder: Path, faces: np.ndarray) -> None:
 
 def _pictures(folder: Path, faces: np.ndarray) -> None:
     """`train` and `valid` with a table of attributes beside each, as facette understands them."""
-    from facette.evaluation.attribute_network import ATTRIBUTES, look
+    from facette.judges.attributes import ATTRIBUTES, look
 
     signs = np.where(look(faces).logits > 0, 1, -1)
     for part, start, count in (("train", 0, COUNTS.get(folder.name, EACH)), ("valid", 210, EACH)):
@@ -111,7 +105,7 @@ def _pictures(folder: Path, faces: np.ndarray) -> None:
 
 def _models(folder: Path, quick_run: Path) -> None:
     import torch
-    from legacy_networks import ClassicVAE, living_in
+    from foreign_networks import ClassicVAE, living_in
 
     import facette
 

@@ -16,14 +16,6 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("one", "two", "three")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _scripts():
-    """The scripts import each other as neighbours."""
-    sys.path.insert(0, str(DOCS))
-    yield
-    sys.path.remove(str(DOCS))
-
-
 @pytest.fixture(scope="module")
 def classic():
     """The 150×150 network of the recipe with drawn weights and drawn statistics."""
@@ -63,7 +55,7 @@ def test_every_mark_of_a_page_is_filled(name):
     assert parts
     for part in parts:
         inside = part.split(" -->\n", 1)[1].split("<!-- end -->")[0]
-        assert inside.strip(), f"{name}.md: measure it with docs/classics.py {name}"
+        assert inside.strip(), f"{name}.md: measure it with scripts/docs/classics.py {name}"
 
 
 def test_the_classic_loss_is_a_bound_with_the_sigma_that_the_page_says():
@@ -101,7 +93,7 @@ def test_in_training_mode_a_picture_depends_on_its_neighbours(classic):
 def test_the_foreign_network_is_ours_and_comes_back_as_it_was(classic, tmp_path):
     from classic_two import VAE, as_foreign, save_whole
 
-    from facette.checkpoint.legacy import import_checkpoint
+    from facette.checkpoint.foreign import import_checkpoint
 
     x = torch.rand(2, 3, 150, 150, generator=torch.Generator().manual_seed(2))
     network = as_foreign(classic)

@@ -44,7 +44,7 @@ LAWS = {
     """,
     "measure": """
         import numpy as np
-        from facette.evaluation.reconstruction import mse, worst_patch
+        from facette.measures.reconstruction import mse, worst_patch
         real = np.random.default_rng(0).uniform(0.2, 0.8, (3, 32, 32, 3))
         made = real.copy()
         made[1, 8:16, 24:32] += 0.1

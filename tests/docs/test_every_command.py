@@ -149,8 +149,8 @@ def test_what_is_not_facette_is_there(command, parsers):
             assert activate == ".venv/bin/activate"  # where the Makefile puts it
         case ("python", "-m", module, *_):
             assert importlib.util.find_spec(module)
-        case ("python", "docs/classics.py", *words):
-            assert script("docs/classics.py").parser().parse_args(words)
+        case ("python", "scripts/docs/classics.py", *words):
+            assert script("scripts/docs/classics.py").parser().parse_args(words)
         case ("python", path, *words):
             assert {word for word in words if word.startswith("--")} <= flags_of(path)
         case ("torchrun", *words) if "facette" in words:

@@ -18,8 +18,8 @@ PICTURES = {".png", ".jpg", ".gif", ".svg", ".webp"}
 
 @pytest.mark.parametrize("name", ["reference", "api"])
 def test_generated_pages_are_fresh(name):
-    module = script(f"docs/{name}.py")
-    assert module.PAGE.read_text("utf-8") == module.reference(), f"run: python docs/{name}.py"
+    module = script(f"scripts/docs/{name}.py")
+    assert module.PAGE.read_text("utf-8") == module.reference(), f"run: python scripts/docs/{name}.py"
 
 
 def test_every_public_name_is_in_the_reference():

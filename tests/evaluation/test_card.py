@@ -8,16 +8,16 @@ import pytest
 import torch
 
 import facette
+from facette.data.selection import choose_data
 from facette.errors import UsageError
 from facette.evaluation import evaluate
-from facette.evaluation.attribute_network import look
 from facette.evaluation.distribution import compare_clouds, halves
-from facette.evaluation.embedding import look_at
-from facette.evaluation.intervals import Interval, resampled
 from facette.evaluation.lines import lines
 from facette.evaluation.report import protocol_sentence, to_dict, to_markdown, write_report
-from facette.evaluation.subject import choose_data
 from facette.evaluation.wording import distribution_rows, findings, frames_sentence, side_by_side
+from facette.judges.attributes import look
+from facette.judges.features import look_at
+from facette.measures.intervals import Interval, resampled
 from facette.model.sharpener import Sharpener
 
 

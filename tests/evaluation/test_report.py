@@ -12,11 +12,11 @@ from PIL import Image
 import facette
 from facette.errors import UsageError
 from facette.evaluation import evaluate
-from facette.evaluation.intervals import Bootstrap, Interval
 from facette.evaluation.lines import lines
-from facette.evaluation.reconstruction import mse, psnr, unexplained_variance
 from facette.evaluation.report import to_dict, to_markdown, write_report
 from facette.evaluation.wording import findings
+from facette.measures.intervals import Bootstrap, Interval
+from facette.measures.reconstruction import mse, psnr, unexplained_variance
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.recipe import load_recipe

@@ -6,7 +6,7 @@ import torch
 
 import facette
 from facette.errors import UsageError
-from facette.images.grid import read_metadata
+from facette.images.sheets.grid import read_metadata
 from facette.latent import blend, reconstruct
 
 

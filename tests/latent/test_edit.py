@@ -9,7 +9,7 @@ from PIL import Image
 
 import facette
 from facette.errors import DataError, UsageError
-from facette.images.grid import read_metadata
+from facette.images.sheets.grid import read_metadata
 from facette.latent import edit, fit_attributes, reconstruct, strip
 from facette.latent.cloud import encode_set
 from facette.latent.directions import fit_directions

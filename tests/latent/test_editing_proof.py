@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import facette
-from facette.evaluation.attribute_network import ATTRIBUTES, look
+from facette.judges.attributes import ATTRIBUTES, look
 from facette.latent import interpolate, reconstruct
 from facette.latent.cloud import encode_set
 from facette.latent.directions import fit_directions

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from facette.errors import DataError, MissingExtraError, UsageError
-from facette.evaluation.neighbours import base_rate, nearest, neighbour_purity, trustworthiness
 from facette.latent.project import Projection, fit_projection
+from facette.measures.neighbours import base_rate, nearest, neighbour_purity, trustworthiness
 from facette.plots.maps import normalised, spaced
 
 METHODS = ["pca", "tsne", pytest.param("umap", marks=pytest.mark.slow)]  # UMAP compiles itself: half a minute

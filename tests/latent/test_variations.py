@@ -9,11 +9,11 @@ from PIL import Image
 
 import facette
 from facette.errors import UsageError
-from facette.evaluation.diversity import spread
-from facette.images.grid import read_metadata
+from facette.images.sheets.grid import read_metadata
 from facette.latent import reconstruct, sweep, vary
 from facette.latent.around import Step, parse_step
 from facette.latent.vary import spaced_factors, variation_noise, variation_seeds, varied_latents
+from facette.measures.diversity import spread
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facette.errors import UsageError
-from facette.images.grid import sweep_sheet
+from facette.images.sheets.grid import sweep_sheet
 from facette.plots.dial import dial_page, plot_dial
 
 FACTORS = [1.0, 4.0, 8.0]

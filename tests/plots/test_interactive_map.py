@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from facette.errors import MissingExtraError, UsageError
-from facette.images.palette import ACCENTS, LIGHT
+from facette.images.sheets.palette import ACCENTS, LIGHT
 from facette.plots.interactive_map import map_page, save_map_page
 from facette.plots.interactive_map.atlas import atlas_side, pack_atlas, slots_by_place
 from facette.plots.maps import UNKNOWN, Chart, Column

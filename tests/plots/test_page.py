@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from facette.errors import UsageError
-from facette.images.grid import wall_sheet
+from facette.images.sheets.grid import wall_sheet
 from facette.plots.page import Page
 from facette.plots.style import new_figure
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from facette.errors import UsageError
-from facette.images.palette import LIGHT
+from facette.images.sheets.palette import LIGHT
 from facette.plots import plot_latent_map, plot_rate_per_latent, plot_training, save_figure
 from facette.plots.style import accent, hexed
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facette.evaluation import evaluate
-from facette.evaluation.attribute_network import look
-from facette.evaluation.distances import frechet_distance
+from facette.judges.attributes import look
+from facette.measures.distances import frechet_distance
 from facette.scale import Evaluate, run_job
 from facette.scale.figures import Collected, collect
 from facette.scale.sums import Sums, _in_second_half, add_up

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def plan():
-    path = REPOSITORY / "docs" / "scaling_plan.py"
+    path = REPOSITORY / "scripts" / "docs" / "scaling_plan.py"
     spec = importlib.util.spec_from_file_location("scaling_plan", path)
     assert spec is not None
     assert spec.loader is not None
@@ -33,7 +33,7 @@ def plan():
 
 def test_the_tables_are_fresh(plan):
     text = plan.PAGE.read_text("utf-8")
-    assert plan.refreshed(text) == text, "run: python docs/scaling_plan.py"
+    assert plan.refreshed(text) == text, "run: python scripts/docs/scaling_plan.py"
     assert plan.refreshed(text.replace("| encode |", "| decode |")) == text
 
 

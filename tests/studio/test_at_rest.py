@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from facette.studio import work
-from facette.studio.work import AtWork
+from facette.studio import events
+from facette.studio.events import AtWork
 
 
 def test_memory_is_given_back_when_the_last_one_is_done(monkeypatch):
@@ -17,7 +17,7 @@ def test_memory_is_given_back_when_the_last_one_is_done(monkeypatch):
     with at_work:
         pass
     assert len(given) == 1  # a moment later
-    monkeypatch.setattr(work, "REST", 0.0)
+    monkeypatch.setattr(events, "REST", 0.0)
     with at_work:
         pass
     assert len(given) == 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,8 @@ from PIL import Image
 
 from facette.errors import FacetteError, UsageError
 from facette.studio.app import Studio
+from facette.studio.events import StoppedError
 from facette.studio.pages.compare import Wish, _compared
-from facette.studio.work import StoppedError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "comparison"))  # the tiny checkpoint is made there
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from PIL import Image
 from facette.errors import ImageError, UsageError
 from facette.latent import vary
 from facette.latent.around import Step
+from facette.studio.downloads import Shelf
 from facette.studio.photo import Photos, safe_name
-from facette.studio.shelf import Shelf
 from facette.studio.state import Place, Standings
 
 

@@ -22,7 +22,7 @@ from studio_page import (
 
 from facette.latent import blend, interpolate
 from facette.latent.points import decode_each, encode_each
-from facette.studio.ways import latent_between
+from facette.studio.path_view import latent_between
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from PIL import Image
 import facette
 from facette.latent import sample, vary
 from facette.latent.around import Step
-from facette.studio.look import contrasts
+from facette.studio.theme import contrasts
 
 PATIENCE = 60_000  # ms
 

@@ -8,7 +8,7 @@ import pytest
 from studio_page import PATIENCE, nothing_amiss, until_says
 
 from facette.errors import UsageError
-from facette.studio import account, runs
+from facette.studio import run_status, runs
 from facette.studio.app import Studio
 from facette.studio.pages.train import USUAL, Form, overrides_of, plan_of
 from facette.training.journal import read_journal
@@ -152,23 +152,23 @@ def test_lines_have_the_last_word_over_fields():
 
 def test_a_run_is_told_in_words_and_pictures(quick_run, tmp_path):
     told = runs.Run("quick", quick_run, "running", None, 120, 200)
-    words = account.in_words(told)
+    words = run_status.in_words(told)
     rows = read_journal(quick_run)
     measured = [row for row in rows if row["event"] == "validation"][-1]
     assert words.startswith("quick is running · step 120 of 200 · about ")
     assert f"evidence lower bound {measured['elbo']:,.1f} nats" in words
     speed = [row["images_per_second"] for row in rows if "images_per_second" in row][-1]
-    assert account.seconds_left(told, rows) == pytest.approx(80 * 32 / speed)
-    for drawing in (account.curves(told), account.rates(told)):
+    assert run_status.seconds_left(told, rows) == pytest.approx(80 * 32 / speed)
+    for drawing in (run_status.curves(told), run_status.rates(told)):
         assert drawing is not None
         assert drawing.startswith(b"\x89PNG")
-    step, sheet = account.preview(told) or (0, b"")
+    step, sheet = run_status.preview(told) or (0, b"")
     assert (step, sheet) == (
         max(int(path.stem[5:]) for path in (quick_run / "previews").iterdir()),
         sorted((quick_run / "previews").iterdir())[-1].read_bytes(),
     )
-    before = account.stamp(told)
+    before = run_status.stamp(told)
     empty = runs.Run("empty", tmp_path, "failed", None, 0, None, "it met a fault of ours: KeyError")
-    assert account.curves(empty) is account.rates(empty) is account.preview(empty) is None
-    assert account.in_words(empty) == "empty has failed · step 0. it met a fault of ours: KeyError"
-    assert account.stamp(told) == before != account.stamp(empty)
+    assert run_status.curves(empty) is run_status.rates(empty) is run_status.preview(empty) is None
+    assert run_status.in_words(empty) == "empty has failed · step 0. it met a fault of ours: KeyError"
+    assert run_status.stamp(told) == before != run_status.stamp(empty)

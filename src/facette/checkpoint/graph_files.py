@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from facette.graph import Unserved
+from facette.onnx_graph import Unserved
 
 Network = Literal["encoder", "decoder", "sharpener"]
 NETWORKS: tuple[Network, ...] = get_args(Network)

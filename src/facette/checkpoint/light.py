@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph, graph_key
 from facette.checkpoint.locate import describe_model, find_model
 from facette.errors import CheckpointError
-from facette.graph import Unserved, can_run, open_graph
-from facette.model.light import LightInput, LightModel
+from facette.model.onnx_model import LightInput, LightModel
+from facette.onnx_graph import Unserved, can_run, open_graph
 
 EXTRAS = "extras."
 

@@ -17,18 +17,18 @@ from typing import Any
 
 import torch
 
-from facette import __version__
 from facette.checkpoint.card import write_card
 from facette.checkpoint.locate import FORMAT, WEIGHTS, bundled_models, describe_model, find_model
 from facette.checkpoint.tensors import read_tensors, to_half, under, write_atomically, write_tensors
 from facette.errors import CheckpointError, FacetteError
-from facette.model.fold import folded
+from facette.model.kernels.fold import folded
 from facette.model.prior import GaussianMixturePrior
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
 from facette.recipe import Recipe, parse_recipe
 from facette.runtime import choose_device
+from facette.version import VERSION
 
 __all__ = ["WEIGHTS", "bundled_models", "describe_model", "find_model", "load_model", "save_model"]
 
@@ -95,7 +95,7 @@ def _sharpener(recipe: Recipe, state: dict[str, torch.Tensor]) -> Sharpener | No
 def _header(model: TrainedModel) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "facette": __version__,
+        "facette": VERSION,
         "recipe": model.recipe.model_dump(mode="json", exclude_none=True),
         "metrics": model.metrics,
         "provenance": model.provenance,

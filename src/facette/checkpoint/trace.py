@@ -18,10 +18,10 @@ from facette.checkpoint.export import quiet
 from facette.checkpoint.graph_files import FOLDER, Network, graph_key, shipped_graphs
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import UsageError, import_extra
-from facette.graph import KEY
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, data_shape
+from facette.onnx_graph import KEY
 
 _EXAMPLE = 2  # pictures; a batch of 1 would be taken for the only one there is
 ELSEWHERE = "weights"  # where a graph says its weights are; they are handed over when it is opened

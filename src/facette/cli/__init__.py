@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from facette import __version__
+from facette.version import VERSION
 
 # name on the command line → (module, function); the order is the order of `facette --help`
 COMMANDS = {
@@ -67,7 +67,7 @@ def build_app(only: str | None = None) -> typer.Typer:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"facette {__version__}")
+        typer.echo(f"facette {VERSION}")
         raise typer.Exit
 
 

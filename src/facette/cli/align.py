@@ -10,7 +10,7 @@ from facette.cli.photo import AllFaces, Eyes, Face, parse_eyes
 from facette.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
-    from facette.images.align import Intake
+    from facette.images.faces.align import Intake
     from facette.recipe import ImageInput
 
 
@@ -84,7 +84,7 @@ def _align_photo(
     photo: Path, target: Path, spec: "ImageInput", *, all_faces: bool, face: int, eyes
 ) -> list[dict]:
     """Writes one face, or each, as `target` with the ending .png; returns an account of each."""
-    from facette.images.align import intake, intake_all
+    from facette.images.faces.align import intake, intake_all
     from facette.images.open import open_image
 
     opened = open_image(photo)

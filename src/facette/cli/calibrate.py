@@ -41,7 +41,7 @@ def calibrate(
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.cli.model import open_model
-    from facette.evaluation.dial_calibrate import calibrate as measure
+    from facette.dial.calibrate import calibrate as measure
 
     _refuse_bundled(model, out)
     opened = open_model(model, device)
@@ -70,7 +70,7 @@ def calibrate(
     data_ = {"model": str(path), **found.metrics}
     text = [str(path), *_table(found)]
     if verify:
-        from facette.evaluation.dial_study import study
+        from facette.dial.verify import study
 
         proof = study(load_model(path, device), store, photos=photos, seed=seed)
         data_["verified"] = proof.to_dict()

@@ -101,7 +101,7 @@ def compare(
     from facette.cli.photo import take_in
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import gauge_for
-    from facette.images.grid import check_sheet_path
+    from facette.images.sheets.grid import check_sheet_path
     from facette.plots.page import check_page_path
     from facette.reports import comparison_page
 

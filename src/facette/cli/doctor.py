@@ -27,8 +27,8 @@ def doctor(
 
     from facette.cli.data import open_source
     from facette.cli.model import open_model
+    from facette.data.selection import is_training_set
     from facette.evaluation.doctor import examine
-    from facette.evaluation.subject import is_training_set
     from facette.training.journal import read_journal
 
     opened = open_model(model, device)

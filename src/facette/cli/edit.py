@@ -61,7 +61,7 @@ def edit(
     from facette.cli.model import open_model
     from facette.cli.photo import take_in
     from facette.errors import UsageError
-    from facette.images.animation import is_animation
+    from facette.images.sheets.film import is_animation
     from facette.latent import edit as edit_photo
     from facette.latent import strip as strip_photo
 

@@ -75,10 +75,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure models: reconstructions, likelihood, latents, samples, distributions; several side by side."""
+    from facette.data.selection import common_split
     from facette.errors import UsageError
     from facette.evaluation import evaluate as measure
     from facette.evaluation.evaluate import TRAINING_MOST
-    from facette.evaluation.subject import common_split
 
     if len(given) < 2:
         raise UsageError(f"evaluate takes at least one model and then the data, got only {given[0]!r}.")
@@ -86,7 +86,7 @@ def evaluate(
     whole = common_split([(model, store) for model, store, _ in opened.values()], split)
     evaluations = []
     for name, (model, store, label) in opened.items():
-        from facette.evaluation.subject import choose_data
+        from facette.data.selection import choose_data
 
         subject = choose_data(model, store, whole, count, seed, label=label)
         with _stages(name if len(opened) > 1 else "") as show:

@@ -26,7 +26,7 @@ def result_path(wished: Path | None, fallback: str, seconds: float | None, side:
     """Where a sheet or film goes; an ending or options that cannot work are refused before any work is done."""
     from facette.cli.photo import sheet_path
     from facette.errors import UsageError
-    from facette.images.animation import check_animation, is_animation
+    from facette.images.sheets.film import check_animation, is_animation
 
     target = wished or Path(fallback)
     if is_animation(target):
@@ -38,7 +38,7 @@ def result_path(wished: Path | None, fallback: str, seconds: float | None, side:
 
 def save_result(result: Any, target: Path, seconds: float | None, side: int | None) -> Path:
     """The sheet, or the film when the ending asks for one."""
-    from facette.images.animation import is_animation
+    from facette.images.sheets.film import is_animation
 
     if is_animation(target):
         return result.save(target, seconds=seconds, side=side)

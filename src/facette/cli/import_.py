@@ -38,7 +38,7 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Turn somebody else's VAE weights into a Facette model, running none of their code."""
-    from facette.checkpoint.legacy import import_checkpoint
+    from facette.checkpoint.foreign import import_checkpoint
     from facette.checkpoint.native import WEIGHTS
     from facette.errors import UsageError
 

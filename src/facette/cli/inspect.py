@@ -10,7 +10,7 @@ import typer
 from facette.cli.output import Json, emit
 
 if TYPE_CHECKING:
-    from facette.checkpoint.legacy import Inspection
+    from facette.checkpoint.foreign import Inspection
 
 _LINES = 200  # tensors listed before the rest is only counted
 
@@ -23,14 +23,14 @@ def inspect(
     """Tell what a checkpoint holds and whether it is safe, without loading it or running any of it."""
     from dataclasses import asdict
 
-    from facette.checkpoint.legacy import inspect_checkpoint
+    from facette.checkpoint.foreign import inspect_checkpoint
 
     found = inspect_checkpoint(file)
     emit(asdict(found), _describe(found, None if every else _LINES), as_json)
 
 
 def _describe(found: Inspection, most: int | None) -> str:
-    from facette.checkpoint.legacy.inert import printable
+    from facette.checkpoint.foreign.inert import printable
 
     count, total = len(found.tensors), sum(tensor.bytes for tensor in found.tensors)
     name = printable(found.file)
@@ -66,7 +66,7 @@ def _describe(found: Inspection, most: int | None) -> str:
 
 
 def _tensors(found: Inspection, most: int | None) -> list[str]:
-    from facette.checkpoint.legacy.inert import printable
+    from facette.checkpoint.foreign.inert import printable
 
     shown = found.tensors[:most]
     rows = [

@@ -59,7 +59,7 @@ def interpolate(
     from facette.cli.model import open_model
     from facette.cli.photo import remarks_on, take_in
     from facette.errors import UsageError
-    from facette.images.animation import is_animation
+    from facette.images.sheets.film import is_animation
     from facette.latent import Interpolation, field
     from facette.latent import interpolate as interpolate_photos
 

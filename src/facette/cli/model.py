@@ -25,7 +25,7 @@ def open_model(name: str, device: str, plain: bool = False, light: bool = False)
     """
     if light and device in ("auto", "cpu"):
         from facette.checkpoint.light import open_light
-        from facette.graph import Unserved
+        from facette.onnx_graph import Unserved
 
         with suppress(Unserved):
             return open_light(name, plain)

@@ -47,7 +47,7 @@ class Taken:
 
 def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None) -> Taken:
     """The photo in the frame of `model`; what was done to it is remarked on stderr."""
-    from facette.images.align import intake
+    from facette.images.faces.align import intake
 
     opened = _open(model, path)
     places = None if eyes is None else parse_eyes(eyes)
@@ -57,7 +57,7 @@ def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | No
 
 def take_in_all(model, path: Path) -> list[Taken]:
     """Every face of the photo, the largest first."""
-    from facette.images.align import intake_all
+    from facette.images.faces.align import intake_all
 
     opened = _open(model, path)
     return [_taken(model, path, opened, one) for one in intake_all(opened, model.input)]
@@ -86,7 +86,7 @@ def remarks_on(taken: list[Taken]) -> str:
 
 def sheet_path(wished: Path | None, fallback: str) -> Path:
     """Where the sheet goes; an ending that cannot be written is refused before any work is done."""
-    from facette.images.grid import check_sheet_path
+    from facette.images.sheets.grid import check_sheet_path
 
     return check_sheet_path(wished or Path(fallback))
 

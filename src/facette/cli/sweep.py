@@ -11,7 +11,7 @@ from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.cli.photo import Align, Eyes, Face, Photo
 
 if TYPE_CHECKING:
-    from facette.evaluation.dial_sweep import DialSweep
+    from facette.dial.sweep import DialSweep
 
 
 def sweep(
@@ -64,7 +64,7 @@ def sweep(
     taken = take_in(opened, photo, align, face, eyes)
     said = taken.report.summary()
     if report:
-        from facette.evaluation.dial_sweep import dial_sweep
+        from facette.dial.sweep import dial_sweep
 
         measured = dial_sweep(opened, taken.picture, factors, count=count, seed=seed, noise=noise).remarked(
             said

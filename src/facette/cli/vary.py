@@ -13,7 +13,7 @@ from facette.cli.photo import Align, AllFaces, Eyes, Face, Photo
 
 if TYPE_CHECKING:
     from facette.cli.photo import Taken
-    from facette.evaluation.dial_vary import Dialled
+    from facette.dial.vary import Dialled
     from facette.latent.vary import Variations
 
 
@@ -117,7 +117,7 @@ def vary(
     made = []
     for number, one in enumerate(taken, start=1):
         if measured:
-            from facette.evaluation.dial_vary import dial_vary
+            from facette.dial.vary import dial_vary
 
             found = dial_vary(
                 opened,
@@ -201,7 +201,7 @@ def _diversity(text: str | None) -> "float | str | None":
 
 def _paste(variations: "Variations", taken: "Taken", target: Path) -> list[str]:
     """The photo with each variation in it, as TARGET-photo-01.png and so on."""
-    from facette.images.paste import paste_face
+    from facette.images.faces.paste import paste_face
 
     paths = []
     for number, picture in enumerate(variations.pictures, start=1):

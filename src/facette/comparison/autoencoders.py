@@ -17,13 +17,13 @@ import numpy as np
 from facette.comparison.diffusion import Autoencoder, latent_count, reconstruct
 from facette.comparison.methods import Made, Size, Watch, networks_of, size_of
 from facette.comparison.trials import to_side
-from facette.evaluation.likeness import Gauge, likeness
-from facette.evaluation.reconstruction import psnr, sharpness_ratio, ssim
+from facette.judges.likeness import Gauge, likeness
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
+from facette.measures.reconstruction import psnr, sharpness_ratio, ssim
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 SHOWN = 192  # px: side of a picture on the sheet, at least
 
@@ -76,7 +76,7 @@ class Reconstruction(Result):
 
     def sheet(self) -> Sheet:
         """The photo, then one picture for each autoencoder."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         side = max(SHOWN, len(self.photo))
         cells = [

@@ -25,9 +25,8 @@ from facette.comparison.matching import Matched, common_range, match_likeness
 from facette.comparison.methods import DiffusionMethod, Progress, VaeMethod
 from facette.comparison.result import Comparison, Entry
 from facette.comparison.trials import FEWEST, Trials
-from facette.errors import UsageError
-from facette.evaluation.likeness import Gauge, gauge_of
-from facette.latent.inputs import check_count
+from facette.errors import UsageError, check_count
+from facette.judges.likeness import Gauge, gauge_of
 from facette.latent.vary import DIVERSITY, variation_seeds
 
 TOLERANCE = 0.01  # of a cosine

@@ -19,7 +19,7 @@ from facette.comparison.trials import Trial, to_side
 from facette.latent.sheets import Result
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 IN_A_LINE = 6  # pictures of a method side by side; more are shown in two lines
 
@@ -58,7 +58,7 @@ class Comparison(Result):
 
     def sheet(self) -> Sheet:
         """The photo, then a row for each method."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         side = SHOWN if len(self.photo) <= SHOWN else len(self.photo)
         rows = [

@@ -16,10 +16,10 @@ from PIL import Image
 
 from facette.comparison.methods import Made, Method, Progress
 from facette.errors import ImageError
-from facette.evaluation.diversity import spread
-from facette.evaluation.intervals import Bootstrap, Interval
-from facette.evaluation.likeness import Gauge, likeness, place_spread
-from facette.evaluation.reconstruction import sharpness_ratio
+from facette.judges.likeness import Gauge, likeness, place_spread
+from facette.measures.diversity import spread
+from facette.measures.intervals import Bootstrap, Interval
+from facette.measures.reconstruction import sharpness_ratio
 
 FEWEST = 2  # pictures; of one alone nothing can be said about their spread
 

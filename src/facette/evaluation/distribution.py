@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.evaluation.density import two_sample_accuracy
-from facette.evaluation.distances import KernelSums, frechet_distance
-from facette.evaluation.diversity import vendi_score
-from facette.evaluation.intervals import Bootstrap, Interval, resampled
-from facette.evaluation.manifold import overlap
 from facette.evaluation.result import DistributionFigures
+from facette.measures.density import two_sample_accuracy
+from facette.measures.distances import KernelSums, frechet_distance
+from facette.measures.diversity import vendi_score
+from facette.measures.intervals import Bootstrap, Interval, resampled
+from facette.measures.manifold import overlap
 
 FEWEST = 40  # real pictures: 20 in each half
 

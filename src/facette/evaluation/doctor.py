@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from facette.errors import UsageError
-from facette.evaluation.manifold import nearest_distances
-from facette.evaluation.reconstruction import sharpness_ratio, unexplained_variance
+from facette.measures.manifold import nearest_distances
+from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.likelihood import LOG_SIGMA_FLOOR
 from facette.model.posterior import LOG_VARIANCE_LIMIT, DiagonalGaussian
 from facette.model.trained import TrainedModel

@@ -16,16 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from facette.data.selection import Split, Subject, choose_data
+from facette.errors import check_count
 from facette.evaluation import bound
-from facette.evaluation.aggregate import take_apart
-from facette.evaluation.attribute_network import Seen
-from facette.evaluation.disentanglement import FEWEST as FEWEST_FACTORS
-from facette.evaluation.disentanglement import Disentanglement, measure_disentanglement
-from facette.evaluation.diversity import spread
-from facette.evaluation.embedding import look_at
-from facette.evaluation.intervals import Bootstrap, Interval
-from facette.evaluation.memory import Memorisation
-from facette.evaluation.passing import Passed, Rebuilt, pass_through
+from facette.evaluation.forward import Passed, Rebuilt, pass_through
 from facette.evaluation.result import (
     BoundFigures,
     Evaluation,
@@ -34,7 +28,7 @@ from facette.evaluation.result import (
     Shown,
     SpreadFigure,
 )
-from facette.evaluation.sampling import (
+from facette.evaluation.samples import (
     MOST_REAL,
     Samples,
     draw_samples,
@@ -43,11 +37,18 @@ from facette.evaluation.sampling import (
     measure_memorisation,
     sample_figures,
 )
-from facette.evaluation.standard import check_weights
 from facette.evaluation.standard_figures import measure_standard
-from facette.evaluation.subject import Split, Subject, choose_data
-from facette.latent.inputs import check_count, resolve_model
+from facette.judges.attributes import Seen
+from facette.judges.features import look_at
+from facette.judges.standard import check_weights
+from facette.latent.inputs import resolve_model
 from facette.latent.vary import sweep
+from facette.measures.aggregate import take_apart
+from facette.measures.disentanglement import FEWEST as FEWEST_FACTORS
+from facette.measures.disentanglement import Disentanglement, measure_disentanglement
+from facette.measures.diversity import spread
+from facette.measures.intervals import Bootstrap, Interval
+from facette.measures.memory import Memorisation
 from facette.model.posterior import DiagonalGaussian
 from facette.runtime import generator
 

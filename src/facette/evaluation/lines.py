@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facette.evaluation.bound import ACTIVE_ABOVE
-from facette.evaluation.intervals import Interval
-from facette.evaluation.memory import CHANCE
 from facette.evaluation.result import Evaluation, ReconstructionFigures
+from facette.measures.intervals import Interval
+from facette.measures.memory import CHANCE
 
 AT_CEILING = 0.05  # nats below log N within which the data are all told apart
 

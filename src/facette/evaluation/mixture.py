@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from facette.data.mixture import Mixture, VectorStore
-from facette.evaluation import density
 from facette.evaluation.bound import importance_weighted_bound
+from facette.measures import density
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
 from facette.runtime import generator

@@ -26,8 +26,8 @@ from facette.evaluation.wording import (
     side_by_side,
     title,
 )
-from facette.images.grid import SheetRow, contact_sheet, save_sheet, wall_sheet
-from facette.images.sheet_layout import Cell, Sheet
+from facette.images.sheets.grid import SheetRow, contact_sheet, save_sheet, wall_sheet
+from facette.images.sheets.layout import Cell, Sheet
 from facette.latent.sheets import even_columns
 
 POINTS = 101  # of a curve of sorted distances, in the JSON

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facette.evaluation.aggregate import Surgery
-from facette.evaluation.disentanglement import Disentanglement
-from facette.evaluation.intervals import Interval
-from facette.evaluation.memory import Memorisation
 from facette.evaluation.protocol import Protocol
 from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
+from facette.measures.aggregate import Surgery
+from facette.measures.disentanglement import Disentanglement
+from facette.measures.intervals import Interval
+from facette.measures.memory import Memorisation
 
 
 @dataclass(frozen=True, slots=True)

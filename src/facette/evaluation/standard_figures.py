@@ -11,16 +11,16 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from facette.evaluation.distances import frechet_distance
+from facette.data.selection import Subject
 from facette.evaluation.distribution import FEWEST, halves, kernel_interval
-from facette.evaluation.intervals import Bootstrap
-from facette.evaluation.passing import Passed
+from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import StandardFigures, StandardRow
-from facette.evaluation.sampling import FLOOR, MOST_REAL, Samples, protocol_of, sample_name
-from facette.evaluation.standard import INCEPTION_RESIZE, inception_features, lpips_distances, weights_name
-from facette.evaluation.subject import Subject
+from facette.evaluation.samples import FLOOR, MOST_REAL, Samples, protocol_of, sample_name
+from facette.judges.standard import INCEPTION_RESIZE, inception_features, lpips_distances, weights_name
 from facette.latent.inputs import Picture
+from facette.measures.distances import frechet_distance
+from facette.measures.intervals import Bootstrap
 
 Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
 

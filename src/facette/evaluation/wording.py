@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from facette.evaluation.bound import ACTIVE_ABOVE
 from facette.evaluation.lines import lines
-from facette.evaluation.memory import CHANCE
 from facette.evaluation.protocol import require_same
 from facette.evaluation.result import DistributionFigures, Evaluation
+from facette.measures.memory import CHANCE
 
 COLLAPSED_RATE = 1.0  # nats per datum: below it the latents say next to nothing about the picture
 UNUSED_SHARE = 0.1  # of the units; more are worth a word

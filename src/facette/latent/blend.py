@@ -21,7 +21,7 @@ from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 SMALLEST_SUM = (
     0.1  # of the weights, as a share of their absolute sum; below it differences are blown up tenfold
@@ -43,7 +43,7 @@ class Blend(Result):
 
     def sheet(self) -> "Sheet":
         """The photos with their shares, then the blend, framed."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         cells = [Cell(p, f"{100 * share:.0f} %") for p, share in zip(self.photos, self.shares, strict=True)]
         subtitle = " · ".join([*(["length of an ordinary face"] if self.norm_corrected else []), self.model])

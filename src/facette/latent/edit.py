@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facette.errors import UsageError
+from facette.errors import UsageError, check_count
 from facette.latent.directions import Directions, known_directions
 from facette.latent.film import Film
-from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result, signed
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 NOTABLE = 0.25  # share of the strongest wish from which a side effect is said
 LONGEST = 6.0  # times the way that the wishes need by themselves; farther out there is no such face
@@ -70,7 +70,7 @@ class Edit(Result):
 
     def sheet(self) -> "Sheet":
         """Photo, reconstruction, edited picture."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         cells = [
             Cell(self.photo, "photo", framed=True),
@@ -111,7 +111,7 @@ class Strip(Film):
 
     def sheet(self) -> "Sheet":
         """The photo, then the steps."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         steps = [
             Cell(p, signed(strength), framed=strength == 0 and not self.wishes)

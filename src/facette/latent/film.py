@@ -1,7 +1,7 @@
 """Results that are a sequence: as a sheet, or as a moving picture when the file's name asks for one.
 
 Enters: a result whose pictures follow each other. Leaves: a sheet, a GIF or an MP4. How an animation is written is
-decided in `facette.images.animation`.
+decided in `facette.images.sheets.film`.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ class Film(Result):
 
         `seconds`: how long the way there lasts. `side`: of the film's pictures in pixels.
         """
-        from facette.images.animation import is_animation, save_animation
+        from facette.images.sheets.film import is_animation, save_animation
 
         if not is_animation(path):
             return Result.save(self, path)

@@ -4,7 +4,6 @@ Enters: a model or its name; a picture as an array, a Pillow image or a file. Le
 `uint8 (S, S, 3)` picture of its size. Knows nothing of what is done with them.
 """
 
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ Picture = NDArray[np.uint8]  # (S, S, 3), RGB
 def resolve_model(model):
     """A loaded model as it is; a name or path through `facette.load`."""
     if isinstance(model, str | Path):
-        import facette
+        from facette.checkpoint.native import load_model
 
-        return facette.load(model)
+        return load_model(model)
     return model
 
 
@@ -43,7 +42,7 @@ def resolve_picture(model, picture) -> Picture:
         if picture.shape[:2] == (size, size):
             return _own(picture)
     image = _as_photo(picture)
-    from facette.images.align import intake
+    from facette.images.faces.align import intake
 
     return _own(intake(image, model.input).picture)
 
@@ -55,13 +54,6 @@ def resolve_pictures(model, pictures) -> Picture:
     if not many:
         raise UsageError("no picture was given: name at least one.")
     return np.stack([resolve_picture(model, one) for one in many])
-
-
-def check_count(count: int, least: int = 1, what: str = "count") -> int:
-    """The number back, when it is one that pictures can be made of."""
-    if not isinstance(count, Integral) or count < least:
-        raise UsageError(f"{what} must be a whole number of at least {least}, got {count!r}.")
-    return int(count)
 
 
 def _own(picture: Picture) -> Picture:

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facette.errors import UsageError
+from facette.errors import UsageError, check_count
 from facette.latent.film import Film
 from facette.latent.geodesic import Geodesic, find_geodesic
-from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, resolve_model, resolve_picture
 from facette.latent.paths import (
     Curve,
     Method,
@@ -33,7 +33,7 @@ from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 CORNERS = 4
 
@@ -64,7 +64,7 @@ class Interpolation(Film):
 
     def sheet(self) -> "Sheet":
         """A row for each two photos, which stand framed around the path between them."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         rows = []
         for leg, (first, last) in enumerate(pairwise(self.stations)):
@@ -105,7 +105,7 @@ class Field(Result):
 
     def sheet(self) -> "Sheet":
         """The field, its corners framed."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         ends = {0, self.columns - 1, (self.rows - 1) * self.columns, self.rows * self.columns - 1}
         cells = [Cell(picture, framed=place in ends) for place, picture in enumerate(self.pictures)]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facette.errors import DataError, UsageError, import_extra
-from facette.images.sheet_file import write_whole
+from facette.images.sheets.file import write_whole
 
 Method = Literal["tsne", "umap", "pca"]
 PERPLEXITY = 30.0  # of t-SNE, or a quarter of N where that is less

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from facette.errors import UsageError
-from facette.latent.inputs import Picture, check_count, resolve_model, resolve_pictures
+from facette.errors import UsageError, check_count
+from facette.latent.inputs import Picture, resolve_model, resolve_pictures
 from facette.latent.points import Latents, decode_each, encode_each
 from facette.latent.sheets import Result, even_columns, save_pictures, save_points
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 PriorName = Literal["fitted", "normal"]
 
@@ -34,7 +34,7 @@ class Reconstructions(Result):
 
     def sheet(self) -> "Sheet":
         """Each photo above its reconstruction."""
-        from facette.images.grid import pair_sheet
+        from facette.images.sheets.grid import pair_sheet
 
         labels = ("photo", "reconstruction")
         texts = {"title": "Reconstructions", "subtitle": self.model, "footer": self.remark}
@@ -57,7 +57,7 @@ class Samples(Result):
 
     def sheet(self) -> "Sheet":
         """All samples in a block; UsageError for points."""
-        from facette.images.grid import wall_sheet
+        from facette.images.sheets.grid import wall_sheet
 
         if not self.are_pictures:
             raise UsageError("points have no sheet: save them to a file that ends in .csv")

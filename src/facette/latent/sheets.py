@@ -1,6 +1,6 @@
 """What every result of this room can do: be drawn as a sheet, be saved, show itself in a notebook.
 
-Enters: a result with pictures. Leaves: sheets and files. How a sheet looks is decided in `facette.images.grid`;
+Enters: a result with pictures. Leaves: sheets and files. How a sheet looks is decided in `facette.images.sheets.grid`;
 which pictures go where is decided by each result.
 """
 
@@ -13,7 +13,7 @@ from facette.errors import UsageError
 from facette.latent.inputs import Picture
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 
 class Result:
@@ -32,7 +32,7 @@ class Result:
 
     def save(self, path: str | Path) -> Path:
         """Write the sheet in the format of the path's ending; returns the path. The same result, the same bytes."""
-        from facette.images.grid import save_sheet
+        from facette.images.sheets.grid import save_sheet
 
         return save_sheet(self.sheet(), path, self.settings())
 
@@ -65,7 +65,7 @@ def save_pictures(pictures: Picture, directory: str | Path) -> list[Path]:
     """Write every picture by itself as `01.png`, `02.png` …; returns the paths."""
     from PIL import Image
 
-    from facette.images.grid import save_sheet
+    from facette.images.sheets.grid import save_sheet
 
     width = max(2, len(str(len(pictures))))
     return [

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facette.errors import UsageError
+from facette.errors import UsageError, check_count
 from facette.latent.cloud import Cloud, known_cloud
 from facette.latent.directions import FIGURES, known_directions
-from facette.latent.inputs import Picture, check_count, image_size, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, image_size, resolve_model, resolve_picture
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result, signed
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
 
 Along = Literal["latents", "axes"]
 
@@ -60,7 +60,7 @@ class Traversal(Result):
 
     def sheet(self) -> "Sheet":
         """One labelled row for each direction, under the steps."""
-        from facette.images.grid import Cell, SheetRow, contact_sheet
+        from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
         steps = len(self.strengths)
         rows = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facette.errors import UsageError
-from facette.images.align import Intake
+from facette.images.faces.align import Intake
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from facette.errors import UsageError
+from facette.errors import UsageError, check_count
 from facette.latent.around import Step
-from facette.latent.inputs import Picture, check_count, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, resolve_model, resolve_picture
 from facette.latent.points import Latents, decode_each, encode_each
 from facette.latent.sheets import Result
 
 if TYPE_CHECKING:
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
     from facette.latent.refine import Refined
 
 Mode = Literal["factor", "variance"]
@@ -57,7 +57,7 @@ class Variations(Result):
 
         `note` ends the line under the title; `seed` stands there in the place of the first variation's own.
         """
-        from facette.images.grid import variation_sheet
+        from facette.images.sheets.grid import variation_sheet
 
         title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
         refined = f" · refined in {self.refined.steps} steps" if self.refined else ""
@@ -104,7 +104,7 @@ class Sweep(Result):
 
     def sheet(self) -> "Sheet":
         """The photo first, large and framed, then one labelled row for each factor."""
-        from facette.images.grid import sweep_sheet
+        from facette.images.sheets.grid import sweep_sheet
 
         one = self.rows[0]
         symbol = "σ" if one.mode == "factor" else "σ²"

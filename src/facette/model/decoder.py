@@ -18,7 +18,7 @@ from facette.model.blocks import (
     output_activation,
 )
 from facette.model.encoder import add_first, cell, fully_connected, padding_for, straight_line
-from facette.model.normed import NormedConv
+from facette.model.kernels.normed import NormedConv
 
 
 class ConvDecoder(nn.Module):

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facette.model.blocks import FromMap, ResidualBlock, activation, norm
-from facette.model.normed import NormedConv
+from facette.model.kernels.normed import NormedConv
 
 
 class ConvEncoder(nn.Module):

@@ -41,7 +41,7 @@ class TrainedModel:
     extras: dict[str, Tensor] = field(default_factory=dict)
     """Named tensors that other rooms keep in the model file, e.g. `directions.Smiling`."""
     folded: VAE | None = None
-    """The same VAE as it is computed soonest (`facette.model.fold`); only for weights that stay as they are."""
+    """The same VAE as it is computed soonest (`facette.model.kernels.fold`); only for weights that stay as they are."""
 
     def __post_init__(self) -> None:
         self.vae.eval().requires_grad_(False)

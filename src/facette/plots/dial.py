@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facette.errors import UsageError
-from facette.images.palette import LIGHT
+from facette.images.sheets.palette import LIGHT
 from facette.plots.style import accent, hexed, label, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from facette.images.grid import Sheet
+    from facette.images.sheets.grid import Sheet
     from facette.plots.page import Page
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
-from facette.images.palette import LIGHT, Colour
+from facette.images.sheets.palette import LIGHT, Colour
 from facette.plots.style import accent, footnote, hexed, label, legend, new_figure
 
 if TYPE_CHECKING:

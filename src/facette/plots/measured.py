@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facette.errors import UsageError
-from facette.images.palette import LIGHT
+from facette.images.sheets.palette import LIGHT
 from facette.plots.style import accent, hexed, label, legend, new_figure
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facette.images.palette import ACCENTS, LIGHT
+from facette.images.sheets.palette import ACCENTS, LIGHT
 from facette.plots.style import hexed, label, new_figure
 
 if TYPE_CHECKING:

@@ -26,9 +26,9 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import UsageError
-from facette.images.grid import Sheet
-from facette.images.palette import LIGHT
-from facette.images.sheet_file import write_whole
+from facette.images.sheets.file import write_whole
+from facette.images.sheets.grid import Sheet
+from facette.images.sheets.palette import LIGHT
 from facette.plots.style import hexed
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facette.errors import UsageError
-from facette.images.palette import ACCENTS, LIGHT, Colour
+from facette.images.sheets.palette import ACCENTS, LIGHT, Colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facette.errors import UsageError
 from facette.evaluation.bound import ACTIVE_ABOVE
-from facette.evaluation.distances import frechet_of_moments
+from facette.measures.distances import frechet_of_moments
 from facette.scale.sums import STAGES, Sums, add_up
 
 GROUPS_MOST, GROUPS_LEAST = 50, 8

@@ -22,8 +22,8 @@ from facette.data.open import find_pictures
 from facette.errors import DataError, UsageError
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
 from facette.scale.figures import Collected, collect
-from facette.scale.here import work_here
 from facette.scale.ledger import Account, Job, Ledger
+from facette.scale.local import work_here
 from facette.scale.shards import BATCH, LATENTS, SUMS
 from facette.scale.sums import Sums
 from facette.scale.tables import NPZ, PARQUET, about_table, check_table, join_tables

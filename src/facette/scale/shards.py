@@ -24,7 +24,7 @@ from facette.data.names import NameTable
 from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
 from facette.data.source import Block, PictureSource, decode_block
-from facette.evaluation.passing import pass_batch
+from facette.evaluation.forward import pass_batch
 from facette.latent.vary import variation_noise, variation_seeds, varied_latents
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed

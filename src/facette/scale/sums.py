@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.checkpoint.tensors import write_atomically
-from facette.evaluation.attribute_network import Seen, look
-from facette.evaluation.passing import Columns, Passed
+from facette.evaluation.forward import Columns, Passed
+from facette.judges.attributes import Seen, look
 
 Arrays = dict[str, NDArray[np.float64]]
 STAGES = ("plain", "sharpened")

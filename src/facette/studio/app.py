@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from facette.errors import FacetteError, UsageError, import_extra
+from facette.studio.downloads import ADDRESS, Shelf
+from facette.studio.events import AtWork
 from facette.studio.guard import UPLOAD, Door, Guard
-from facette.studio.look import HEAD, look
 from facette.studio.photo import Photos
-from facette.studio.shelf import ADDRESS, Shelf
 from facette.studio.state import Standings
-from facette.studio.work import AtWork
+from facette.studio.theme import HEAD, look
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")

@@ -151,7 +151,7 @@ def png_bytes(picture: np.ndarray) -> bytes:
     """A picture (H, W, 3) as a file, to the byte what `--each` writes."""
     from PIL import Image
 
-    from facette.images.sheet_file import encode_image
+    from facette.images.sheets.file import encode_image
 
     return encode_image(Image.fromarray(picture), "picture.png")
 

@@ -115,7 +115,7 @@ class Photos:
             return held
 
     def _intake(self, held: _Held, align: bool, face: int) -> Taken:
-        from facette.images.align import intake
+        from facette.images.faces.align import intake
         from facette.images.open import open_image
         from facette.latent.inputs import image_size
         from facette.latent.typicality import with_typicality

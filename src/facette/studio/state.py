@@ -16,7 +16,7 @@ from facette.latent.around import Step
 from facette.latent.vary import Noise, Origin, origin_of
 
 if TYPE_CHECKING:
-    from facette.evaluation.dial import Dial
+    from facette.dial.search import Dial
     from facette.studio.photo import Photos, Taken
 
 MOST = 512  # standings, some tens of kilobytes each
@@ -97,14 +97,14 @@ class Standings:
             origin = origin.moved(step, noise=place.noise)
         if self._gauge is None:
             return Standing(taken, origin, None)
-        from facette.evaluation.dial import placed
+        from facette.dial.search import placed
 
         return Standing(taken, origin, placed(origin, self._gauge, place.noise))
 
 
 def _gauge(model: Any) -> Any:
     from facette.errors import UsageError
-    from facette.evaluation.likeness import gauge_of
+    from facette.judges.likeness import gauge_of
 
     try:
         return gauge_of(model)

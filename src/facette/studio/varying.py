@@ -21,7 +21,7 @@ from facette.studio.parts import Deed, command_line, copyable, faces, note
 from facette.studio.state import Place, Standing
 
 if TYPE_CHECKING:
-    from facette.images.align import IntakeReport
+    from facette.images.faces.align import IntakeReport
     from facette.latent.vary import Variations
     from facette.studio.app import Studio
 

@@ -26,7 +26,7 @@ import torch
 from facette.checkpoint.native import save_model
 from facette.checkpoint.tensors import read_tensors, under, write_atomically, write_tensors
 from facette.errors import DataError, TrainingError, UsageError
-from facette.evaluation.reconstruction import sharpness_ratio, unexplained_variance
+from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from facette.errors import import_extra
-from facette.images.palette import DARK, LIGHT
-from facette.images.sheet_file import write_whole
+from facette.images.sheets.file import write_whole
+from facette.images.sheets.palette import DARK, LIGHT
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
 from facette.plots.maps import Chart
 from facette.plots.page import check_page_path

@@ -14,11 +14,11 @@ from facette.errors import UsageError
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
-from facette.studio.offers import film, picture, row, sheet
+from facette.studio.download_links import film, picture, row, sheet
+from facette.studio.events import live, long
 from facette.studio.parts import Deed, command_line, copyable, face, faces, heard, note, photo_box, wire
+from facette.studio.path_view import picture_between
 from facette.studio.photo import Taken
-from facette.studio.ways import picture_between
-from facette.studio.work import live, long
 
 if TYPE_CHECKING:
     from facette.latent import Interpolation

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
+from facette.studio.events import long
 from facette.studio.parts import copyable, frame, link, note, photo_box
-from facette.studio.work import long
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
-    from facette.studio.work import Tell
+    from facette.studio.events import Tell
 
 PROMPT = "a high-resolution photograph of a face, natural light, sharp focus"  # of the command
 

@@ -16,9 +16,9 @@ from facette.latent import edit
 from facette.latent.directions import Directions, known_directions
 from facette.latent.edit import Edit
 from facette.latent.sheets import signed
-from facette.studio.offers import picture, row, sheet
+from facette.studio.download_links import picture, row, sheet
+from facette.studio.events import live
 from facette.studio.parts import command_line, copyable, face, faces, note, photo_box
-from facette.studio.work import live
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio

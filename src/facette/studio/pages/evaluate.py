@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
+from facette.studio.events import long
 from facette.studio.parts import command_line, copyable, frame, link, note
-from facette.studio.work import long
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
-    from facette.studio.work import Tell
+    from facette.studio.events import Tell
 
 SPLITS = ("auto", "train", "valid", "test", "all")
 
@@ -60,8 +60,8 @@ def _measured(
     studio: Studio, tab: str, tell: Tell, data: str, beside: str, count: Any, split: Any, seed: Any
 ) -> str:
     """The card in a frame, a link that saves it, and the command that makes it."""
+    from facette.data.selection import choose_data, common_split
     from facette.evaluation import evaluate
-    from facette.evaluation.subject import choose_data, common_split
     from facette.reports.evaluation_page import card_page
 
     if count is None or seed is None:

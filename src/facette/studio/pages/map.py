@@ -19,7 +19,8 @@ from facette.latent.points import decode_each
 from facette.latent.project import Method
 from facette.plots.interactive_map.atlas import Atlas
 from facette.studio.chart import SAMPLES, SAVED, Walk, chart_files, draw_map, methods, packed
-from facette.studio.offers import picture
+from facette.studio.download_links import picture
+from facette.studio.events import live, long
 from facette.studio.parts import (
     command_line,
     copyable,
@@ -32,8 +33,7 @@ from facette.studio.parts import (
     png_address,
     wire,
 )
-from facette.studio.ways import picture_between
-from facette.studio.work import live, long
+from facette.studio.path_view import picture_between
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from facette.errors import UsageError
 from facette.latent import sample, vary
-from facette.studio.offers import sheet
+from facette.studio.download_links import sheet
+from facette.studio.events import live
 from facette.studio.parts import Deed, button, command_line, copyable, faces, heard, wire
-from facette.studio.work import live
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio

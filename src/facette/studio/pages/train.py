@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from facette.errors import FacetteError, UsageError
 from facette.recipe import load_recipe, shipped_recipes
-from facette.studio import account, runs
+from facette.studio import run_status, runs
+from facette.studio.events import aside, long
 from facette.studio.parts import command_line, copyable, note
 from facette.studio.runs import Order, Run
-from facette.studio.work import aside, long
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -225,7 +225,7 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
         return [note(NO_RUN), *[gr.update(visible=False)] * 2, *[""] * 5, gr.Timer(active=False), None]
     try:
         run = runs.look(studio.runs, called)
-        words = account.in_words(run)
+        words = run_status.in_words(run)
     except FacetteError as error:  # its folder is gone: the page says so once, and looks no more
         return [
             note(str(error), "warn"),
@@ -234,7 +234,7 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
             gr.Timer(active=False),
             None,
         ]
-    now = (run.name, run.state, account.stamp(run))
+    now = (run.name, run.state, run_status.stamp(run))
     drawn = [gr.skip()] * 3 if now == before else _drawn(studio, tab, run)
     return [
         note(words, "warn" if run.problem else "plain"),
@@ -250,14 +250,14 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
 
 def _drawn(studio: Studio, tab: str, run: Run) -> list[str]:
     """The preview, the curves and the latents' rates as HTML."""
-    shown = account.preview(run)
+    shown = run_status.preview(run)
     step, picture = shown if shown else (0, None)
     words = f"Step {step:,}: photos, the same redrawn, new ones"
     place = f"{tab}/{next(_DRAWN) % KEPT}"  # a slow page may still ask for what was drawn before
     return [
         _picture(studio, place, "preview", picture, words, f"{run.name}: {words}"),
-        _picture(studio, place, "curves", account.curves(run), "", f"Training curves of {run.name}"),
-        _picture(studio, place, "rates", account.rates(run), "", f"Rate of every latent of {run.name}"),
+        _picture(studio, place, "curves", run_status.curves(run), "", f"Training curves of {run.name}"),
+        _picture(studio, place, "rates", run_status.rates(run), "", f"Rate of every latent of {run.name}"),
     ]
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from facette.errors import UsageError
 from facette.latent.around import Step
 from facette.latent.vary import DIVERSITY, variation_seeds
-from facette.studio.offers import sheet
+from facette.studio.download_links import sheet
+from facette.studio.events import aside, live
 from facette.studio.parts import copyable, face, heard, note, photo_box, wire
 from facette.studio.state import Place
 from facette.studio.varying import (
@@ -27,7 +28,6 @@ from facette.studio.varying import (
     typical_html,
     vary_command,
 )
-from facette.studio.work import aside, live
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -182,7 +182,7 @@ class _Acts:
         """Where the automatic diversity lies on the dial."""
         import gradio as gr
 
-        from facette.evaluation.dial import automatic_factor, dial_of
+        from facette.dial.search import automatic_factor, dial_of
 
         wish, studio = Wish.of(*values), self._studio
         if wish is None or wish.place.around or not studio.standings.measured:
@@ -257,6 +257,6 @@ def _farthest(studio: Studio) -> float:
     """The end of the dial: the largest factor that the model was calibrated at."""
     if not studio.standings.measured:
         return FARTHEST
-    from facette.evaluation.dial import known_factors
+    from facette.dial.search import known_factors
 
     return max(known_factors(studio.model))

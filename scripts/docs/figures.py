@@ -1,0 +1,206 @@
+"""Draws the pictures of the README and the docs again: `make figures`; with `--all` the mixture page too.
+
+Only public-domain photos, generated faces and pictures made by the bundled model appear; each file stays small.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+import facette
+from facette.cli.demo import find_photo
+from facette.data.synthetic import draw_faces
+from facette.dial.vary import dial_vary
+from facette.images.faces.align import intake
+from facette.images.sheets.grid import Cell, SheetRow, contact_sheet, wall_sheet
+from facette.judges.attributes import ATTRIBUTES, look
+from facette.latent import field, strip, traverse
+from facette.latent.sheets import save_pictures, signed
+from facette.plots.dial import plot_dial
+from facette.plots.style import save_figure
+
+FIGURES = Path(__file__).parents[2] / "docs" / "figures"
+WIDTH = 1300  # pixels
+# The classic 64×64 network with 50 latents, trained by its authors; left out of the picture where it is not at hand.
+CLASSIC = Path(__file__).parents[3] / "shared" / "checkpoints" / "celeba64_z50_200epochs.pth"
+
+
+def main() -> None:
+    model = facette.load("faces64")
+    hopper, astronaut = (_aligned(model, name) for name in ("hopper", "astronaut"))
+    drawn = {
+        "variations": facette.vary(model, astronaut, count=10, diversity=7.0).sheet(),
+        "sweep": facette.sweep(model, astronaut, [1, 4, 7, 10], count=5).sheet(),
+        "interpolation": facette.interpolate(model, hopper, astronaut, steps=9, method="slerp").sheet(),
+        "reconstructions": facette.reconstruct(model, np.stack([hopper, astronaut])).sheet(),
+        "samples": facette.sample(model, 24, seed=1, temperature=0.8).sheet(),
+        "synthetic-faces": wall_sheet(list(draw_faces(12, 128, seed=3).pictures), title="synthetic-faces"),
+    }
+    for name, sheet in drawn.items():
+        print(_save(sheet.image, FIGURES / f"{name}.jpg"))
+    print(_sharpness(model))
+    for path in _maps(model, {"hopper.png": hopper, "astronaut.png": astronaut}):
+        print(path)
+    for path in [*_walks(model, astronaut), *_edits(model, astronaut), *_dial(model, astronaut)]:
+        print(path)
+    if "--all" in sys.argv:  # trains five models: minutes
+        print(_mixture_page())
+
+
+def _sharpness(model) -> Path:
+    """Photos as a classic network draws them (in its own frame), and ours without and with the second stage."""
+    names = ("astronaut", "hopper")
+    batch = np.stack([_aligned(model, name) for name in names])
+    columns = {"photo": batch}
+    if CLASSIC.is_file():
+        classic = facette.import_checkpoint(CLASSIC)
+        theirs = np.stack([_aligned(classic, name) for name in names])
+        columns["a classic VAE"] = classic.decode(classic.encode(theirs).mean)
+    mean = model.encode(batch).mean
+    columns |= {"Facette, plain": model.plain().decode(mean), "Facette, sharp": model.decode(mean)}
+    rows = [SheetRow([Cell(pictures[i]) for pictures in columns.values()]) for i in range(len(names))]
+    sheet = contact_sheet(
+        rows,
+        title="The same latents, drawn plain and drawn sharp",
+        subtitle=f"{model.name}: the decoder's mean, and the second stage over it",
+        columns=list(columns),
+    )
+    return _save(sheet.image, FIGURES / "sharpness.jpg")
+
+
+def _maps(model, photos: dict[str, np.ndarray]) -> list[Path]:
+    """A map of faces that the model drew, named by the network that judges pictures; as a figure and as the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = facette.sample(model, 1500, seed=4, temperature=0.8).pictures
+        known = look(pictures).logits > 0
+        (drawn := Path(folder) / "drawn faces").mkdir()
+        save_pictures(pictures, drawn)
+        names = [path.name for path in sorted(drawn.iterdir())]
+        rows = [
+            f"{name},{','.join(map(str, row))}"
+            for name, row in zip(names, np.where(known, 1, -1), strict=True)
+        ]
+        table = "\n".join((f"name,{','.join(ATTRIBUTES)}", *rows))
+        (drawn / "attributes.csv").write_text(table, "utf-8")
+        made = facette.map_latents(model, drawn, color="Blond_Hair", place=photos)
+        figure, page = made.save(Path(folder) / "map.png"), made.save(Path(folder) / "map.html")
+        shot = Path(folder) / "page.png"
+        with sync_playwright() as browsers:
+            browser = browsers.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            shown = browser.new_page(viewport={"width": 1300, "height": 820})
+            shown.goto(page.as_uri())
+            shown.wait_for_selector("body[data-ready]")
+            shown.mouse.click(430, 500)
+            shown.wait_for_timeout(1500)
+            shown.screenshot(path=shot)
+            browser.close()
+        saved = []
+        for path, name in ((figure, "map"), (shot, "map-page")):
+            with Image.open(path) as image:
+                saved.append(_save(image.convert("RGB"), FIGURES / f"{name}.jpg"))
+    return saved
+
+
+def _walks(model, photo: np.ndarray) -> list[Path]:
+    """Four ways between two faces the model has drawn, and the field between three of them and the photo."""
+    drawn = facette.sample(model, 12, seed=1).pictures[[0, 11, 7]]
+    ways = ("linear", "slerp", "norm", "geodesic")
+    walked = [facette.interpolate(model, drawn[0], drawn[1], steps=9, method=way) for way in ways]
+    rows = [SheetRow([Cell(p) for p in made.pictures], made.method) for made in walked]
+    sheet = contact_sheet(
+        rows, title="Four ways from one face to another", subtitle=f"both drawn by {model.name}"
+    )
+    between = field(model, [photo, *drawn], rows=4, columns=7, method="slerp").sheet()
+    return [_save(sheet.image, FIGURES / "ways.jpg"), _save(between.image, FIGURES / "field.jpg")]
+
+
+def _edits(model, photo: np.ndarray) -> list[Path]:
+    """One attribute of the photo at a time, and the main axes of the data; of a model that knows attributes."""
+    if "directions" not in model.metrics:
+        print(f"{model.name} knows no attributes: edits.jpg and axes.jpg stay as they are")
+        return []
+    names = ("Smiling", "Mouth_Slightly_Open", "Male", "Young", "Blond_Hair", "Bangs", "Eyeglasses")
+    strips = [strip(model, photo, name, (-3, 3), steps=7) for name in names]
+    rows = [SheetRow([Cell(p) for p in made.pictures], made.attribute.replace("_", " ")) for made in strips]
+    sheet = contact_sheet(
+        rows,
+        title="One photo, one attribute at a time",
+        subtitle=f"in standard deviations of the attribute's score · {model.name}",
+        columns=[signed(strength) for strength in strips[0].strengths],
+        photo=Cell(photo, "photo", framed=True),
+    )
+    axes = traverse(model, photo, along="axes", rows=5, steps=5, reach=2).sheet()
+    return [_save(sheet.image, FIGURES / "edits.jpg"), _save(axes.image, FIGURES / "axes.jpg")]
+
+
+def _dial(model, photo: np.ndarray) -> list[Path]:
+    """What the dial makes of one photo, and the curves of the model; of a model that was calibrated."""
+    if "dial" not in model.metrics:
+        print(f"{model.name} is not calibrated: dial.jpg and dial-curves.jpg stay as they are")
+        return []
+    made = {
+        "--diversity auto": dial_vary(model, photo, diversity="auto"),
+        "--diversity auto --spread best": dial_vary(model, photo, diversity="auto", spread="best"),
+        "--diversity auto --noise aggregate": dial_vary(model, photo, diversity="auto", noise="aggregate"),
+        "--likeness 0.5": dial_vary(model, photo, likeness=0.5),
+    }
+    rows = [SheetRow([Cell(p) for p in one.pictures], name) for name, one in made.items()]
+    sheet = contact_sheet(
+        rows, title="One photo, four wishes", subtitle=model.name, photo=Cell(photo, "photo", framed=True)
+    )
+    known = model.metrics["dial"]
+    curve = known["posterior"]
+    figure = plot_dial(
+        known["factors"],
+        np.array(curve["likeness"])[:, None],
+        np.array(curve["realism"])[:, None],
+        curve["spread"],
+        threshold=known["impostor_threshold"],
+        recommended=curve["recommended"],
+        title=f"{model.name}, mean over {known['photos']} photos",
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Image.open(save_figure(figure, Path(folder) / "dial.png")) as drawn,
+    ):
+        curves = _save(drawn.convert("RGB"), FIGURES / "dial-curves.jpg")
+    return [_save(sheet.image, FIGURES / "dial.jpg"), curves]
+
+
+def _mixture_page() -> Path:
+    """The laboratory's page over five seeds, made smaller for a repository page. Trains for some minutes."""
+    page = FIGURES / "mixture.png"
+    subprocess.run(
+        [sys.executable, "-m", "facette", "mixture", "--seeds", "5", "--out", str(page)], check=True
+    )
+    with Image.open(page) as whole:
+        saved = _save(whole.convert("RGB"), page.with_suffix(".jpg"))
+    page.unlink()
+    return saved
+
+
+def _save(image: Image.Image, path: Path) -> Path:
+    """As wide as a repository page shows it twice over, and light enough to travel with the code."""
+    if image.width > WIDTH:
+        image = image.resize((WIDTH, round(WIDTH * image.height / image.width)), Image.Resampling.LANCZOS)
+    image.save(path, quality=88)
+    return path
+
+
+def _aligned(model, name: Literal["hopper", "astronaut"]) -> np.ndarray:
+    return intake(facette.open_image(find_photo(name)).image, model.input).picture
+
+
+if __name__ == "__main__":
+    main()

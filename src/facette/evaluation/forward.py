@@ -1,0 +1,152 @@
+"""One pass of the data through a model: everything that is measured datum by datum.
+
+Enters: a model and a `Subject`. Leaves: columns with one number for each datum, the posteriors, and what the
+attribute network sees in the reconstructions. Knows nothing of means, intervals or words.
+
+Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facette.data.selection import Subject
+from facette.evaluation import bound
+from facette.images.convert import range_bounds
+from facette.judges.attributes import Seen, look
+from facette.judges.features import joined
+from facette.latent.inputs import Picture
+from facette.measures import reconstruction as measures
+from facette.model.posterior import DiagonalGaussian
+from facette.model.vae import Pass
+from facette.objective import elbo_terms
+from facette.runtime import generator
+
+# dB: the error that rounding to 8 bits makes by itself. Without it one perfect picture makes a mean infinite.
+PSNR_CEILING = 10 * np.log10(12 * 255.0**2)
+Columns = dict[str, NDArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Reconstructions, measured against their data."""
+
+    columns: Columns  # each (N,)
+    seen: Seen | None  # None for vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What one pass gives."""
+
+    likelihood: Columns  # each (N,): distortion, rate, elbo, and bits where they are defined
+    posterior: DiagonalGaussian  # (N, Z), on the CPU
+    plain: Rebuilt  # by the bare decoder
+    sharpened: Rebuilt | None  # by decoder and second stage, where there is one
+
+
+def pass_through(
+    model, subject: Subject, batch: int, seed: int, advance: Callable[[int], object] = lambda done: None
+) -> Passed:
+    """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
+    average = _average(subject, batch)
+    parts = []
+    for start, values in subject.batches(batch):
+        parts.append(pass_batch(model, values, average, seed, start))
+        advance(len(values))
+    return Passed(
+        likelihood=_stacked([part.likelihood for part in parts]),
+        posterior=DiagonalGaussian(
+            torch.cat([part.posterior.mean for part in parts]),
+            torch.cat([part.posterior.scale for part in parts]),
+        ),
+        plain=_all_rebuilt([part.plain for part in parts]),
+        sharpened=_all_rebuilt([part.sharpened for part in parts if part.sharpened])
+        if parts[0].sharpened
+        else None,
+    )
+
+
+@torch.no_grad()
+def pass_batch(model, values: NDArray, average: NDArray, seed: int, start: int) -> Passed:
+    """One batch of `pass_through`: `start` is the place of its first datum, which its noise is drawn by, and `average`
+    the mean datum that deviations are taken from."""
+    draws = generator(seed, "evaluate", start)
+    x = model.to_model(values)  # (N, 3, S, S) or (N, D)
+    posterior = model.vae.encode(x)
+    plain = model.to_pictures(model.vae.decode(posterior.mean))  # as values: uint8 (N, S, S, 3), or (N, D)
+    sharp = None if model.sharpener is None else model.decode(posterior.mean)
+    return Passed(
+        likelihood=_likelihood(model, x, posterior, draws),
+        posterior=DiagonalGaussian(posterior.mean.cpu(), posterior.scale.cpu()),
+        plain=_rebuilt(values, plain, average),
+        sharpened=None if sharp is None else _rebuilt(values, sharp, average),
+    )
+
+
+def _likelihood(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator) -> Columns:
+    """Terms of the bound with one draw of z for each datum, and from the same draw the bits per dimension."""
+    z = posterior.sample(generator=draws)  # (N, Z)
+    passed = Pass(posterior, z, model.vae.decoder(z).float())
+    terms = elbo_terms(model.vae, x, passed)
+    columns = {"distortion": terms.distortion, "rate": terms.rate, "elbo": terms.elbo}
+    if model.input.kind == "image" and has_density(model):
+        low, high = range_bounds(model.input.range)
+        dequantised = bound.dequantise(x, low, high, draws)
+        elbo = elbo_terms(model.vae, dequantised, passed).elbo
+        columns["bits"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high)
+    return {name: column.cpu().double().numpy() for name, column in columns.items()}
+
+
+def has_density(model) -> bool:
+    """Whether the likelihood is a density of continuous values; a Bernoulli's is not."""
+    return model.recipe.model.likelihood.kind == "gaussian"
+
+
+def _rebuilt(values: NDArray, made: NDArray, average: NDArray) -> Rebuilt:
+    if values.ndim != 4:
+        deviation = measures.mse(values, _all(average, values))
+        return Rebuilt({"mse": measures.mse(values, made), "deviation": deviation}, None)
+    return Rebuilt(_picture_columns(values, made, average), look(made))
+
+
+def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> Columns:
+    real, decoded = photos / 255.0, made / 255.0  # (N, S, S, 3) in [0, 1]
+    columns = {
+        "mse": measures.mse(real, decoded),
+        "deviation": measures.mse(real, _all(average / 255.0, real)),
+        "psnr": np.minimum(measures.psnr(real, decoded), PSNR_CEILING),
+        "real_sharpness": measures.sharpness(real),
+        "made_sharpness": measures.sharpness(decoded),
+    }
+    side = min(photos.shape[1:3])
+    if side > 2 * measures.SSIM_RADIUS:
+        columns["ssim"] = measures.ssim(real, decoded)
+    if side >= measures.MS_SSIM_LEAST:
+        columns["ms_ssim"] = measures.ms_ssim(real, decoded)
+    return columns
+
+
+def _average(subject: Subject, batch: int) -> NDArray[np.float64]:
+    """The mean datum of the evaluated set, on the outside's scale: (S, S, 3) in [0, 255], or (D,)."""
+    sums = [values.sum(axis=0, dtype=np.float64) for _, values in subject.batches(batch)]
+    return np.sum(sums, axis=0) / len(subject.indices)
+
+
+def _all(average: NDArray, values: NDArray) -> NDArray:
+    return np.broadcast_to(average.astype(values.dtype), values.shape)
+
+
+def _all_rebuilt(parts: list[Rebuilt]) -> Rebuilt:
+    seen = [part.seen for part in parts if part.seen is not None]
+    return Rebuilt(_stacked([part.columns for part in parts]), joined(seen) if seen else None)
+
+
+def _stacked(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

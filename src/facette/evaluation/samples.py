@@ -1,0 +1,110 @@
+"""What a model draws by itself, held against real pictures: samples, distributions, memorisation.
+
+Enters: a model, a `Subject`, and what the attribute network saw in its photos. Leaves: figures for an `Evaluation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from facette.data.selection import Subject
+from facette.evaluation.distribution import FEWEST, compare_clouds, halves
+from facette.evaluation.forward import Passed
+from facette.evaluation.protocol import Protocol
+from facette.evaluation.result import Distributions, SampleFigures
+from facette.judges.attributes import Seen, look
+from facette.judges.features import RESIZE, look_at, network_name
+from facette.latent.inputs import Picture
+from facette.latent.reconstruct import PriorName
+from facette.measures.memory import FEWEST as FEWEST_HELD_OUT
+from facette.measures.memory import Memorisation, memorisation
+from facette.measures.reconstruction import sharpness
+
+FLOOR = "other photos (floor)"
+LEAST_SAMPLES = 200  # of each prior; more where half of the real pictures are more
+MOST_REAL = 5000  # real pictures that distributions are compared with, both halves together
+
+Samples = dict[
+    PriorName, dict[str, Picture]
+]  # prior → stage ("" for what `decode` gives, or "plain") → pictures
+
+
+def draw_samples(model, photos: int, seed: int) -> Samples:
+    """Pictures of every prior the model has, and with a second stage the same ones without it."""
+    count = max(LEAST_SAMPLES, min(photos, MOST_REAL) // 2)
+    priors: list[PriorName] = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
+    made: Samples = {}
+    for prior in priors:
+        z = model.sample_latents(count, seed=seed, prior=prior)
+        made[prior] = {"": model.decode(z)}
+        if model.sharpener is not None:
+            made[prior]["plain"] = model.plain().decode(z)
+    return made
+
+
+def look_at_samples(made: Samples, photos: int, advance: Callable[[int], object]) -> dict[str, Seen]:
+    """What the network sees in as many as half of the photos, by the name of each cloud, the first prior first."""
+    count, seen = min(photos, MOST_REAL) // 2, {}
+    for prior, stages in made.items():
+        for stage, pictures in stages.items():
+            seen[sample_name(prior) + (f", {stage}" if stage else "")] = look(pictures[:count])
+            advance(count)
+    return seen
+
+
+def sample_name(prior: PriorName) -> str:
+    """What a cloud of samples is called."""
+    return f"samples of the {prior} prior"
+
+
+def protocol_of(subject: Subject, network: str, resize: str, count: int, seed: int) -> Protocol:
+    """The conditions under which clouds of `count` pictures were compared."""
+    return Protocol(network, resize, "uint8 RGB", f"{subject.split} of {subject.label}, seed {seed}", count)
+
+
+def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
+    """How sharp the samples are beside the photos."""
+    return tuple(
+        SampleFigures(
+            prior,
+            len(stages[""]),
+            float(sharpness(stages[""] / 255.0).mean() / passed.plain.columns["real_sharpness"].mean()),
+        )
+        for prior, stages in made.items()
+    )
+
+
+def measure_distributions(
+    subject: Subject, passed: Passed, photos: Seen, samples: dict[str, Seen], seed: int
+) -> Distributions | None:
+    """Everything made against one half of the photos, with the other half as the floor; None for too few photos."""
+    total = len(subject.indices)
+    if total < FEWEST:
+        return None
+    first, second = (half[: MOST_REAL // 2] for half in halves(total, seed))
+    clouds = {"reconstructions": passed.plain.seen}
+    if passed.sharpened is not None:
+        clouds = {"reconstructions": passed.sharpened.seen, "reconstructions, plain": passed.plain.seen}
+    made = {of: seen.features[second] for of, seen in clouds.items() if seen is not None}
+    made |= {of: seen.features for of, seen in samples.items()}
+    real = photos.features[first]
+    return Distributions(
+        protocol=protocol_of(subject, network_name(), RESIZE, len(first), seed),
+        floor=compare_clouds(FLOOR, real, photos.features[second], seed),
+        made=tuple(compare_clouds(of, real, cloud, seed) for of, cloud in made.items()),
+    )
+
+
+def measure_memorisation(
+    training: Subject | None,
+    photos: Seen,
+    samples: dict[str, Seen],
+    cache: str | Path | None,
+    advance: Callable[[int], object],
+) -> Memorisation | None:
+    """Samples of the first prior against training pictures; None without them or with too few photos."""
+    if training is None or len(photos.features) < FEWEST_HELD_OUT:
+        return None
+    shown = look_at(training, cache, advance)
+    return memorisation(next(iter(samples.values())).features, shown.features, photos.features)

@@ -1,0 +1,1 @@
+"""Faces in photos: found, brought into a frame, put back."""

@@ -1,0 +1,1 @@
+"""The same networks computed sooner on CPUs."""

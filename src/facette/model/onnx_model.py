@@ -1,0 +1,104 @@
+"""A model ready for use without torch: what `TrainedModel` does with pictures, done by graphs and arrays.
+
+Enters: uint8 pictures (N, S, S, 3), or latents (N, Z). Leaves: posteriors and uint8 pictures, as arrays; the same
+numbers as torch gives but for rounding. It draws what a photo or a latent decides; it neither refines nor draws from a
+fitted prior, for which there is `TrainedModel`. Reading model files is the business of facette.checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from facette.errors import DataError
+from facette.images.convert import to_model_array, to_pictures_array
+from facette.onnx_graph import Graph
+
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LightFrame:
+    """An aligned source frame; see `facette.recipe.Frame`."""
+
+    size: tuple[int, int]
+    box: tuple[int, int, int, int]
+    eyes: tuple[tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class LightInput:
+    """The pictures a model takes; see `facette.recipe.ImageInput`, which checks what is only read here."""
+
+    size: int
+    range: Literal["unit", "symmetric"]
+    fit: Literal["cover", "squash"]
+    frame: LightFrame | None
+    kind: Literal["image"] = "image"
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> LightInput:
+        """From the section `input` of a recipe of pictures, as plain JSON."""
+        frame = given.get("frame")
+        read = frame and LightFrame(
+            tuple(frame["size"]), tuple(frame["box"]), (tuple(frame["eyes"][0]), tuple(frame["eyes"][1]))
+        )
+        return cls(given["size"], given["range"], given["fit"], read)
+
+
+@dataclass(frozen=True, slots=True)
+class LightPosterior:
+    """N(mean, diag(scale²)), one row per picture."""
+
+    mean: np.ndarray  # (N, Z)
+    scale: np.ndarray  # (N, Z), the standard deviation σ > 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LightModel:
+    """A model of pictures that onnxruntime computes."""
+
+    name: str
+    input: LightInput
+    latent: int  # Z
+    encoder: Graph  # (N, 3, S, S) → mean and scale, (N, Z) each
+    decoder: Graph  # (N, Z) → (N, 3, S, S)
+    sharpener: Graph | None = None  # (N, 3, S, S) and (N, Z) → (N, 3, S, S)
+    extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def plain(self) -> LightModel:
+        """The same model without its second stage."""
+        return replace(self, sharpener=None)
+
+    def as_latents(self, values: np.ndarray) -> np.ndarray:
+        """Latents as this model takes them."""
+        return values
+
+    def encode(self, pictures: np.ndarray, batch: int = BATCH) -> LightPosterior:
+        """q(z|x) for uint8 pictures (N, S, S, 3). Raises DataError when the shape is not the model's."""
+        side = self.input.size
+        if pictures.shape[1:] != (side, side, 3):
+            raise DataError(
+                f"model {self.name!r} takes {side}×{side}×3, not {'×'.join(map(str, pictures.shape[1:]))}"
+            )
+        if not len(pictures):
+            raise DataError("there is nothing to encode")
+        starts = range(0, len(pictures), batch)
+        parts = [self.encoder(to_model_array(pictures[i : i + batch], self.input.range)) for i in starts]
+        return LightPosterior(*(np.concatenate(several) for several in zip(*parts, strict=True)))
+
+    def decode(self, z: np.ndarray, batch: int = BATCH) -> np.ndarray:
+        """Latents (N, Z) to uint8 pictures (N, S, S, 3), sharpened where the model has a second stage."""
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise DataError(f"model {self.name!r} takes latents N×{self.latent}, not {z.shape}")
+        return np.concatenate([self._drawn(z[i : i + batch]) for i in range(0, len(z), batch)])
+
+    def _drawn(self, z: np.ndarray) -> np.ndarray:
+        z = np.ascontiguousarray(z, dtype=np.float32)
+        (drawn,) = self.decoder(z)
+        if self.sharpener is not None:
+            (drawn,) = self.sharpener(drawn, z)
+        return to_pictures_array(drawn, self.input.range)

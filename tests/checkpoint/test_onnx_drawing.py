@@ -1,0 +1,203 @@
+"""A light model gives torch's numbers, or it is not served at all."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import facette
+from facette.checkpoint.graph_files import FOLDER, NETWORKS, find_graph, graph_key, shipped_graphs
+from facette.checkpoint.light import open_light
+from facette.errors import CheckpointError, DataError
+from facette.images.convert import to_model_array
+from facette.latent.vary import vary
+from facette.model.trained import TrainedModel
+from facette.model.vae import build_sharpener, build_vae
+from facette.onnx_graph import Unserved
+from facette.recipe import Recipe, load_recipe, shipped_recipes
+
+pytest.importorskip("onnxruntime")
+PICTURED = [name for name in shipped_recipes() if load_recipe(name).input.kind == "image"]
+NEAR = 1e-4  # of values in the recipe's range, of latents
+
+
+def made_of(recipe: Recipe) -> TrainedModel:
+    """A model of random weights, none of them as it begins: norms have seen something, and the sharpener draws."""
+    torch.manual_seed(0)
+    model = TrainedModel(
+        build_vae(recipe), recipe, sharpener=build_sharpener(recipe) if recipe.sharpen else None
+    )
+    for part in filter(None, (model.vae, model.sharpener)):
+        for name, values in part.state_dict().items():
+            if name.endswith("running_var"):
+                values.uniform_(0.5, 2)
+            elif values.is_floating_point():
+                values.add_(0.02 * torch.randn_like(values))
+    return model
+
+
+def plain_json(recipe: Recipe) -> dict:
+    return recipe.model_dump(mode="json", exclude_none=True)
+
+
+@pytest.mark.parametrize("name", PICTURED)
+def test_every_shipped_recipe_has_graphs_that_compute_what_torch_does(name, tmp_path):
+    """So a change of the layers that leaves a graph behind is seen here."""
+    model = made_of(load_recipe(name))
+    light = open_light(facette.save(model, tmp_path / name))
+    draws = np.random.default_rng(0)
+    pictures = draws.integers(0, 256, (3, model.input.size, model.input.size, 3), dtype=np.uint8)
+    latents = draws.standard_normal((3, model.latent), dtype=np.float32)
+    posterior, known = light.encode(pictures), model.encode(pictures)
+    scale = 1 + known.mean.abs().max().item()
+    assert np.abs(posterior.mean - known.mean.numpy()).max() < NEAR * scale
+    assert np.abs(posterior.scale / known.scale.numpy() - 1).max() < NEAR
+    (drawn,) = light.decoder(latents)
+    assert np.abs(drawn - model.plain().decode_float(torch.from_numpy(latents)).numpy()).max() < NEAR
+    if light.sharpener is not None:
+        (sharp,) = light.sharpener(drawn, latents)
+        wanted = model.decode_float(torch.from_numpy(latents)).numpy()
+        assert np.abs(wanted - drawn).max() > 0.01  # it does draw over
+        assert np.abs(sharp - wanted).max() < NEAR
+    assert (light.sharpener is None) == (model.sharpener is None)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_bundled_model_draws_the_same_variations_within_one_level(plain, drawn_faces):
+    model, light = facette.load("faces64"), open_light("faces64", plain)
+    made = vary(model.plain() if plain else model, drawn_faces[0], count=4, seed=3)
+    lightly = vary(light, drawn_faces[0], count=4, seed=3)
+    assert isinstance(lightly.latents, np.ndarray)
+    np.testing.assert_allclose(lightly.latents, made.latents.numpy(), atol=NEAR)
+    gaps = np.abs(lightly.pictures.astype(int) - made.pictures)
+    assert gaps.max() <= 1
+    assert (gaps > 0).mean() < 0.001
+    assert lightly.settings() == made.settings()
+
+
+def test_each_picture_is_the_same_alone_as_among_others():
+    light = open_light("faces64")
+    latents = np.random.default_rng(0).standard_normal((5, light.latent), dtype=np.float32)
+    assert (light.decode(latents, batch=2)[3] == light.decode(latents[3:4])[0]).all()
+
+
+def test_what_travels_with_the_model_comes_along():
+    light, model = open_light("faces64"), facette.load("faces64")
+    assert light.name == model.name
+    assert light.extras.keys() == model.extras.keys()
+    name = "typicality.norm"
+    assert np.array_equal(light.extras[name], model.extras[name].numpy())
+    given = model.recipe.input
+    assert (light.input.size, light.input.range, light.input.fit) == (given.size, given.range, given.fit)
+    assert (light.input.frame.size, light.input.frame.box) == (given.frame.size, given.frame.box)
+    assert light.input.frame.eyes == given.frame.eyes
+
+
+def test_a_key_knows_everything_that_decides_what_is_computed_and_nothing_else():
+    known = plain_json(load_recipe("faces64"))
+
+    def keys(*overrides: str) -> list[str]:
+        recipe = plain_json(load_recipe("faces64", overrides))
+        return [graph_key(network, recipe) for network in NETWORKS]
+
+    before = [graph_key(network, known) for network in NETWORKS]
+    assert len(set(before)) == 3
+    assert (
+        keys("train.lr=0.5", "seed=9", "objective.beta=2.0", "name='other'", "model.prior.kind='vamp'")
+        == before
+    )
+    assert [a == b for a, b in zip(keys("model.encoder.activation='relu'"), before, strict=True)] == [
+        False,
+        True,
+        True,
+    ]
+    assert [a == b for a, b in zip(keys("model.decoder.output='tanh'"), before, strict=True)] == [
+        True,
+        False,
+        True,
+    ]
+    assert [a == b for a, b in zip(keys("sharpen.condition=64"), before, strict=True)] == [True, True, False]
+    for all_three in ("model.latent=64", "input.range='unit'", "input.size=32"):
+        assert not set(keys(all_three)) & set(before)
+    assert keys("model.posterior.scale='softplus'")[0] != before[0]
+    assert keys("model.likelihood.sigma='predicted'")[1] != before[1]
+
+
+def test_a_model_of_other_layers_is_never_served_by_a_graph_of_the_same_shapes(tmp_path):
+    """Another activation leaves every shape as it is; a graph under a wrong name is refused by the key inside it."""
+    recipe = load_recipe("quick", ["model.encoder.activation='relu'"])
+    folder = facette.save(made_of(recipe), tmp_path / "other")
+    with pytest.raises(Unserved, match="no graph"):
+        open_light(folder)
+    stale = find_graph(graph_key("encoder", plain_json(load_recipe("quick"))), folder)
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / f"{graph_key('encoder', plain_json(recipe))}.onnx").write_bytes(stale)
+    with pytest.raises(Unserved, match="written under the key"):
+        open_light(folder)
+
+
+def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript")
+    from facette.checkpoint import trace
+
+    recipe = load_recipe("quick", ["model.latent=5"])
+    first, second = made_of(recipe), TrainedModel(build_vae(recipe), recipe)
+    folders = [facette.save(model, tmp_path / name) for model, name in ((first, "a"), (second, "b"))]
+    written = [
+        trace.keep_graphs(model, folder) for model, folder in zip((first, second), folders, strict=True)
+    ]
+    assert [p.name for p in written[0]] == [p.name for p in written[1]]
+    assert len(written[0]) == 2
+    for one, other in zip(*written, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+        assert len(one.read_bytes()) < 30_000  # the network has 300,000 numbers
+        assert b"/" + b"src/" not in one.read_bytes()
+    assert trace.keep_graphs(first, folders[0]) == []  # what is there is left alone
+    latents = np.random.default_rng(1).standard_normal((4, 5), dtype=np.float32)
+    gap = open_light(folders[0]).decode(latents).astype(int) - first.decode(torch.from_numpy(latents))
+    assert np.abs(gap).max() <= 1
+
+
+def test_where_it_cannot_serve_it_says_so(tmp_path, monkeypatch):
+    with pytest.raises(CheckpointError, match="there is no model"):
+        open_light("nobody")
+    vectors = load_recipe("mixture3d")
+    with pytest.raises(Unserved, match="not one of pictures"):
+        open_light(facette.save(TrainedModel(build_vae(vectors), vectors), tmp_path / "points"))
+    with pytest.raises(DataError, match="64×64×3"):
+        open_light("faces64", plain=True).encode(np.zeros((1, 32, 32, 3), np.uint8))
+    with pytest.raises(DataError, match="N×256"):
+        open_light("faces64", plain=True).decode(np.zeros((1, 3), np.float32))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(Unserved, match="not installed"):
+        open_light("faces64")
+
+
+def test_a_damaged_model_is_one_sentence(tmp_path):
+    folder = shutil.copytree(shipped_graphs().parent / "models" / "faces64", tmp_path / "copy")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=str(weights)):
+        open_light(folder)
+
+
+def test_no_graph_is_large_and_none_is_left_over():
+    used = set()
+    for name in PICTURED:
+        recipe = plain_json(load_recipe(name))
+        used |= {graph_key(n, recipe) for n in NETWORKS if n != "sharpener" or "sharpen" in recipe}
+    assert {p.stem for p in shipped_graphs().glob("*.onnx")} == used
+    assert sum(p.stat().st_size for p in shipped_graphs().iterdir()) < 300_000
+
+
+def test_what_enters_a_graph_is_what_enters_the_network(drawn_faces):
+    from facette.images.convert import to_model
+
+    for range_ in ("unit", "symmetric"):
+        assert np.array_equal(
+            to_model_array(drawn_faces[:2], range_), to_model(drawn_faces[:2], range_).numpy()
+        )
