@@ -5,6 +5,8 @@ safetensors, half precision, batch norms folded in, and beside them a JSON of wh
 the network has never seen: those whose number is a multiple of ten, a tenth of all, choose and report, and no more.
 
 A margin softmax over people (CosFace, arXiv 1801.09414, whose logits are cosines as ArcFace's, arXiv 1801.07698).
+Four photos a person are few to learn what a face is made of: where the pictures have attributes, the convolutions must
+also tell those, through a layer that is thrown away. The labels teach, not the network that judges attributes.
 The network will look at what a variational autoencoder draws, so that training pictures are blurred, reduced, moved
 and recoloured: features that only a sharp photo has are of no use to its loss.
 
@@ -39,7 +41,8 @@ from facette.recipe import load_recipe
 
 SEED = 40_000_003
 SCALE = 24.0  # of the cosines, before the softmax
-MARGIN = 0.3  # by which a face's own person must lead, reached after a third of the steps
+MARGIN = 0.15  # by which a face's own person must lead, reached after half of the steps
+ATTRIBUTES_WEIGHT = 10.0  # of their mean cross entropy, beside that of people
 SAVE_EVERY, LOG_EVERY = 400, 100  # steps
 AVERAGE = 0.998  # of the weights, exponentially
 
@@ -51,6 +54,7 @@ class Faces:
     store: ImageStore
     rows: np.ndarray  # (N,) rows of the store
     people: np.ndarray  # (N,) numbers of people; for training 0 … P − 1
+    attributes: np.ndarray | None = None  # (N, A) of 1 and −1, 0 where it is not known
 
 
 def split_by_person(store: ImageStore, people_file: Path) -> tuple[Faces, Faces]:
@@ -58,7 +62,8 @@ def split_by_person(store: ImageStore, people_file: Path) -> tuple[Faces, Faces]
     people = read_people(people_file, store.names)
     training, held = np.flatnonzero((people >= 0) & ~set_apart(people)), np.flatnonzero(set_apart(people))
     numbered = np.unique(people[training], return_inverse=True)[1]
-    return Faces(store, training, numbered), Faces(store, held, people[held])
+    known = None if store.attributes is None else store.attributes.values[training]
+    return Faces(store, training, numbered, known), Faces(store, held, people[held])
 
 
 class MarginSoftmax(nn.Module):
@@ -72,6 +77,11 @@ class MarginSoftmax(nn.Module):
         cosines = F.normalize(features, dim=1) @ F.normalize(self.centres, dim=1).T  # (N, P)
         own = F.one_hot(people, len(self.centres)).to(cosines)
         return F.cross_entropy(SCALE * (cosines - margin * own), people)
+
+
+def attribute_loss(logits: Tensor, attributes: Tensor) -> Tensor:
+    """Mean cross entropy of the attributes (N, A) that are known."""
+    return F.binary_cross_entropy_with_logits(logits, (attributes > 0).float(), weight=attributes.abs())
 
 
 def disturb(x: Tensor, draws: torch.Generator) -> Tensor:
@@ -177,16 +187,24 @@ def train(training: Faces, held: Faces, out: Path, *, steps: int, batch: int, lr
     torch.manual_seed(seed)
     network = IdentityNetwork(norm=True, dropout=0.2).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     head = MarginSoftmax(int(training.people.max()) + 1)
+    told = 0 if training.attributes is None else training.attributes.shape[1]
+    teller = nn.Linear(network.embed[0].in_features, told) if told else nn.Identity()
     averaged = torch.optim.swa_utils.AveragedModel(network, avg_fn=_towards, use_buffers=True)
     optimizer = torch.optim.AdamW(
         [*network.parameters(), *head.parameters()], lr=lr, weight_decay=0.1, fused=True
     )
-    parts = {"network": network, "head": head, "averaged": averaged, "optimizer": optimizer}
+    modules = {
+        "network": network,
+        "head": head,
+        "teller": teller,
+        "averaged": averaged,
+        "optimizer": optimizer,
+    }
     run, first = out.with_suffix(".run.pt"), 0
     if run.exists():
         saved = torch.load(run, weights_only=True)
         first = saved["step"]
-        for name, part in parts.items():
+        for name, part in modules.items():
             part.load_state_dict(saved[name])
     began, losses = time.monotonic(), []
     for step in range(first, steps):
@@ -196,8 +214,12 @@ def train(training: Faces, held: Faces, out: Path, *, steps: int, batch: int, lr
         chosen = torch.randint(len(training.rows), (batch,), generator=draws).numpy()
         x = to_model(training.store.read(training.rows[chosen]), "symmetric")
         x = disturb(x, draws).contiguous(memory_format=torch.channels_last)
-        margin = MARGIN * min(1.0, 3 * step / steps)
-        loss = head(network(x), torch.from_numpy(training.people[chosen]), margin)
+        margin = MARGIN * min(1.0, 2 * step / steps)
+        parts = network.parts(x)
+        loss = head(network.embed(network.dropout(parts)), torch.from_numpy(training.people[chosen]), margin)
+        if training.attributes is not None:
+            attributes = torch.from_numpy(training.attributes[chosen]).float()
+            loss = loss + ATTRIBUTES_WEIGHT * attribute_loss(teller(parts), attributes)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, lr)
         optimizer.zero_grad(set_to_none=True)
@@ -212,7 +234,7 @@ def train(training: Faces, held: Faces, out: Path, *, steps: int, batch: int, lr
                   f"{(steps - done) / rate / 60:.1f} min left", file=sys.stderr, flush=True)  # fmt: skip
             losses.clear()
         if done % SAVE_EVERY == 0 or done == steps:
-            torch.save({"step": done} | {name: part.state_dict() for name, part in parts.items()}, run)
+            torch.save({"step": done} | {name: part.state_dict() for name, part in modules.items()}, run)
             write_network(folded(averaged.module), held, out, done, len(training.rows), batch, seed)
 
 

@@ -54,8 +54,11 @@ class IdentityNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, 64, 64) in [−1, 1] to (N, F), of any length."""
-        middle = x[..., ROWS, COLUMNS]  # (N, 3, 48, 48)
-        return self.embed(self.dropout(self.stages(middle).flatten(1)))
+        return self.embed(self.dropout(self.parts(x)))
+
+    def parts(self, x: Tensor) -> Tensor:
+        """What the convolutions say of the parts of the face, before they are weighed: (N, M)."""
+        return self.stages(x[..., ROWS, COLUMNS]).flatten(1)  # of (N, 3, 48, 48)
 
 
 class ResidualBlock(nn.Module):
