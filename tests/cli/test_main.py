@@ -2,17 +2,106 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 
+import pytest
+import typer
+
 import facette
-from facette.cli import COMMANDS
+from facette.cli import COMMANDS, FIRST_STEPS, GROUPS, build_app
+from facette.cli.panels import PANELS, panel_of
 
 
 def test_help_lists_every_command(run):
     ended = run("--help")
     assert ended.code == 0
     assert all(f" {name} " in ended.out for name in COMMANDS)
+
+
+def test_help_stands_in_panels(run):
+    out = run("--help").out
+    places = [out.index(f"─ {group} ─") for group in GROUPS]
+    assert places == sorted(places)
+
+
+def test_facette_alone_shows_the_commands_that_matter(run):
+    ended = run()
+    assert ended.code == 0
+    named = re.findall(r"^  facette (\S+)", ended.out, flags=re.M)
+    assert len(named) == 5
+    assert set(named) <= set(COMMANDS)
+    assert ended.out.strip() == FIRST_STEPS
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("varry", "vary"), ("reconstuct", "reconstruct"), ("trian", "train")]
+)
+def test_an_unknown_command_suggests_the_nearest(run, wrong, right):
+    ended = run(wrong, "photo.jpg")
+    assert ended.code == 2
+    assert f"'{right}'" in ended.err
+
+
+def test_an_unknown_option_suggests_the_nearest(run):
+    ended = run("vary", "photo.jpg", "--diversty", 3)
+    assert ended.code == 2
+    assert "--diversity" in ended.err
+
+
+def test_an_option_stands_in_one_panel_and_every_panel_is_used():
+    listed = [option for options in PANELS.values() for option in options]
+    assert len(listed) == len(set(listed))
+    root = typer.main.get_command(build_app())
+    used = {panel_of(parameter.opts) for command in root.commands.values() for parameter in command.params}
+    assert set(PANELS) <= used
+
+
+def test_no_panel_is_too_long_to_read():
+    root = typer.main.get_command(build_app())
+    for name, command in root.commands.items():
+        own = [p for p in command.params if p.param_type_name == "option" and panel_of(p.opts) is None]
+        assert len(own) <= 9, f"{name}: give {[p.opts[0] for p in own]} their panels"
+
+
+@pytest.mark.parametrize(
+    "words", [("--quiet", "prepare", "synthetic-faces:32"), ("prepare", "synthetic-faces:32", "-q")]
+)
+def test_quiet_says_nothing_but_the_result(run, tmp_path, words):
+    ended = run(*words, "--recipe", "quick", "--cache", tmp_path / "cache")
+    assert ended.code == 0
+    assert ended.err == ""
+    assert "32 pictures" in ended.out
+    loud = run("prepare", "synthetic-faces:32", "--recipe", "quick", "--cache", tmp_path / "other")
+    assert loud.err != "", "quiet is over when the command is"
+
+
+def test_a_mistake_is_said_in_quiet_too(run):
+    ended = run("--quiet", "info", "no-such-model")
+    assert ended.code == 2
+    assert "no-such-model" in ended.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete(shell):
+    """What the shell asks for when somebody types `facette va` and the tabulator."""
+    environment = os.environ | {"_FACETTE_COMPLETE": f"complete_{shell}"}
+    if shell == "bash":
+        environment |= {"COMP_WORDS": "facette va", "COMP_CWORD": "1"}
+    else:
+        environment |= {"_TYPER_COMPLETE_ARGS": "facette va", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    ended = subprocess.run(
+        [sys.executable, "-c", "from facette.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert "vary" in ended.stdout
+    assert "vary-all" in ended.stdout
+    assert "blend" not in ended.stdout
 
 
 def test_every_command_explains_itself(run):
@@ -47,3 +136,40 @@ def test_the_module_is_the_command():
         [sys.executable, "-m", "facette", "--version"], capture_output=True, text=True, check=True
     )
     assert facette.__version__ in ended.stdout
+
+
+COLOURS = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38;[\d;]+)m")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is a thing of Unix")
+def test_colours_are_off_without_a_terminal_and_by_no_color():
+    command = [sys.executable, "-m", "facette", "--help"]
+    plain = os.environ.copy()
+    for name in ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
+        plain.pop(name, None)
+    plain |= {"TERM": "xterm-256color"}
+    piped = subprocess.run(command, capture_output=True, text=True, env=plain, check=True).stdout
+    assert "\x1b" not in piped
+    assert COLOURS.search(_in_a_terminal(command, plain)), "in a terminal there are colours"
+    assert not COLOURS.search(_in_a_terminal(command, plain | {"NO_COLOR": "1"}))
+
+
+def _in_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+    """What a command writes to a terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=theirs, env=environment)
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # Linux ends a terminal so
+            break
+        if not part:
+            break
+        written += part
+    os.close(ours)
+    assert process.wait() == 0
+    return written.decode("utf-8", "replace")

@@ -1,67 +1,97 @@
 """The command line: one file per command, each a thin call into the rooms above.
 
-`facette --help` imports nothing heavy: a command's file imports torch and the rooms inside its function.
+Enters: the words that somebody typed. Leaves: an exit code, 2 for a mistake of theirs, said in one sentence. What a
+command does is its own file's matter; `facette --help` imports nothing heavy, for a command imports torch and the rooms
+inside its function. In which panel of its help an option stands is decided in `panels`.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from facette.version import VERSION
 
-# name on the command line → (module, function); the order is the order of `facette --help`
-COMMANDS = {
-    "demo": ("demo", "demo"),
-    "studio": ("studio", "studio"),
-    "vary": ("vary", "vary"),
-    "sweep": ("sweep", "sweep"),
-    "reconstruct": ("reconstruct", "reconstruct"),
-    "interpolate": ("interpolate", "interpolate"),
-    "edit": ("edit", "edit"),
-    "blend": ("blend", "blend"),
-    "sample": ("sample", "sample"),
-    "prepare": ("prepare", "prepare"),
-    "align": ("align", "align"),
-    "train": ("train", "train"),
-    "sharpen": ("sharpen", "sharpen"),
-    "evaluate": ("evaluate", "evaluate"),
-    "calibrate": ("calibrate", "calibrate"),
-    "map": ("map", "map_"),
-    "encode": ("encode", "encode"),
-    "vary-all": ("vary_all", "vary_all"),
-    "evaluate-all": ("evaluate_all", "evaluate_all"),
-    "attributes": ("attributes", "attributes"),
-    "traverse": ("traverse", "traverse"),
-    "compare": ("compare", "compare"),
-    "doctor": ("doctor", "doctor"),
-    "info": ("info", "info"),
-    "recipes": ("recipes", "recipes"),
-    "import": ("import_", "import_"),
-    "inspect": ("inspect", "inspect"),
-    "export": ("export", "export"),
-    "push": ("push", "push"),
-    "mixture": ("mixture", "mixture"),
+# panel of `facette --help` → name on the command line → (module, function), in the order they are shown
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Make pictures": {
+        "demo": ("demo", "demo"),
+        "studio": ("studio", "studio"),
+        "vary": ("vary", "vary"),
+        "sweep": ("sweep", "sweep"),
+        "reconstruct": ("reconstruct", "reconstruct"),
+        "interpolate": ("interpolate", "interpolate"),
+        "edit": ("edit", "edit"),
+        "blend": ("blend", "blend"),
+        "sample": ("sample", "sample"),
+        "compare": ("compare", "compare"),
+    },
+    "Your own model": {
+        "align": ("align", "align"),
+        "prepare": ("prepare", "prepare"),
+        "recipes": ("recipes", "recipes"),
+        "train": ("train", "train"),
+        "sharpen": ("sharpen", "sharpen"),
+        "calibrate": ("calibrate", "calibrate"),
+        "attributes": ("attributes", "attributes"),
+        "mixture": ("mixture", "mixture"),
+    },
+    "Look and measure": {
+        "evaluate": ("evaluate", "evaluate"),
+        "doctor": ("doctor", "doctor"),
+        "map": ("map", "map_"),
+        "traverse": ("traverse", "traverse"),
+        "info": ("info", "info"),
+    },
+    "Whole collections": {
+        "encode": ("encode", "encode"),
+        "vary-all": ("vary_all", "vary_all"),
+        "evaluate-all": ("evaluate_all", "evaluate_all"),
+    },
+    "Files": {
+        "inspect": ("inspect", "inspect"),
+        "import": ("import_", "import_"),
+        "export": ("export", "export"),
+        "push": ("push", "push"),
+        "cache": ("cache", "cache"),
+    },
 }
+COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
+
+HELP = "Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked."
+FIRST_STEPS = f"""facette {VERSION}: {HELP}
+
+  facette demo                      ten relatives of a public-domain photo
+  facette vary PHOTO                ten relatives of a photo of yours
+  facette studio --open             the same in the browser, with a dial, sliders and a map
+  facette train faces64 FOLDER      a model of your own pictures
+  facette evaluate MODEL FOLDER     how good it is, measured
+
+facette --help lists every command, facette COMMAND --help what it takes."""
 
 
 def build_app(only: str | None = None) -> typer.Typer:
     """The typer application with every command, or with one of them alone, which is built sooner."""
+    from facette.cli.panels import PanelGroup
+
     app = typer.Typer(
         name="facette",
-        help="Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked.",
-        no_args_is_help=True,
-        add_completion=False,
+        cls=PanelGroup,
+        help=HELP,
+        invoke_without_command=True,
+        add_completion=only is None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name in COMMANDS if only is None else (only,):
-        module, function = COMMANDS[name]
-        app.command(name)(getattr(importlib.import_module(f"facette.cli.{module}"), function))
+    for panel, commands in GROUPS.items():
+        for name, (module, function) in commands.items():
+            if only in (None, name):
+                command = getattr(importlib.import_module(f"facette.cli.{module}"), function)
+                app.command(name, rich_help_panel=panel)(command)
     return app
 
 
@@ -72,11 +102,15 @@ def _show_version(wanted: bool) -> None:
 
 
 def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version and leave."
-    ),
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
+    ] = False,
 ) -> None:
     """Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked."""
+    if context.invoked_subcommand is None:
+        typer.echo(FIRST_STEPS)
 
 
 def main(arguments: list[str] | None = None) -> Any:

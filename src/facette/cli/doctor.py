@@ -1,4 +1,4 @@
-"""`facette doctor`: a run or a model in, what is wrong with it and how to mend it out."""
+"""`facette doctor`: a run or a model in, what is wrong with it and how to mend it out; or this installation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from facette.cli.output import Cache, Device, Json, Seed, emit
 
 
 def doctor(
-    model: ModelArgument,
+    model: ModelArgument = "",
     data: Annotated[
         str, typer.Argument(help="Pictures: those it was trained on, so that over-fitting shows, or others.")
-    ],
+    ] = "",
+    system: Annotated[
+        bool,
+        typer.Option(
+            "--system", help="Instead: what is installed, what each extra misses, device, threads, caches."
+        ),
+    ] = False,
     count: Annotated[int, typer.Option("--count", min=32, help="Pictures of each part to look at.")] = 256,
     cache: Cache = None,
     seed: Seed = 0,
@@ -23,6 +29,16 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Say in plain words what is wrong with a model, and which line of the recipe mends it."""
+    if system:
+        from facette.cli.system import examine_system, lines
+
+        report = examine_system()
+        emit(report, "\n".join(lines(report)), as_json)
+        return
+    if not (model and data):
+        from facette.errors import UsageError
+
+        raise UsageError("the doctor looks at MODEL and DATA, or at this installation with --system.")
     import numpy as np
 
     from facette.cli.data import open_source

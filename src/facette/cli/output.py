@@ -36,9 +36,21 @@ def emit(data: dict[str, Any], text: str, as_json: bool) -> None:
     sys.stdout.write((json.dumps(data, ensure_ascii=False, indent=2) if as_json else text) + "\n")
 
 
+class _Manner:
+    """How this command speaks: what `--quiet` says is remembered here, since a remark is made anywhere below it."""
+
+    quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """With `quiet`, neither remarks nor progress are shown from now on."""
+    _Manner.quiet = quiet
+
+
 def remark(sentence: str) -> None:
     """A sentence for people, on stderr."""
-    sys.stderr.write(f"{sentence}\n")
+    if not _Manner.quiet:
+        sys.stderr.write(f"{sentence}\n")
 
 
 class Bar:
@@ -59,6 +71,8 @@ class Bar:
 
     def remark(self, sentence: str) -> None:
         """Print a sentence above the bar."""
+        if _Manner.quiet:
+            return
         self._progress.console.print(sentence, highlight=False, markup=False)
 
 
@@ -91,6 +105,10 @@ def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
     )
     console = Console(stderr=True)
     with Progress(
-        *columns, console=console, transient=not console.is_terminal, speed_estimate_period=60
+        *columns,
+        console=console,
+        transient=not console.is_terminal,
+        speed_estimate_period=60,
+        disable=_Manner.quiet,
     ) as bar:
         yield Bar(bar, bar.add_task(label, total=total, note=""))

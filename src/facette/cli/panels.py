@@ -1,0 +1,70 @@
+"""Help in panels, and `--quiet` for every command.
+
+Enters: the commands that typer built. Leaves: the same, each option in the panel where people look for it. An option
+stands in the same panel in every command; what is a command's own business stays in the first, Options. Knows the
+names of options and nothing of what they do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperGroup, TyperOption
+
+from facette.cli.output import set_quiet
+
+# panel → options, by their first long name
+PANELS: dict[str, tuple[str, ...]] = {
+    "The photo": ("--align", "--face", "--all-faces", "--eyes", "--refine", "--around"),
+    "How far": ("--diversity", "--likeness", "--mode", "--noise", "--spread", "--pool", "--temperature"),
+    "What is written": (
+        *("--out", "--each", "--paste", "--pick", "--details", "--side", "--seconds", "--report", "--verify"),
+        *("--format", "--zip", "--half", "--thumbnails", "--table"),
+    ),
+    "The model": ("--model", "--plain", "--prior", "--recipe", "--set"),
+    "The pictures": ("--cache", "--attributes", "--strict", "--fresh", "--split", "--labels", "--people"),
+    "The diffusion model": (
+        *("--with", "--prompt", "--strength", "--guidance", "--scheduler", "--vae-only", "--config"),
+        *("--safety-checker", "--allow-download"),
+    ),
+    "Where it runs": ("--device", "--engine", "--workers", "--address", "--gpus", "--shard", "--batch"),
+    "In every command": ("--seed", "--dry-run", "--json", "--quiet"),
+}
+_PANEL_OF = {option: panel for panel, options in PANELS.items() for option in options}
+
+
+class PanelGroup(TyperGroup):
+    """The command `facette`: its commands' options in panels, and `--quiet` before or behind any command."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.params.append(_quiet_option(set_quiet))
+        for command in self.commands.values():
+            command.params.append(_quiet_option(_hush))
+            order = {panel: place for place, panel in enumerate((None, *PANELS))}
+            for parameter in command.params:
+                if isinstance(parameter, TyperOption):
+                    parameter.rich_help_panel = panel_of(parameter.opts)
+            command.params.sort(key=lambda parameter: order[getattr(parameter, "rich_help_panel", None)])
+
+
+def panel_of(names: list[str]) -> str | None:
+    """The panel of an option that is known by `names`; None for the first, Options."""
+    return next((_PANEL_OF[name] for name in names if name in _PANEL_OF), None)
+
+
+def _quiet_option(act: Any) -> TyperOption:
+    return TyperOption(
+        param_decls=["--quiet", "-q"],
+        is_flag=True,
+        default=False,
+        expose_value=False,
+        callback=lambda context, option, wanted: act(wanted),
+        help="No progress and no remarks: only the result, and mistakes.",
+    )
+
+
+def _hush(wanted: bool) -> None:
+    """Behind a command the flag can only add to what stood before it."""
+    if wanted:
+        set_quiet(True)
