@@ -61,7 +61,11 @@ class Frame(Spec):
 
 
 class ImageInput(Spec):
-    """Square RGB pictures. `range` is the value range inside the model: unit [0, 1], symmetric [−1, 1]."""
+    """Square RGB pictures. `range` is the value range inside the model: unit [0, 1], symmetric [−1, 1].
+
+    `alpha` says what transparent parts are: `white` paper, or a `mask` of what was never seen, which then costs
+    nothing in the likelihood and is told to the encoder.
+    """
 
     kind: Literal["image"] = "image"
     size: Positive
@@ -69,7 +73,13 @@ class ImageInput(Spec):
     range: Literal["unit", "symmetric"] = "symmetric"
     fit: Literal["cover", "squash"] = "cover"
     flip: bool = False
+    alpha: Literal["white", "mask"] = "white"
     frame: Frame | None = None
+
+    @property
+    def masked(self) -> bool:
+        """Whether some pixels may be unknown."""
+        return self.alpha == "mask"
 
 
 class VectorInput(Spec):
@@ -178,7 +188,12 @@ class PriorSpec(Spec):
 
 
 class ModelSpec(Spec):
+    """`side` is the side in pixels of what encoder and decoder see and draw; the input's size where it is left out.
+    A larger picture is reduced to it by the mean of areas, and what is decoded is enlarged: a second stage then
+    draws the octaves above."""
+
     latent: Positive
+    side: Positive | None = None
     encoder: Annotated[ConvEncoder | ResidualEncoder | MlpEncoder, Field(discriminator="kind")]
     decoder: Annotated[ConvDecoder | ResidualDecoder | MlpDecoder, Field(discriminator="kind")]
     posterior: PosteriorSpec = PosteriorSpec()
@@ -189,11 +204,26 @@ class ModelSpec(Spec):
 # ── objective and training ───────────────────────────────────────────────────────────────────────────────
 
 
+class FocusSpec(Spec):
+    """Where the likelihood of pictures weighs more: in a soft ellipse, `weight` times as much as far outside of it.
+
+    Lengths are shares of the picture's side. `softness` is the width of the ellipse's edge as a share of its half
+    axes. The weights are divided by their mean, so that nats remain comparable.
+    """
+
+    weight: Annotated[float, Field(ge=1)]
+    centre: Point
+    half_axes: Point
+    softness: Annotated[float, Field(gt=0)] = 0.15
+
+
 class ObjectiveSpec(Spec):
     """Weights of the evidence lower bound, in nats per picture: β = 1 is the bound itself.
 
     `linear` raises β from 0 over `warmup_steps`; `cyclical` does so anew at the start of each of `cycles`
     (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs nothing (arXiv 1606.04934).
+    `focus` weighs the likelihood by place. `identity` is the price in nats of a face that has become another's: of
+    1 − cosine between the features of the network of who (facette.model.identity) for photo and reconstruction.
     """
 
     beta: Annotated[float, Field(ge=0)] = 1.0
@@ -201,6 +231,8 @@ class ObjectiveSpec(Spec):
     warmup_steps: NonNegative = 0
     cycles: Positive = 4
     free_bits: Annotated[float, Field(ge=0)] = 0.0
+    focus: FocusSpec | None = None
+    identity: Annotated[float, Field(ge=0)] = 0.0
 
 
 class TrainSpec(Spec):
@@ -210,6 +242,11 @@ class TrainSpec(Spec):
     steps: Positive | None = None
     pictures: Positive | None = None
     """Learn from the first so many training pictures in the order of their names; all of them when left out."""
+    balance: dict[str, Positive] = {}
+    """How often a picture with an attribute is seen in an epoch, by the attribute's name, such as Eyeglasses = 3; of
+    several that a picture has, the largest counts."""
+    hide: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the pictures of which a border or a box is hidden from the encoder, for recipes with a mask."""
     batch: Positive = 64
     lr: Annotated[float, Field(gt=0)] = 1e-3
     lr_schedule: Literal["constant", "cosine"] = "cosine"
@@ -307,7 +344,25 @@ class Recipe(Spec):
             raise ValueError("a bernoulli likelihood needs input.range 'unit'")
         if vector and self.sharpen is not None:
             raise ValueError("only pictures can be sharpened: leave the section sharpen out")
+        self._check_pictures()
         return self
+
+    def _check_pictures(self) -> None:
+        pictures = self.input if self.input.kind == "image" else None
+        objective, side = self.objective, self.model.side
+        if pictures is None and (side or objective.focus or objective.identity):
+            raise ValueError("model.side, objective.focus and objective.identity are for pictures")
+        if pictures and side and pictures.size % side:
+            raise ValueError(f"model.side {side} does not divide input.size {pictures.size}")
+        if self.train.hide and not (pictures and pictures.masked):
+            raise ValueError("train.hide needs input.alpha 'mask'")
+        if pictures and pictures.masked and self.model.prior.kind == "vamp":
+            raise ValueError("a vamp prior's pseudo-inputs have no mask: use input.alpha 'white'")
+
+    @property
+    def side(self) -> int:
+        """Pixels on the side of what the encoder sees and the decoder draws (dimensions, for vectors)."""
+        return self.model.side or self.input.size
 
     def to_toml(self) -> str:
         """The resolved recipe as TOML that `load_recipe` reads back to an equal value."""

@@ -36,6 +36,11 @@ def graph_key(network: Network, recipe: dict[str, Any]) -> str:
         "input": {name: given.get(name) for name in ("kind", "size", "channels", "range")},
         "latent": model["latent"],
     }
+    # Said only where it differs, so that the keys of recipes without it stay.
+    if given.get("alpha") == "mask" and network == "encoder":
+        decides["mask"] = True
+    if model.get("side") and network != "sharpener":
+        decides["side"] = model["side"]
     match network:
         case "encoder":
             decides |= {"layers": model["encoder"], "posterior": model["posterior"]}

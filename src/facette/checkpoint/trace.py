@@ -18,6 +18,7 @@ from facette.checkpoint.export import quiet
 from facette.checkpoint.graph_files import FOLDER, Network, graph_key, shipped_graphs
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import UsageError, import_extra
+from facette.model.band import with_mask
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, data_shape
@@ -113,7 +114,7 @@ class Sharpening(nn.Module):
 def _networks(model: TrainedModel) -> Iterator[tuple[Network, nn.Module, tuple[Tensor, ...]]]:
     """Each network of a model of pictures with an example of what it takes."""
     pictures, latents = torch.zeros(_EXAMPLE, *data_shape(model.recipe)), torch.zeros(_EXAMPLE, model.latent)
-    yield "encoder", Encoding(model.vae), (pictures,)
+    yield "encoder", Encoding(model.vae), (with_mask(pictures) if model.vae.masked else pictures,)
     yield "decoder", Decoding(model.vae), (latents,)
     if model.sharpener is not None:
         yield "sharpener", Sharpening(model.sharpener), (pictures, latents)

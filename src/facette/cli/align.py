@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facette.cli.output import Json, emit, progress, remark
-from facette.cli.photo import AllFaces, Eyes, Face, parse_eyes
+from facette.cli.photo import AllFaces, Face, parse_eyes
 from facette.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
+    from facette.data.eyes import EyeTable
     from facette.images.faces.align import Intake
     from facette.recipe import ImageInput
 
@@ -23,32 +24,53 @@ def align(
     size: Annotated[int, typer.Option("--size", min=16, max=2048, help="Pixels a side of each face.")] = 128,
     all_faces: AllFaces = False,
     face: Face = 1,
-    eyes: Eyes = None,
+    eyes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,X,Y|CSV",
+            help="The eyes' places in the photo in pixels, the left one of the picture first; no face is searched. "
+            "For a folder: a CSV with columns image_id, left_eye_x, left_eye_y, right_eye_x, right_eye_y; rows "
+            "whose face_score is below 0 are left out.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Cut the faces out of photos, upright and in a model's frame, ready for `facette train`.
 
-    What was left out, and why, is said at the end and written to report.json beside the faces.
+    What lies beyond a photo is transparent in the face's file, and unknown to recipes with input.alpha = "mask". What
+    was left out, and why, is said at the end and written to report.json beside the faces.
     """
     spec = _frame_of(recipe, size)
     if all_faces and (eyes is not None or face != 1):
         raise UsageError("--all-faces takes every face; leave out --face and --eyes.")
-    choice = {"all_faces": all_faces, "face": face, "eyes": None if eyes is None else parse_eyes(eyes)}
+    choice = {"all_faces": all_faces, "face": face}
     if not source.is_dir():
-        written = _align_photo(source, out / source.name, spec, **choice)
+        places = None if eyes is None else parse_eyes(eyes)
+        written = _align_photo(source, out / source.name, spec, eyes=places, **choice)
         return _finish(out, written, [], as_json)
-    if eyes is not None:
-        raise UsageError("--eyes is for a single photo; leave it out for a folder.")
     photos = _photos_in(source, out)
+    known = None if eyes is None else _known_eyes(Path(eyes))
     written, left_out = [], []
     with progress(len(photos), "aligning", "photos") as bar:
         for photo in photos:
+            name = photo.relative_to(source)
             try:
-                written += _align_photo(photo, out / photo.relative_to(source), spec, **choice)
-            except ImageError as error:
+                places = None if known is None else known.of(name.as_posix())
+                written += _align_photo(photo, out / name, spec, eyes=places, **choice)
+            except (ImageError, UsageError) as error:
                 left_out.append({"photo": str(photo), "reason": str(error)})
             bar.advance()
     return _finish(out, written, left_out, as_json)
+
+
+def _known_eyes(path: Path) -> "EyeTable":
+    from facette.data.eyes import read_eyes
+
+    if not path.is_file():
+        raise UsageError(
+            f"for a folder --eyes names a CSV with the eyes' places of its photos; there is no {str(path)!r}"
+        )
+    return read_eyes(path)
 
 
 def _frame_of(recipe: str, size: int) -> "ImageInput":
@@ -108,7 +130,7 @@ def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
     from PIL import Image
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(taken.picture).save(target)
+    Image.fromarray(taken.picture if taken.seen is None else taken.masked).save(target)
     return {"photo": str(photo), "picture": str(target), **asdict(taken.report)}
 
 

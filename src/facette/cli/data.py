@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ SHOWN_UNREADABLE = 5
 
 
 def open_source(
-    source: str,
+    source: str | Sequence[str],
     recipe: Recipe,
     *,
     cache: Path | None = None,
@@ -22,30 +23,34 @@ def open_source(
     fresh: bool = False,
     remarks: bool = True,
 ) -> tuple[Any, str]:
-    """The packed data set for a recipe's input, and what to call it. Unreadable pictures are said on stderr, if
-    `remarks`. `fresh`: decode again what was decoded before."""
-    from facette.data import open_dataset
+    """The packed data set for a recipe's input, or several as one, and what to call it. Unreadable pictures are said on
+    stderr, if `remarks`. `fresh`: decode again what was decoded before."""
+    from facette.data.open import open_datasets
 
-    if not source and recipe.input.kind == "vector":
+    sources = [source] if isinstance(source, str) else list(source)
+    sources = [source for source in sources if source]
+    if not sources and recipe.input.kind == "vector":
         from facette.data.mixture import SOURCE
 
-        source = SOURCE  # the points that the recipe is about
-    if not source:
+        sources = [SOURCE]  # the points that the recipe is about
+    if not sources:
         raise DataError(
             f"recipe {recipe.name!r} needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces"
         )
     with progress(None, "reading pictures", "pictures") as bar:
+        settled = 0
 
         def show(done: int, total: int) -> None:
+            nonlocal settled
+            settled = 0 if done < settled else settled  # the next of several data sets begins
             bar.total(total)
-            bar.advance(done - show.done)  # type: ignore[attr-defined]
-            show.done = done  # type: ignore[attr-defined]
+            bar.advance(done - settled)
+            settled = done
 
-        show.done = 0  # type: ignore[attr-defined]
-        store = open_dataset(source, recipe.input, cache, strict, show, attributes=attributes, fresh=fresh)
+        store = open_datasets(sources, recipe.input, cache, strict, show, attributes=attributes, fresh=fresh)
     unreadable = getattr(store, "unreadable", []) if remarks else []
     for name, reason in unreadable[:SHOWN_UNREADABLE]:
         remark(f"left out: {name} {reason}")
     if len(unreadable) > SHOWN_UNREADABLE:
         remark(f"left out: {len(unreadable) - SHOWN_UNREADABLE} more; `facette prepare` lists them all")
-    return store, source if "/" not in source else Path(source).resolve().name
+    return store, ", ".join(each if "/" not in each else Path(each).resolve().name for each in sources)

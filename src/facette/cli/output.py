@@ -21,6 +21,12 @@ Set = Annotated[
 Pictures = Annotated[
     str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
 ]
+Folders = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Folders or zips of pictures, CelebA folders, or synthetic-faces[:COUNT]; several are learned from as one."
+    ),
+]
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Where packed pictures are kept.", file_okay=False)
 ]

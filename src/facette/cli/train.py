@@ -14,8 +14,8 @@ from facette.cli.output import (
     Cache,
     Device,
     DryRun,
+    Folders,
     Json,
-    Pictures,
     Set,
     Strict,
     emit,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a TOML file.")],
-    data: Pictures = "",
+    data: Folders = None,
     run: Annotated[
         Path | None, typer.Option("--out", help="The run's folder; by default runs/RECIPE.", file_okay=False)
     ] = None,
@@ -37,21 +37,27 @@ def train(
     cache: Cache = None,
     attributes: Attributes = None,
     strict: Strict = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Start from this model's weights, wherever its layers fit."),
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Train a model. Run the same command again to go on where it stopped."""
+    from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.recipe import load_recipe
     from facette.training import train as train_run
-    from facette.training.batches import training_rows
+    from facette.training.batches import balanced, training_rows
     from facette.training.schedule import steps_of
 
     resolved = load_recipe(recipe, overrides or [])
     folder = run or Path("runs") / resolved.name
-    store, source = open_source(data, resolved, cache=cache, attributes=attributes, strict=strict)
-    images = len(training_rows(store, resolved.train.pictures))
-    steps = steps_of(resolved.train, images)
+    store, source = open_source(data or [], resolved, cache=cache, attributes=attributes, strict=strict)
+    rows = training_rows(store, resolved.train.pictures)
+    images = len(rows)
+    steps = steps_of(resolved.train, len(balanced(rows, store, resolved.train.balance)))
     if dry_run:
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}
         emit(
@@ -60,6 +66,7 @@ def train(
             as_json,
         )
         return
+    model = None if start is None else load_model(start)
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * resolved.train.batch, "training", "images") as bar:
         ended = train_run(
@@ -70,6 +77,7 @@ def train(
             watcher=Shown(bar, resolved.train.batch),
             source=source,
             command=command,
+            start=model,
         )
     emit(*ended_as(ended), as_json)
 

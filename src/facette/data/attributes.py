@@ -77,6 +77,19 @@ def read_csv(path: Path, folder: str = "") -> LabelRows:
     return table
 
 
+def csv_rows(path: Path) -> Iterator[list[str]]:
+    """The rows of a CSV in UTF-8 whose columns are parted by commas, semicolons or tabs. Raises DataError."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = file.readline()
+            file.seek(0)
+            yield from csv.reader(file, delimiter=max(",;\t", key=header.count))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{str(path)!r} is not a CSV file in UTF-8: {error}.") from error
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+
+
 def collect_rows(path: Path, columns: Iterable[str], rows: Iterator[tuple[int, str, list[str]]]) -> LabelRows:
     """(line, picture's name, its A fields) for every row, as compact arrays; `path` is for error messages."""
     columns = tuple(columns)

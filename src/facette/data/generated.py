@@ -11,7 +11,7 @@ import numpy as np
 
 from facette.data.attributes import AttributeTable, FactorTable
 from facette.data.names import NameTable
-from facette.data.source import Block
+from facette.data.source import Block, with_full_mask
 from facette.recipe import ImageInput
 
 
@@ -38,7 +38,8 @@ class FacesSource:
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
         from facette.data.synthetic import draw_faces
 
-        return Block(draw_faces(stop - start, spec.size, self.seed, start).pictures, {})
+        pictures = draw_faces(stop - start, spec.size, self.seed, start).pictures
+        return Block(with_full_mask(pictures) if spec.masked else pictures, {})
 
     def labels(self) -> tuple[AttributeTable, FactorTable]:
         from facette.data import synthetic

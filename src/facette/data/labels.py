@@ -15,19 +15,22 @@ import numpy as np
 from facette.data.attributes import AttributeTable, LabelRows, join_rows, read_csv
 from facette.data.celeba import CelebaLayout, read_celeba_attributes, read_partition
 from facette.data.names import NameTable
+from facette.data.people import find_people, read_people, set_apart
 from facette.data.split import TRAIN, VALID, split_by_folder, split_by_name
 from facette.errors import DataError
 
-_FORMAT = 1
+_FORMAT = 2
 _UNLISTED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFiles:
-    """Attribute files, each with the folder its names are relative to ("" or "train/"), and a partition file."""
+    """Attribute files, each with the folder its names are relative to ("" or "train/"), a partition file, and a list of
+    who is in the pictures."""
 
     attributes: tuple[tuple[Path, str], ...] = ()
     partition: Path | None = None
+    people: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,15 @@ def find_labels(source: Path, celeba: CelebaLayout | None, given: Path | None = 
     """The label files of a folder or zip: `given`, else CelebA's own, else the CSV files beside and inside.
 
     For pictures in `faces/` these are `faces_attributes.csv` beside it and `attributes.csv` in it; for pictures in
-    `faces/train/` also `faces/train_attributes.csv`. For `faces.zip`, `faces_attributes.csv` beside it.
+    `faces/train/` also `faces/train_attributes.csv`. For `faces.zip`, `faces_attributes.csv` beside it. For the list of
+    people see `facette.data.people`.
     """
     partition = None if celeba is None else celeba.partition
+    people = find_people(source) if celeba is None else None
     if given is not None:
         if not given.is_file():
             raise DataError(f"there is no attribute file {str(given)!r}.")
-        return LabelFiles(((given, ""),), partition)
+        return LabelFiles(((given, ""),), partition, people)
     if celeba is not None:
         return LabelFiles(() if celeba.attributes is None else ((celeba.attributes, ""),), partition)
     source = source.resolve()
@@ -58,16 +63,16 @@ def find_labels(source: Path, celeba: CelebaLayout | None, given: Path | None = 
         beside = sorted(source.glob("*_attributes.csv"))
         folders = [(file, file.name.removesuffix("_attributes.csv")) for file in beside]
         candidates += [(file, f"{folder}/") for file, folder in folders if (source / folder).is_dir()]
-    return LabelFiles(tuple(pair for pair in candidates if pair[0].is_file()))
+    return LabelFiles(tuple(pair for pair in candidates if pair[0].is_file()), None, people)
 
 
 def read_labels(files: LabelFiles, names: NameTable, store: Path) -> Labels:
     """The labels of a store's pictures; kept in `store`, its folder.
 
-    The partition is the file's where there is one, else that of folders called train and valid, else by name;
-    pictures that a partition file leaves out are split by name, and so are the training pictures where nobody is
-    set aside for validation. Raises DataError for a file that does not hold
-    what it should, and when no picture is named in the attribute files.
+    The partition is the file's where there is one, else that of folders called train and valid, else by person where
+    a list says who is in the pictures (a tenth of the people is set apart), else by name; pictures that a partition
+    file leaves out are split by name, and so are the training pictures where nobody is set aside for validation.
+    Raises DataError for a file that does not hold what it should, and when no picture is named in the attribute files.
     """
     kept = store / f"labels-{_key(files)}.npz"
     if kept.exists():
@@ -84,6 +89,9 @@ def _partition(files: LabelFiles, names: NameTable) -> np.ndarray:
     if files.partition is not None:
         listed = join_rows(read_partition(files.partition), names, fill=_UNLISTED)[:, 0]
         given = np.where(listed == _UNLISTED, by_name, listed).astype(np.int8)
+    if given is None and files.people is not None:
+        apart = set_apart(read_people(files.people, names))
+        given = np.where(apart, VALID, TRAIN).astype(np.int8) if apart.any() and not apart.all() else None
     if given is None:
         return by_name
     if not (given == VALID).any():  # a part of CelebA may hold official training pictures only
@@ -118,7 +126,8 @@ def _read(path: Path, folder: str) -> LabelRows:
 
 def _key(files: LabelFiles) -> str:
     digest = blake2b(f"{_FORMAT}".encode(), digest_size=8)
-    for path, folder in (*files.attributes, *([(files.partition, "partition")] if files.partition else [])):
+    rest = [(path, kind) for path, kind in ((files.partition, "partition"), (files.people, "people")) if path]
+    for path, folder in (*files.attributes, *rest):
         status = path.stat()
         digest.update(
             f"\0{path.resolve()}\0{folder}\0{status.st_size}\0{status.st_mtime_ns}".encode(

@@ -6,12 +6,14 @@ file that knows every kind of source.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from facette.data.celeba import find_celeba
 from facette.data.folder import FolderSource
 from facette.data.generated import FacesSource
+from facette.data.joined import JoinedStore
 from facette.data.labels import find_labels, read_labels
 from facette.data.mixture import SOURCE as MIXTURE
 from facette.data.mixture import VectorStore, is_mixture, open_mixture
@@ -21,7 +23,7 @@ from facette.data.sequence import SequenceSource
 from facette.data.source import PictureSource
 from facette.data.split import split_by_name
 from facette.data.zipped import ZipSource
-from facette.errors import DataError
+from facette.errors import DataError, UsageError
 from facette.recipe import ImageInput, VectorInput
 
 FACES = "synthetic-faces"
@@ -70,6 +72,32 @@ def open_dataset(
     labels = read_labels(files, store.names, store.path)
     store.partition, store.attributes = labels.partition, labels.attributes
     return store
+
+
+def open_datasets(
+    sources: Sequence[str | Path],
+    spec: ImageInput | VectorInput,
+    cache_dir: str | Path | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+    *,
+    attributes: str | Path | None = None,
+    fresh: bool = False,
+) -> ImageStore | JoinedStore | VectorStore:
+    """Opens one data set or several, which are then read as one; see `open_dataset`.
+
+    Raises UsageError for several data sets of vectors, and DataError as `open_dataset` does.
+    """
+    stores = [
+        open_dataset(source, spec, cache_dir, strict, progress, attributes=attributes, fresh=fresh)
+        for source in sources
+    ]
+    if len(stores) == 1:
+        return stores[0]
+    pictures = [store for store in stores if isinstance(store, ImageStore)]
+    if len(pictures) < len(stores):
+        raise UsageError("only data sets of pictures can be joined; give one of vectors")
+    return JoinedStore(pictures, [Path(source).name for source in sources])
 
 
 def find_pictures(source: str | Path) -> PictureSource:

@@ -3,8 +3,8 @@
 In: the folder that `facette.data.packing` published. Out: batches of pictures, names, partitions, attributes.
 Knows nothing of where the pictures came from, and never decodes one.
 
-A store's folder holds `pixels.u8` (rows of S × S × 3 bytes), the names of the rows, `store.json`, and, where a
-source lists pictures that cannot be read, `rows.npy` with the rows that can.
+A store's folder holds `pixels.u8` (rows of S × S × 3 bytes; × 4 where a mask travels with the pictures), the names
+of the rows, `store.json`, and, where a source lists pictures that cannot be read, `rows.npy` with the rows that can.
 Legend: N pictures in the store, B pictures in a batch, S side in pixels, A attributes, F factors.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from facette.data.attributes import AttributeTable, FactorTable
 from facette.data.names import NameTable
+from facette.data.source import with_full_mask
 from facette.data.split import PARTITIONS
 from facette.errors import DataError, UsageError
 
@@ -47,17 +48,20 @@ class ImageStore:
         self.path = path
         self.source: str = about["source"]
         self.size: int = about["size"]
+        self.masked: bool = about.get("masked", False)
         self.fingerprint: str = about["fingerprint"]
         self.names = NameTable.load(path)
         self.unreadable = [Unreadable(*pair) for pair in json.loads((path / UNREADABLE).read_text("utf-8"))]
         self._rows = np.load(path / ROWS, mmap_mode="r") if (path / ROWS).exists() else None
-        shape = (about["rows"], self.size, self.size, 3)
+        shape = (about["rows"], self.size, self.size, 4 if self.masked else 3)
         if (path / PIXELS).stat().st_size != int(np.prod(shape)):
             raise DataError(
                 f"the packed store {str(path)!r} is damaged; delete that folder and prepare again."
             )
         pixels = np.memmap(path / PIXELS, np.uint8, "r", shape=shape)
-        self._pixels = pixels.view(np.ndarray)  # (rows, S, S, 3); what is read from it is then a plain array
+        self._pixels = pixels.view(
+            np.ndarray
+        )  # (rows, S, S, 3 or 4); what is read from it is then a plain array
         self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
         self.attributes = attributes
         self.factors = factors
@@ -70,6 +74,16 @@ class ImageStore:
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Pictures (B, S, S, 3) uint8, contiguous, a copy, in the order of `indices` (B,) integers in [0, N)."""
+        pixels = self._take(indices)
+        return np.ascontiguousarray(pixels[..., :3]) if self.masked else pixels
+
+    def read_masked(self, indices: np.ndarray) -> np.ndarray:
+        """Pictures and masks (B, S, S, 4) uint8, contiguous, a copy: the fourth value is 255 where the pixel was
+        seen and 0 where it is unknown."""
+        pixels = self._take(indices)
+        return pixels if self.masked else with_full_mask(pixels)
+
+    def _take(self, indices: np.ndarray) -> np.ndarray:
         indices = np.asarray(indices)
         if indices.ndim != 1 or (indices.size and not np.issubdtype(indices.dtype, np.integer)):
             raise UsageError(f"pictures are read by a one-dimensional array of integers, not {indices!r}.")

@@ -73,7 +73,8 @@ def pack(
 def store_name(source: PictureSource, spec: ImageInput) -> str:
     """The name of a store's folder: readable, and unique to the source's listing and the geometry."""
     geometry = spec.model_dump_json(include={"size", "channels", "fit", "frame"})
-    key = blake2b(f"{FORMAT}\0{geometry}\0{source.signature()}".encode(), digest_size=8).hexdigest()
+    masked = "\0mask" if spec.masked else ""
+    key = blake2b(f"{FORMAT}\0{geometry}\0{source.signature()}{masked}".encode(), digest_size=8).hexdigest()
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source.location).name).strip("-")[:40] or "pictures"
     return f"{stem}-{spec.size}px-{key}"
 
@@ -88,7 +89,7 @@ def _pack_locked(
 ) -> None:
     partial = final.with_name(final.name + ".partial")
     partial.mkdir(exist_ok=True)
-    bench = _Bench(partial, len(source.names), spec.size)
+    bench = _Bench(partial, len(source.names), spec.size, spec.masked)
     try:
         bench.check_finished_rows(progress)
         unreadable: dict[int, str] = {}
@@ -134,9 +135,9 @@ def decoded_ahead(
 class _Bench:
     """The files of a store that is being packed."""
 
-    def __init__(self, folder: Path, count: int, size: int):
-        self.folder, self.count, self.size = folder, count, size
-        self._row_bytes = size * size * 3
+    def __init__(self, folder: Path, count: int, size: int, masked: bool):
+        self.folder, self.count, self.size, self.masked = folder, count, size, masked
+        self._row_bytes = size * size * (4 if masked else 3)
         self._pixels = os.open(folder / PIXELS, os.O_RDWR | os.O_CREAT, 0o644)
         os.ftruncate(self._pixels, count * self._row_bytes)
         self._states = _state_file(folder / _STATES, (count,))  # (N,) uint8
@@ -188,6 +189,7 @@ class _Bench:
             "format": FORMAT,
             "source": source.location,
             "size": self.size,
+            "masked": self.masked,
             "rows": self.count,
             "pictures": int(rows.size),
             "fingerprint": self._fingerprint(names, rows),

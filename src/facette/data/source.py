@@ -14,7 +14,7 @@ from PIL import Image
 
 from facette.data.names import NameTable
 from facette.errors import ImageError
-from facette.images.fit import fit_picture
+from facette.images.fit import fit_masked, fit_picture
 from facette.images.open import open_image
 from facette.recipe import ImageInput
 
@@ -23,7 +23,7 @@ from facette.recipe import ImageInput
 class Block:
     """Consecutive pictures of a source; a row with a reason holds zeros."""
 
-    pixels: np.ndarray  # (B, S, S, 3) uint8
+    pixels: np.ndarray  # (B, S, S, 3) uint8, or (B, S, S, 4) where the recipe takes a mask
     reasons: dict[int, str]  # row in the block → why it cannot be read: a sentence after the picture's name
 
 
@@ -45,7 +45,7 @@ def decode_block(
     pictures: Iterable[Path | bytes | Image.Image | ImageError], count: int, spec: ImageInput
 ) -> Block:
     """Decodes and fits `count` pictures. An ImageError in place of a picture is taken as its reason."""
-    pixels = np.zeros((count, spec.size, spec.size, 3), np.uint8)  # (B, S, S, 3)
+    pixels = np.zeros((count, spec.size, spec.size, 4 if spec.masked else 3), np.uint8)  # (B, S, S, 3 or 4)
     reasons = {}
     for row, picture in enumerate(pictures):
         try:
@@ -58,13 +58,20 @@ def decode_block(
 
 
 def decode_picture(picture: Path | bytes | Image.Image, spec: ImageInput) -> np.ndarray:
-    """One picture as (S, S, 3) uint8, as the model is to see it. Raises ImageError when it cannot be read.
+    """One picture as the model is to see it, (S, S, 3) uint8, or (S, S, 4) with its mask where the recipe takes one.
+    Raises ImageError when it cannot be read.
 
     JPEGs of more than twice the needed size are decoded at 1/2, 1/4 or 1/8 (several times faster). The shorter
     side asked for is beyond any side of the aligned frame, so a reduced picture is never mistaken for a frame.
     """
     side = 2 * spec.size if spec.frame is None else max(2 * spec.size, *(s + 1 for s in spec.frame.size))
-    return fit_picture(open_image(picture, draft_side=side).image, spec)
+    opened = open_image(picture, draft_side=side)
+    return fit_masked(opened.image, opened.alpha, spec) if spec.masked else fit_picture(opened.image, spec)
+
+
+def with_full_mask(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (B, S, S, 3) uint8 with a fourth value that says: all of it was seen."""
+    return np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], axis=-1)
 
 
 def _reason(error: ImageError, picture: Path | bytes | Image.Image | ImageError) -> str:

@@ -26,6 +26,24 @@ def fit_picture(image: Image.Image, spec: ImageInput) -> np.ndarray:
     return np.asarray(image.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
 
 
+def fit_masked(image: Image.Image, alpha: Image.Image | None, spec: ImageInput) -> np.ndarray:
+    """The picture with its mask, uint8 (size, size, 4): 255 where it was seen, 0 where it is unknown.
+
+    `alpha` (mode L, of the picture's size) tells what was seen; without it, everything was. Unknown colours do not
+    run into known ones: colours are weighted by what was seen of them.
+    """
+    if alpha is None:
+        picture = fit_picture(image, spec)
+        return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+    box, side = crop_box(image.size, spec), (spec.size, spec.size)
+    pixels = np.dstack([np.asarray(image), np.asarray(alpha)])  # (H, W, 4)
+    if image.size != side or box != (0, 0, *side):
+        rgba = Image.fromarray(pixels)  # Pillow weighs the colours of RGBA by its alpha when it resizes
+        pixels = np.asarray(rgba.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)).copy()
+    pixels[..., 3] = np.where(pixels[..., 3] >= 128, 255, 0)
+    return pixels
+
+
 def crop_box(size: tuple[int, int], spec: ImageInput) -> tuple[float, float, float, float]:
     """The (left, top, right, bottom) of the part of a (width, height) picture that the model will see."""
     width, height = size

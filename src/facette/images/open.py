@@ -56,6 +56,9 @@ class OpenedImage:
     image: Image.Image  # mode RGB, upright
     notes: tuple[str, ...]  # what was done to it, in the order it was done
     original_size: tuple[int, int]  # width, height upright, before any reduction while decoding
+    alpha: Image.Image | None = (
+        None  # mode L, of the picture's size: 0 where it is transparent; None: nowhere
+    )
 
 
 def open_image(
@@ -169,14 +172,16 @@ def _decode(
     image.load()
     # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
     turn = _UPRIGHT.get(_orientation(image))
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     image, colour_notes = to_rgb(image, name, background)
     notes += colour_notes
     if turn is not None:
         image = image.transpose(turn)
+        alpha = None if alpha is None else alpha.transpose(turn)
         notes.append("turned upright as its EXIF orientation says")
         if turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]):
             full_size = (full_size[1], full_size[0])
-    return OpenedImage(image, tuple(notes), full_size)
+    return OpenedImage(image, tuple(notes), full_size, alpha)
 
 
 def _frame_notes(image: Image.Image) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facette.errors import UsageError
+from facette.images.convert import SEEN
 from facette.images.faces.align import Intake
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def _measures(model, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for start in range(0, len(pictures), 256):  # bounded memory for large validation sets
         part = pictures[start : start + 256]
         mean = model.encode(part).mean  # (n, Z)
-        gaps = model.plain().decode(mean).astype(np.float64) - part
-        errors.append(np.sqrt((gaps**2).mean(axis=(1, 2, 3))))
+        squares = (model.plain().decode(mean).astype(np.float64) - part[..., :3]) ** 2
+        # pixels that are unknown (a fourth value of 0) say nothing of the model
+        seen = part[..., 3:] >= SEEN if part.shape[-1] == 4 else np.ones_like(part[..., :1], bool)
+        errors.append(np.sqrt(squares.mean(axis=(1, 2, 3), where=np.broadcast_to(seen, squares.shape))))
         norms.append(np.linalg.norm(np.asarray(mean, np.float64), axis=1))
     return np.concatenate(errors), np.concatenate(norms)
 

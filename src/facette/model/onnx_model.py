@@ -37,7 +37,12 @@ class LightInput:
     range: Literal["unit", "symmetric"]
     fit: Literal["cover", "squash"]
     frame: LightFrame | None
+    alpha: Literal["white", "mask"] = "white"
     kind: Literal["image"] = "image"
+
+    @property
+    def masked(self) -> bool:
+        return self.alpha == "mask"
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> LightInput:
@@ -46,7 +51,7 @@ class LightInput:
         read = frame and LightFrame(
             tuple(frame["size"]), tuple(frame["box"]), (tuple(frame["eyes"][0]), tuple(frame["eyes"][1]))
         )
-        return cls(given["size"], given["range"], given["fit"], read)
+        return cls(given["size"], given["range"], given["fit"], read, given.get("alpha", "white"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class LightModel:
     name: str
     input: LightInput
     latent: int  # Z
-    encoder: Graph  # (N, 3, S, S) → mean and scale, (N, Z) each
+    encoder: Graph  # (N, 3, S, S), or (N, 4, S, S) with a mask → mean and scale, (N, Z) each
     decoder: Graph  # (N, Z) → (N, 3, S, S)
     sharpener: Graph | None = None  # (N, 3, S, S) and (N, Z) → (N, 3, S, S)
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -78,9 +83,14 @@ class LightModel:
         return values
 
     def encode(self, pictures: np.ndarray, batch: int = BATCH) -> LightPosterior:
-        """q(z|x) for uint8 pictures (N, S, S, 3). Raises DataError when the shape is not the model's."""
+        """q(z|x) for uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them.
+
+        Raises DataError when the shape is not the model's.
+        """
         side = self.input.size
-        if pictures.shape[1:] != (side, side, 3):
+        if self.input.masked and pictures.shape[1:] == (side, side, 3):
+            pictures = np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], axis=-1)
+        if pictures.shape[1:] != (side, side, 4 if self.input.masked else 3):
             raise DataError(
                 f"model {self.name!r} takes {side}×{side}×3, not {'×'.join(map(str, pictures.shape[1:]))}"
             )

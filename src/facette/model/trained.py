@@ -84,13 +84,15 @@ class TrainedModel:
         return torch.from_numpy(values)
 
     def to_model(self, data: np.ndarray | Tensor) -> Tensor:
-        """uint8 pictures (N, S, S, 3) or float vectors (N, D) to what the VAE takes.
+        """uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them, or float vectors
+        (N, D), to what the VAE takes.
 
         Raises DataError when the shape is not the model's.
         """
         given = self.input
         shape = (given.size,) if given.kind == "vector" else (given.size, given.size, given.channels)
-        if tuple(data.shape[1:]) != shape:
+        masked = given.kind == "image" and given.masked and tuple(data.shape[1:]) == (*shape[:2], 4)
+        if tuple(data.shape[1:]) != shape and not masked:
             raise DataError(
                 f"model {self.name!r} takes {'×'.join(map(str, shape))}, not {'×'.join(map(str, data.shape[1:]))}"
             )
@@ -106,7 +108,7 @@ class TrainedModel:
 
     @torch.inference_mode()
     def encode(self, data: np.ndarray | Tensor, batch: int = BATCH) -> DiagonalGaussian:
-        """q(z|x) for uint8 pictures (N, S, S, 3) or vectors (N, D); tensors on the CPU."""
+        """q(z|x) for uint8 pictures (N, S, S, 3 or 4) or vectors (N, D), see `to_model`; tensors on the CPU."""
         parts = [self._quick.encode(self.to_model(data[i : i + batch])) for i in range(0, len(data), batch)]
         if not parts:
             raise DataError("there is nothing to encode")

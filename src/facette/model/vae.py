@@ -1,7 +1,8 @@
 """The variational autoencoder: encoder, posterior, decoder, likelihood and prior put together.
 
-Enters: x in the recipe's range, N×3×S×S (or vectors N×D). Leaves: a posterior, latents, decoded values.
-Nothing here decides silently whether a result is random: sampling is written out by the caller.
+Enters: x in the recipe's range, N×3×S×S, or N×4×S×S with a mask of what was seen (or vectors N×D). Leaves: a
+posterior, latents, decoded values. The core sees and draws pictures of `side` pixels, which may be fewer than S
+(facette.model.band). Nothing here decides silently whether a result is random: sampling is written out by the caller.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from facette.errors import RecipeError
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
+from facette.model.band import enlarged, reduced, with_mask
 from facette.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
@@ -33,7 +35,7 @@ class Pass:
 
     posterior: DiagonalGaussian  # (N, Z)
     z: Tensor  # (N, Z)
-    decoded: Tensor  # what the likelihood takes; shaped as x, or with 2 × the channels when σ is predicted
+    decoded: Tensor  # what the likelihood takes, (N, 3, s, s) or (N, D); 2 × the channels when σ is predicted
 
 
 class VAE(nn.Module):
@@ -48,8 +50,12 @@ class VAE(nn.Module):
         prior: Prior,
         posterior_scale: Literal["log-variance", "softplus"],
         latent: int,
+        size: int,
+        side: int | None = None,
+        masked: bool = False,
     ):
         super().__init__()
+        self.size, self.side, self.masked = size, side or size, masked
         self.encoder, self.decoder = encoder, decoder
         self.likelihood: Likelihood = likelihood
         self.prior: Prior = prior
@@ -59,11 +65,20 @@ class VAE(nn.Module):
         self.latent = latent
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
-        """q(z|x) of pictures (N, 3, S, S) or vectors (N, D)."""
+        """q(z|x) of pictures (N, 3, S, S), of pictures with their masks (N, 4, S, S), or of vectors (N, D)."""
+        if x.ndim == 4:
+            x = reduced(x, self.side)
+            if self.masked and x.shape[1] == 3:
+                x = with_mask(x)
         return DiagonalGaussian.from_raw(self.encoder(x), self.posterior_scale)
 
     def decode(self, z: Tensor) -> Tensor:
-        """The mean of p(x|z) for latents (N, Z), shaped as x and in the recipe's range."""
+        """The mean of p(x|z) for latents (N, Z), at the input's size and in the recipe's range."""
+        drawn = self.decode_core(z)
+        return enlarged(drawn, self.size) if drawn.ndim == 4 else drawn
+
+    def decode_core(self, z: Tensor) -> Tensor:
+        """The mean of p(x|z) for latents (N, Z) as the core draws it: (N, 3, s, s), or vectors (N, D)."""
         return self.likelihood.mean(self.decoder(z))
 
     def forward(self, x: Tensor, noise: Tensor) -> Pass:
@@ -89,7 +104,7 @@ def build_vae(recipe: Recipe) -> VAE:
     likelihood = (
         BernoulliLikelihood()
         if spec.likelihood.kind == "bernoulli"
-        else GaussianLikelihood(spec.likelihood.sigma)
+        else GaussianLikelihood(spec.likelihood.sigma, weighted=recipe.objective.focus is not None)
     )
     vae = VAE(
         encoder=encoder,
@@ -98,6 +113,9 @@ def build_vae(recipe: Recipe) -> VAE:
         prior=_prior(recipe),
         posterior_scale=spec.posterior.scale,
         latent=spec.latent,
+        size=recipe.input.size,
+        side=recipe.side,
+        masked=recipe.input.kind == "image" and recipe.input.masked,
     )
     return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -117,7 +135,7 @@ def build_sharpener(recipe: Recipe) -> Sharpener:
 
 
 def data_shape(recipe: Recipe) -> tuple[int, ...]:
-    """The shape of one x: (3, S, S) or (D,)."""
+    """The shape of one x without its mask: (3, S, S) or (D,)."""
     given = recipe.input
     return (given.size,) if given.kind == "vector" else (given.channels, given.size, given.size)
 
@@ -146,16 +164,16 @@ def _encoder(recipe: Recipe) -> nn.Module:
     assert given.kind == "image"
     if spec.kind == "conv":
         return encoders.ConvEncoder(
-            size=given.size,
-            channels=given.channels,
+            size=recipe.side,
+            channels=given.channels + given.masked,
             layers=[(c.channels, c.kernel, c.stride, c.padding) for c in spec.layers],
             norm_name=spec.norm,
             act=spec.activation,
             out=out,
         )
     return encoders.ResidualEncoder(
-        size=given.size,
-        channels=given.channels,
+        size=recipe.side,
+        channels=given.channels + given.masked,
         patch=spec.patch,
         widths=spec.widths,
         blocks=spec.blocks,
@@ -174,7 +192,7 @@ def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
     channels = given.channels * outputs_per_value
     if spec.kind == "conv":
         return decoders.ConvDecoder(
-            size=given.size,
+            size=recipe.side,
             channels=channels,
             latent=latent,
             start_channels=spec.start_channels,
@@ -187,7 +205,7 @@ def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
             output=spec.output,
         )
     return decoders.ResidualDecoder(
-        size=given.size,
+        size=recipe.side,
         channels=channels,
         latent=latent,
         patch=spec.patch,

@@ -6,15 +6,18 @@ thread reads the next batch from the store while the current one is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from facette.data.attributes import YES, AttributeTable
+from facette.errors import DataError
+from facette.recipe import Recipe
 from facette.runtime import Place, derive_seed
 from facette.training.schedule import steps_per_epoch
 
@@ -32,10 +35,53 @@ class Store(Protocol):
     def indices(self, partition: str = "all") -> np.ndarray: ...
 
 
+class PictureStore(Store, Protocol):
+    """A store of pictures: facette.data's ImageStore, or several joined."""
+
+    attributes: AttributeTable | None
+
+    def read_masked(self, indices: np.ndarray) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     indices: np.ndarray  # (B,) rows of the store
-    data: Tensor  # (B, S, S, 3) uint8, or (B, D) float32; in pinned memory where a card is to fetch it
+    data: Tensor  # (B, S, S, 3 or 4) uint8, or (B, D) float32; in pinned memory where a card is to fetch it
+
+
+def reader(store: Store, recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
+    """How the pictures of a store are read for a recipe: with their masks where it takes them."""
+    if recipe.input.kind == "image" and recipe.input.masked:
+        return cast(PictureStore, store).read_masked
+    return store.read
+
+
+def wholly_seen(store: Store, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
+    """Those of the rows whose pictures have no unknown pixel; all rows where there is none such."""
+    if not (recipe.input.kind == "image" and recipe.input.masked):
+        return rows
+    masks = [
+        cast(PictureStore, store).read_masked(part)[..., 3]
+        for part in np.array_split(rows, -(-len(rows) // 256))
+    ]
+    whole = rows[np.concatenate([(mask == 255).all(axis=(1, 2)) for mask in masks])]
+    return whole if len(whole) else rows
+
+
+def balanced(rows: np.ndarray, store: Store, weights: dict[str, int]) -> np.ndarray:
+    """The rows of an epoch in which a picture with a rare attribute stands as often as the recipe says.
+
+    Raises DataError where the store has no such attribute.
+    """
+    if not weights:
+        return rows
+    table = cast(PictureStore, store).attributes
+    if table is None:
+        raise DataError(f"{', '.join(weights)} cannot be balanced: the pictures have no attributes")
+    times = np.ones(len(rows), np.int64)
+    for name, weight in weights.items():
+        times = np.where(table.column(name)[rows] == YES, np.maximum(times, weight), times)
+    return np.repeat(rows, times)
 
 
 def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
@@ -45,6 +91,11 @@ def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
     """
     rows = store.indices("train")[:pictures]
     return rows.astype(np.int32) if len(store) <= np.iinfo(np.int32).max else rows
+
+
+def spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows, evenly over all of them: of several data sets, each has its share."""
+    return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
 
 
 class Order:
@@ -73,7 +124,12 @@ def place_slice(count: int, place: Place) -> slice:
 
 
 def read_ahead(
-    store: Store, order: Order, first: int, last: int, place: Place, pinned: bool = False
+    read_rows: Callable[[np.ndarray], np.ndarray],
+    order: Order,
+    first: int,
+    last: int,
+    place: Place,
+    pinned: bool = False,
 ) -> Iterator[Batch]:
     """Batches of the steps first … last − 1, each read while the one before it is computed.
 
@@ -83,7 +139,7 @@ def read_ahead(
 
     def read(step: int) -> Batch:
         rows = order.at(step, place)
-        data = torch.from_numpy(store.read(rows))
+        data = torch.from_numpy(read_rows(rows))
         return Batch(rows, data.pin_memory() if pinned else data)
 
     with ThreadPoolExecutor(1, thread_name_prefix="facette-batches") as reader:

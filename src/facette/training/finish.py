@@ -24,7 +24,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
 from facette.runtime import generator
-from facette.training.batches import Store
+from facette.training.batches import Store, reader
 from facette.training.state import TrainState
 
 READ_AT_ONCE = 512
@@ -107,10 +107,10 @@ def finish_run(
 
 def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:
     """One draw of q(z|x) for each row, (N, Z): the aggregate posterior's own points."""
-    draws = generator(model.recipe.seed, "latents")
+    draws, read_rows = generator(model.recipe.seed, "latents"), reader(store, model.recipe)
     parts = []
     for start in range(0, len(rows), READ_AT_ONCE):
-        posterior = model.encode(store.read(rows[start : start + READ_AT_ONCE]))
+        posterior = model.encode(read_rows(rows[start : start + READ_AT_ONCE]))
         parts.append(posterior.sample(generator=draws))
     return torch.cat(parts)
 

@@ -13,9 +13,11 @@ stopped. Nothing here prints; a `Watcher` is told what happens.
 
 from __future__ import annotations
 
+import copy
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,18 +31,21 @@ from torch.nn.parallel import DistributedDataParallel
 from facette.checkpoint.native import load_model, save_model
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import DataError, TrainingError
+from facette.model.identity import identity_features
+from facette.model.trained import TrainedModel
 from facette.model.vae import VAE
+from facette.objective import focus_weights
 from facette.recipe import Recipe
 from facette.runtime import Place, autocast_dtype, choose_device, keep_freed_memory
-from facette.training.batches import Batch, Order, Store, read_ahead, training_rows
+from facette.training.batches import Batch, Order, Store, balanced, read_ahead, reader, spread, training_rows
 from facette.training.finish import Provenance, finish_run, publish_model
 from facette.training.journal import Journal
 from facette.training.preview import draw_preview
 from facette.training.schedule import steps_of
 from facette.training.sharded import gathered, load_any, save_any, share_out
 from facette.training.sharpen import sharpen
-from facette.training.state import STATE, TrainState, fresh_state
-from facette.training.step import Forward, StepTerms, train_step
+from facette.training.state import STATE, TrainState, fresh_state, lend_weights
+from facette.training.step import Forward, Objective, StepTerms, train_step
 from facette.training.validate import Validation, validate
 from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
 
@@ -57,6 +62,7 @@ class Run:
     steps: int
     rows: np.ndarray  # training rows of the store
     valid: np.ndarray  # validation rows
+    objective: Objective
     place: Place
     device: torch.device
     journal: Journal | None  # of the leading process only
@@ -73,19 +79,21 @@ def train(
     watcher: Watcher | None = None,
     source: str = "",
     command: str = "",
+    start: TrainedModel | None = None,
 ) -> Finished:
     """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
 
-    SIGINT and SIGTERM save and return with `interrupted`. Under `torchrun` every process calls this; the batch is
-    shared among them. Raises TrainingError for a run of another recipe or data, and for non-finite losses;
-    DataError when there is nothing to learn from.
+    `start` lends its weights to a new run wherever its layers fit; which do not is said. SIGINT and SIGTERM save and
+    return with `interrupted`. Under `torchrun` every process calls this; the batch is shared among them. Raises
+    TrainingError for a run of another recipe or data, and for non-finite losses; DataError when there is nothing to
+    learn from.
     """
     place = Place.current()
     target = choose_device(device)
     with _process_group(place, target):
         this = _prepare(recipe, store, Path(run), place, target, watcher or Silence(), source, command)
         keep_freed_memory()  # from here on: what listing a large data set took is given back
-        state = _state_of(this)
+        state = _state_of(this, start)
         if place.leads:
             write_atomically(this.folder / "recipe.toml", recipe.to_toml())
             this.journal = Journal(this.folder, state.step)
@@ -126,14 +134,16 @@ def _loop(run: Run, state: TrainState, stopping: threading.Event) -> bool:
     """Steps until the end or a signal; returns whether it was interrupted."""
     spec, forward = run.recipe.train, _forward_of(run, state)
     autocast = autocast_dtype(spec.precision, run.device)
-    order = Order(run.rows, spec.batch, run.recipe.seed)
+    order = Order(balanced(run.rows, run.store, spec.balance), spec.batch, run.recipe.seed)
     run.watcher.started(state.step, run.steps)
     pinned = run.device.type == "cuda"
-    batches = read_ahead(run.store, order, state.step, run.steps, run.place, pinned)
+    batches = read_ahead(reader(run.store, run.recipe), order, state.step, run.steps, run.place, pinned)
     began, since, images = time.monotonic() - state.seconds, time.monotonic(), 0
     state.vae.train()
     for batch in batches:
-        terms = train_step(state, forward, batch.data, run.recipe, run.steps, run.place, autocast)
+        terms = train_step(
+            state, forward, batch.data, run.recipe, run.steps, run.place, autocast, run.objective
+        )
         images += len(batch.data) * run.place.world
         _refuse_non_finite(run, state, terms, batch)
         run.watcher.stepped(state.step, len(batch.data) * run.place.world)
@@ -166,7 +176,7 @@ def _keep(run: Run, state: TrainState, stop: bool) -> None:
 
 
 def _validate(run: Run, state: TrainState, weights: VAE) -> None:
-    result = validate(weights, run.recipe, run.store, run.valid)
+    result = validate(weights, run.recipe, run.store, run.valid, run.objective)
     per_dimension = [round(v, 5) for v in result.rate_per_dimension.tolist()]
     row = {k: v for k, v in asdict(result).items() if k != "rate_per_dimension"}
     _record(
@@ -174,9 +184,10 @@ def _validate(run: Run, state: TrainState, weights: VAE) -> None:
     )
     if sentence := collapse_sentence(result, run.recipe.model.latent):
         run.watcher.said(sentence)
-    better = not state.best or result.elbo > state.best["elbo"]
+    # a state of an older version knows the bound alone, which was then the score
+    better = result.score > state.best.get("score", state.best.get("elbo", -math.inf))
     if better:
-        state.best = {"step": state.step, "elbo": result.elbo}
+        state.best = {"step": state.step, "score": result.score}
     metrics = row | {"step": state.step}
     for name in ("best", "last") if better else ("last",):
         publish_model(run.folder / name, weights, run.recipe, metrics, run.provenance, state)
@@ -200,9 +211,10 @@ def _preview(run: Run, state: TrainState, weights: VAE) -> None:
 
 
 def _log(run: Run, step: int, terms: StepTerms, images_per_second: float) -> None:
-    means = _over_processes(torch.stack([terms.loss, terms.distortion, terms.rate]), run).tolist()
+    names = ("loss", "distortion", "weighted_distortion", "rate", "identity")
+    means = _over_processes(torch.stack([getattr(terms, name) for name in names]), run).tolist()
     row = {
-        **dict(zip(("loss", "distortion", "rate"), means, strict=True)),
+        **dict(zip(names, means, strict=True)),
         "grad_norm": terms.grad_norm.item(),
         "beta": terms.beta,
         "lr": terms.lr,
@@ -258,6 +270,7 @@ def _prepare(
     if not len(rows):
         raise DataError("there are no training pictures: give more pictures, or another split")
     valid = valid if len(valid) else rows[: max(1, len(rows) // 20)]
+    valid = spread(valid, recipe.train.validate_count)
     if recipe.train.batch % place.world:
         raise TrainingError(f"train.batch {recipe.train.batch} does not divide among {place.world} processes")
     provenance = Provenance(
@@ -267,17 +280,41 @@ def _prepare(
         fingerprint=store.fingerprint,
         batch=recipe.train.batch,
     )
-    steps = steps_of(recipe.train, len(rows))
-    valid = valid[: recipe.train.validate_count]
-    return Run(recipe, store, folder, steps, rows, valid, place, device, None, watcher, provenance)
+    steps = steps_of(recipe.train, len(balanced(rows, store, recipe.train.balance)))
+    objective = objective_of(recipe, device, watcher.said)
+    return Run(recipe, store, folder, steps, rows, valid, objective, place, device, None, watcher, provenance)
 
 
-def _state_of(run: Run) -> TrainState:
+def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None]) -> Objective:
+    """What the recipe asks for beside the bound; where the network of who is not there, that is said."""
+    spec = recipe.objective
+    focus = None if spec.focus is None else focus_weights(spec.focus, recipe.side).to(device)
+    identity = None
+    if spec.identity:
+        network = identity_features()
+        if network is None:
+            say("the network of who is not there: the recipe's term objective.identity is off")
+        else:
+            identity = copy.deepcopy(network).to(device)
+    return Objective(focus, identity)
+
+
+def _state_of(run: Run, start: TrainedModel | None) -> TrainState:
     state = load_any(run.folder, run.recipe, run.store.fingerprint, run.place, run.device)
     if state is None:
-        return share_out(fresh_state(run.recipe, run.device), run.recipe, run.place, run.device)
+        state = fresh_state(run.recipe, run.device)
+        if start is not None:
+            fresh = lend_weights(state, start.vae)
+            run.watcher.said(_started_from(start.name, fresh))
+        return share_out(state, run.recipe, run.place, run.device)
     run.watcher.said(f"going on with {run.folder} at step {state.step} of {run.steps}")
     return state
+
+
+def _started_from(name: str, fresh: list[str]) -> str:
+    if not fresh:
+        return f"starting from {name}: every layer fits"
+    return f"starting from {name}; new or of another shape, so fresh: {', '.join(fresh)}"
 
 
 def _forward_of(run: Run, state: TrainState) -> Forward:

@@ -18,7 +18,7 @@ from facette.images.convert import to_model, to_pictures
 from facette.model.vae import VAE
 from facette.recipe import Recipe
 from facette.runtime import generator
-from facette.training.batches import Store
+from facette.training.batches import Store, reader
 
 PREVIEWS = "previews"
 
@@ -33,13 +33,13 @@ def draw_preview(
         return None
     device, was_training = next(vae.parameters()).device, vae.training
     vae.eval()
-    photos = store.read(rows)
+    photos = reader(store, recipe)(rows)
     again = vae.decode(vae.encode(to_model(photos, given.range, device)).mean)
     latents = vae.prior.sample(len(rows), generator(recipe.seed, "preview"))
     drawn = vae.decode(latents.to(device))
     vae.train(was_training)
     return write_preview(
-        [photos, to_pictures(again, given.range), to_pictures(drawn, given.range)], folder, step
+        [photos[..., :3], to_pictures(again, given.range), to_pictures(drawn, given.range)], folder, step
     )
 
 

@@ -31,7 +31,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe
 from facette.runtime import Place, autocast_dtype, choose_device, derive_seed, keep_freed_memory
-from facette.training.batches import Order, Store, read_ahead, training_rows
+from facette.training.batches import Order, Store, read_ahead, reader, spread, training_rows, wholly_seen
 from facette.training.critic import Critic
 from facette.training.journal import Journal
 from facette.training.preview import write_preview
@@ -124,7 +124,8 @@ class _Stage:
         self.rows, valid = training_rows(store, recipe.train.pictures), store.indices("valid")
         if not len(self.rows):
             raise DataError("there are no training pictures: give more pictures, or another split")
-        self.valid = (valid if len(valid) else self.rows)[: self.spec.validate_count]
+        valid = wholly_seen(store, recipe, valid if len(valid) else self.rows)
+        self.valid = spread(valid, self.spec.validate_count)
         self.steps = steps_of(self.spec, len(self.rows))
         # the first stage's order and noise are not used again
         self.seeded = recipe.model_copy(update={"seed": derive_seed(recipe.seed, "sharpen")})
@@ -138,7 +139,7 @@ class _Stage:
         self.images = 0
         order = Order(self.rows, self.spec.batch, self.seeded.seed)
         pinned = self.model.device.type == "cuda"
-        return read_ahead(self.store, order, step, self.steps, Place(), pinned)
+        return read_ahead(reader(self.store, self.recipe), order, step, self.steps, Place(), pinned)
 
     def keep(self, state: SharpenState, terms: Any, journal: Journal, images: int, stop: bool) -> None:
         """Log, measure and save when they are due."""

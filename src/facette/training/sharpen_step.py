@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from facette.model.band import split_mask
 from facette.model.sharpener import Sharpener, to_symmetric
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe, SharpenSpec
@@ -54,6 +55,7 @@ class Drawn:
     """A batch as the second stage takes it. N photos, M draws of the prior; values in the recipe's range."""
 
     photos: Tensor  # (N, 3, S, S)
+    seen: Tensor | None  # (N, 1, S, S) where the photos are known; None: everywhere
     means: Tensor  # (N + M, 3, S, S), decoded
     z: Tensor  # (N + M, Z)
 
@@ -75,6 +77,8 @@ def sharpen_step(
     with context:
         made = to_symmetric(state.sharpener(drawn.means, drawn.z), recipe.input.range).float()
         photos = to_symmetric(drawn.photos, recipe.input.range)
+        if drawn.seen is not None:  # what nobody has seen is as it was drawn: neither wrong nor telling
+            photos = torch.where(drawn.seen > 0, photos, made[: len(photos)].detach())
         seen_photos, seen_made = _as_seen(photos, made, recipe, state.step, spec)
         state.critic.requires_grad_(True)
         against = critic_loss(state.critic(seen_photos), state.critic(seen_made.detach()))
@@ -108,7 +112,8 @@ def draw_batch(
     if extra:
         drawn = model.sample_latents(extra, seed=derive_seed(recipe.seed, "prior", step))
         z = torch.cat([z, drawn.to(z.device)])
-    return Drawn(x, model.vae.decode(z), z)
+    photos, seen = split_mask(x)
+    return Drawn(photos, seen, model.vae.decode(z), z)
 
 
 def _as_seen(

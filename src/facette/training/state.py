@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_tensors, under, write_tensors
-from facette.errors import TrainingError
+from facette.errors import RecipeError, TrainingError
 from facette.model.vae import VAE, build_vae
-from facette.recipe import Recipe, TrainSpec
+from facette.recipe import Recipe, TrainSpec, parse_recipe
 from facette.runtime import derive_seed
 
 STATE = "state.safetensors"
@@ -47,6 +47,23 @@ def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
         averaged.requires_grad_(False)
         averaged.eval()
     return TrainState(vae, averaged, adam(vae, recipe.train))
+
+
+@torch.no_grad()
+def lend_weights(state: TrainState, source: VAE) -> list[str]:
+    """Start a fresh run from another model's weights, wherever a tensor of its name and shape is there.
+
+    Returns the names of the layers that stay as drawn: new ones, and those of another shape.
+    """
+    theirs, fresh = source.state_dict(), []
+    for name, tensor in state.vae.state_dict().items():
+        if name in theirs and theirs[name].shape == tensor.shape:
+            tensor.copy_(theirs[name])
+        else:
+            fresh.append(name.rpartition(".")[0] or name)
+    if state.averaged is not state.vae:
+        state.averaged.load_state_dict(state.vae.state_dict())
+    return sorted(set(fresh))
 
 
 def adam(vae: VAE, spec: TrainSpec) -> torch.optim.Adam:
@@ -142,7 +159,7 @@ def check_same_run(
         raise TrainingError(
             f"the run in {path.parent} was started on other pictures: give the same, or another folder with --out"
         )
-    before = flatten(header.get("recipe", {}))
+    before = flatten(_as_read_today(header.get("recipe", {})))
     now = flatten(recipe.model_dump(mode="json", exclude_none=True))
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
     changed = [k for k in changed if not may_change(k)]
@@ -153,15 +170,25 @@ def check_same_run(
         )
 
 
+def _as_read_today(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe from a state's header with the keys that came after it was written, at what they then meant."""
+    try:
+        return parse_recipe(recipe).model_dump(mode="json", exclude_none=True)
+    except RecipeError:
+        return recipe  # of another version: what differs is then listed key by key
+
+
 # What a resumed run may change without becoming another run: how often it reports, what is fitted after the last
-# step, how its tensors are shared out, and where faces stand in the pictures (the pictures themselves are
-# compared); not what the steps compute.
+# step, how its tensors are shared out, where faces stand in the pictures (the pictures themselves are compared), and
+# what people turn while they watch: the learning rate and the price of identity.
 MAY_CHANGE = {
     "summary",
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
     "train.mixture_components",
     "train.shard",
+    "train.lr",
+    "objective.identity",
 }
 LENGTH = {"train.epochs", "train.steps"}
 

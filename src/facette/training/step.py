@@ -1,6 +1,7 @@
 """One optimizer step: batch in, terms of the bound out. No data set, no files, no clock.
 
-Flips, noise and learning rate are pure functions of (seed, step), so that a step repeated is the same step.
+Flips, hidden parts, noise and learning rate are pure functions of (seed, step), so that a step repeated is the same
+step.
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from facette.images.convert import to_model
+from facette.model.band import reduced, split_mask, with_mask
+from facette.model.sharpener import to_symmetric
 from facette.model.vae import Pass
-from facette.objective import beta_at, draw_noise, elbo_terms, weighted_loss
+from facette.objective import (
+    FeatureNetwork,
+    beta_at,
+    draw_noise,
+    elbo_terms,
+    identity_distance,
+    weighted_loss,
+)
 from facette.recipe import Recipe
 from facette.runtime import Place, generator
 from facette.training.batches import place_slice
+from facette.training.hiding import NUMBERS, hidden_parts
 from facette.training.schedule import ema_decay_at, lr_at
 from facette.training.sharded import whole
 from facette.training.state import TrainState
@@ -33,11 +44,23 @@ class StepTerms:
 
     loss: Tensor  # () nats per image
     distortion: Tensor  # () nats per image, batch mean
+    weighted_distortion: Tensor  # () the same with the recipe's weights by place
     rate: Tensor  # () nats per image, batch mean
+    identity: (
+        Tensor  # () batch mean of 1 − cosine of the features of who; 0 where the recipe does not ask for it
+    )
     grad_norm: Tensor  # () before clipping
     beta: float
     lr: float
     ok: Tensor  # () bool: loss and gradient were finite, so the weights moved
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a run minimises besides the bound's own two terms: weights by place, and a network of who."""
+
+    focus: Tensor | None = None  # (1, 1, s, s), with mean 1
+    identity: FeatureNetwork | None = None
 
 
 def train_step(
@@ -48,35 +71,61 @@ def train_step(
     steps: int,
     place: Place,
     autocast: torch.dtype | None,
+    objective: Objective = Objective(),
 ) -> StepTerms:
     """Move the weights once on this process's slice of the batch, and count the step.
 
     A non-finite loss or gradient leaves weights and moments as they were and says so in `ok`.
     """
-    device = next(state.vae.parameters()).device
+    spec, vae = recipe.objective, state.vae
+    device = next(vae.parameters()).device
     x, noise = prepare_batch(data, recipe, state.step, place, device)
-    beta, lr = beta_at(recipe.objective, state.step, steps), lr_at(recipe.train, state.step, steps)
+    x = reduced(x, vae.side) if x.ndim == 4 else x  # (B, 3 or 4, s, s): what the likelihood is asked about
+    beta, lr = beta_at(spec, state.step, steps), lr_at(recipe.train, state.step, steps)
     with torch.autocast(device.type, autocast) if autocast else nullcontext():
-        passed = forward(x, noise)
-    terms = elbo_terms(state.vae, x, passed, fit_sigma=True)
-    loss = weighted_loss(terms, beta, recipe.objective.free_bits)
+        passed = forward(_shown(x, recipe, state.step, place), noise)
+    terms = elbo_terms(vae, x, passed, fit_sigma=True, focus=objective.focus)
+    loss, identity = weighted_loss(terms, beta, spec.free_bits), terms.rate.new_zeros(())
+    if objective.identity is not None:
+        picture, seen = split_mask(x)
+        identity = identity_distance(
+            objective.identity,
+            to_symmetric(picture, recipe.input.range),
+            to_symmetric(vae.likelihood.mean(passed.decoded), recipe.input.range),
+            seen,
+        ).mean()
+        loss = loss + spec.identity * identity
     loss.backward()
-    norm = clip(state.vae, recipe.train.clip)
+    norm = clip(vae, recipe.train.clip)
     ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
     move(state.optimizer, lr, ok)
     state.optimizer.zero_grad(set_to_none=True)  # no gradient beside the next step's activations
-    if state.averaged is not state.vae:
-        average(state.averaged, state.vae, ema_decay_at(recipe.train.ema, state.step))
+    if state.averaged is not vae:
+        average(state.averaged, vae, ema_decay_at(recipe.train.ema, state.step))
     state.step += 1
-    return StepTerms(
-        loss.detach(), terms.distortion.detach().mean(), terms.rate.detach().mean(), norm, beta, lr, ok
-    )
+    distortion = terms.distortion.detach().mean()
+    weighted = terms.weighted_distortion
+    weighted = distortion if weighted is None else weighted.detach().mean()
+    rate = terms.rate.detach().mean()
+    return StepTerms(loss.detach(), distortion, weighted, rate, identity.detach(), norm, beta, lr, ok)
+
+
+def _shown(x: Tensor, recipe: Recipe, step: int, place: Place) -> Tensor:
+    """What the encoder is shown of a batch (B, 4, s, s): less than is known, in the recipe's share of pictures."""
+    if not recipe.train.hide:
+        return x
+    picture, seen = split_mask(x)
+    assert seen is not None  # the recipe has a mask
+    whole = len(x) * place.world
+    drawn = torch.rand(NUMBERS, whole, generator=generator(recipe.seed, "hide", step))
+    return with_mask(picture, hidden_parts(seen, recipe.train.hide, drawn[:, place_slice(whole, place)]))
 
 
 def prepare_batch(
     data: np.ndarray | Tensor, recipe: Recipe, step: int, place: Place, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """x (B, …) with this step's flips, and ε (B, Z): the slices of what one process would draw for all.
+    """x (B, …) at the input's size with this step's flips, and ε (B, Z): the slices of what one process would draw for
+    all.
 
     Pictures travel as bytes; they are flipped and become numbers on the device. Nothing here waits for it.
     """
@@ -92,7 +141,7 @@ def prepare_batch(
         return given, ready
     if recipe.input.flip:
         flipped = (torch.rand(whole, generator=draws) < 0.5)[part].to(device, non_blocking=True)
-        given = torch.where(flipped[:, None, None, None], given.flip(2), given)  # width of N×H×W×3
+        given = torch.where(flipped[:, None, None, None], given.flip(2), given)  # width of N×H×W×C
     return to_model(given, recipe.input.range, device), ready
 
 

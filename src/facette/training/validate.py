@@ -12,11 +12,14 @@ import numpy as np
 import torch
 
 from facette.images.convert import to_model
+from facette.model.band import reduced, split_mask
+from facette.model.sharpener import to_symmetric
 from facette.model.vae import VAE
-from facette.objective import draw_noise, elbo_terms
+from facette.objective import draw_noise, elbo_terms, identity_distance
 from facette.recipe import Recipe
 from facette.runtime import generator
-from facette.training.batches import Store
+from facette.training.batches import Store, reader
+from facette.training.step import Objective
 
 BATCH = 64
 USED_ABOVE = 0.01  # nats of mean rate under which a latent unit carries nothing
@@ -27,44 +30,72 @@ class Validation:
     """Means over the validation pictures; nats per picture."""
 
     elbo: float
+    weighted_elbo: float  # with the recipe's weights by place
     distortion: float
     rate: float
-    unexplained_variance: float  # MSE ÷ variance around the mean picture of the set
+    unexplained_variance: (
+        float  # MSE ÷ variance around the mean picture of the set, of what was seen, by the core
+    )
+    identity: float  # mean 1 − cosine of the features of who; 0 where the recipe does not ask for it
+    score: float  # what the run makes as large as it can: the weighted bound less the price of identity
     used_units: int  # latent dimensions with a mean rate above 0.01 nats
     rate_per_dimension: np.ndarray  # (Z,) nats
 
 
 @torch.no_grad()
-def validate(vae: VAE, recipe: Recipe, store: Store, rows: np.ndarray) -> Validation:
+def validate(
+    vae: VAE,
+    recipe: Recipe,
+    store: Store,
+    rows: np.ndarray,
+    objective: Objective | None = None,
+) -> Validation:
     """Measure the weights on the given rows of the store."""
+    objective = objective or Objective()
     device = next(vae.parameters()).device
     was_training = vae.training
     vae.eval()
-    distortion = rate = squared = 0.0
+    sums: dict[str, float] = dict.fromkeys(("distortion", "rate", "weighted", "identity", "squared"), 0.0)
     per_dimension = torch.zeros(recipe.model.latent, dtype=torch.float64)
-    first = second = 0.0  # running sums of x and x², per value, for the variance around the mean
-    draws = generator(recipe.seed, "validation")
+    # running sums of 1, x and x² of what was seen, per value, for the variance around the mean
+    number = first = second = torch.zeros((), dtype=torch.float64, device=device)
+    draws, read_rows = generator(recipe.seed, "validation"), reader(store, recipe)
     for start in range(0, len(rows), BATCH):
-        data = store.read(rows[start : start + BATCH])
+        data = read_rows(rows[start : start + BATCH])
         if recipe.input.kind == "vector":
             x = torch.from_numpy(data).to(device)
         else:
-            x = to_model(data, recipe.input.range, device)
+            x = reduced(to_model(data, recipe.input.range, device), vae.side)
         passed = vae(x, draw_noise(len(x), recipe.model.latent, draws).to(device))
-        terms = elbo_terms(vae, x, passed)
-        distortion += terms.distortion.double().sum().item()
-        rate += terms.rate.double().sum().item()
+        terms = elbo_terms(vae, x, passed, focus=objective.focus)
+        sums["distortion"] += terms.distortion.double().sum().item()
+        sums["rate"] += terms.rate.double().sum().item()
+        sums["weighted"] += terms.weighted_elbo.double().sum().item()
         per_dimension += terms.rate_per_dimension.double().sum(0).cpu()
-        squared += (vae.decode(passed.posterior.mean) - x).double().square().sum().item()
-        first, second = first + x.double().sum(0), second + x.double().square().sum(0)
-    count = len(rows)
-    variance = (second - first**2 / count).sum().item()  # type: ignore[operator, union-attr]
+        picture, seen = split_mask(x)
+        drawn = vae.decode_core(passed.posterior.mean)
+        if objective.identity is not None and recipe.input.kind == "image":
+            pair = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))
+            sums["identity"] += identity_distance(objective.identity, *pair, seen).double().sum().item()
+        known = torch.ones_like(picture[:, :1]) if seen is None else seen
+        sums["squared"] += ((drawn - picture).double().square() * known).sum().item()
+        number = number + known.double().sum(0)
+        first, second = (
+            first + (picture * known).double().sum(0),
+            second + (picture**2 * known).double().sum(0),
+        )
     vae.train(was_training)
+    count = len(rows)
+    mean = {name: total / count for name, total in sums.items()}
+    variance = (second - first**2 / number.clamp_min(1)).sum().item()
     return Validation(
-        elbo=-(distortion + rate) / count,
-        distortion=distortion / count,
-        rate=rate / count,
-        unexplained_variance=squared / max(variance, 1e-12),
+        elbo=-(mean["distortion"] + mean["rate"]),
+        weighted_elbo=mean["weighted"],
+        distortion=mean["distortion"],
+        rate=mean["rate"],
+        unexplained_variance=sums["squared"] / max(variance, 1e-12),
+        identity=mean["identity"],
+        score=mean["weighted"] - recipe.objective.identity * mean["identity"],
         used_units=int((per_dimension / count > USED_ABOVE).sum()),
         rate_per_dimension=(per_dimension / count).numpy(),
     )

@@ -20,6 +20,7 @@ from PIL import Image
 from facette.errors import ImageError, UsageError
 from facette.images.faces.find import CELEBA_EYES, FoundFace, find_faces, find_largest
 from facette.images.fit import crop_box, fit_picture
+from facette.images.mask import seen_pixels
 from facette.images.open import OpenedImage
 from facette.images.similarity import (
     Point,
@@ -94,9 +95,16 @@ class IntakeReport:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    picture: np.ndarray  # uint8 (S, S, 3)
+    picture: np.ndarray  # uint8 (S, S, 3); beyond the photo its edge is repeated
     report: IntakeReport
     to_photo: np.ndarray  # (3, 3), from the picture's pixels to the photo's
+    seen: np.ndarray | None = None  # (S, S) bool, False where the photo has nothing; None: all of it was seen
+
+    @property
+    def masked(self) -> np.ndarray:
+        """uint8 (S, S, 4): the picture with its mask, 255 where it was seen and 0 where it is unknown."""
+        seen = np.ones(self.picture.shape[:2], bool) if self.seen is None else self.seen
+        return np.dstack([self.picture, np.where(seen, 255, 0).astype(np.uint8)])
 
 
 def intake(
@@ -134,7 +142,13 @@ def intake(
         taken = _by_search(
             image, spec, find_faces if every or face > 1 else find_largest, face, align == "auto"
         )
+    taken = _with_mask(taken, image, photo.alpha if isinstance(photo, OpenedImage) else None)
     return replace(taken, report=replace(taken.report, notes=(*notes, *taken.report.notes)))
+
+
+def _with_mask(taken: Intake, image: Image.Image, alpha: Image.Image | None) -> Intake:
+    seen = seen_pixels(image, alpha, taken.to_photo, len(taken.picture))
+    return taken if seen.all() else replace(taken, seen=seen)
 
 
 def intake_all(
@@ -146,9 +160,10 @@ def intake_all(
     if first.report.faces is None or first.report.faces < 2:
         return [first]
     faces = find_faces(image)
-    notes = photo.notes if isinstance(photo, OpenedImage) else ()
+    notes, alpha = (photo.notes, photo.alpha) if isinstance(photo, OpenedImage) else ((), None)
     rest = [
-        _described(image, align_found(image, spec, faces[i]), len(faces), i + 1) for i in range(1, len(faces))
+        _with_mask(_described(image, align_found(image, spec, faces[i]), len(faces), i + 1), image, alpha)
+        for i in range(1, len(faces))
     ]
     return [
         first,

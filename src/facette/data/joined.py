@@ -1,0 +1,90 @@
+"""Several data sets as one: what a recipe learns from when its pictures lie in several folders.
+
+Enters: packed stores of one size. Leaves: a store with the same face: pictures in the order of the folders, names with
+their folder before them, attributes of all of them (unknown where a folder has none). Knows nothing of files.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from facette.data.attributes import UNKNOWN, AttributeTable
+from facette.data.names import NameTable
+from facette.data.packed import ImageStore, Unreadable
+from facette.data.split import PARTITIONS
+from facette.errors import DataError, UsageError
+
+
+class JoinedStore:
+    """Pictures of several stores, read as if they were one. Legend: N pictures in all, B in a batch."""
+
+    def __init__(self, stores: Sequence[ImageStore], labels: Sequence[str]):
+        if len({(store.size, store.masked) for store in stores}) != 1:
+            raise DataError("data sets of different sizes or masks cannot be joined")
+        if len(set(labels)) < len(labels):
+            labels = [f"{label}-{number}" for number, label in enumerate(labels, start=1)]
+        self._stores = tuple(stores)
+        self._starts = np.cumsum([0, *(len(store) for store in stores)])  # (stores + 1,) first row of each
+        self.size, self.masked = stores[0].size, stores[0].masked
+        pairs = list(zip(stores, labels, strict=True))
+        self.source = ", ".join(store.source for store in stores)
+        self.names = NameTable.of(f"{label}/{name}" for store, label in pairs for name in store.names)
+        self.unreadable = [
+            Unreadable(f"{label}/{name}", reason)
+            for store, label in pairs
+            for name, reason in store.unreadable
+        ]
+        self.partition = np.concatenate([store.partition for store in stores])
+        self.fingerprint = blake2b(
+            "\0".join(store.fingerprint for store in stores).encode(), digest_size=16
+        ).hexdigest()
+        self.attributes = _joined_attributes(stores)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __repr__(self) -> str:
+        return f"JoinedStore({len(self)} pictures of {self.size}×{self.size} from {self.source})"
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Pictures (B, S, S, 3) uint8 in the order of `indices` (B,) in [0, N)."""
+        return self.read_masked(indices)[..., :3].copy()
+
+    def read_masked(self, indices: np.ndarray) -> np.ndarray:
+        """Pictures and their masks (B, S, S, 4) uint8 in the order of `indices` (B,) in [0, N)."""
+        indices = np.asarray(indices)
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
+            raise UsageError(
+                f"there is no picture {indices.min()} … {indices.max()}: the stores hold {len(self)}, from 0."
+            )
+        pictures = np.empty((len(indices), self.size, self.size, 4), np.uint8)
+        whose = np.searchsorted(self._starts, indices, side="right") - 1
+        for number, store in enumerate(self._stores):
+            rows = np.flatnonzero(whose == number)
+            if rows.size:
+                pictures[rows] = store.read_masked(indices[rows] - self._starts[number])
+        return pictures
+
+    def indices(self, partition: str = "all") -> np.ndarray:
+        """(K,) int64, ascending: the pictures of "train", "valid", "test" or "all"."""
+        if partition == "all":
+            return np.arange(len(self))
+        if partition not in PARTITIONS:
+            raise UsageError(f"no partition {partition!r}; there are {', '.join(PARTITIONS)} and all.")
+        return np.flatnonzero(self.partition == PARTITIONS[partition])
+
+
+def _joined_attributes(stores: Sequence[ImageStore]) -> AttributeTable | None:
+    tables = [store.attributes for store in stores]
+    names = tuple(dict.fromkeys(name for table in tables if table for name in table.names))
+    if not names:
+        return None
+    columns = []
+    for name in names:
+        parts = [
+            table.column(name) if table and name in table.names else np.full(len(store), UNKNOWN, np.int8)
+            for store, table in zip(stores, tables, strict=True)
+        ]
+        columns.append(np.concatenate(parts))
+    return AttributeTable(names, np.stack(columns, axis=1))
