@@ -33,7 +33,7 @@ def main() -> None:
                 TrainedModel(build_vae(recipe), recipe, sharpener=sharpener), shipped_graphs().parent
             ):
                 print(name, path.name, f"{path.stat().st_size:,} bytes")
-    looking = Path(str(files("facette.images"))) / "weights" / GRAPH
+    looking = Path(str(files("facette.images.faces"))) / "weights" / GRAPH
     if not looking.exists():
         write_atomically(looking, trace(FrameRegressor(), (torch.zeros(2, 1, PATCH, PATCH),), KEY))
         print(looking.name, f"{looking.stat().st_size:,} bytes")

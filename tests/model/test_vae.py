@@ -18,7 +18,8 @@ from facette.runtime import generator
 @pytest.mark.parametrize("name", [n for n in shipped_recipes() if load_recipe(n).input.kind == "image"])
 @pytest.mark.parametrize("size", [None, 50, 71, 96])
 def test_any_picture_size_comes_back_as_it_went_in(name, size):
-    recipe = load_recipe(name, [] if size is None else [f"input.size={size}"])
+    sides = ["input.size", *(["model.side"] if load_recipe(name).model.side else [])]
+    recipe = load_recipe(name, [] if size is None else [f"{side}={size}" for side in sides])
     if (name, size) == ("celeba64-z50", 50):
         with pytest.raises(RecipeError, match=r"input\.size 50"):
             build_vae(recipe)  # its last 4×4 convolution would see a 3×3 map
