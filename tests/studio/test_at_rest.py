@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from facette.studio import events
-from facette.studio.events import AtWork
+from facette.studio.events import ActiveWork
 
 
 def test_memory_is_given_back_when_the_last_one_is_done(monkeypatch):
     given = []
-    at_work = AtWork(at_rest=lambda: given.append(True))
+    at_work = ActiveWork(at_rest=lambda: given.append(True))
     with at_work:
         with at_work:
             pass

@@ -12,7 +12,7 @@ from PIL import Image
 from facette.errors import FacetteError, UsageError
 from facette.studio.app import Studio
 from facette.studio.events import StoppedError
-from facette.studio.pages.compare import Wish, _compared
+from facette.studio.pages.compare import CompareSettings, _compared
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def token(studio) -> str:
 
 def test_the_page_is_that_of_the_command(studio, token, tiny):
     said = []
-    wish = Wish(str(tiny), "a face, smiling", 0.5, 2, 4, 7, False)
+    wish = CompareSettings(str(tiny), "a face, smiling", 0.5, 2, 4, 7, False)
     shown = _compared(studio, "tab", lambda words, share=None: said.append((words, share)), token, wish)
     address = shown.split('src="')[1].split('"')[0]
     page = studio.shelf.find(address.rpartition("/")[2]).content.decode()
@@ -66,12 +66,18 @@ def test_it_stops_when_it_is_told_to(studio, token, tiny):
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        _compared(studio, "tab", tell, token, Wish(str(tiny), "a face", 0.5, 2, 4, 0, False))
+        _compared(studio, "tab", tell, token, CompareSettings(str(tiny), "a face", 0.5, 2, 4, 0, False))
 
 
 def test_what_is_missing_is_a_sentence(studio, token, tmp_path):
     with pytest.raises(FacetteError, match=r"model_index\.json"):
-        _compared(studio, "tab", lambda *_: None, token, Wish(str(tmp_path), "a face", 0.5, 2, 4, 0, False))
+        _compared(
+            studio,
+            "tab",
+            lambda *_: None,
+            token,
+            CompareSettings(str(tmp_path), "a face", 0.5, 2, 4, 0, False),
+        )
 
 
 def test_a_shared_studio_reads_no_folders(quick_model):

@@ -14,7 +14,7 @@ from facette.latent import vary
 from facette.latent.around import Step
 from facette.studio.downloads import Shelf
 from facette.studio.photo import Photos, safe_name
-from facette.studio.state import Place, Standings
+from facette.studio.state import PreparedPhotos, StartingPoint
 
 
 class Clock:
@@ -111,9 +111,11 @@ def test_a_token_is_of_one_photo_only(quick_model):
 
 def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_bytes):
     photos = Photos(quick_model)
-    standings = Standings(quick_model, quick_model, photos, most=2)
+    standings = PreparedPhotos(quick_model, quick_model, photos, most=2)
     token = photos.put(photo_bytes)
-    places = [Place(token, align=False, around=tuple(Step(i, 2.0) for i in range(n))) for n in range(3)]
+    places = [
+        StartingPoint(token, align=False, around=tuple(Step(i, 2.0) for i in range(n))) for n in range(3)
+    ]
     first = standings.find(places[0])
     assert standings.find(places[0]) is first
     assert not standings.measured

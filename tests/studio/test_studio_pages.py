@@ -281,7 +281,7 @@ def test_every_control_has_a_name(varied):
         varied.wait_for_timeout(300)
         nameless = varied.evaluate(
             """() => [...document.querySelectorAll('button, input, select, textarea, a[href], iframe')]
-            .filter(one => one.offsetParent && !one.closest('.wire'))
+            .filter(one => one.offsetParent && !one.closest('.hidden-input'))
             .filter(one => !(one.getAttribute('aria-label') || one.title || one.textContent.trim()
               || one.labels && [...one.labels].some(label => label.textContent.trim())))
             .map(one => one.outerHTML)"""

@@ -12,18 +12,18 @@ import pytest
 
 from facette.errors import UsageError
 from facette.studio import runs
-from facette.studio.runs import Order, Run
+from facette.studio.runs import RunCommand, TrainingRun
 from facette.training.journal import read_journal
 
 LONG = 100_000  # steps: no run of them ends by itself while a test looks
 
 
-def order(steps: int, *more: str) -> Order:
+def order(steps: int, *more: str) -> RunCommand:
     small = ("train.validate_every=100000", "train.log_every=5", "train.mixture_components=[]")
-    return Order("quick", "synthetic-faces:64", (f"train.steps={steps}", *small, *more))
+    return RunCommand("quick", "synthetic-faces:64", (f"train.steps={steps}", *small, *more))
 
 
-def until(root: Path, name: str, settled, seconds: float = 90) -> Run:
+def until(root: Path, name: str, settled, seconds: float = 90) -> TrainingRun:
     """The run once `settled` holds of it; the limit is there for a run that never gets so far."""
     ends = time.monotonic() + seconds
     while not settled(run := runs.look(root, name)):
@@ -74,7 +74,7 @@ def test_a_run_that_is_killed_says_so(root):
 
 
 def test_a_mistake_is_told_in_its_own_sentence(root):
-    runs.start(root, "wrong", Order("quick", str(root / "nowhere")))
+    runs.start(root, "wrong", RunCommand("quick", str(root / "nowhere")))
     failed = until(root, "wrong", lambda run: not run.alive)
     assert failed.state == "failed"
     assert failed.problem.startswith(f"there is no '{root / 'nowhere'}'")

@@ -151,7 +151,7 @@ def test_lines_have_the_last_word_over_fields():
 
 
 def test_a_run_is_told_in_words_and_pictures(quick_run, tmp_path):
-    told = runs.Run("quick", quick_run, "running", None, 120, 200)
+    told = runs.TrainingRun("quick", quick_run, "running", None, 120, 200)
     words = run_status.in_words(told)
     rows = read_journal(quick_run)
     measured = [row for row in rows if row["event"] == "validation"][-1]
@@ -168,7 +168,7 @@ def test_a_run_is_told_in_words_and_pictures(quick_run, tmp_path):
         sorted((quick_run / "previews").iterdir())[-1].read_bytes(),
     )
     before = run_status.stamp(told)
-    empty = runs.Run("empty", tmp_path, "failed", None, 0, None, "it met a fault of ours: KeyError")
+    empty = runs.TrainingRun("empty", tmp_path, "failed", None, 0, None, "it met a fault of ours: KeyError")
     assert run_status.curves(empty) is run_status.rates(empty) is run_status.preview(empty) is None
     assert run_status.in_words(empty) == "empty has failed · step 0. it met a fault of ours: KeyError"
     assert run_status.stamp(told) == before != run_status.stamp(empty)

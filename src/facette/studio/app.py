@@ -18,10 +18,10 @@ from urllib.parse import quote, unquote
 
 from facette.errors import FacetteError, UsageError, import_extra
 from facette.studio.downloads import ADDRESS, Shelf
-from facette.studio.events import AtWork
+from facette.studio.events import ActiveWork
 from facette.studio.guard import UPLOAD, Door, Guard
 from facette.studio.photo import Photos
-from facette.studio.state import Standings
+from facette.studio.state import PreparedPhotos
 from facette.studio.theme import HEAD, look
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
@@ -46,14 +46,14 @@ class Studio:
     )
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
-    standings: Standings = field(init=False)
+    standings: PreparedPhotos = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
-    at_work: AtWork = field(default_factory=AtWork)
+    at_work: ActiveWork = field(default_factory=ActiveWork)
 
     def __post_init__(self) -> None:
         self.drawer = self.model if self.drawer is None else self.drawer
         self.photos = Photos(self.drawer)
-        self.standings = Standings(self.model, self.drawer, self.photos)
+        self.standings = PreparedPhotos(self.model, self.drawer, self.photos)
 
     def readable(self, source: str) -> str:
         """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""

@@ -49,10 +49,10 @@ class Walk:
     def latent(self, number: int) -> Tensor:
         """(1, Z) of a point. Raises UsageError for a number that no point has."""
         if 0 <= number < self.settled:
-            found = self.projection.latents[number] * self.projection.unit
+            latent = self.projection.latents[number] * self.projection.unit
         else:
-            found = self._photo(number)[1]
-        return torch.from_numpy(np.asarray(found, np.float32))[None]
+            latent = self._photo(number)[1]
+        return torch.from_numpy(np.asarray(latent, np.float32))[None]
 
     def name(self, number: int) -> str:
         """What a point is called. Raises UsageError as `latent` does."""
@@ -106,7 +106,7 @@ def draw_map(model, source: str, method: Method, count: int, seed: int, tell: Te
         share = min(done / total, 1.0)
         tell("placing them on the map" if share == 1 else "looking at the pictures", share)
 
-    made = map_latents(
+    latent_map = map_latents(
         plain,
         data,
         method=method,
@@ -117,9 +117,9 @@ def draw_map(model, source: str, method: Method, count: int, seed: int, tell: Te
         progress=advance,
     )
     if source:
-        return Walk(made.projection), made.chart
-    names = tuple(f"{SAMPLE} {number}" for number in range(len(made.points)))
-    return Walk(replace(made.projection, names=names)), replace(made.chart, names=names)
+        return Walk(latent_map.projection), latent_map.chart
+    names = tuple(f"{SAMPLE} {number}" for number in range(len(latent_map.points)))
+    return Walk(replace(latent_map.projection, names=names)), replace(latent_map.chart, names=names)
 
 
 def chart_files(model, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]:
@@ -131,8 +131,13 @@ def chart_files(model, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]
         "points": _base64(np.asarray(chart.points, "<f4")),
         "names": chart.names,
         "columns": [
-            {"name": one.name, "labels": one.labels, "colours": one.colours(), "codes": _base64(one.codes)}
-            for one in columns
+            {
+                "name": column.name,
+                "labels": column.labels,
+                "colours": column.colours(),
+                "codes": _base64(column.codes),
+            }
+            for column in columns
         ],
         "side": atlas.side,
         "across": atlas.columns,

@@ -70,7 +70,7 @@ class Shelf:
         with self._lock:
             self._drop(self._places.get((tab, key)))
             now = self._clock()
-            for stale in [one for one, item in self._items.items() if item.until <= now]:
+            for stale in [key for key, item in self._items.items() if item.until <= now]:
                 self._drop(stale)
             while self._items and (self._weight + size > self._most or len(self._items) >= MOST_ITEMS):
                 self._drop(next(iter(self._items)))

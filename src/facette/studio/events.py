@@ -18,13 +18,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from html import escape
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from facette.errors import FacetteError
 from facette.runtime import give_back_freed_memory
-
-if TYPE_CHECKING:
-    from facette.studio.app import Studio
 
 log = logging.getLogger("facette.studio")
 
@@ -41,7 +38,7 @@ class Tell(Protocol):
     def __call__(self, words: str, share: float | None = None) -> None: ...
 
 
-class AtWork:
+class ActiveWork:
     """Who is at work, so that the studio closes when nobody is: native threads do not outlive an interpreter well.
 
     `at_rest` is called when the last one is done, but not again within REST seconds.
@@ -72,12 +69,19 @@ class AtWork:
             return self._changed.wait_for(lambda: not self._count, seconds)
 
 
+class Workplace(Protocol):
+    """What events need of the studio: the model's lock, and who is at work."""
+
+    turn: threading.Lock
+    at_work: ActiveWork
+
+
 class StoppedError(Exception):
     """The visitor stopped a long piece of work."""
 
 
 def live(
-    studio: Studio,
+    studio: Workplace,
     trigger: Callable[..., Any],
     function: Callable[..., Any],
     inputs: Sequence[Any] = (),
@@ -93,7 +97,7 @@ def live(
 
 
 def aside(
-    studio: Studio,
+    studio: Workplace,
     trigger: Callable[..., Any],
     function: Callable[..., Any],
     inputs: Sequence[Any] = (),
@@ -105,7 +109,7 @@ def aside(
 
 
 def long(
-    studio: Studio,
+    studio: Workplace,
     trigger: Callable[..., Any],
     function: Callable[..., Any],
     inputs: Sequence[Any],
@@ -126,22 +130,24 @@ def long(
     running: dict[str, threading.Event] = {}  # by tab
 
     def answer(*values: Any) -> Iterator[Any]:
-        *given, request = values
+        *arguments, request = values
         tab = _tab(request)
-        said: queue.Queue[tuple[str, Any]] = queue.Queue()
+        messages: queue.Queue[tuple[str, Any]] = queue.Queue()
         stopped = running[tab] = threading.Event()
-        tell = _Teller(said, stopped, studio.at_work)
-        given = (tab, tell, *given)
-        worker = threading.Thread(target=_work, args=(studio.at_work, function, given, said), daemon=True)
+        tell = _ProgressReporter(messages, stopped, studio.at_work)
+        arguments = (tab, tell, *arguments)
+        worker = threading.Thread(
+            target=_work, args=(studio.at_work, function, arguments, messages), daemon=True
+        )
         worker.start()
         try:
-            for kind, found in _heard(said, stopped):
+            for kind, value in _messages(messages, stopped):
                 if kind == "told":
-                    yield [found, *untouched]
+                    yield [value, *untouched]
                 elif kind == "failed":
-                    raise spoken(found)
+                    raise page_error(value)
                 else:
-                    yield ["", *(found if len(outputs) > 1 else [found])]
+                    yield ["", *(value if len(outputs) > 1 else [value])]
                     return
             yield ['<p class="quiet" role="status">Stopped.</p>', *untouched]
         finally:
@@ -149,8 +155,8 @@ def long(
             running.pop(tab, None)
 
     def end(*values: Any) -> None:
-        if (one := running.get(_tab(values[-1]))) is not None:
-            one.set()
+        if (stopped := running.get(_tab(values[-1]))) is not None:
+            stopped.set()
 
     if stop is not None:
         _bind(stop.click, end, (), (), "stop", AT_ONCE, {})
@@ -166,7 +172,7 @@ def progress_bar(words: str, share: float | None = None) -> str:
     )
 
 
-def spoken(error: Exception) -> Exception:
+def page_error(error: Exception) -> Exception:
     """What the page shows of an error: the user's mistake as its sentence, ours as a line that points to the log."""
     import gradio as gr
 
@@ -179,7 +185,7 @@ def spoken(error: Exception) -> Exception:
 
 
 def _short(
-    studio: Studio,
+    studio: Workplace,
     trigger: Callable[..., Any],
     function: Callable[..., Any],
     inputs: Sequence[Any],
@@ -192,21 +198,21 @@ def _short(
     """Bind an event that is answered at once, within `turn`."""
 
     def answer(*values: Any) -> Any:
-        *given, request = values
+        *arguments, request = values
         try:
             with studio.at_work, turn:
-                return function(_tab(request), *given)
+                return function(_tab(request), *arguments)
         except Exception as error:
-            raise spoken(error) from None
+            raise page_error(error) from None
 
     return _bind(trigger, answer, inputs, outputs, lane, at_once, {"trigger_mode": "always_last", **options})
 
 
-class _Teller:
+class _ProgressReporter:
     """Words about how far a piece of work is, a few times a second at most; raises StoppedError when it was stopped."""
 
-    def __init__(self, said: queue.Queue[tuple[str, Any]], stopped: threading.Event, at_work: AtWork):
-        self._said, self._stopped, self._at_work = said, stopped, at_work
+    def __init__(self, messages: queue.Queue[tuple[str, Any]], stopped: threading.Event, at_work: ActiveWork):
+        self._messages, self._stopped, self._at_work = messages, stopped, at_work
         self._last = ("", -math.inf)
 
     def __call__(self, words: str, share: float | None = None) -> None:
@@ -215,28 +221,31 @@ class _Teller:
         now = time.monotonic()
         if words != self._last[0] or now - self._last[1] > PACE:
             self._last = (words, now)
-            self._said.put(("told", progress_bar(words, share)))
+            self._messages.put(("told", progress_bar(words, share)))
 
 
-def _heard(said: queue.Queue[tuple[str, Any]], stopped: threading.Event) -> Iterator[tuple[str, Any]]:
+def _messages(messages: queue.Queue[tuple[str, Any]], stopped: threading.Event) -> Iterator[tuple[str, Any]]:
     """What the work says, until it was stopped."""
     while not stopped.is_set():
         try:
-            yield said.get(timeout=PACE)
+            yield messages.get(timeout=PACE)
         except queue.Empty:
             continue
 
 
 def _work(
-    at_work: AtWork, function: Callable[..., Any], given: tuple[Any, ...], said: queue.Queue[tuple[str, Any]]
+    at_work: ActiveWork,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    messages: queue.Queue[tuple[str, Any]],
 ) -> None:
     try:
         with at_work:
-            said.put(("done", function(*given)))
+            messages.put(("done", function(*arguments)))
     except StoppedError:
-        said.put(("done", None))  # nobody listens any more
+        messages.put(("done", None))  # nobody listens any more
     except Exception as error:
-        said.put(("failed", error))
+        messages.put(("failed", error))
 
 
 def _bind(

@@ -1,7 +1,7 @@
 """What the pages are put together from: a box for a photo, pictures with their buttons, the command to copy.
 
 Enters: arrays, words. Leaves: Gradio components and HTML, with every text escaped. The script `assets/studio.js`
-gives them life: a button with `data-wire` writes its `data-say` into that hidden box, whose change is then an
+gives them life: a button with `data-input` writes its `data-say` into that hidden box, whose change is then an
 event.
 """
 
@@ -19,8 +19,8 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """A small button on a picture: what it says, what it is for, and what it tells the page's wire."""
+class PictureButton:
+    """A small button on a picture: what it says, what it is for, and what it tells the page's hidden input."""
 
     sign: str
     words: str
@@ -36,7 +36,7 @@ def photo_box(label: str, name: str) -> Any:
     import gradio as gr
 
     gr.HTML(
-        f"""<div class="photo-box" data-wire="{name}">
+        f"""<div class="photo-box" data-input="{name}">
   <label class="drop" for="{name}-file"><strong>{escape(label)}</strong>
     <span>Drop or paste a picture, or <u>choose a file</u></span></label>
   <input class="unseen" type="file" id="{name}-file" aria-label="{escape(label)}: choose a file"
@@ -47,25 +47,31 @@ def photo_box(label: str, name: str) -> Any:
     <button type="button" data-camera="stop" hidden>Close the camera</button></div>
   <p class="photo-said" role="status" aria-live="polite"></p></div>""",
     )
-    return wire(name)
+    return hidden_input(name)
 
 
-def wire(name: str) -> Any:
+def hidden_input(name: str) -> Any:
     """A hidden box that the page's script writes into; its `.change` is the event."""
     import gradio as gr
 
     return gr.Textbox(
-        "", label=name, elem_id=name, elem_classes="wire", container=False, max_lines=1, interactive=True
+        "",
+        label=name,
+        elem_id=name,
+        elem_classes="hidden-input",
+        container=False,
+        max_lines=1,
+        interactive=True,
     )
 
 
-def heard(text: str) -> dict[str, Any]:
-    """What a button said into a wire; empty for what is none of ours."""
+def parse_message(text: str) -> dict[str, Any]:
+    """The message of a button, from its hidden box; empty for what is none of ours."""
     try:
-        said = json.loads(text)
+        message = json.loads(text)
     except (TypeError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return message if isinstance(message, dict) else {}
 
 
 def faces(
@@ -74,29 +80,29 @@ def faces(
     *,
     alt: str = "variation",
     names: Sequence[str] = (),
-    wire: str = "",
-    deeds: Sequence[Sequence[Deed]] = (),
+    to: str = "",
+    buttons: Sequence[Sequence[PictureButton]] = (),
     marks: Sequence[str] = (),
     kind: str = "",
 ) -> str:
     """Pictures side by side as HTML; each (H, W, 3), uint8.
 
-    `names`: file names, which give each a download. `deeds`: the buttons of each, speaking into `wire`. `marks`:
-    a CSS class for each; `kind`: one for all.
+    `names`: file names, which give each a download. `buttons`: the buttons of each, whose messages go
+    to the hidden input `to`. `marks`: a CSS class for each; `kind`: one for all.
     """
     cells = []
     for i, picture in enumerate(pictures):
-        said = captions[i] if i < len(captions) else ""
-        buttons = "".join(_button(wire, deed) for deed in (deeds[i] if deeds else ()))
+        caption = captions[i] if i < len(captions) else ""
+        row = "".join(_button(to, shown) for shown in (buttons[i] if buttons else ()))
         source = png_address(picture)
         if names:
             words = f"Download {alt} {i + 1}"
-            buttons += (
-                f'<a class="deed" href="{source}" download="{escape(names[i])}" title="{words}" '
+            row += (
+                f'<a class="picture-button" href="{source}" download="{escape(names[i])}" title="{words}" '
                 f'aria-label="{words}">{SIGNS["down"]}</a>'
             )
-        under = f"<figcaption>{escape(said)}</figcaption>" if said else ""
-        bar = f'<div class="deeds">{buttons}</div>' if buttons else ""
+        under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        bar = f'<div class="picture-buttons">{row}</div>' if row else ""
         mark = f' class="{escape(marks[i])}"' if marks and marks[i] else ""
         cells.append(
             f'<figure{mark}><img src="{source}" alt="{escape(f"{alt} {i + 1}")}">{bar}{under}</figure>'
@@ -156,18 +162,18 @@ def png_bytes(picture: np.ndarray) -> bytes:
     return encode_image(Image.fromarray(picture), "picture.png")
 
 
-def button(wire: str, say: Mapping[str, Any], words: str) -> str:
-    """A button of words that speaks into a wire."""
-    said = escape(json.dumps(dict(say)))
-    return f'<button type="button" data-wire="{escape(wire)}" data-say="{said}">{escape(words)}</button>'
+def button(to: str, say: Mapping[str, Any], words: str) -> str:
+    """A button of words that writes into a hidden input."""
+    message = escape(json.dumps(dict(say)))
+    return f'<button type="button" data-input="{escape(to)}" data-say="{message}">{escape(words)}</button>'
 
 
-def _button(wire: str, deed: Deed) -> str:
-    state = "" if deed.pressed is None else f' aria-pressed="{str(deed.pressed).lower()}"'
-    said = escape(json.dumps(dict(deed.say)))
+def _button(to: str, button: PictureButton) -> str:
+    state = "" if button.pressed is None else f' aria-pressed="{str(button.pressed).lower()}"'
+    message = escape(json.dumps(dict(button.say)))
     return (
-        f'<button type="button" class="deed" data-wire="{escape(wire)}" data-say="{said}"{state} '
-        f'title="{escape(deed.words)}" aria-label="{escape(deed.words)}">{SIGNS[deed.sign]}</button>'
+        f'<button type="button" class="picture-button" data-input="{escape(to)}" data-say="{message}"{state} '
+        f'title="{escape(button.words)}" aria-label="{escape(button.words)}">{SIGNS[button.sign]}</button>'
     )
 
 

@@ -1,6 +1,6 @@
 """How a run goes, for people: its state in a sentence, its curves and its latest preview.
 
-Enters: a `Run`, whose folder is read. Leaves: words, and pictures as bytes. Knows nothing of pages.
+Enters: a `TrainingRun`, whose folder is read. Leaves: words, and pictures as bytes. Knows nothing of pages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from facette.errors import FacetteError
 from facette.recipe import load_recipe
-from facette.studio.runs import Run
+from facette.studio.runs import TrainingRun
 from facette.training.journal import JOURNAL, read_journal
 from facette.training.loop import SHARPEN
 from facette.training.preview import PREVIEWS
@@ -33,25 +33,25 @@ STATES = {
 }
 
 
-def in_words(run: Run) -> str:
+def in_words(run: TrainingRun) -> str:
     """A run's state, how far it is, how long it will take, and how good it is, as one or two sentences."""
     rows = read_journal(run.folder)
     of = "" if run.steps is None else f" of {run.steps:,}"
-    said = [f"{run.name} {STATES[run.state]}", f"step {run.step:,}{of}"]
+    parts = [f"{run.name} {STATES[run.state]}", f"step {run.step:,}{of}"]
     left = seconds_left(run, rows)
     if run.state == "running" and left is not None:
-        said.append(f"about {_duration(left)} left")
+        parts.append(f"about {_duration(left)} left")
     if measured := _last(rows, "elbo"):
-        said.append(f"evidence lower bound {measured['elbo']:,.1f} nats")
-        said.append(f"unexplained variance {measured['unexplained_variance']:.3f}")
+        parts.append(f"evidence lower bound {measured['elbo']:,.1f} nats")
+        parts.append(f"unexplained variance {measured['unexplained_variance']:.3f}")
     second = read_journal(run.folder / SHARPEN)
     if second:
-        said.append(f"second stage at step {max(row['step'] for row in second):,}")
+        parts.append(f"second stage at step {max(row['step'] for row in second):,}")
     problem = f" {run.problem}" if run.problem else ""
-    return " · ".join(said) + "." + problem
+    return " · ".join(parts) + "." + problem
 
 
-def seconds_left(run: Run, rows: Sequence[Mapping[str, Any]]) -> float | None:
+def seconds_left(run: TrainingRun, rows: Sequence[Mapping[str, Any]]) -> float | None:
     """Until the last step, at the speed of the last log line; None where that cannot be known."""
     logged = _last(rows, "images_per_second")
     if logged is None or run.steps is None or not logged["images_per_second"]:
@@ -63,28 +63,28 @@ def seconds_left(run: Run, rows: Sequence[Mapping[str, Any]]) -> float | None:
     return max(0, run.steps - run.step) * batch / logged["images_per_second"]
 
 
-def stamp(run: Run) -> tuple[int, ...]:
+def stamp(run: TrainingRun) -> tuple[int, ...]:
     """What changes when there is something new to draw."""
     files = (run.folder / JOURNAL, run.folder / SHARPEN / JOURNAL)
     return tuple(path.stat().st_size if path.is_file() else 0 for path in files)
 
 
-def curves(run: Run) -> bytes | None:
+def curves(run: TrainingRun) -> bytes | None:
     """The journal's curves as a PNG: of the second stage where it is in it; None before the first log line."""
     return _curves(run.folder, stamp(run))
 
 
-def rates(run: Run) -> bytes | None:
+def rates(run: TrainingRun) -> bytes | None:
     """The rate of every latent at the last validation as a PNG; None before the first one."""
     return _rates(run.folder, stamp(run))
 
 
-def preview(run: Run) -> tuple[int, bytes] | None:
+def preview(run: TrainingRun) -> tuple[int, bytes] | None:
     """The latest preview's step and PNG; of the second stage where it is in it."""
     for folder in (run.folder / SHARPEN / PREVIEWS, run.folder / PREVIEWS):
-        found = sorted(folder.glob("step-*.png"))
-        if found:
-            return int(found[-1].stem.partition("-")[2]), found[-1].read_bytes()
+        previews = sorted(folder.glob("step-*.png"))
+        if previews:
+            return int(previews[-1].stem.partition("-")[2]), previews[-1].read_bytes()
     return None
 
 

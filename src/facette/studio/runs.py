@@ -1,8 +1,8 @@
 """Training runs as processes of their own: started, stopped, and found again.
 
-Enters: the folder that holds runs, a run's name, and what to train. Leaves: a `Run`, which is what the run's folder
-says of it. A run is the command `facette train` in a session of its own, so it outlives the studio; all that is known
-of it stands in its folder, so another tab, or the studio after a restart, sees the same. Knows nothing of pages.
+Enters: the folder that holds runs, a run's name, and what to train. Leaves: a `TrainingRun`, which is what the run's
+folder says of it. A run is the command `facette train` in a session of its own, so it outlives the studio; all that is
+known of it stands in its folder, so another tab, or the studio after a restart, sees the same. Knows nothing of pages.
 
 A process is known by its number *and* the moment it began: numbers are given again.
 """
@@ -36,7 +36,7 @@ _CHANGING = threading.Lock()  # two tabs that start the same run at once start i
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunCommand:
     """What to train: everything that `facette train` is told but the folder."""
 
     recipe: str
@@ -45,18 +45,18 @@ class Order:
 
     def arguments(self, folder: Path) -> list[str]:
         """What stands behind `facette` on the command line."""
-        changes = [part for one in self.overrides for part in ("--set", one)]
+        changes = [part for change in self.overrides for part in ("--set", change)]
         return ["train", self.recipe, *([self.data] if self.data else []), "--out", str(folder), *changes]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """A run as its folder tells it."""
 
     name: str
     folder: Path
     state: State  # "other": started by somebody else, and perhaps still running
-    order: Order | None  # None for a run of somebody else
+    order: RunCommand | None  # None for a run of somebody else
     step: int  # the last one in the journal
     steps: int | None  # of the whole run, where it is known
     problem: str = ""  # why it failed, a sentence
@@ -72,15 +72,15 @@ class Run:
         return best if best.is_dir() else None
 
 
-def list_runs(root: Path) -> list[Run]:
+def list_runs(root: Path) -> list[TrainingRun]:
     """Every run in the folder, the one that changed last first."""
     if not root.is_dir():
         return []
-    folders = [one for one in root.iterdir() if _NAME.fullmatch(one.name) and _is_run(one)]
-    return [look(root, one.name) for one in sorted(folders, key=_changed, reverse=True)]
+    folders = [path for path in root.iterdir() if _NAME.fullmatch(path.name) and _is_run(path)]
+    return [look(root, path.name) for path in sorted(folders, key=_changed, reverse=True)]
 
 
-def look(root: Path, name: str) -> Run:
+def look(root: Path, name: str) -> TrainingRun:
     """The run of this name as it stands now. Raises UsageError where there is none."""
     folder = _folder(root, name)
     if not _is_run(folder):
@@ -89,13 +89,13 @@ def look(root: Path, name: str) -> Run:
     step = max((row["step"] for row in rows), default=0)
     record = _record(folder)
     if record is None:
-        return Run(name, folder, "other", None, step, None)
-    order = Order(record["recipe"], record["data"], tuple(record["overrides"]))
+        return TrainingRun(name, folder, "other", None, step, None)
+    order = RunCommand(record["recipe"], record["data"], tuple(record["overrides"]))
     state, problem = _state(folder, record)
-    return Run(name, folder, state, order, step, record["steps"], problem)
+    return TrainingRun(name, folder, state, order, step, record["steps"], problem)
 
 
-def start(root: Path, name: str, order: Order, steps: int | None = None) -> Run:
+def start(root: Path, name: str, order: RunCommand, steps: int | None = None) -> TrainingRun:
     """Begin a new run. `steps`: how many it will take, for those who look.
 
     Raises UsageError for a name that cannot be a folder's or is taken, TrainingError where no process can be started.
@@ -107,7 +107,7 @@ def start(root: Path, name: str, order: Order, steps: int | None = None) -> Run:
         return look(root, name)
 
 
-def resume(root: Path, name: str) -> Run:
+def resume(root: Path, name: str) -> TrainingRun:
     """Go on with a run that stopped or failed: the same command again. Raises UsageError for one that runs, has
     finished, or was started by somebody else."""
     with _CHANGING:
@@ -124,7 +124,7 @@ def resume(root: Path, name: str) -> Run:
         return look(root, name)
 
 
-def stop(root: Path, name: str) -> Run:
+def stop(root: Path, name: str) -> TrainingRun:
     """Ask a run to save and stop; it does so after the step it is in. Raises UsageError for one that does not run."""
     with _CHANGING:
         run = look(root, name)
@@ -149,22 +149,24 @@ def check_free(root: Path, name: str) -> Path:
 
 def free_name(root: Path, wished: str) -> str:
     """The name, or the name with the first number behind it that no run has."""
-    taken = {one.name for one in root.iterdir()} if root.is_dir() else set()
-    numbered = (f"{wished}-{number}" for number in range(2, len(taken) + 3))
-    return next(name for name in (wished, *numbered) if name not in taken)
+    names = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    numbered = (f"{wished}-{number}" for number in range(2, len(names) + 3))
+    return next(name for name in (wished, *numbered) if name not in names)
 
 
-def tail(run: Run, lines: int = 40) -> str:
+def tail(run: TrainingRun, lines: int = 40) -> str:
     """The last lines of what the run has said."""
-    return "\n".join(_said(run.folder)[-lines:])
+    return "\n".join(_log_lines(run.folder)[-lines:])
 
 
 def began_at(pid: int) -> str:
     """When the living process began, in its system's own words; empty where there is none, or one that has ended
     and is only waited for. Two processes with the same number never began at the same moment."""
     if not Path("/proc/self/stat").is_file():  # no Linux
-        told = subprocess.run(["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True)
-        state, _, moment = told.stdout.strip().partition(" ")
+        listing = subprocess.run(
+            ["ps", "-o", "state=,lstart=", "-p", str(pid)], capture_output=True, text=True
+        )
+        state, _, moment = listing.stdout.strip().partition(" ")
         return "" if state.startswith("Z") else moment.strip()
     try:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
@@ -207,7 +209,7 @@ def _write(folder: Path, record: dict[str, Any]) -> None:
     write_atomically(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=2))
 
 
-def _launch(folder: Path, order: Order, steps: int | None) -> None:
+def _launch(folder: Path, order: RunCommand, steps: int | None) -> None:
     command = [sys.executable, "-m", "facette", *order.arguments(folder), "--json"]
     try:
         with (folder / LOG).open("ab") as log, (folder / RESULT).open("wb") as result:
@@ -249,7 +251,7 @@ def _state(folder: Path, record: dict[str, Any]) -> tuple[State, str]:
     return ("stopped" if ended["interrupted"] else "finished"), ""
 
 
-def _said(folder: Path, since: int = 0) -> list[str]:
+def _log_lines(folder: Path, since: int = 0) -> list[str]:
     """The lines of the log's end, none of them from before byte `since`."""
     path = folder / LOG
     if not path.is_file():
@@ -262,7 +264,7 @@ def _said(folder: Path, since: int = 0) -> list[str]:
 
 def _last_words(folder: Path, since: int) -> str:
     """Why a process ended that has left no result: its own sentence, or the last line of its traceback."""
-    lines = _said(folder, since)
+    lines = _log_lines(folder, since)
     if lines and lines[-1].startswith(MISTAKE):
         return lines[-1].removeprefix(MISTAKE)
     if any(line.startswith("Traceback ") for line in lines):

@@ -1,7 +1,7 @@
 """Where each visitor stands, kept small: the posterior of a photo, and the variation that one went on from.
 
-Enters: a photo's token and how it is taken in. Leaves: a `Standing`, from which every variation is made again by
-its seed and factor. Standings are found by tokens that only one page knows, and the one used longest ago goes
+Enters: a photo's token and how it is taken in. Leaves: a `PreparedPhoto`, from which every variation is made again by
+its seed and factor. PreparedPhotos are found by tokens that only one page knows, and the one used longest ago goes
 first: a lost one is made again from the photo. Knows nothing of how pages show them.
 """
 
@@ -23,7 +23,7 @@ MOST = 512  # standings, some tens of kilobytes each
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StartingPoint:
     """What a page asks for: a photo, how it is taken in, and from where one goes on."""
 
     token: str
@@ -43,7 +43,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PreparedPhoto:
     """A photo ready to be varied."""
 
     taken: Taken
@@ -51,12 +51,14 @@ class Standing:
     dial: Dial | None  # None for a model that was never calibrated
 
 
-class Standings:
+class PreparedPhotos:
     """The latest standings of all visitors."""
 
     def __init__(self, model: Any, drawer: Any, photos: Photos, most: int = MOST):
         self._model, self._drawer, self._photos, self._most = model, drawer, photos, most
-        self._known: OrderedDict[Place, Standing] = OrderedDict()  # the one used longest ago first
+        self._known: OrderedDict[StartingPoint, PreparedPhoto] = (
+            OrderedDict()
+        )  # the one used longest ago first
         self._lock = threading.Lock()
         self._gauge = _gauge(model)
 
@@ -72,7 +74,7 @@ class Standings:
 
         return MEAN in self._model.extras
 
-    def find(self, place: Place) -> Standing:
+    def find(self, place: StartingPoint) -> PreparedPhoto:
         """The standing at a place. Raises ImageError and UsageError as the intake and the encoder do."""
         taken = self._photos.take(
             place.token, place.align, place.face
@@ -89,17 +91,17 @@ class Standings:
                 self._known.popitem(last=False)
         return made
 
-    def _make(self, place: Place, taken: Taken) -> Standing:
+    def _make(self, place: StartingPoint, taken: Taken) -> PreparedPhoto:
         # As the command does: only the shape of all faces needs torch.
         model = self._drawer if place.noise == "posterior" else self._model
         origin = origin_of(model, taken.picture)
         for step in place.around:
             origin = origin.moved(step, noise=place.noise)
         if self._gauge is None:
-            return Standing(taken, origin, None)
+            return PreparedPhoto(taken, origin, None)
         from facette.dial.search import placed
 
-        return Standing(taken, origin, placed(origin, self._gauge, place.noise))
+        return PreparedPhoto(taken, origin, placed(origin, self._gauge, place.noise))
 
 
 def _gauge(model: Any) -> Any:

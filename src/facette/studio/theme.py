@@ -61,12 +61,12 @@ def look() -> tuple[Any, str]:
 
 def contrasts() -> list[tuple[str, str, str]]:
     """Every colour of words with what it stands on, for whoever checks that they can be read: name, words, ground."""
-    found = []
+    pairs = []
     for name, colours in (("light", _colours(LIGHT, RAISED_LIGHT)), ("dark", _colours(DARK, RAISED_DARK))):
         for words in ("ink", "muted", "press"):
-            found += [(f"{name}: {words} on {on}", colours[words], colours[on]) for on in ("paper", "raised")]
-        found.append((f"{name}: on_press on press", colours["on_press"], colours["press"]))
-    return found
+            pairs += [(f"{name}: {words} on {on}", colours[words], colours[on]) for on in ("paper", "raised")]
+        pairs.append((f"{name}: on_press on press", colours["on_press"], colours["press"]))
+    return pairs
 
 
 def _colours(theme: Theme, raised: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the page Vary shows: ten relatives with their buttons, how like the photo they are, favourites, the way back.
 
-Enters: what the controls say (`Wish`), favourites (`Pin`), results of the latent room. Leaves: HTML and command
+Enters: what the controls say (`VarySettings`), favourites (`Pin`), results of the latent room. Leaves: HTML and command
 lines.
 """
 
@@ -17,36 +17,36 @@ import numpy as np
 from facette.errors import UsageError
 from facette.latent.around import Step
 from facette.latent.vary import Noise
-from facette.studio.parts import Deed, command_line, copyable, faces, note
-from facette.studio.state import Place, Standing
+from facette.studio.parts import PictureButton, command_line, copyable, faces, note
+from facette.studio.state import PreparedPhoto, StartingPoint
 
 if TYPE_CHECKING:
     from facette.images.faces.align import IntakeReport
     from facette.latent.vary import Variations
     from facette.studio.app import Studio
 
-WIRE = "vary-deed"
+MESSAGES = "vary-button"
 NOISES: dict[str, Noise] = {"its own σ": "posterior", "all faces together": "aggregate"}  # words for people
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class VarySettings:
     """What the controls say."""
 
-    place: Place
+    place: StartingPoint
     factor: float
     seed: int
 
     @classmethod
     def of(
         cls, token: str, align: bool, which: Any, noise: str, factor: Any, seed: Any, around: tuple[Step, ...]
-    ) -> Wish | None:
+    ) -> VarySettings | None:
         """The wish, or None before there is a photo. Raises UsageError for an empty field."""
         if not token:
             return None
         if which is None or seed is None or factor is None:
             raise UsageError("a number is missing: fill in the face, the diversity and the seed.")
-        place = Place(token, align, int(which), NOISES[noise], around)
+        place = StartingPoint(token, align, int(which), NOISES[noise], around)
         return cls(place, float(f"{factor:.6g}"), int(seed))
 
 
@@ -54,7 +54,7 @@ class Wish:
 class Pin:
     """A favourite: where it was made and from what, so that it stays what it was."""
 
-    place: Place
+    place: StartingPoint
     factor: float
     seed: int
     picture: np.ndarray  # (S, S, 3)
@@ -66,7 +66,7 @@ class Pin:
 
 
 def gallery_html(
-    wish: Wish,
+    wish: VarySettings,
     seeds: Sequence[int],
     pictures: np.ndarray,
     captions: Sequence[str],
@@ -75,21 +75,21 @@ def gallery_html(
 ) -> str:
     """The ten, each with its buttons."""
     pinned = {pin.seed for pin in pins if (pin.place, pin.factor) == (wish.place, wish.factor)}
-    deeds = []
+    buttons = []
     for number, seed in enumerate(seeds, start=1):
         said = {"seed": seed, "factor": wish.factor}
         held = "Let go of" if seed in pinned else "Keep"
-        deeds.append(
+        buttons.append(
             (
-                Deed("pin", f"{held} variation {number}", {"do": "pin", **said}, seed in pinned),
-                Deed("more", f"More like variation {number}", {"do": "more", **said}),
+                PictureButton("pin", f"{held} variation {number}", {"do": "pin", **said}, seed in pinned),
+                PictureButton("more", f"More like variation {number}", {"do": "more", **said}),
             )
         )
     names = [f"{stem}-{number:02d}.png" for number in range(1, len(seeds) + 1)]
-    return faces(list(pictures), captions, names=names, wire=WIRE, deeds=deeds, kind="ten")
+    return faces(list(pictures), captions, names=names, to=MESSAGES, buttons=buttons, kind="ten")
 
 
-def measured_html(standing: Standing, made: Variations) -> tuple[list[str], str]:
+def measured_html(standing: PreparedPhoto, made: Variations) -> tuple[list[str], str]:
     """A caption for each variation, and how like the photo they are altogether."""
     dial = standing.dial
     if dial is None:
@@ -108,12 +108,12 @@ def favourites_html(studio: Studio, pins: Sequence[Pin], token: str) -> str:
     """The favourites with their commands; from those of this photo one can go on."""
     if not pins:
         return ""
-    deeds, commands = [], []
+    buttons, commands = [], []
     for i, pin in enumerate(pins):
-        gone = Deed("drop", f"Let favourite {i + 1} go", {"do": "unpin", "which": i})
-        more = Deed("more", f"More like favourite {i + 1}", {"do": "more", "which": i})
-        deeds.append((gone, more) if pin.place.token == token else (gone,))
-        wish = Wish(pin.place, pin.factor, pin.seed)
+        gone = PictureButton("drop", f"Let favourite {i + 1} go", {"do": "unpin", "which": i})
+        more = PictureButton("more", f"More like favourite {i + 1}", {"do": "more", "which": i})
+        buttons.append((gone, more) if pin.place.token == token else (gone,))
+        wish = VarySettings(pin.place, pin.factor, pin.seed)
         commands.append(
             copyable(vary_command(studio, wish, pin.photo, "--pick", pin.seed), f"Favourite {i + 1}")
         )
@@ -124,15 +124,15 @@ def favourites_html(studio: Studio, pins: Sequence[Pin], token: str) -> str:
         captions,
         alt="favourite",
         names=names,
-        wire=WIRE,
-        deeds=deeds,
+        to=MESSAGES,
+        buttons=buttons,
         kind="pins",
     )
     listed = f"<details><summary>The commands that make them again</summary>{''.join(commands)}</details>"
     return f"<h2>Favourites</h2>{shown}{listed}"
 
 
-def trail_html(place: Place) -> str:
+def trail_html(place: StartingPoint) -> str:
     """From where one goes on, with the way back; nothing at the photo itself."""
     if not place.around:
         return ""
@@ -156,7 +156,7 @@ def typical_html(report: IntakeReport) -> str:
     )
 
 
-def vary_command(studio: Studio, wish: Wish, name: str, *more: str | int) -> str:
+def vary_command(studio: Studio, wish: VarySettings, name: str, *more: str | int) -> str:
     """The command that makes the same."""
     model = studio.command_words()
     return command_line("vary", name, *model, "--diversity", wish.factor, *wish.place.words(), *more)
@@ -165,7 +165,7 @@ def vary_command(studio: Studio, wish: Wish, name: str, *more: str | int) -> str
 def _crumb(word: str, depth: int) -> str:
     from facette.studio.parts import button
 
-    return button(WIRE, {"do": "home", "depth": depth}, word)
+    return button(MESSAGES, {"do": "home", "depth": depth}, word)
 
 
 def _meter(values: np.ndarray, realism: float) -> str:

@@ -1,5 +1,5 @@
 // The latent map: faces and points on a canvas, walked with a pointer, a finger or the arrow keys. It draws what
-// `chart.py` packed, from the addresses in `data-chart`, and says through the page's wire which points were picked.
+// `chart.py` packed, from the addresses in `data-chart`, and writes into the hidden input which points were picked.
 "use strict";
 (() => {
   const REACH = 18, FACE = 40, BIG = 112, EDGE = 34;  // CSS pixels
@@ -269,7 +269,7 @@
         : `The way from ${this.name(this.from)} to ${this.name(this.to)}.`);
       const said = this.to < 0 ? { from: this.from } : { from: this.from, to: this.to };
       const button = Object.assign(document.createElement("button"), { hidden: true, type: "button" });
-      Object.assign(button.dataset, { wire: this.root.dataset.wire, say: JSON.stringify(said) });
+      Object.assign(button.dataset, { input: this.root.dataset.input, say: JSON.stringify(said) });
       this.root.append(button);  // the page's own script hands it on
       button.click();
       button.remove();

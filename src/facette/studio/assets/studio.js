@@ -5,16 +5,16 @@
   const LARGEST = 32 * 1024 * 1024;
   let count = 0;
 
-  const wireOf = (name) => document.querySelector(`#${CSS.escape(name)} textarea, #${CSS.escape(name)} input`);
+  const inputOf = (name) => document.querySelector(`#${CSS.escape(name)} textarea, #${CSS.escape(name)} input`);
 
   const write = (name, text) => {
-    const field = wireOf(name);
+    const field = inputOf(name);
     if (!field) return;
     field.value = text;
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
-  // A control of class "settles" tells its wire ID-rest when it has been still for a moment.
+  // A control of class "settles" tells its hidden input ID-rest when it has been still for a moment.
   const still = {};
   document.addEventListener("input", (event) => {
     const control = event.target.closest(".settles");
@@ -43,7 +43,7 @@
       const told = await answer.json();
       if (!answer.ok) throw new Error(told.error);
       say(box, name || "");
-      write(box.dataset.wire, told.photo);
+      write(box.dataset.input, told.photo);
     } catch (error) {
       say(box, error instanceof TypeError ? "The studio does not answer." : error.message, true);
     }
@@ -125,10 +125,10 @@
   document.addEventListener("click", async (event) => {
     const camera = event.target.closest("[data-camera]");
     if (camera) cameras[camera.dataset.camera](camera.closest(".photo-box"));
-    const deed = event.target.closest("[data-say]");
-    if (deed) {
-      last = { wire: deed.dataset.wire, say: deed.dataset.say };
-      write(deed.dataset.wire, JSON.stringify({ ...JSON.parse(deed.dataset.say), n: ++count }));
+    const button = event.target.closest("[data-say]");
+    if (button) {
+      last = { input: button.dataset.input, say: button.dataset.say };
+      write(button.dataset.input, JSON.stringify({ ...JSON.parse(button.dataset.say), n: ++count }));
     }
     const copy = event.target.closest("[data-copy]");
     if (copy) {
@@ -146,7 +146,7 @@
   // A button that was pressed is drawn anew with its picture: the keyboard stays where it was.
   new MutationObserver(() => {
     if (last === null || document.activeElement !== document.body) return;
-    const same = (one) => one.dataset.wire === last.wire && one.dataset.say === last.say;
+    const same = (one) => one.dataset.input === last.input && one.dataset.say === last.say;
     const again = [...document.querySelectorAll("[data-say]")].find(same);
     if (again) { again.focus(); last = null; }
   }).observe(document.documentElement, { childList: true, subtree: true });

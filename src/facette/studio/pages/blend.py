@@ -16,7 +16,17 @@ from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
 from facette.studio.download_links import film, picture, row, sheet
 from facette.studio.events import live, long
-from facette.studio.parts import Deed, command_line, copyable, face, faces, heard, note, photo_box, wire
+from facette.studio.parts import (
+    PictureButton,
+    command_line,
+    copyable,
+    face,
+    faces,
+    hidden_input,
+    note,
+    parse_message,
+    photo_box,
+)
 from facette.studio.path_view import picture_between
 from facette.studio.photo import Taken
 
@@ -48,7 +58,7 @@ def page(studio: Studio) -> None:
         with gr.Tab("Field of four", id="blend-field"):
             _field(studio, chosen)
         with gr.Tab("One face", id="blend-one"):
-            _one(studio, chosen)
+            _average(studio, chosen)
 
 
 # ── the photos ───────────────────────────────────────────────────────────────────────────────────────────
@@ -64,16 +74,19 @@ def _photos(studio: Studio) -> Any:
         boxes += [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (3, 4)]
     shown = gr.HTML(note("Give two photos, three or four."), elem_id="blend-taken")
     chosen = gr.State(NOBODY)
-    leaving = wire("blend-leave")
+    leaving = hidden_input("blend-leave")
 
     def put(place: int, tab: str, token: str, tokens: Tokens) -> tuple[Tokens, str]:
         studio.photos.take(token)  # refused before it replaces anything
         after = (*tokens[:place], token, *tokens[place + 1 :])
-        return after, _taken(studio, after)
+        return after, _chosen_faces(studio, after)
 
-    def leave(tab: str, said: str, tokens: Tokens) -> tuple[Tokens, str]:
-        after = tuple("" if place == heard(said).get("place") else one for place, one in enumerate(tokens))
-        return after, _taken(studio, after)
+    def leave(tab: str, message: str, tokens: Tokens) -> tuple[Tokens, str]:
+        after = tuple(
+            "" if place == parse_message(message).get("place") else token
+            for place, token in enumerate(tokens)
+        )
+        return after, _chosen_faces(studio, after)
 
     for place, box in enumerate(boxes):
         live(studio, box.change, partial(put, place), [box, chosen], [chosen, shown])
@@ -81,38 +94,39 @@ def _photos(studio: Studio) -> Any:
     return chosen
 
 
-def _taken(studio: Studio, tokens: Tokens) -> str:
+def _chosen_faces(studio: Studio, tokens: Tokens) -> str:
     """The aligned faces, each with a button that leaves it out."""
     places = [place for place, token in enumerate(tokens) if token]
-    taken = _given(studio, tokens)
-    deeds = [[Deed("drop", f"Leave photo {place + 1} out", {"place": place})] for place in places]
+    photos = _photos_of(studio, tokens)
+    buttons = [[PictureButton("drop", f"Leave photo {place + 1} out", {"place": place})] for place in places]
     captions = [
-        f"{place + 1}: {one.name}, {one.report.summary()}" for place, one in zip(places, taken, strict=True)
+        f"{place + 1}: {photo.name}, {photo.report.summary()}"
+        for place, photo in zip(places, photos, strict=True)
     ]
-    more = note("" if len(taken) > 1 else "Give two photos, three or four.")
+    more = note("" if len(photos) > 1 else "Give two photos, three or four.")
     return (
         faces(
-            [one.picture for one in taken],
+            [photo.picture for photo in photos],
             captions,
             alt="photo",
-            wire="blend-leave",
-            deeds=deeds,
+            to="blend-leave",
+            buttons=buttons,
             kind="taken",
         )
         + more
     )
 
 
-def _given(studio: Studio, tokens: Tokens) -> list[Taken]:
+def _photos_of(studio: Studio, tokens: Tokens) -> list[Taken]:
     return [studio.photos.take(token) for token in tokens if token]
 
 
-def _names(taken: list[Taken]) -> list[str]:
-    return [one.name for one in taken]
+def _names(photos: list[Taken]) -> list[str]:
+    return [photo.name for photo in photos]
 
 
-def _remark(taken: list[Taken]) -> str:
-    return " · ".join(f"{one.name}: {one.report.summary()}" for one in taken)
+def _remark(photos: list[Taken]) -> str:
+    return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
 
 
 # ── a path ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +158,7 @@ def _path(studio: Studio, chosen: Any) -> None:
     )
 
     def walk(tab: str, tokens: Tokens, called: str, count: float, even: bool, length: float, share: float):
-        if len(_given(studio, tokens)) < 2 or called == SHORTEST:
+        if len(_photos_of(studio, tokens)) < 2 or called == SHORTEST:
             return [None, *[""] * 5]
         return _walked(studio, tab, tokens, METHODS[called], int(count), even, length, share)
 
@@ -182,42 +196,42 @@ def _walked(
     share: float,
 ) -> list[Any]:
     """The way through the photos and all that is shown of it."""
-    taken = _given(studio, tokens)
-    if len(taken) < 2:
+    photos = _photos_of(studio, tokens)
+    if len(photos) < 2:
         raise UsageError("give two photos first.")
-    pictures = [one.picture for one in taken]
-    made = interpolate(studio.model, *pictures, steps=steps, method=method, equal_steps=equal)
-    made = replace(made, remark=_remark(taken))
-    grid = made.latents.numpy()[None]  # (1, C, Z)
-    stem = f"{taken[0].stem}-to-{taken[-1].stem}"
+    pictures = [photo.picture for photo in photos]
+    walk = interpolate(studio.model, *pictures, steps=steps, method=method, equal_steps=equal)
+    walk = replace(walk, remark=_remark(photos))
+    grid = walk.latents.numpy()[None]  # (1, C, Z)
+    stem = f"{photos[0].stem}-to-{photos[-1].stem}"
     options = ["--steps", steps, "--path", method, *(["--equal-steps"] if equal else [])]
-    command = command_line("interpolate", *_names(taken), *options, *studio.command_words())
-    offers = row(sheet(studio, tab, "path", made, stem), film(studio, tab, "path", made, stem, seconds))
-    wall = faces(list(made.pictures), _captions(made), alt="step", kind="small")
+    command = command_line("interpolate", *_names(photos), *options, *studio.command_words())
+    offers = row(sheet(studio, tab, "path", walk, stem), film(studio, tab, "path", walk, stem, seconds))
+    wall = faces(list(walk.pictures), _captions(walk), alt="step", kind="small")
     return [
         grid,
         picture_between(studio, tab, grid, share),
         wall,
-        note(_said(made)),
+        note(_summary(walk)),
         offers,
         copyable(command),
     ]
 
 
-def _captions(made: Interpolation) -> list[str]:
-    names = {place: f"photo {number}" for number, place in enumerate(made.stations, 1)}
-    last = len(made.pictures) - 1
+def _captions(walk: Interpolation) -> list[str]:
+    names = {place: f"photo {number}" for number, place in enumerate(walk.stations, 1)}
+    last = len(walk.pictures) - 1
     return [names.get(place, f"{place / last:.0%}") for place in range(last + 1)]
 
 
-def _said(made: Interpolation) -> str:
-    shorter = [1 - one.length / one.straight for one in made.geodesics if one.straight]
-    found = (
+def _summary(walk: Interpolation) -> str:
+    shorter = [1 - path.length / path.straight for path in walk.geodesics if path.straight]
+    saving = (
         [f"{min(shorter):.0%} to {max(shorter):.0%} shorter than straight, in decoded pictures. "]
         if shorter
         else []
     )
-    return "".join(found) + f"Steps differ by {made.unevenness:.0%} in how long they look."
+    return "".join(saving) + f"Steps differ by {walk.unevenness:.0%} in how long they look."
 
 
 # ── a field ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -229,7 +243,7 @@ def _field(studio: Studio, chosen: Any) -> None:
     method = gr.Radio(
         [name for name in METHODS if name != SHORTEST], value=STRAIGHT, label="Way", elem_id="blend-field-way"
     )
-    said = gr.HTML(note("A field lies between four photos."))
+    words = gr.HTML(note("A field lies between four photos."))
     with gr.Row():
         shown = gr.HTML(elem_id="blend-field-picture")
         with gr.Column():
@@ -239,17 +253,17 @@ def _field(studio: Studio, chosen: Any) -> None:
     wall, command, grid = gr.HTML(elem_id="blend-field-shown"), gr.HTML(), gr.State(None)
 
     def spread(tab: str, tokens: Tokens, called: str, right: float, low: float) -> list[Any]:
-        taken = _given(studio, tokens)
-        if len(taken) < CORNERS:
+        photos = _photos_of(studio, tokens)
+        if len(photos) < CORNERS:
             return [None, note("A field lies between four photos."), *[""] * 4]
-        pictures = [one.picture for one in taken]
-        made = field(studio.model, pictures, FIELD_SIDE, FIELD_SIDE, METHODS[called])
-        made = replace(made, remark=_remark(taken))
-        latents = made.latents.numpy().reshape(FIELD_SIDE, FIELD_SIDE, -1)
+        pictures = [photo.picture for photo in photos]
+        square = field(studio.model, pictures, FIELD_SIDE, FIELD_SIDE, METHODS[called])
+        square = replace(square, remark=_remark(photos))
+        latents = square.latents.numpy().reshape(FIELD_SIDE, FIELD_SIDE, -1)
         options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called]]
-        command = command_line("interpolate", *_names(taken), *options, *studio.command_words())
-        drawn = faces(list(made.pictures), alt="place", kind="field")
-        saved = row(sheet(studio, tab, "field", made, f"{taken[0].stem}-field"))
+        command = command_line("interpolate", *_names(photos), *options, *studio.command_words())
+        drawn = faces(list(square.pictures), alt="place", kind="field")
+        saved = row(sheet(studio, tab, "field", square, f"{photos[0].stem}-field"))
         return [
             latents,
             "",
@@ -259,7 +273,7 @@ def _field(studio: Studio, chosen: Any) -> None:
             copyable(command),
         ]
 
-    outputs = [grid, said, shown, wall, offers, command]
+    outputs = [grid, words, shown, wall, offers, command]
     live(
         studio, partial(gr.on, [chosen.change, method.input]), spread, [chosen, method, across, down], outputs
     )
@@ -275,7 +289,7 @@ def _field(studio: Studio, chosen: Any) -> None:
 # ── one face ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _one(studio: Studio, chosen: Any) -> None:
+def _average(studio: Studio, chosen: Any) -> None:
     import gradio as gr
 
     with gr.Row():
@@ -293,20 +307,33 @@ def _one(studio: Studio, chosen: Any) -> None:
     command = gr.HTML()
 
     def mix(tab: str, tokens: Tokens, long_: bool, *shares: float) -> list[Any]:
-        taken = _given(studio, tokens)
-        if len(taken) < 2:
+        photos = _photos_of(studio, tokens)
+        if len(photos) < 2:
             return [""] * 4
-        given = [share for share, token in zip(shares, tokens, strict=True) if token]
-        made = blend(studio.model, *(one.picture for one in taken), weights=given, norm_corrected=long_)
-        options = ["--weights", ",".join(f"{share:g}" for share in given), *(["--norm"] if long_ else [])]
-        command = command_line("blend", *_names(taken), *options, *studio.command_words())
-        parts = ", ".join(f"{share:.0%} {one.name}" for share, one in zip(made.shares, taken, strict=True))
-        made = replace(made, remark=_remark(taken))
-        saved = row(
-            picture(studio, tab, "blend-picture", made.pictures[0], "blend"),
-            sheet(studio, tab, "blend", made, "blend"),
+        chosen_weights = [share for share, token in zip(shares, tokens, strict=True) if token]
+        mixture = blend(
+            studio.model, *(photo.picture for photo in photos), weights=chosen_weights, norm_corrected=long_
         )
-        return [face(made.pictures[0], "", "the face of all photos"), note(parts), saved, copyable(command)]
+        options = [
+            "--weights",
+            ",".join(f"{share:g}" for share in chosen_weights),
+            *(["--norm"] if long_ else []),
+        ]
+        command = command_line("blend", *_names(photos), *options, *studio.command_words())
+        parts = ", ".join(
+            f"{share:.0%} {photo.name}" for share, photo in zip(mixture.shares, photos, strict=True)
+        )
+        mixture = replace(mixture, remark=_remark(photos))
+        saved = row(
+            picture(studio, tab, "blend-picture", mixture.pictures[0], "blend"),
+            sheet(studio, tab, "blend", mixture, "blend"),
+        )
+        return [
+            face(mixture.pictures[0], "", "the face of all photos"),
+            note(parts),
+            saved,
+            copyable(command),
+        ]
 
-    changed = [chosen.change, norm.input, *(one.input for one in weights)]
+    changed = [chosen.change, norm.input, *(weight.input for weight in weights)]
     live(studio, partial(gr.on, changed), mix, [chosen, norm, *weights], [shown, words, offers, command])

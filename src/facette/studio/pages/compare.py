@@ -17,7 +17,7 @@ PROMPT = "a high-resolution photograph of a face, natural light, sharp focus"  #
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CompareSettings:
     """What the controls say."""
 
     rival: str
@@ -76,14 +76,14 @@ def page(studio: Studio) -> None:
                 "no diffusion checkpoint is named: type a folder, a .safetensors file or a hub's name."
             )
         numbers = float(f"{strength:.6g}"), int(count), int(steps), int(seed)
-        wish = Wish(studio.readable(rival), prompt, *numbers, match)
+        wish = CompareSettings(studio.readable(rival), prompt, *numbers, match)
         return _compared(studio, tab, tell, token, wish)
 
     inputs = [photo, rival, prompt, strength, count, steps, seed, match]
     long(studio, start.click, compare, inputs, told, [shown], stop)
 
 
-def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: Wish) -> str:
+def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: CompareSettings) -> str:
     """The page in a frame, a link that saves it, and the command that makes it."""
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import compare, gauge_for, plan_comparison
@@ -92,13 +92,13 @@ def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: Wish) -> s
     from facette.images.warp import look_again
     from facette.reports.comparison_page import command_line, comparison_page
 
-    taken = studio.photos.take(token)
+    photo = studio.photos.take(token)
     checkpoint = find_checkpoint(wish.rival)
     tell(f"loading {checkpoint.class_name}")
     settings = DiffusionSettings(prompt=wish.prompt, steps=wish.steps)
     diffusion = load_diffusion(checkpoint, settings, studio.model.device, True)
     plan = plan_comparison(diffusion, wish.strength, wish.count, wish.match)
-    large = look_again(studio.photos.open(token), taken.to_photo, len(taken.picture), diffusion.size)
+    large = look_again(studio.photos.open(token), photo.to_photo, len(photo.picture), diffusion.size)
     done = 0
 
     def step(steps: int) -> None:
@@ -107,9 +107,9 @@ def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: Wish) -> s
         tell(f"{diffusion.name}: step {done:,} of at most {plan.steps:,}", done / plan.steps)
 
     tell(f"{diffusion.name}: the first step", 0.0)
-    found = compare(
+    comparison = compare(
         studio.model,
-        taken.picture,
+        photo.picture,
         diffusion,
         large,
         gauge_for(studio.model),
@@ -119,17 +119,17 @@ def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: Wish) -> s
         match=wish.match,
         progress=step,
     )
-    found = replace(found, remark=taken.report.summary())
+    comparison = replace(comparison, remark=photo.report.summary())
     tell("drawing the page")
-    command = command_line(_options(studio, wish), taken.name)
-    content = comparison_page(found, command).html().encode()
-    name = f"{taken.stem}-compared.html"
+    command = command_line(_options(studio, wish), photo.name)
+    content = comparison_page(comparison, command).html().encode()
+    name = f"{photo.stem}-compared.html"
     address = studio.shelf.put(tab, "compare", content, name, "text/html; charset=utf-8")
     saved = link(address, "Save the page", name)
     return f'<div class="presses">{saved}</div>{copyable(command)}{frame(address, "The comparison")}'
 
 
-def _options(studio: Studio, wish: Wish) -> dict[str, Any]:
+def _options(studio: Studio, wish: CompareSettings) -> dict[str, Any]:
     """The same as options of the command."""
     return {
         "--with": wish.rival,

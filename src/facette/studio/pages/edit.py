@@ -66,8 +66,8 @@ def page(studio: Studio) -> None:
         return _changed(studio, tab, token, wishes, kept)
 
     inputs, outputs = [photo, keep, also, *sliders], [shown, warning, offers, command]
-    moved = [photo.change, keep.input, also.input, *(one.input for one in sliders)]
-    live(studio, partial(gr.on, moved), change, inputs, outputs)
+    changed = [photo.change, keep.input, also.input, *(slider.input for slider in sliders)]
+    live(studio, partial(gr.on, changed), change, inputs, outputs)
     settled = live(studio, reset.click, lambda tab: [0.0] * len(sliders), [], sliders)
     live(studio, settled.then, change, inputs, outputs)
 
@@ -99,37 +99,37 @@ def _changed(
     """The picture, what else will change, what can be saved, and the command."""
     if not token:
         return "", note("Give a photo first."), "", ""
-    taken = studio.photos.take(token)
+    portrait = studio.photos.take(token)
     if not wishes:
-        return face(taken.picture, taken.report.summary(), "the photo"), note(NOTHING), "", ""
-    made = edit(studio.model, taken.picture, wishes, kept)
-    made = replace(made, remark=taken.report.summary())
-    stem = f"{taken.stem}-edited"
+        return face(portrait.picture, portrait.report.summary(), "the photo"), note(NOTHING), "", ""
+    edited = edit(studio.model, portrait.picture, wishes, kept)
+    edited = replace(edited, remark=portrait.report.summary())
+    stem = f"{portrait.stem}-edited"
     offers = row(
-        picture(studio, tab, "edit-picture", made.pictures[0], stem),
-        sheet(studio, tab, "edit", made, f"{stem}-sheet"),
+        picture(studio, tab, "edit-picture", edited.pictures[0], stem),
+        sheet(studio, tab, "edit", edited, f"{stem}-sheet"),
     )
-    words = [taken.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]
+    words = [portrait.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]
     options = [*(["--keep", ",".join(kept)] if kept else []), *studio.command_words()]
     command = command_line("edit", *words, *options)
-    return _shown(made), _said(made), offers, copyable(command)
+    return _shown(edited), _effects(edited), offers, copyable(command)
 
 
-def _shown(made: Edit) -> str:
+def _shown(edited: Edit) -> str:
     """The edited picture large, and what it was made of small."""
-    changes = ", ".join(f"{name} {signed(strength)}" for name, strength in made.wishes.items())
+    changes = ", ".join(f"{name} {signed(strength)}" for name, strength in edited.wishes.items())
     before = faces(
-        [made.photo, made.reconstruction], ["photo", "as the model sees it"], alt="before", kind="pair"
+        [edited.photo, edited.reconstruction], ["photo", "as the model sees it"], alt="before", kind="pair"
     )
-    return face(made.pictures[0], changes, "the edited face") + before
+    return face(edited.pictures[0], changes, "the edited face") + before
 
 
-def _said(made: Edit) -> str:
+def _effects(edited: Edit) -> str:
     """What else will change, as `facette edit` says it: the strongest at once, the rest on demand."""
-    effects = list(made.shift.notable.items())
+    effects = list(edited.shift.notable.items())
     if not effects:
         return note("Nothing else changes to speak of.")
-    first, rest = (replace(made.shift, notable=dict(some)) for some in (effects[:SAID], effects[SAID:]))
+    first, rest = (replace(edited.shift, notable=dict(some)) for some in (effects[:SAID], effects[SAID:]))
     warning = note(first.warning, "warn")
     if not rest.notable:
         return warning

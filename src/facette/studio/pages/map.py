@@ -26,12 +26,12 @@ from facette.studio.parts import (
     copyable,
     face,
     faces,
-    heard,
+    hidden_input,
     link,
     note,
+    parse_message,
     photo_box,
     png_address,
-    wire,
 )
 from facette.studio.path_view import picture_between
 
@@ -44,7 +44,7 @@ STEPS = 9  # pictures of a way
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class DrawnMap:
     """A map as it is drawn: what every page that shows it needs."""
 
     walk: Walk
@@ -55,7 +55,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageMap:
     """A map on one page."""
 
     walk: Walk
@@ -102,10 +102,10 @@ def page(studio: Studio) -> None:
             words = gr.HTML(elem_id="map-words")
             photo = photo_box("Put a photo on the map", "map-photo")
     wall = gr.HTML(elem_id="map-way")
-    picked = wire("map-walk")
+    picked = hidden_input("map-walk")
     state, way = gr.State(None), gr.State(None)
 
-    def first(tab: str, tell: Any, there: Shown | None) -> list[Any]:
+    def first(tab: str, tell: Any, there: PageMap | None) -> list[Any]:
         return [there, gr.skip(), gr.skip()] if there else _on_page(studio, tab, own.ready(tell), "")
 
     def other(tab: str, tell: Any, named: str, called: str, most: float, number: float) -> list[Any]:
@@ -138,32 +138,32 @@ class _OwnSamples:
 
     def __init__(self, studio: Studio):
         self._studio, self._lock = studio, threading.Lock()
-        self._drawn: Ready | None = None
+        self._drawn: DrawnMap | None = None
 
-    def ready(self, tell: Any) -> Ready:
+    def ready(self, tell: Any) -> DrawnMap:
         with self._lock:
             if self._drawn is None:
                 self._drawn = _ready(self._studio, "", methods()[0], SAMPLES, 0, tell)
             return self._drawn
 
 
-def _ready(studio: Studio, source: str, method: Method, count: int, seed: int, tell: Any) -> Ready:
+def _ready(studio: Studio, source: str, method: Method, count: int, seed: int, tell: Any) -> DrawnMap:
     walk, chart = draw_map(studio.model, source, method, count, seed, tell)
     tell("packing the faces")
     described, atlas = chart_files(studio.model, walk, chart)
-    columns = [one["name"] for one in described["columns"]]
+    columns = [column["name"] for column in described["columns"]]
     shown = "Smiling" if "Smiling" in columns else columns[0] if columns else ""
-    return Ready(walk, described, atlas, shown, chart.remarks)
+    return DrawnMap(walk, described, atlas, shown, chart.remarks)
 
 
-def _on_page(studio: Studio, tab: str, ready: Ready, command: str) -> list[Any]:
+def _on_page(studio: Studio, tab: str, ready: DrawnMap, command: str) -> list[Any]:
     """The map as a page shows it: its state, its HTML, and what stands under it."""
     chart = studio.shelf.put(tab, "map-chart", packed(ready.described), "map.json", "application/json")
     sheets = tuple(
         studio.shelf.put(tab, f"map-sheet-{place}", sheet, f"faces-{place}.webp", "image/webp")
         for place, sheet in enumerate(ready.atlas.sheets)
     )
-    shown = Shown(ready.walk, chart, sheets, ready.shown)
+    shown = PageMap(ready.walk, chart, sheets, ready.shown)
     saved = studio.shelf.put(
         tab, "map-saved", lambda: _npz(ready.walk), f"map{SAVED}", "application/octet-stream"
     )
@@ -181,7 +181,7 @@ def _npz(walk: Walk) -> bytes:
     return file.getvalue()
 
 
-def _html(shown: Shown) -> str:
+def _html(shown: PageMap) -> str:
     placed = [
         {"x": float(x), "y": float(y), "name": name, "source": png_address(drawn)}
         for (x, y), (name, _), drawn in zip(
@@ -189,7 +189,7 @@ def _html(shown: Shown) -> str:
         )
     ]
     count = shown.walk.settled + len(placed)
-    return f"""<div class="latent-map" data-wire="map-walk" data-chart="{escape(shown.chart)}"
+    return f"""<div class="latent-map" data-input="map-walk" data-chart="{escape(shown.chart)}"
   data-sheets="{escape(json.dumps(shown.sheets))}" data-placed="{escape(json.dumps(placed))}"
   data-shown="{escape(shown.column)}">
   <div class="map-tools"><button type="button" data-map="closer" aria-label="Closer">+</button>
@@ -204,11 +204,11 @@ picks one, Shift and Enter draw the way to one, plus and minus zoom, 0 shows the
   <p class="map-said quiet" role="status" aria-live="polite"></p></div>"""
 
 
-def _walked(studio: Studio, tab: str, said: str, shown: Shown | None, share: float) -> list[Any]:
+def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share: float) -> list[Any]:
     """One face, or the way between two."""
     import gradio as gr
 
-    asked = heard(said)
+    asked = parse_message(message)
     if shown is None or "from" not in asked:
         return [gr.skip()] * 5
     ends = [int(asked[name]) for name in ("from", "to") if name in asked]
@@ -227,15 +227,15 @@ def _walked(studio: Studio, tab: str, said: str, shown: Shown | None, share: flo
     return [picture_between(studio, tab, grid, share), told, wall, grid, gr.update(visible=True)]
 
 
-def _placed(studio: Studio, tab: str, token: str, shown: Shown | None) -> list[Any]:
+def _placed(studio: Studio, tab: str, token: str, shown: PageMap | None) -> list[Any]:
     """The map with the photo on it."""
     import gradio as gr
 
-    taken = studio.photos.take(token)
+    photo = studio.photos.take(token)
     if shown is None:
         return [gr.skip()] * 2
-    walk = shown.walk.with_photo(studio.model, taken.name, taken.picture)
-    after = replace(shown, walk=walk, pictures=(*shown.pictures, taken.picture))
+    walk = shown.walk.with_photo(studio.model, photo.name, photo.picture)
+    after = replace(shown, walk=walk, pictures=(*shown.pictures, photo.picture))
     return [after, _html(after)]
 
 

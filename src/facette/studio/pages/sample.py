@@ -9,12 +9,20 @@ from facette.errors import UsageError
 from facette.latent import sample, vary
 from facette.studio.download_links import sheet
 from facette.studio.events import live
-from facette.studio.parts import Deed, button, command_line, copyable, faces, heard, wire
+from facette.studio.parts import (
+    PictureButton,
+    button,
+    command_line,
+    copyable,
+    faces,
+    hidden_input,
+    parse_message,
+)
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
 
-WIRE = "sample-deed"
+MESSAGES = "sample-button"
 COUNTS = (20, 40, 60)
 PRIORS = {
     "fitted to its pictures": "fitted",
@@ -41,7 +49,7 @@ def page(studio: Studio) -> None:
                 elem_id="sample-warmth",
                 elem_classes="settles",
             )
-            rest = wire("sample-warmth-rest")
+            rest = hidden_input("sample-warmth-rest")
         with gr.Column(scale=1, min_width=170):
             seed = gr.Number(
                 0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="sample-seed"
@@ -58,7 +66,7 @@ def page(studio: Studio) -> None:
         draw = gr.Button("Draw", variant="primary", elem_id="sample-draw", min_width=110)
         others = gr.Button("Draw others", elem_id="sample-others", min_width=110)
     trail, wall, offers = gr.HTML(), gr.HTML(elem_id="sample-wall"), gr.HTML(elem_id="sample-offers")
-    deed = wire(WIRE)
+    pressed = hidden_input(MESSAGES)
 
     wish, shown = [count, prior, temperature, seed, picked], [wall, trail, offers]
     acts = _Acts(studio)
@@ -70,7 +78,7 @@ def page(studio: Studio) -> None:
         live(studio, whole.success, acts.show, wish, shown)
     for changed in (rest.change, seed.input):
         live(studio, changed, acts.show, wish, shown)
-    done = live(studio, deed.change, acts.do, [deed], [picked])
+    done = live(studio, pressed.change, acts.do, [pressed], [picked])
     live(studio, done.success, acts.show, wish, shown)
 
 
@@ -88,9 +96,9 @@ class _Acts:
         """From the relatives of one back to the wall."""
         return
 
-    def do(self, tab: str, said: str) -> int | None:
+    def do(self, tab: str, message: str) -> int | None:
         """A button on a picture: others like it, or back to the wall."""
-        which = heard(said).get("like")
+        which = parse_message(message).get("like")
         return which if isinstance(which, int) else None
 
     def show(
@@ -107,17 +115,22 @@ class _Acts:
         command = command_line("sample", *studio.command_words(), *words, "--each", "samples")
         width = max(2, len(str(count)))  # of the numbers in the names of `--each`
         if picked is None or not 0 <= picked < len(wall.pictures):
-            deeds = [
-                (Deed("more", f"More like sample {i + 1}", {"like": i}),) for i in range(len(wall.pictures))
+            buttons = [
+                (PictureButton("more", f"More like sample {i + 1}", {"like": i}),)
+                for i in range(len(wall.pictures))
             ]
             names = [f"sample-{i:0{width}d}.png" for i in range(1, count + 1)]
-            drawn = faces(list(wall.pictures), alt="sample", names=names, wire=WIRE, deeds=deeds, kind="wall")
+            drawn = faces(
+                list(wall.pictures), alt="sample", names=names, to=MESSAGES, buttons=buttons, kind="wall"
+            )
             return [drawn, "", self._offers(tab, wall, "samples", copyable(command))]
         picture, name = wall.pictures[picked], f"samples/{picked + 1:0{width}d}.png"
         near = vary(studio.drawer, picture, LIKE)
         names = [f"like-sample-{picked + 1}-{i:02d}.png" for i in range(1, LIKE + 1)]
         drawn = faces([picture, *near.pictures], ["the sample"], alt="relative", names=["sample.png", *names])
-        trail = f'<nav class="trail" aria-label="Back">{button(WIRE, {"like": None}, "‹ all samples")}</nav>'
+        trail = (
+            f'<nav class="trail" aria-label="Back">{button(MESSAGES, {"like": None}, "‹ all samples")}</nav>'
+        )
         again = command_line("vary", name, *studio.command_words(), "--count", LIKE)
         return [
             drawn,

@@ -18,7 +18,7 @@ from facette.recipe import load_recipe, shipped_recipes
 from facette.studio import run_status, runs
 from facette.studio.events import aside, long
 from facette.studio.parts import command_line, copyable, note
-from facette.studio.runs import Order, Run
+from facette.studio.runs import RunCommand, TrainingRun
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -56,11 +56,11 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be done when Start is pressed, and the form that it was made of."""
+class RunPlan:
+    """What will be done when Start is pressed, and the form that it was plan of."""
 
     form: Form
-    order: Order
+    order: RunCommand
     name: str
     steps: int
     words: str
@@ -105,15 +105,15 @@ def page(studio: Studio) -> None:
     wishes = [data, recipe, name, *usual, other]
 
     def think(tab: str, tell: Any, *values: Any) -> list[Any]:
-        made = plan_of(studio, Form.of(values), tell)
-        command = command_line(*made.order.arguments(studio.runs / made.name))
-        return [made, note(made.words, "plain") + copyable(command)]
+        plan = plan_of(studio, Form.of(values), tell)
+        command = command_line(*plan.order.arguments(studio.runs / plan.name))
+        return [plan, note(plan.words, "plain") + copyable(command)]
 
     long(studio, plan.click, think, wishes, told, [planned, planned_words])
     _watched(studio, start, planned, wishes)
 
 
-def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
+def plan_of(studio: Studio, form: Form, tell: Any) -> RunPlan:
     """What a run would do; its data set is opened, and decoded where that has not been done before.
 
     Raises whatever `facette train --dry-run` raises, and UsageError for a name that is taken.
@@ -125,7 +125,7 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
     tell("reading the recipe")
     overrides = overrides_of(form.usual, form.other)
     resolved = load_recipe(form.recipe.strip(), overrides)
-    order = Order(form.recipe.strip(), form.data.strip(), overrides)
+    order = RunCommand(form.recipe.strip(), form.data.strip(), overrides)
     if not order.data and resolved.input.kind == "image":
         raise UsageError("name a folder or a zip of pictures, or synthetic-faces:COUNT.")
     name = form.name.strip() or runs.free_name(studio.runs, resolved.name)
@@ -139,7 +139,7 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
     many = f"{steps:,} steps of {resolved.train.batch} over {images:,} pictures"
     words = f"{resolved.name}: {many} into {studio.runs / name}."
     left_out = len(getattr(store, "unreadable", []))
-    return Plan(
+    return RunPlan(
         form,
         order,
         name,
@@ -150,8 +150,10 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> Plan:
 
 def overrides_of(usual: tuple[str, ...], other: str) -> tuple[str, ...]:
     """What is changed in the recipe, as `--set` takes it; the lines come last, so they have the last word."""
-    given = [f"{key}={text.strip()}" for key, text in zip(USUAL.values(), usual, strict=True) if text.strip()]
-    return (*given, *(line.strip() for line in other.splitlines() if line.strip()))
+    changes = [
+        f"{key}={text.strip()}" for key, text in zip(USUAL.values(), usual, strict=True) if text.strip()
+    ]
+    return (*changes, *(line.strip() for line in other.splitlines() if line.strip()))
 
 
 # ── runs that are there ──────────────────────────────────────────────────────────────────────────────────
@@ -187,15 +189,15 @@ def _watched(studio: Studio, start: Any, planned: Any, wishes: list[Any]) -> Non
         called = called if called in there else next(iter(there), None)
         return [gr.update(choices=there, value=called), *_looked(studio, tab, called, None)]
 
-    def begin(tab: str, plan: Plan | None, *values: Any) -> list[Any]:
+    def begin(tab: str, plan: RunPlan | None, *values: Any) -> list[Any]:
         if plan is None or plan.form != Form.of(values):
             raise UsageError("show the plan first: what it says is what will be started.")
         runs.start(studio.runs, plan.name, plan.order, plan.steps)
         return [*arrive(tab, plan.name), None]
 
-    def act(deed: Any) -> Any:
+    def act(action: Any) -> Any:
         def done(tab: str, called: str) -> list[Any]:
-            deed(studio.runs, called)
+            action(studio.runs, called)
             return arrive(tab, called)
 
         return done
@@ -248,7 +250,7 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
     ]
 
 
-def _drawn(studio: Studio, tab: str, run: Run) -> list[str]:
+def _drawn(studio: Studio, tab: str, run: TrainingRun) -> list[str]:
     """The preview, the curves and the latents' rates as HTML."""
     shown = run_status.preview(run)
     step, picture = shown if shown else (0, None)
@@ -269,14 +271,14 @@ def _picture(studio: Studio, place: str, kind: str, content: bytes | None, words
     return f'<figure class="{kind}" tabindex="0"><img src="{escape(address)}" alt="{escape(alt)}">{under}</figure>'
 
 
-def _log(run: Run) -> str:
-    said = runs.tail(run)
+def _log(run: TrainingRun) -> str:
+    tail = runs.tail(run)
     return (
-        f'<pre class="log" tabindex="0" aria-label="The end of the log">{escape(said)}</pre>' if said else ""
+        f'<pre class="log" tabindex="0" aria-label="The end of the log">{escape(tail)}</pre>' if tail else ""
     )
 
 
-def _use(run: Run) -> str:
+def _use(run: TrainingRun) -> str:
     """How to work with the run's best model."""
     if run.model is None:
         return ""

@@ -15,12 +15,12 @@ from facette.latent.around import Step
 from facette.latent.vary import DIVERSITY, variation_seeds
 from facette.studio.download_links import sheet
 from facette.studio.events import aside, live
-from facette.studio.parts import copyable, face, heard, note, photo_box, wire
-from facette.studio.state import Place
+from facette.studio.parts import copyable, face, hidden_input, note, parse_message, photo_box
+from facette.studio.state import StartingPoint
 from facette.studio.varying import (
     NOISES,
     Pin,
-    Wish,
+    VarySettings,
     favourites_html,
     gallery_html,
     measured_html,
@@ -72,7 +72,7 @@ def page(studio: Studio) -> None:
                         elem_classes="settles",
                     )
                     scale = gr.HTML(elem_id="vary-scale")
-                    rest = wire("vary-dial-rest")
+                    rest = hidden_input("vary-dial-rest")
                 with gr.Column(scale=1, min_width=170):
                     seed = gr.Number(
                         0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="vary-seed"
@@ -88,7 +88,7 @@ def page(studio: Studio) -> None:
             )
             offers = gr.HTML(elem_id="vary-offers")
             favourites = gr.HTML(elem_id="vary-pins")
-    deed = wire("vary-deed")
+    pressed = hidden_input("vary-button")
 
     wish = [photo, align, which, noise, dial, seed, around]
     shown = [gallery, meter, offers, trail, settled]
@@ -116,7 +116,9 @@ def page(studio: Studio) -> None:
     live(studio, others.success, acts.settle, [*wish, pins], shown)
     turned = live(studio, auto.click, acts.turn, [automatic], [dial])
     live(studio, turned.success, acts.settle, [*wish, pins], shown)
-    done = live(studio, deed.change, acts.do, [deed, lock, *wish, pins], [pins, favourites, around, seed])
+    done = live(
+        studio, pressed.change, acts.do, [pressed, lock, *wish, pins], [pins, favourites, around, seed]
+    )
     live(studio, done.success, acts.settle, [*wish, pins], shown)
 
 
@@ -132,7 +134,7 @@ class _Acts:
 
         if not token:
             return [gr.skip()] * 5
-        found = self._studio.standings.find(Place(token, align, int(which or 1)))
+        found = self._studio.standings.find(StartingPoint(token, align, int(which or 1)))
         pair = face(found.taken.picture, "as the model sees it", "the photo in the model's frame")
         kept = face(found.origin.reconstruction, "what the model keeps of it", "the reconstruction")
         report = found.taken.report
@@ -146,7 +148,7 @@ class _Acts:
         import gradio as gr
 
         *controls, pins, settled = values
-        wish = Wish.of(*controls)
+        wish = VarySettings.of(*controls)
         if wish is None or wish == settled:
             return gr.skip()
         origin = self._studio.standings.find(wish.place).origin
@@ -160,7 +162,7 @@ class _Acts:
         import gradio as gr
 
         *controls, pins = values
-        wish = Wish.of(*controls)
+        wish = VarySettings.of(*controls)
         if wish is None:
             return [gr.skip()] * 5
         standing = self._studio.standings.find(wish.place)
@@ -184,7 +186,7 @@ class _Acts:
 
         from facette.dial.search import automatic_factor, dial_of
 
-        wish, studio = Wish.of(*values), self._studio
+        wish, studio = VarySettings.of(*values), self._studio
         if wish is None or wish.place.around or not studio.standings.measured:
             return [gr.skip(), gr.skip(), None]
         taken = studio.standings.find(wish.place).taken
@@ -223,7 +225,7 @@ class _Acts:
         import gradio as gr
 
         *controls, pins = values
-        wish, told = Wish.of(*controls), heard(said)
+        wish, told = VarySettings.of(*controls), parse_message(said)
         around, seed = controls[-1], controls[-2]
         match told:
             case {"do": "pin", "seed": int(which), "factor": float() | int() as factor} if wish is not None:
@@ -241,7 +243,7 @@ class _Acts:
                 return [gr.skip()] * 4
         return [pins, favourites_html(self._studio, pins, controls[0]), around, seed]
 
-    def _pinned(self, wish: Wish, seed: int, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
+    def _pinned(self, wish: VarySettings, seed: int, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
         """With the variation of a seed among the favourites, or without it where it was."""
         there = [pin for pin in pins if (pin.place, pin.factor, pin.seed) == (wish.place, wish.factor, seed)]
         if there:
