@@ -38,7 +38,7 @@ def main() -> None:
     found = evaluate(stored, facette.open_dataset(given.data, stored.input), split="all")
     stored.metrics |= figures(found)
     facette.save(stored, folder, half=True)
-    keep_graphs(stored, shipped_graphs().parent)
+    keep_graphs(stored, shipped_graphs())
     size = (folder / "model.safetensors").stat().st_size
     if size > LARGEST:
         raise SystemExit(f"{folder} holds {size:,} bytes: more than the {LARGEST:,} a bundled model may have")

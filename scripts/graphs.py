@@ -29,9 +29,8 @@ def main() -> None:
         recipe = load_recipe(name)
         if recipe.input.kind == "image":
             sharpener = build_sharpener(recipe) if recipe.sharpen else None
-            for path in keep_graphs(
-                TrainedModel(build_vae(recipe), recipe, sharpener=sharpener), shipped_graphs().parent
-            ):
+            model = TrainedModel(build_vae(recipe), recipe, sharpener=sharpener)
+            for path in keep_graphs(model, shipped_graphs()):
                 print(name, path.name, f"{path.stat().st_size:,} bytes")
     looking = Path(str(files("facette.images.faces"))) / "weights" / GRAPH
     if not looking.exists():

@@ -18,6 +18,7 @@ ORDER = [
     *(
         "version",
         "errors",
+        "files",
         "runtime",
         "recipe",
         "onnx_graph",

@@ -38,6 +38,10 @@ class TrainingError(FacetteError):
     """A run cannot start, cannot go on, or has become non-finite."""
 
 
+class BusyError(FacetteError):
+    """Another process works in the same place."""
+
+
 class MissingExtraError(FacetteError):
     """An optional library is not installed; the message carries the command that installs it."""
 

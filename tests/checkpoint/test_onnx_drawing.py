@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import facette
-from facette.checkpoint.graph_files import FOLDER, NETWORKS, find_graph, graph_key, shipped_graphs
+from facette.checkpoint.graph_files import NETWORKS, find_graph, graph_key, keep_in_cache, shipped_graphs
 from facette.checkpoint.light import open_light
 from facette.errors import CheckpointError, DataError
 from facette.images.convert import to_model_array
@@ -25,7 +25,7 @@ PICTURED = [name for name in shipped_recipes() if load_recipe(name).input.kind =
 NEAR = 1e-4  # of values in the recipe's range, of latents
 
 
-def made_of(recipe: Recipe) -> TrainedModel:
+def random_model(recipe: Recipe) -> TrainedModel:
     """A model of random weights, none of them as it begins: norms have seen something, and the sharpener draws."""
     torch.manual_seed(0)
     model = TrainedModel(
@@ -47,7 +47,7 @@ def plain_json(recipe: Recipe) -> dict:
 @pytest.mark.parametrize("name", PICTURED)
 def test_every_shipped_recipe_has_graphs_that_compute_what_torch_does(name, tmp_path):
     """So a change of the layers that leaves a graph behind is seen here."""
-    model = made_of(load_recipe(name))
+    model = random_model(load_recipe(name))
     light = open_light(facette.save(model, tmp_path / name))
     draws = np.random.default_rng(0)
     pictures = draws.integers(0, 256, (3, model.input.size, model.input.size, 3), dtype=np.uint8)
@@ -127,38 +127,91 @@ def test_a_key_knows_everything_that_decides_what_is_computed_and_nothing_else()
     assert keys("model.likelihood.sigma='predicted'")[1] != before[1]
 
 
-def test_a_model_of_other_layers_is_never_served_by_a_graph_of_the_same_shapes(tmp_path):
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache folder of this test's own."""
+    monkeypatch.setenv("FACETTE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_model_of_other_layers_is_never_served_by_a_graph_of_the_same_shapes(tmp_path, own_cache):
     """Another activation leaves every shape as it is; a graph under a wrong name is refused by the key inside it."""
     recipe = load_recipe("quick", ["model.encoder.activation='relu'"])
-    folder = facette.save(made_of(recipe), tmp_path / "other")
+    folder = facette.save(random_model(recipe), tmp_path / "other")
     with pytest.raises(Unserved, match="no graph"):
         open_light(folder)
-    stale = find_graph(graph_key("encoder", plain_json(load_recipe("quick"))), folder)
-    (folder / FOLDER).mkdir()
-    (folder / FOLDER / f"{graph_key('encoder', plain_json(recipe))}.onnx").write_bytes(stale)
+    stale = find_graph(graph_key("encoder", plain_json(load_recipe("quick"))))
+    keep_in_cache(graph_key("encoder", plain_json(recipe)), stale)
+    keep_in_cache(graph_key("decoder", plain_json(recipe)), stale)
     with pytest.raises(Unserved, match="written under the key"):
         open_light(folder)
 
 
-def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, monkeypatch):
+def test_a_graph_that_lies_beside_a_model_is_never_opened(tmp_path, own_cache):
+    """A graph is a program: whoever sends a model sends numbers only."""
+    pytest.importorskip("onnxscript")
+    from facette.checkpoint import trace
+
+    recipe = load_recipe("quick", ["model.latent=6"])
+    model = random_model(recipe)
+    folder = facette.save(model, tmp_path / "sent")
+    beside = folder / shipped_graphs().name
+    assert len(trace.keep_graphs(model, beside)) == 2  # honest ones, and the layers are those of the model
+    with pytest.raises(Unserved, match="no graph"):
+        open_light(folder)
+
+
+def test_the_reading_graph_of_a_hostile_folder_is_not_run(tmp_path, own_cache, shared, run, drawn_faces):
+    """Its external data is a private file beside the photo; drawn pictures would show its bytes."""
+    from PIL import Image
+
+    hostile = shared / "cases" / "hostile" / "onnx_readfile_rel"
+    if not hostile.is_dir():
+        pytest.skip(f"there is no {hostile}")
+    sent = tmp_path / "sent"
+    shutil.copytree(hostile, sent)
+    honest = tmp_path / "honest"
+    honest.mkdir()
+    shutil.copy(hostile / "model.safetensors", honest)
+    Image.fromarray(drawn_faces[0]).save(tmp_path / "face.png")
+    drawn = []
+    for model, out in ((sent, "a.png"), (honest, "b.png")):
+        ended = run("vary", "face.png", "--model", model, "--plain", "--no-align", "--count", 2, "-o", out)
+        drawn.append((ended.code, (tmp_path / out).read_bytes() if (tmp_path / out).exists() else b""))
+    assert drawn[0] == drawn[1]  # the weights decide, whatever graphs lie beside them
+
+
+def test_a_cached_graph_that_changed_or_that_others_may_write_is_left_alone(own_cache):
+    content, key = find_graph(graph_key("encoder", plain_json(load_recipe("quick")))), "0" * 24
+    path = keep_in_cache(key, content)
+    assert find_graph(key) == content
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(Unserved):
+        find_graph(key)
+    path = keep_in_cache(key, content)
+    path.parent.chmod(0o777)
+    with pytest.raises(Unserved):
+        find_graph(key)
+
+
+def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, own_cache):
     pytest.importorskip("onnxscript")
     from facette.checkpoint import trace
 
     recipe = load_recipe("quick", ["model.latent=5"])
-    first, second = made_of(recipe), TrainedModel(build_vae(recipe), recipe)
-    folders = [facette.save(model, tmp_path / name) for model, name in ((first, "a"), (second, "b"))]
-    written = [
-        trace.keep_graphs(model, folder) for model, folder in zip((first, second), folders, strict=True)
-    ]
-    assert [p.name for p in written[0]] == [p.name for p in written[1]]
-    assert len(written[0]) == 2
-    for one, other in zip(*written, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-        assert len(one.read_bytes()) < 30_000  # the network has 300,000 numbers
-        assert b"/" + b"src/" not in one.read_bytes()
-    assert trace.keep_graphs(first, folders[0]) == []  # what is there is left alone
+    first, second = random_model(recipe), TrainedModel(build_vae(recipe), recipe)
+    folder = facette.save(first, tmp_path / "model")
+    written = trace.keep_graphs(first)
+    assert len(written) == 2
+    assert trace.keep_graphs(second) == []  # what is there is left alone
+    again = {path.stem: path.read_bytes() for path in trace.keep_graphs(second, tmp_path / "package")}
+    for path in written:
+        content = path.read_bytes()
+        assert content == again[path.name.partition("-")[0]]  # the layers decide, not the weights
+        assert len(content) < 30_000  # the network has 300,000 numbers
+        assert b"/" + b"src/" not in content
     latents = np.random.default_rng(1).standard_normal((4, 5), dtype=np.float32)
-    gap = open_light(folders[0]).decode(latents).astype(int) - first.decode(torch.from_numpy(latents))
+    gap = open_light(folder).decode(latents).astype(int) - first.decode(torch.from_numpy(latents))
     assert np.abs(gap).max() <= 1
 
 

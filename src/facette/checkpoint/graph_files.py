@@ -1,8 +1,11 @@
 """Which graph computes which network, and where it lies.
 
 Enters: the recipe in a model file's header, as plain JSON. Leaves: the key of each of its networks, and the graph
-written under that key, from the package (the shipped recipes) or from the folder of the model. Needs no torch; graphs
-are made by `trace`.
+written under that key, from the package (the shipped recipes) or from this user's cache, where `trace` puts those it
+has traced on this machine. Needs no torch.
+
+A graph is a program: it can read files, run for ever and draw what has nothing to do with the weights. So none is
+ever taken from where a model lies, and the name of a cached one holds the digest of its content.
 
 A graph holds no weights, so it serves every model of the same layers. Its key is a digest of everything in a recipe
 that decides what is computed: a model of other layers has another key, and never meets a graph that is not its own.
@@ -16,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from facette.files import digest_of, is_private, user_cache, write_atomically
 from facette.onnx_graph import Unserved
 
 Network = Literal["encoder", "decoder", "sharpener"]
@@ -56,14 +60,47 @@ def graph_key(network: Network, recipe: dict[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(decides, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
-def find_graph(key: str, model_folder: Path) -> bytes:
-    """The graph of this key. Raises Unserved where neither the package nor the folder has it."""
-    for folder in (shipped_graphs(), model_folder / FOLDER):
-        if (folder / f"{key}.onnx").is_file():
-            return (folder / f"{key}.onnx").read_bytes()
-    raise Unserved(f"there is no graph {key}")
+def find_graph(key: str) -> bytes:
+    """The graph of this key. Raises Unserved where neither the package nor the cache has it."""
+    content = find_shipped(key) or find_cached(key)
+    if content is None:
+        raise Unserved(f"there is no graph {key}")
+    return content
+
+
+def find_shipped(key: str) -> bytes | None:
+    """The graph that comes with the package; None where it has none of this key."""
+    path = shipped_graphs() / f"{key}.onnx"
+    return path.read_bytes() if path.is_file() else None
+
+
+def find_cached(key: str) -> bytes | None:
+    """The graph that was traced by this user on this machine, if it is still what was written; else None."""
+    folder = cached_graphs()
+    if not folder.is_dir() or not is_private(folder):
+        return None
+    for path in folder.glob(f"{key}-*.onnx"):
+        content = path.read_bytes() if is_private(path) else b""
+        if path.name == f"{key}-{digest_of(content)}.onnx":
+            return content
+    return None
+
+
+def keep_in_cache(key: str, content: bytes) -> Path:
+    """Put a graph where `find_graph` looks; only code that has just traced it may call this."""
+    folder = cached_graphs()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{key}-{digest_of(content)}.onnx"
+    write_atomically(path, content)
+    path.chmod(0o600)
+    return path
 
 
 def shipped_graphs() -> Path:
     """The folder of the graphs that come with the package."""
     return Path(str(files("facette"))) / FOLDER
+
+
+def cached_graphs() -> Path:
+    """The folder of the graphs that this user has traced."""
+    return user_cache() / FOLDER

@@ -42,7 +42,7 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
             # onnxruntime takes as long to prepare a network as to draw ten pictures with it, and holds no lock.
             with ThreadPoolExecutor() as side_by_side:
                 graphs = [
-                    side_by_side.submit(open_graph, *_parts(network, recipe, file, names, path.parent))
+                    side_by_side.submit(open_graph, *_parts(network, recipe, file, names))
                     for network in NETWORKS
                     if network != "sharpener" or sharp
                 ]
@@ -60,11 +60,11 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
 
 
 def _parts(
-    network: Network, recipe: dict[str, Any], file: Any, names: list[str], folder: Path
+    network: Network, recipe: dict[str, Any], file: Any, names: list[str]
 ) -> tuple[bytes, dict[str, np.ndarray], str]:
     """What `open_graph` takes for a network of the model."""
     key = graph_key(network, recipe)
-    content = find_graph(key, folder)
+    content = find_graph(key)
     weights = {name: file.get_tensor(name) for name in names if name.startswith(PREFIX[network])}
     # Counters, such as how many batches a norm has seen, are no part of what is computed.
     floats = {n: w.astype(np.float32) for n, w in weights.items() if np.issubdtype(w.dtype, np.floating)}

@@ -6,8 +6,7 @@ Enters and leaves: named tensors and a JSON-able dictionary. Knows nothing of mo
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from facette.checkpoint.locate import HEADER, read_header
 from facette.errors import CheckpointError
+from facette.files import write_atomically
 
 __all__ = ["read_header", "read_tensors", "to_half", "under", "write_atomically", "write_tensors"]
 
@@ -74,21 +74,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
-
-
-def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview]) -> None:
-    """Write a file, whole or part by part, under a temporary name beside it; flush it and rename it into place."""
-    parts = [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 Enters: a TrainedModel, of which only the layers matter. Leaves: files named by their keys (`graph_files`). Tracing
 takes seconds, needs the packages of the extra `export`, and is done once for a recipe: the shipped recipes' graphs
-travel in the package, other models' lie beside their weights.
+travel in the package, others are kept in this user's cache, never beside a model's weights.
 """
 
 from __future__ import annotations
@@ -15,9 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from facette.checkpoint.export import quiet
-from facette.checkpoint.graph_files import FOLDER, Network, graph_key, shipped_graphs
-from facette.checkpoint.tensors import write_atomically
+from facette.checkpoint.graph_files import (
+    Network,
+    cached_graphs,
+    find_cached,
+    find_shipped,
+    graph_key,
+    keep_in_cache,
+)
 from facette.errors import UsageError, import_extra
+from facette.files import write_atomically
 from facette.model.band import with_mask
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
@@ -28,28 +35,29 @@ _EXAMPLE = 2  # pictures; a batch of 1 would be taken for the only one there is
 ELSEWHERE = "weights"  # where a graph says its weights are; they are handed over when it is opened
 
 
-def keep_graphs(model: TrainedModel, model_folder: Path) -> list[Path]:
-    """Write the graphs of a model beside its weights, but for those the package has; returns the new files.
+def keep_graphs(model: TrainedModel, folder: Path | None = None) -> list[Path]:
+    """Trace the networks of a model that have no graph yet; returns the new files, in this user's cache.
 
-    Models of vectors have none. Raises MissingExtraError where ONNX is not installed, UsageError where the folder
-    cannot be written.
+    `folder`: put them there instead, by their keys, as for the package. Models of vectors have none. Raises
+    MissingExtraError where ONNX is not installed, UsageError where they cannot be written.
     """
     if model.input.kind == "vector":
         return []
-    recipe = model.recipe.model_dump(mode="json", exclude_none=True)
-    folder, written = model_folder / FOLDER, []
+    recipe, written = model.recipe.model_dump(mode="json", exclude_none=True), []
     for network, layers, example in _networks(model):
         key = graph_key(network, recipe)
-        if any((place / f"{key}.onnx").is_file() for place in (shipped_graphs(), folder)):
+        if find_shipped(key) or (folder is None and find_cached(key)):
             continue
         content = trace(layers, example, key)
         try:
-            write_atomically(folder / f"{key}.onnx", content)
+            if folder is None:
+                written.append(keep_in_cache(key, content))
+            else:
+                write_atomically(folder / f"{key}.onnx", content)
+                written.append(folder / f"{key}.onnx")
         except OSError as error:
-            raise UsageError(
-                f"cannot write {folder}: {error.strerror or error}; export a copy of the model"
-            ) from error
-        written.append(folder / f"{key}.onnx")
+            place = folder or cached_graphs()
+            raise UsageError(f"cannot write graphs to {place}: {error.strerror or error}") from error
     return written
 
 

@@ -26,16 +26,15 @@ def export(
     """Write a model's encoder and decoder for other runtimes, checked against the model itself.
 
     To onnx, a model whose layers are not those of a shipped recipe also gets the graphs with which `vary` draws
-    without torch, beside its weights.
+    without torch, kept in your cache folder.
     """
     from facette.checkpoint.export import export_model
-    from facette.checkpoint.locate import find_model
     from facette.checkpoint.trace import keep_graphs
     from facette.cli.model import open_model
 
     opened = open_model(model, "cpu", plain)
     written = export_model(opened, out or Path(f"{opened.name}-{to}"), to)
-    kept = keep_graphs(opened, find_model(model).parent) if to == "onnx" else []
+    kept = keep_graphs(opened) if to == "onnx" else []
     data: dict[str, Any] = {
         **asdict(written),
         "folder": str(written.folder),

@@ -24,6 +24,7 @@ from facette.data.source import PictureSource
 from facette.data.split import split_by_name
 from facette.data.zipped import ZipSource
 from facette.errors import DataError, UsageError
+from facette.files import user_cache
 from facette.recipe import ImageInput, VectorInput
 
 FACES = "synthetic-faces"
@@ -114,12 +115,8 @@ def find_pictures(source: str | Path) -> PictureSource:
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """Where packed stores are kept: `cache_dir`, else $FACETTE_CACHE, else the user's cache folder (XDG)."""
-    chosen = cache_dir or os.environ.get("FACETTE_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "facette"
+    """Where packed stores are kept: `cache_dir`, else this user's cache."""
+    return Path(cache_dir).expanduser() if cache_dir else user_cache()
 
 
 def _pictures(path: Path) -> PictureSource:

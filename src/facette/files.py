@@ -1,0 +1,158 @@
+"""Files on a disk that others use too: written whole or not at all, and by nobody else at the same time.
+
+Enters: paths and bytes. Leaves: files that appear in one step, digests, and folders that one process owns while it
+works in them. It does not know what is in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facette.errors import BusyError, UsageError
+
+LOCK, OWNER = ".lock", ".owner"
+_TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp")
+
+
+def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview]) -> None:
+    """Write a file, whole or part by part, under a name of its own beside it; flush it and rename it into place."""
+    parts = [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
+    with appearing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(parts)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A name to write a file under, which becomes `path` when the block ends well and goes away when it does not.
+
+    No two writers get the same name, so two of them at once leave one whole file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name that nobody else writes to, in the same folder; `clear_leftovers` knows whose it was."""
+    return path.with_name(f".facette-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def clear_leftovers(folder: Path) -> list[Path]:
+    """Remove what processes of this machine that are no more were writing in the folder; returns what went."""
+    leftovers = [path for path in folder.iterdir() if _is_leftover(path.name)] if folder.is_dir() else []
+    for path in leftovers:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return leftovers
+
+
+def digest_of(data: bytes | memoryview) -> str:
+    """BLAKE2b of 16 bytes, as 32 hexadecimal digits."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """`digest_of` its content, read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def user_cache() -> Path:
+    """Where this user's derived files are kept: $FACETTE_CACHE, else the cache folder of the XDG conventions."""
+    chosen, base = os.environ.get("FACETTE_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "facette"
+    except RuntimeError:  # a user without an entry in the system's list, as in some containers
+        raise UsageError(
+            "this user has no home folder: say where the cache may lie (FACETTE_CACHE)"
+        ) from None
+
+
+def is_private(path: Path) -> bool:
+    """Whether only this user, or the system's own, can have written what lies there; true where it cannot be told."""
+    if not hasattr(os, "getuid"):
+        return True
+    about = path.stat()
+    return about.st_uid in (os.getuid(), 0) and not about.st_mode & 0o022
+
+
+@contextmanager
+def owned(folder: Path, work: str) -> Iterator[None]:
+    """Be the only process that works in the folder, which is created, while the block runs.
+
+    `work` says what is being done, for whoever is refused. The system takes the lock away from a process that dies, so
+    a folder never stays locked. What dead owners left half written is cleared. Raises BusyError where somebody has it.
+    """
+    from filelock import FileLock, Timeout  # takes a while, and a drawing needs no lock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(_in_use(folder)) from None
+    try:
+        clear_leftovers(folder)
+        owner = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "work": work,
+            "since": time.strftime("%Y-%m-%d %H:%M"),
+        }
+        write_atomically(folder / OWNER, json.dumps(owner, ensure_ascii=True))
+        yield
+    finally:
+        (folder / OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _in_use(folder: Path) -> str:
+    try:
+        owner = json.loads((folder / OWNER).read_text("utf-8"))
+        whose = f"{owner['work']}, process {owner['pid']} on {owner['host']} since {owner['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it has only just begun, or is about to end
+        whose = "another process"
+    return f"{str(folder)!r} is in use by {whose}: wait for it, or end it"
+
+
+def _is_leftover(name: str) -> bool:
+    match = _TEMPORARY.fullmatch(name)
+    return match is not None and match["host"] == _host() and not is_alive(int(match["pid"]))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
+    if sys.platform == "win32":
+        return True  # asking with a signal would end it
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _host() -> str:
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()

@@ -1,0 +1,100 @@
+"""Files appear whole, leftovers of the dead go away, and a folder has one owner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from facette.errors import BusyError
+from facette.files import (
+    clear_leftovers,
+    digest_of,
+    digest_of_file,
+    owned,
+    temporary_beside,
+    write_atomically,
+)
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from facette.files import owned, temporary_beside
+with owned(Path(sys.argv[1]), "holding"):
+    temporary_beside(Path(sys.argv[1]) / "table").write_text("half")
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that owns tmp_path and has written half a file there; killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_whoever_comes_second_is_told_who_has_the_folder(holder, tmp_path):
+    told = rf"in use by holding, process {holder.pid} on \S+ since"
+    with pytest.raises(BusyError, match=told), owned(tmp_path, "late"):
+        pytest.fail("two owners")
+
+
+def test_what_a_killed_owner_held_is_free_and_its_half_files_go(holder, tmp_path):
+    assert list(tmp_path.glob(".facette-*.tmp"))
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with owned(tmp_path, "next"):
+        assert not list(tmp_path.glob(".facette-*.tmp"))
+
+
+def test_half_files_of_the_living_stay(tmp_path):
+    mine = temporary_beside(tmp_path / "table")
+    mine.write_text("half")
+    assert clear_leftovers(tmp_path) == []
+    assert mine.exists()
+
+
+def test_many_writers_of_one_name_leave_one_whole_file(tmp_path):
+    target, size = tmp_path / "value", 200_000
+    contents = [bytes([letter]) * size for letter in b"abcdefgh"]
+    writers = [
+        threading.Thread(target=lambda data=data: [write_atomically(target, data) for _ in range(5)])
+        for data in contents
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert target.read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["value"]
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    target = tmp_path / "value"
+    write_atomically(target, "old")
+
+    def parts():
+        yield b"new"
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        write_atomically(target, parts())
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "value").write_bytes(b"123" * 100_000)
+    assert digest_of_file(tmp_path / "value") == digest_of(b"123" * 100_000)
