@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench lint format figures clean
+.PHONY: demo test test-all bench lint format docs docs-serve figures clean
 
 demo: $(READY) ## ten variations of a public-domain photo, by the bundled model
 	$(BIN)/facette demo
@@ -33,6 +33,14 @@ format: $(READY) ## put the code in its form
 	$(BIN)/ruff check --fix src tests benchmarks scripts
 	$(BIN)/ruff format src tests benchmarks scripts
 
+docs: $(READY) ## the site, strictly, into site/: open site/index.html
+	$(BIN)/python scripts/docs/reference.py
+	$(BIN)/codespell README.md CHANGELOG.md docs src scripts notebooks
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+docs-serve: $(READY) ## the site as you write it, on this machine
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
 figures: $(READY) ## draw the pictures of the README and the docs again
 	$(BIN)/python scripts/docs/figures.py
 
@@ -44,4 +52,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean: ## remove the environment and what tests and builds left
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis

@@ -155,6 +155,10 @@ def test_what_is_not_facette_is_there(command, parsers):
             assert {word for word in words if word.startswith("--")} <= flags_of(path)
         case ("torchrun", *words) if "facette" in words:
             parse(parsers, tuple(words[words.index("facette") + 1 :]))
+        case ("docker", "build", *_) | ("docker", "run", *_):
+            assert (REPOSITORY / "Dockerfile").is_file()
+        case ("docker", "compose", "up", service):
+            assert re.search(rf"^  {service}:$", (REPOSITORY / "compose.yaml").read_text(), flags=re.M)
         case ("hf", "download", *_) | ("git", "clone" | "apply", *_):
             pass  # other people's programs, as their own pages have them
         case _:
@@ -176,10 +180,11 @@ def test_commands_and_options_in_running_text_exist(page, parsers):
     known = {name for command in parsers.values() for option in command.params for name in _names(option)}
     scripts = [command.words[1] for command in commands(page) if command.program == "python"]
     foreign = {"--nproc-per-node"}.union(*(flags_of(path) for path in scripts if path.endswith(".py")))
-    assert inline_flags(page) - known - foreign - {"--help", "--version"} == set()
+    root = {name for option in typer.main.get_command(build_app()).params for name in _names(option)}
+    assert inline_flags(page) - known - foreign - root - {"--help"} == set()
     for words in inline_commands(page):
         name = words[1]
-        if name in ("COMMAND", "…"):
+        if name in ("COMMAND", "…", *root):
             continue
         assert name in COMMANDS, f"{page.name} names the command {name}"
         options = {option for parameter in parsers[name].params for option in _names(parameter)} | {"--help"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 
 import pytest
 from pages import PAGES, REPOSITORY, anchors, blocks, links, script
 from PIL import Image
 
+from facette.cli import COMMANDS
 from facette.errors import RecipeError
 from facette.recipe import load_recipe, shipped_recipes
 
@@ -16,22 +18,25 @@ IDS = [str(page.relative_to(REPOSITORY)) for page in PAGES]
 PICTURES = {".png", ".jpg", ".gif", ".svg", ".webp"}
 
 
-@pytest.mark.parametrize("name", ["reference", "api"])
-def test_generated_pages_are_fresh(name):
-    module = script(f"scripts/docs/{name}.py")
-    assert module.PAGE.read_text("utf-8") == module.reference(), f"run: python scripts/docs/{name}.py"
+def test_the_reference_of_commands_is_fresh_and_shows_one_example_of_each():
+    module = script("scripts/docs/reference.py")
+    assert module.PAGE.read_text("utf-8") == module.reference(), "run: python scripts/docs/reference.py"
+    assert set(module.EXAMPLES) == set(COMMANDS)
+    for name, line in module.EXAMPLES.items():
+        assert line.split()[:2] == ["facette", name]
 
 
 def test_every_public_name_is_in_the_reference():
     import facette
     import facette.latent
 
-    named = (REPOSITORY / "docs" / "api.md").read_text("utf-8")
-    for name in set(facette.__all__) - {"__version__"}:
-        assert f"### facette.{name}\n" in named, name
-    for name in facette.latent.__all__:
-        if name[0].islower():
-            assert f".{name}\n" in named, name
+    named = re.findall(r"^::: (\S+)$", (REPOSITORY / "docs" / "api.md").read_text("utf-8"), flags=re.M)
+    assert {f"facette.{name}" for name in facette.__all__} - {"facette.__version__"} <= set(named)
+    last = {name.rpartition(".")[2] for name in named}
+    assert {name for name in facette.latent.__all__ if name[0].islower()} <= last
+    for name in named:
+        module, _, attribute = name.rpartition(".")
+        assert getattr(import_module(module), attribute).__doc__, f"{name} says nothing of itself"
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=[*IDS, "CHANGELOG.md"])
