@@ -11,7 +11,7 @@ from facette.checkpoint.foreign.candidates import Candidate, find_candidates
 from facette.checkpoint.foreign.container import open_checkpoint
 from facette.checkpoint.foreign.families import plan
 from facette.checkpoint.foreign.inert import ITEM_BYTES
-from facette.checkpoint.foreign.names import UNREAD
+from facette.checkpoint.foreign.names import CREATE, UNREAD
 from facette.checkpoint.foreign.opened import Checkpoint
 from facette.checkpoint.foreign.plan import Answers
 from facette.checkpoint.foreign.weights import key_text, stand_ins, walk_tensors
@@ -108,16 +108,20 @@ def _verdict(checkpoint: Checkpoint, tensors: int, classes: list[str], networks:
     if checkpoint.ledger.refused:
         what, reason = next(iter(checkpoint.ledger.refused.items()))
         return f"Not to be imported: it asks for {what}, {reason}. Nothing in it is known to be dangerous."
-    foreign = [
-        name for name in classes if not name.startswith(("torch.", "builtins.", "collections.", "numpy."))
-    ]
+    foreign = checkpoint.ledger.foreign
+    called = [name for name, instruction in foreign.items() if instruction not in ("", CREATE)]
     if checkpoint.format == "safetensors":
         kind = "Harmless by its format: tensors and nothing else."
-    elif foreign:
+    elif called:
         kind = (
-            f"It wants code that is not in the file (class {foreign[0]}). torch.load would have to run that "
-            "code; Facette "
-            "takes the tensors and leaves it alone."
+            f"Dangerous: it has {called[0][:120]!r} called, which is no name known to be harmless; torch.load or "
+            "pickle would run whatever that is. Facette ran nothing of it and takes tensors alone."
+        )
+    elif foreign:
+        wanted = next((name for name, instruction in foreign.items() if instruction), next(iter(foreign)))
+        kind = (
+            f"It wants code that is not in the file (class {wanted[:120]}). torch.load would have to run that code, "
+            "whatever it is; Facette takes the tensors and leaves it alone."
         )
     elif any(name.startswith("torch.nn.") for name in classes):
         kind = "A pickled module of torch's own layers. Facette takes the tensors and runs nothing."

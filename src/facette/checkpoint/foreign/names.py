@@ -2,8 +2,8 @@
 
 Enters: names and arguments found in a pickle. Leaves: plain values, tensor references or inert stand-ins.
 Nothing is ever imported or called: `stand_for` is one table of what the few constructors that torch itself
-writes would have made. A name is *understood* (in that table), *inert* (somebody's class: kept as a
-stand-in) or *refused* (it belongs to code that can act: the standard library, most of torch, code builders).
+writes would have made. A name is *known* (on the allow-list), *foreign* (somebody's class: kept as a stand-in, and
+told) or *refused* (it belongs to code that can act: the standard library, most of torch, code builders).
 """
 
 import re
@@ -11,79 +11,24 @@ import sys
 from dataclasses import dataclass, field
 
 from facette.checkpoint.foreign.inert import ITEM_BYTES, Name, StandIn, StorageRef, tensor_ref
+from facette.checkpoint.foreign.known import STORAGE_DTYPES, is_known
 from facette.checkpoint.foreign.limits import Budget
 from facette.errors import CheckpointError
 
 UNREAD = "which is a kind of tensor that Facette does not read"
 
-STORAGE_DTYPES = {
-    "DoubleStorage": "float64",
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "BFloat16Storage": "bfloat16",
-    "LongStorage": "int64",
-    "IntStorage": "int32",
-    "ShortStorage": "int16",
-    "CharStorage": "int8",
-    "ByteStorage": "uint8",
-    "BoolStorage": "bool",
-    "UntypedStorage": "uint8",
-}
 # Protocol 2 writes Python 2's names.
 _RENAMED_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg", "commands": "subprocess"}
 
-# Of the standard library only these: types and makers of plain values, kept as stand-ins.
-_HARMLESS_STANDARD = {
-    "builtins": {
-        *("set", "frozenset", "list", "dict", "tuple", "int", "float", "bool", "str", "bytes", "bytearray"),
-        *("complex", "slice", "range", "object"),
-    },
-    "collections": {"OrderedDict", "defaultdict", "Counter", "deque"},
-    "copyreg": {"_reconstructor"},
-    "_codecs": {"encode"},
-    "pathlib": {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"},
-    "pathlib._local": {"Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath"},
-    "argparse": {"Namespace"},
-    "types": {"SimpleNamespace"},
-    "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
-    "decimal": {"Decimal"},
-    "fractions": {"Fraction"},
-    "uuid": {"UUID"},
-    "functools": {"partial"},
-    "typing": {
-        "Any",
-        "Union",
-        "Optional",
-        "List",
-        "Dict",
-        "Tuple",
-    },  # omegaconf, in Lightning's hyper-parameters
-    "logging": {"getLogger", "Logger"},
-}
-_HARMLESS_TORCH = {
-    "torch": {"Size", "device", "Tensor", *STORAGE_DTYPES, *ITEM_BYTES, "strided", "contiguous_format"},
-    "torch.cuda": {*STORAGE_DTYPES},
-    "torch.storage": {"UntypedStorage"},
-    "torch._utils": {
-        *("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_parameter"),
-        "_rebuild_parameter_with_state",
-    },
-    "torch._tensor": {"_rebuild_from_type_v2", "Tensor"},
-    "torch.tensor": {"_rebuild_from_type_v2", "Tensor"},
-    "torch.serialization": {"_get_layout"},
-    "torch.torch_version": {"TorchVersion"},
-}
+# Rooms of torch whose names may be mentioned, as an activation that a layer keeps; only what is on the list is called.
 _INERT_TORCH_ROOMS = (
     *("torch.nn.modules.", "torch.nn.parameter", "torch.nn.parallel.", "torch.nn.functional"),
     *("torch.nn.init", "torch.nn.utils.", "torch.nn.backends.", "torch.optim", "torch.distributions."),
-    *("torch._C._nn", "torch.utils.data."),
+    "torch._C._nn",
 )
 # What is refused of torch without being dangerous: kinds of tensors and numbers that are not read.
 _UNREAD_TORCH = re.compile(
     r"torch(\.cuda|\.sparse)?\.\w*(Storage|Tensor|int\d*|float\w*|complex\w*)|torch\._utils\.\w+"
-)
-_HARMLESS_NUMPY = re.compile(
-    r"numpy\.(ndarray|dtype|(_?core)\.multiarray\.(_reconstruct|scalar)|(u?int|float|complex|bool|str)_?\d*)"
 )
 _CODE_BUILDERS = {
     *("dill", "cloudpickle", "joblib", "pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils"),
@@ -113,6 +58,7 @@ _CODE_BUILDERS = {
         "commands",
     ),
 }
+CREATE = "NEWOBJ"  # makes an object of a class without calling its __init__, as pickles of objects do
 _NAME_LENGTH, _NAMES_KEPT = 300, 2000
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -123,6 +69,9 @@ class Ledger:
 
     strict: bool = True
     names: dict[str, int] = field(default_factory=dict)
+    foreign: dict[str, str] = field(
+        default_factory=dict
+    )  # names outside the list → the instruction that called them
     refused: dict[str, str] = field(default_factory=dict)  # what was asked for, and why it is refused
     opcodes: dict[str, int] = field(default_factory=dict)  # those instructions that can make things happen
 
@@ -136,7 +85,21 @@ class Ledger:
         reason = why_refused(asked)
         if reason:
             self.refuse(f"the name {asked.dotted[:120]!r}", reason)
+        elif not is_known(asked) and len(self.foreign) < _NAMES_KEPT:
+            self.foreign.setdefault(asked.dotted, "")
         return asked
+
+    def call(self, function: Name, instruction: str) -> None:
+        """Note that the file wants something called. Raises CheckpointError when it is torch's own, outside the list,
+        and the ledger is strict: nobody's network needs that, and rooms of torch hold code that acts."""
+        if is_known(function) or why_refused(function):
+            return  # harmless, or told already
+        if function.module.partition(".")[0] == "torch":
+            self.refuse(
+                f"a call of {function.dotted[:120]!r}", "which is a part of torch that could run code"
+            )
+        elif function.dotted in self.foreign and self.foreign[function.dotted] in ("", CREATE):
+            self.foreign[function.dotted] = instruction
 
     def refuse(self, what: str, reason: str) -> None:
         if len(self.refused) < _NAMES_KEPT:
@@ -154,7 +117,7 @@ def why_refused(asked: Name) -> str | None:
     if not _MODULE.fullmatch(module) or not _MODULE.fullmatch(name):
         return "which is not a Python name"
     root, parts = module.partition(".")[0], {*module.split("."), *name.split(".")[:-1]}
-    if name in _HARMLESS_STANDARD.get(module, ()) or name in _HARMLESS_TORCH.get(module, ()):
+    if is_known(asked):
         return None
     if root in sys.stdlib_module_names or root in {"nt", "posix", "__builtin__"}:
         return "which is part of Python's standard library and could run code"
@@ -168,8 +131,7 @@ def why_refused(asked: Name) -> str | None:
             else "which is a part of torch that could run code"
         )
     if root == "numpy":
-        harmless = _HARMLESS_NUMPY.fullmatch(asked.dotted)
-        return None if harmless else "which is a part of numpy that could run code"
+        return "which is a part of numpy that could run code"
     if root in _CODE_BUILDERS:
         return "which comes from a library that builds or runs code"
     if parts & {"os", "sys", "posix", "subprocess", "builtins", "importlib"}:
@@ -206,6 +168,7 @@ def stand_for(name: Name, args: tuple, ledger: Ledger, budget: Budget) -> object
             tuple(a),
             *_,
         ):
+            ledger.call(f, "REDUCE")
             return stand_for(f, a, ledger, budget) if f.module == "torch._utils" else StandIn(name, args)
         case "torch.Size", (tuple(sizes) | list(sizes),):
             budget.spend_copy(len(sizes))
@@ -215,7 +178,10 @@ def stand_for(name: Name, args: tuple, ledger: Ledger, budget: Budget) -> object
         case "_codecs.encode", (str(text), "latin1" | "latin-1" | "utf-8" as encoding):
             budget.spend_copy(len(text) // 64)  # an entry of a dictionary takes about as much
             return text.encode(encoding)
-        case "copyreg._reconstructor", (Name() as kind, *_):
+        case "copyreg._reconstructor", (Name() as kind, *rest):
+            for base in (part for part in rest[:1] if isinstance(part, Name)):
+                ledger.call(base, "REDUCE")  # the base's __init__ is run
+            ledger.call(kind, CREATE)
             return StandIn(kind)
         case _:
             return StandIn(name, args)

@@ -168,6 +168,7 @@ class _Machine:
         if not isinstance(args, tuple):
             raise CheckpointError("its pickle makes a call without a proper list of arguments")
         if isinstance(function, Name):
+            self.ledger.call(function, opcode)
             self.push(stand_for(function, args, self.ledger, self.budget))
             return
         self.ledger.refuse("a call of something computed", "which only hostile pickles do")
