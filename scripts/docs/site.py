@@ -21,7 +21,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # where a file stands in the repository → where it stands on the site
 ELSEWHERE = {
-    "README.md": "project.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
