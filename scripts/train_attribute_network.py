@@ -23,6 +23,8 @@ from torch.nn import functional as F
 
 from facette.checkpoint.tensors import to_half, write_atomically, write_tensors
 from facette.data import open_dataset
+from facette.data.packed import ImageStore
+from facette.data.people import find_people, read_people, set_apart
 from facette.errors import DataError
 from facette.judges.attributes import ATTRIBUTES, SIZE, AttributeNetwork, at_network_size
 from facette.recipe import load_recipe
@@ -32,14 +34,22 @@ SHIFT = 3  # pixels by which a training picture is moved at most, either way
 
 
 def train(
-    store: Any, out: Path, *, epochs: int = 10, batch: int = 64, lr: float = 2e-3, seed: int = SEED
+    store: ImageStore,
+    out: Path,
+    *,
+    people: np.ndarray | None = None,
+    epochs: int = 10,
+    batch: int = 64,
+    lr: float = 2e-3,
+    seed: int = SEED,
 ) -> dict[str, Any]:
-    """Train on the store's training part; returns and writes what the validation part says.
+    """Train, keep the best of the averaged weights after each epoch, and write what the part held out says of them.
 
-    `store`: an ImageStore of 64-pixel pictures that carries every name of ATTRIBUTES. Raises DataError otherwise.
+    `store`: pictures of 64 pixels that carry every name of ATTRIBUTES; DataError otherwise. `people`: (N,) whose they
+    are; then a tenth of the people is held out, else the store's validation part.
     """
     labels = attribute_matrix(store)  # (N, 40) in {0, 1}
-    rows, valid = store.indices("train"), store.indices("valid")
+    rows, valid = _parts(store, people)
     torch.manual_seed(seed)
     draws = torch.Generator().manual_seed(seed)
     network = AttributeNetwork()
@@ -48,7 +58,7 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=0.05, fused=True)
     steps = epochs * (len(rows) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.1)
-    began, report = time.monotonic(), {}
+    began, best = time.monotonic(), {"auc": -1.0}
     for epoch in range(epochs):
         network.train()
         shuffled = rows[torch.randperm(len(rows), generator=draws).numpy()]
@@ -61,20 +71,27 @@ def train(
             optimizer.step()
             schedule.step()
             averaged.update_parameters(network)
-        report = measure(averaged.module, store, valid, labels) | {
-            "epochs": epoch + 1,
-            "pictures": len(rows),
-            "seconds": round(time.monotonic() - began),
-            "seed": seed,
-        }
-        rate = (epoch + 1) * len(rows) / report["seconds"]
-        left = report["seconds"] * (epochs / (epoch + 1) - 1)
+        report = measure(averaged.module, store, valid, labels)
+        seconds = time.monotonic() - began
+        rate, left = (epoch + 1) * len(rows) / seconds, seconds * (epochs / (epoch + 1) - 1)
         print(f"epoch {epoch + 1}/{epochs}  accuracy {report['accuracy']:.4f}  AUC {report['auc']:.4f}  "
               f"{rate:.0f} pictures/s  {left / 60:.0f} min left", file=sys.stderr, flush=True)  # fmt: skip
-        state = averaged.module.state_dict()
-        write_tensors(out, to_half(state), {"kind": "attribute network", "report": report})
-        write_atomically(out.with_suffix(".json"), json.dumps(report, indent=1) + "\n")
-    return report
+        if report["auc"] <= best["auc"]:
+            continue
+        best = report | {"epoch": epoch + 1, "pictures": len(rows), "seconds": round(seconds), "seed": seed}
+        write_tensors(
+            out, to_half(averaged.module.state_dict()), {"kind": "attribute network", "report": best}
+        )
+        write_atomically(out.with_suffix(".json"), json.dumps(best, indent=1) + "\n")
+    return best
+
+
+def _parts(store: ImageStore, people: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to learn from, and those held out; where it is known who they are, no person is in both."""
+    if people is None:
+        return store.indices("train"), store.indices("valid")
+    apart = set_apart(people)
+    return np.flatnonzero(~apart), np.flatnonzero(apart)
 
 
 def _towards(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
@@ -83,7 +100,7 @@ def _towards(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
     return averaged + (current - averaged) * (1 - decay) if averaged.is_floating_point() else current
 
 
-def attribute_matrix(store: Any) -> Tensor:
+def attribute_matrix(store: ImageStore) -> Tensor:
     """The store's 40 attributes as (N, 40) float in {0, 1}. Raises DataError where some are missing."""
     table = store.attributes
     missing = list(ATTRIBUTES) if table is None else [n for n in ATTRIBUTES if n not in table.names]
@@ -107,7 +124,7 @@ def disturb(x: Tensor, draws: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def measure(network: torch.nn.Module, store: Any, rows: np.ndarray, labels: Tensor) -> dict[str, Any]:
+def measure(network: torch.nn.Module, store: ImageStore, rows: np.ndarray, labels: Tensor) -> dict[str, Any]:
     """Accuracy and area under the ROC curve on some rows: means over the attributes, and each."""
     from sklearn.metrics import roc_auc_score
 
@@ -129,13 +146,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python scripts/train_attribute_network.py")
     parser.add_argument("data", help="aligned faces with CelebA's 40 attributes")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--people", type=Path, help="CSV image_id,person, instead of that beside the data")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args(arguments)
     store = open_dataset(options.data, load_recipe("faces64").input)
-    train(store, options.out, epochs=options.epochs, batch=options.batch, lr=options.lr, seed=options.seed)
+    listed = options.people or find_people(Path(options.data))
+    people = None if listed is None else read_people(listed, store.names)
+    train(
+        store,
+        options.out,
+        people=people,
+        epochs=options.epochs,
+        batch=options.batch,
+        lr=options.lr,
+        seed=options.seed,
+    )
 
 
 if __name__ == "__main__":

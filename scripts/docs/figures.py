@@ -22,7 +22,7 @@ from facette.data.synthetic import draw_faces
 from facette.dial.vary import dial_vary
 from facette.images.faces.align import intake
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet, wall_sheet
-from facette.judges.attributes import ATTRIBUTES, look
+from facette.judges.attributes import ATTRIBUTES, extract
 from facette.latent import field, strip, traverse
 from facette.latent.sheets import save_pictures, signed
 from facette.plots.dial import plot_dial
@@ -81,7 +81,7 @@ def _maps(model, photos: dict[str, np.ndarray]) -> list[Path]:
     """A map of faces that the model drew, named by the network that judges pictures; as a figure and as the page."""
     with tempfile.TemporaryDirectory() as folder:
         pictures = facette.sample(model, 1500, seed=4, temperature=0.8).pictures
-        known = look(pictures).logits > 0
+        known = extract(pictures).logits > 0
         (drawn := Path(folder) / "drawn faces").mkdir()
         save_pictures(pictures, drawn)
         names = [path.name for path in sorted(drawn.iterdir())]

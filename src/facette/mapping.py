@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.data.selection import Split, Subject, choose_data
+from facette.data.selection import Selection, Split, choose_data
 from facette.errors import UsageError
 from facette.latent.inputs import resolve_model, resolve_picture
 from facette.latent.project import FEWEST, Method, Projection, fit_projection
@@ -184,7 +184,7 @@ def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
 
 
 def _look(
-    model, subject: Subject, names: tuple[str, ...], redraw: bool, advance: Callable[[int], None]
+    model, subject: Selection, names: tuple[str, ...], redraw: bool, advance: Callable[[int], None]
 ) -> _Seen:
     pictured = model.input.kind == "image"
     means, scales, pictures, redrawn = [], [], [], []
@@ -199,16 +199,16 @@ def _look(
     return _Seen(names, np.concatenate(means), np.concatenate(scales), _joined(pictures), _joined(redrawn))
 
 
-def _photos(model, place: Mapping[str, Any] | Sequence[str | Path]) -> Subject | None:
+def _photos(model, place: Mapping[str, Any] | Sequence[str | Path]) -> Selection | None:
     if not place:
         return None
     photos = np.stack(
         [resolve_picture(model, one) for one in (place.values() if isinstance(place, Mapping) else place)]
     )
-    return Subject(photos.__getitem__, np.arange(len(photos)), "photos", "all")
+    return Selection(photos.__getitem__, np.arange(len(photos)), "photos", "all")
 
 
-def _names(data: Any, subject: Subject) -> tuple[str, ...]:
+def _names(data: Any, subject: Selection) -> tuple[str, ...]:
     names = getattr(data, "names", None)
     return tuple(str(i) if names is None else names[int(i)] for i in subject.indices)
 
@@ -232,7 +232,7 @@ def _known_map(onto: Projection | str | Path, model, mark: str) -> Projection:
 # ── what is known about the data ─────────────────────────────────────────────────────────────────────────
 
 
-def _columns(data: Any, subject: Subject, color: str) -> tuple[Column, ...]:
+def _columns(data: Any, subject: Selection, color: str) -> tuple[Column, ...]:
     """Every attribute, yes before no before unknown; for a mixture its components. UsageError: not `color`."""
     columns = []
     components = getattr(data, "components", None)

@@ -26,10 +26,10 @@ def tiny(tmp_path_factory) -> Path:
 def gauge():
     """What likeness means among drawn faces."""
     from facette.data.synthetic import draw_faces
-    from facette.judges.attributes import look
+    from facette.judges.attributes import extract
     from facette.judges.likeness import make_gauge
 
-    return make_gauge(look(draw_faces(240, 64, seed=9).pictures).features)
+    return make_gauge(extract(draw_faces(240, 64, seed=9).pictures).features)
 
 
 @pytest.fixture(scope="session")

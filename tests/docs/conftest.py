@@ -90,9 +90,9 @@ def _photos(folder: Path, faces: np.ndarray) -> None:
 
 def _pictures(folder: Path, faces: np.ndarray) -> None:
     """`train` and `valid` with a table of attributes beside each, as facette understands them."""
-    from facette.judges.attributes import ATTRIBUTES, look
+    from facette.judges.attributes import ATTRIBUTES, extract
 
-    signs = np.where(look(faces).logits > 0, 1, -1)
+    signs = np.where(extract(faces).logits > 0, 1, -1)
     for part, start, count in (("train", 0, COUNTS.get(folder.name, EACH)), ("valid", 210, EACH)):
         (folder / part).mkdir(parents=True)
         rows = [",".join(("image_id", *ATTRIBUTES))]

@@ -15,8 +15,8 @@ from facette.evaluation.distribution import compare_clouds, halves
 from facette.evaluation.lines import lines
 from facette.evaluation.report import protocol_sentence, to_dict, to_markdown, write_report
 from facette.evaluation.wording import distribution_rows, findings, frames_sentence, side_by_side
-from facette.judges.attributes import look
-from facette.judges.features import look_at
+from facette.judges.attributes import extract
+from facette.judges.features import kept_features
 from facette.measures.intervals import Interval, resampled
 from facette.model.sharpener import Sharpener
 
@@ -95,19 +95,19 @@ def test_halves_are_equal_apart_and_drawn_by_the_seed():
 def test_what_was_seen_is_kept_until_pictures_or_choice_change(quick_model, store, tmp_path):
     subject = choose_data(quick_model, store, "all", 20)
     done = []
-    first = look_at(subject, tmp_path, done.append)
+    first = kept_features(subject, tmp_path, done.append)
     assert sum(done) == 20
-    again = look_at(subject, tmp_path, done.append)
+    again = kept_features(subject, tmp_path, done.append)
     assert sum(done) == 20, "the second time nothing was looked at"
     assert (again.features == first.features).all()
-    assert (again.logits == look(subject.read(subject.indices)).logits).all()
-    look_at(choose_data(quick_model, store, "all", 20, seed=1), tmp_path, done.append)
+    assert (again.logits == extract(subject.read(subject.indices)).logits).all()
+    kept_features(choose_data(quick_model, store, "all", 20, seed=1), tmp_path, done.append)
     assert sum(done) == 40
     assert len(list(tmp_path.rglob("*.safetensors"))) == 2
 
 
 def test_an_array_leaves_nothing_behind(quick_model, store, tmp_path):
-    look_at(choose_data(quick_model, store.read(np.arange(3))), tmp_path)
+    kept_features(choose_data(quick_model, store.read(np.arange(3))), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ from train_attribute_network import attribute_matrix, measure, train
 import facette
 from facette.data.attributes import AttributeTable
 from facette.errors import DataError
-from facette.judges.attributes import ATTRIBUTES, FEATURES, AttributeNetwork, look
+from facette.judges.attributes import ATTRIBUTES, FEATURES, AttributeNetwork, extract
 
 
 @pytest.fixture(scope="module")
@@ -22,17 +22,17 @@ def store():
 
 def test_it_gives_an_embedding_and_forty_logits_the_same_each_time(store):
     pictures = store.read(np.arange(5))
-    seen = look(pictures)
+    seen = extract(pictures)
     assert seen.features.shape == (5, FEATURES)
     assert seen.logits.shape == (5, len(ATTRIBUTES)) == (5, 40)
-    assert np.allclose(look(pictures, batch=2).features, seen.features, atol=1e-4)
-    assert look(pictures[:0]).features.shape == (0, FEATURES)
+    assert np.allclose(extract(pictures, batch=2).features, seen.features, atol=1e-4)
+    assert extract(pictures[:0]).features.shape == (0, FEATURES)
 
 
 def test_other_sizes_are_seen_as_the_picture_they_show(store):
     pictures = store.read(np.arange(20))
     doubled = pictures.repeat(2, axis=1).repeat(2, axis=2)
-    seen, again = look(pictures).features, look(doubled).features
+    seen, again = extract(pictures).features, extract(doubled).features
     own = np.linalg.norm(again - seen, axis=1)
     other = np.linalg.norm(again - np.roll(seen, 1, axis=0), axis=1)
     assert (own < 0.5 * other).all()
@@ -43,7 +43,7 @@ def test_it_knows_real_faces_it_never_saw(shared):
         shared / "celeba" / "faces128" / "valid", facette.load_recipe("faces64").input
     )
     rows = np.arange(400)
-    logits = look(faces.read(rows)).logits
+    logits = extract(faces.read(rows)).logits
     truth = np.stack([faces.attributes.column(n) for n in ATTRIBUTES], axis=1)[rows] > 0
     commoner = np.maximum(truth.mean(0), 1 - truth.mean(0)).mean()
     assert ((logits > 0) == truth).mean() > commoner + 0.07

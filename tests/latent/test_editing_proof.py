@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import facette
-from facette.judges.attributes import ATTRIBUTES, look
+from facette.judges.attributes import ATTRIBUTES, extract
 from facette.latent import interpolate, reconstruct
 from facette.latent.cloud import encode_set
 from facette.latent.directions import fit_directions
@@ -39,9 +39,9 @@ def fitted(model, store):
 def before(model, store):
     """Means of 200 validation faces, what the network sees in their reconstructions, and how real faces differ."""
     valid = store.indices("valid")
-    real = look(store.read(valid))
+    real = extract(store.read(valid))
     means = model.encode(store.read(valid[:FACES])).mean
-    return means, look(model.decode(means)), real
+    return means, extract(model.decode(means)), real
 
 
 def test_an_edit_changes_what_it_says_and_says_what_it_changes(model, fitted, before):
@@ -50,7 +50,7 @@ def test_an_edit_changes_what_it_says_and_says_what_it_changes(model, fitted, be
     frequent = sorted(fitted.names, key=lambda n: -fitted.quality[fitted.place(n)].share)[:FREQUENT]
     for name in frequent:
         shift, place = find_shift(fitted, {name: STRENGTH}), ATTRIBUTES.index(name)
-        edited = look(model.decode((means.double() + shift.latent).float()))
+        edited = extract(model.decode((means.double() + shift.latent).float()))
         moved = (edited.logits - seen.logits) / unit  # (200, 40), in deviations of each logit over real faces
         right, target, total = (moved[:, place] > 0).mean(), moved[:, place].mean(), np.abs(moved).mean(0)
         likeness = _cosines(edited.features - centre, seen.features - centre).mean()
@@ -73,7 +73,7 @@ def test_what_is_kept_moves_less_than_it_would_have(model, fitted, before):
         moves = []
         for keep in ((), kept):
             latents = means.double() + find_shift(fitted, {name: STRENGTH}, keep).latent
-            moved = (look(model.decode(latents.float())).logits - seen.logits) / real.logits.std(0)
+            moved = (extract(model.decode(latents.float())).logits - seen.logits) / real.logits.std(0)
             moves.append(np.abs(moved.mean(0))[places])
             assert moved[:, ATTRIBUTES.index(name)].mean() > 0.25
         print(name, "moves", kept, "by", *moves)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facette.evaluation import evaluate
-from facette.judges.attributes import look
+from facette.judges.attributes import extract
 from facette.measures.distances import frechet_distance
 from facette.scale import Evaluate, run_job
 from facette.scale.figures import Collected, collect
@@ -71,11 +71,11 @@ def test_distances_are_those_of_all_embeddings(collected, whole, quick_model):
     photos = store.read(np.arange(len(store)))
     second = _in_second_half(np.arange(len(photos)))
     assert 0.3 < second.mean() < 0.7
-    first = look(photos[~second]).features
-    made = look(quick_model.decode(quick_model.encode(photos[second]).mean)).features
+    first = extract(photos[~second]).features
+    made = extract(quick_model.decode(quick_model.encode(photos[second]).mean)).features
     figures = collected.collected.figures
     assert figures["frechet.floor"].value == pytest.approx(
-        frechet_distance(first, look(photos[second]).features), rel=1e-4
+        frechet_distance(first, extract(photos[second]).features), rel=1e-4
     )
     assert figures["plain.frechet"].value == pytest.approx(frechet_distance(first, made), rel=1e-4)
 

@@ -65,6 +65,15 @@ def evaluate(
         Path | None,
         typer.Option("--lpips", dir_okay=False, help="Weights of torchvision's AlexNet: adds LPIPS."),
     ] = None,
+    people: Annotated[
+        str | None,
+        typer.Option(
+            "--people",
+            metavar="FILE",
+            help="Whose pictures they are, a CSV image_id,person, instead of the one beside DATA; none: do not ask. "
+            "With the extra identity: whether drawings stay the same person.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", file_okay=False, help="A folder for the card and the sheets."),
@@ -75,20 +84,23 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure models: reconstructions, likelihood, latents, samples, distributions; several side by side."""
-    from facette.data.selection import common_split
+    from facette.data.selection import NOBODY, common_split
     from facette.errors import UsageError
     from facette.evaluation import evaluate as measure
     from facette.evaluation.evaluate import TRAINING_MOST
+    from facette.judges.identity import require
 
     if len(given) < 2:
         raise UsageError(f"evaluate takes at least one model and then the data, got only {given[0]!r}.")
+    if people not in (None, NOBODY):
+        require()
     opened = _opened(given[:-1], given[-1], device, cache)
     whole = common_split([(model, store) for model, store, _ in opened.values()], split)
     evaluations = []
     for name, (model, store, label) in opened.items():
         from facette.data.selection import choose_data
 
-        subject = choose_data(model, store, whole, count, seed, label=label)
+        subject = choose_data(model, store, whole, count, seed, label=label, source=given[-1], people=people)
         with _stages(name if len(opened) > 1 else "") as show:
             evaluations.append(
                 measure(

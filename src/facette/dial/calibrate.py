@@ -24,7 +24,7 @@ from facette.checkpoint.extras import add_extras
 from facette.data.selection import choose_data
 from facette.dial.search import CURVES, FACTORS, REALISM_KEPT, REFERENCE, Dial, placed
 from facette.errors import UsageError, check_count
-from facette.judges.attributes import look
+from facette.judges.attributes import extract
 from facette.judges.likeness import Gauge, likeness, make_gauge
 from facette.latent.inputs import Picture, image_size, resolve_model
 from facette.latent.shell import measure_shell
@@ -99,7 +99,7 @@ def calibrate(
     check_count(count, least=2)
     advance = progress or (lambda done, total: None)
     pictures, shown, named = _pictures(model, data, photos, references, seed, label)
-    gauge = make_gauge(look(pictures).features, seed)
+    gauge = make_gauge(extract(pictures).features, seed)
     extras = gauge.extras()
     noises: tuple[Noise, ...] = ("posterior",)
     if model.latent > 1:

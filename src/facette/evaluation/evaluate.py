@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facette.data.selection import Split, Subject, choose_data
+from facette.data.selection import Selection, Split, choose_data
 from facette.errors import check_count
 from facette.evaluation import bound
 from facette.evaluation.forward import Passed, Rebuilt, pass_through
+from facette.evaluation.identity import measure_identity
 from facette.evaluation.result import (
     BoundFigures,
     Evaluation,
@@ -32,14 +33,14 @@ from facette.evaluation.samples import (
     MOST_REAL,
     Samples,
     draw_samples,
-    look_at_samples,
+    extract_from_samples,
     measure_distributions,
     measure_memorisation,
     sample_figures,
 )
 from facette.evaluation.standard_figures import measure_standard
-from facette.judges.attributes import Seen
-from facette.judges.features import look_at
+from facette.judges.attributes import Features
+from facette.judges.features import kept_features
 from facette.judges.standard import check_weights
 from facette.latent.inputs import resolve_model
 from facette.latent.vary import sweep
@@ -75,20 +76,23 @@ def evaluate(
     training_most: int = TRAINING_MOST,
     inception: str | Path | None = None,
     lpips: str | Path | None = None,
+    people: str | Path | None = None,
     cache: str | Path | None = None,
     name: str | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Evaluation:
     """Measure a model on data.
 
-    `data` is an open store, a source that `open_dataset` understands (a folder, a zip …), a chosen Subject, or
+    `data` is an open store, a source that `open_dataset` understands (a folder, a zip …), a chosen Selection, or
     an array: uint8 pictures (N, S, S, 3) in the model's size, or float vectors (N, D). `split` "auto" takes the
     valid part of the set the model was trained on, and everything of any other set. `count` takes that many,
     drawn by the seed. `importance_samples` K > 0 adds the importance-weighted bound, whose cost grows with K, on
     all data or on `importance_count` of them. Samples are held against up to `training_most` training pictures
     where the store has them. `inception` and `lpips` are local files of the weights that FID, KID and LPIPS are
-    defined by (see `standard`); without them none of these is measured. `cache` keeps what the attribute network
-    saw in real pictures. `name` is what the report calls the model.
+    defined by (see `standard`); without them none of these is measured. `people`: a list of whose pictures they are
+    (`image_id,person`), instead of the one beside the source, or "none"; with it, and the extra `identity`, it is
+    measured whether drawings stay the same person. `cache` keeps what judges say of real pictures. `name` is what the
+    report calls the model.
 
     Raises UsageError for an empty choice, or data that do not fit the model; MissingExtraError where the library of
     the given weights is not installed.
@@ -97,20 +101,20 @@ def evaluate(
     check_count(importance_samples, least=0, what="importance_samples")
     check_weights(inception, lpips)
     model = resolve_model(model)
-    subject = choose_data(model, data, split, count, seed)
+    subject = choose_data(model, data, split, count, seed, people=people)
     image = model.input.kind == "image"
     total = len(subject.indices)
 
     def begin(stage: str, size: int) -> Callable[[int], None]:
         return _stage(progress, stage, size)
 
-    photos = look_at(subject, cache, begin("looking at photos", total)) if image else None
+    photos = kept_features(subject, cache, begin("looking at photos", total)) if image else None
     passed = pass_through(model, subject, batch, seed, begin("measuring", total))
     drawn, limited = _importance(model, subject, importance_samples, importance_count, seed, progress)
     made = draw_samples(model, total, seed) if image else {}
     clouds = sum(len(stages) for stages in made.values())
     looked = begin("looking at samples", clouds * (min(total, MOST_REAL) // 2))
-    samples = look_at_samples(made, total, looked)
+    samples = extract_from_samples(made, total, looked)
     standard = measure_standard(
         model, subject, passed, made, inception=inception, lpips=lpips, seed=seed, begin=begin
     )
@@ -132,6 +136,7 @@ def evaluate(
         spreads=_spreads(model, subject, seed) if image else (),
         distributions=photos and measure_distributions(subject, passed, photos, samples, seed),
         standard=standard,
+        identity=measure_identity(model, subject, passed.posterior, cache, seed, begin) if image else None,
         memorisation=photos and _memorisation(training, photos, samples, cache, progress),
         training_pictures=0 if training is None else len(training.indices),
         disentanglement=_disentanglement(subject, passed.posterior, seed),
@@ -173,7 +178,7 @@ def _frame(model) -> str:
 # ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────
 
 
-def _reconstruction_figures(rebuilt: Rebuilt, photos: Seen | None, seed: int) -> ReconstructionFigures:
+def _reconstruction_figures(rebuilt: Rebuilt, photos: Features | None, seed: int) -> ReconstructionFigures:
     columns = dict(rebuilt.columns)
     if photos is not None and rebuilt.seen is not None:
         centre = photos.features.mean(axis=0)
@@ -202,7 +207,7 @@ def _cosine(a: NDArray, b: NDArray) -> NDArray:
 
 
 def _importance(
-    model, subject: Subject, samples: int, count: int | None, seed: int, progress: Progress
+    model, subject: Selection, samples: int, count: int | None, seed: int, progress: Progress
 ) -> tuple[NDArray | None, int]:
     """The importance-weighted bound of some of the data, (n,) nats, and of how many."""
     if not samples:
@@ -255,7 +260,7 @@ def _latent_figures(posterior: DiagonalGaussian, seed: int) -> LatentFigures:
     )
 
 
-def _disentanglement(subject: Subject, posterior: DiagonalGaussian, seed: int) -> Disentanglement | None:
+def _disentanglement(subject: Selection, posterior: DiagonalGaussian, seed: int) -> Disentanglement | None:
     table = subject.factors()
     if table is None or len(table.values) < FEWEST_FACTORS:
         return None
@@ -269,7 +274,7 @@ def _disentanglement(subject: Subject, posterior: DiagonalGaussian, seed: int) -
 # ── variations and pictures to look at ────────────────────────────────────────────────────────────────────────────
 
 
-def _spreads(model, subject: Subject, seed: int) -> tuple[SpreadFigure, ...]:
+def _spreads(model, subject: Selection, seed: int) -> tuple[SpreadFigure, ...]:
     photos = subject.read(subject.indices[:SPREAD_PHOTOS])
     sweeps = [sweep(model, photo, SPREAD_FACTORS, count=SPREAD_COUNT, seed=seed) for photo in photos]
     return tuple(
@@ -284,14 +289,14 @@ def _spreads(model, subject: Subject, seed: int) -> tuple[SpreadFigure, ...]:
 
 
 def _memorisation(
-    training: Subject | None, photos: Seen, samples: dict[str, Seen], cache, progress: Progress
+    training: Selection | None, photos: Features, samples: dict[str, Features], cache, progress: Progress
 ) -> Memorisation | None:
     total = 0 if training is None else len(training.indices)
     advance = _stage(progress, "looking at training pictures", total)
     return measure_memorisation(training, photos, samples, cache, advance)
 
 
-def _shown(model, subject: Subject, made: Samples) -> Shown:
+def _shown(model, subject: Selection, made: Samples) -> Shown:
     photos = subject.read(subject.indices[:SHOWN_PAIRS])
     latents = model.encode(photos).mean
     return Shown(

@@ -1,6 +1,6 @@
 """One pass of the data through a model: everything that is measured datum by datum.
 
-Enters: a model and a `Subject`. Leaves: columns with one number for each datum, the posteriors, and what the
+Enters: a model and a `Selection`. Leaves: columns with one number for each datum, the posteriors, and what the
 attribute network sees in the reconstructions. Knows nothing of means, intervals or words.
 
 Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facette.data.selection import Subject
+from facette.data.selection import Selection
 from facette.evaluation import bound
 from facette.images.convert import range_bounds
-from facette.judges.attributes import Seen, look
+from facette.judges.attributes import Features, extract
 from facette.judges.features import joined
 from facette.latent.inputs import Picture
 from facette.measures import reconstruction as measures
@@ -38,7 +38,7 @@ class Rebuilt:
     """Reconstructions, measured against their data."""
 
     columns: Columns  # each (N,)
-    seen: Seen | None  # None for vectors
+    seen: Features | None  # None for vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Passed:
 
 
 def pass_through(
-    model, subject: Subject, batch: int, seed: int, advance: Callable[[int], object] = lambda done: None
+    model, subject: Selection, batch: int, seed: int, advance: Callable[[int], object] = lambda done: None
 ) -> Passed:
     """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
     average = _average(subject, batch)
@@ -113,7 +113,7 @@ def _rebuilt(values: NDArray, made: NDArray, average: NDArray) -> Rebuilt:
     if values.ndim != 4:
         deviation = measures.mse(values, _all(average, values))
         return Rebuilt({"mse": measures.mse(values, made), "deviation": deviation}, None)
-    return Rebuilt(_picture_columns(values, made, average), look(made))
+    return Rebuilt(_picture_columns(values, made, average), extract(made))
 
 
 def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> Columns:
@@ -133,7 +133,7 @@ def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> Column
     return columns
 
 
-def _average(subject: Subject, batch: int) -> NDArray[np.float64]:
+def _average(subject: Selection, batch: int) -> NDArray[np.float64]:
     """The mean datum of the evaluated set, on the outside's scale: (S, S, 3) in [0, 255], or (D,)."""
     sums = [values.sum(axis=0, dtype=np.float64) for _, values in subject.batches(batch)]
     return np.sum(sums, axis=0) / len(subject.indices)

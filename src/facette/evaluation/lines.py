@@ -39,6 +39,7 @@ def lines(evaluation: Evaluation) -> tuple[Line, ...]:
         *_bound_lines(evaluation),
         *_latent_lines(evaluation),
         *_sample_lines(evaluation),
+        *_identity_lines(evaluation),
         *_standard_lines(evaluation),
         *_factor_lines(evaluation),
     )
@@ -200,6 +201,32 @@ def _memory_lines(evaluation: Evaluation) -> list[Line]:
             f"{found.ratio:.3g} of real",
             "Median over that of the measured photos: 1 is as far as other photos, 0 a copy.",
         ),
+    ]
+
+
+def _identity_lines(evaluation: Evaluation) -> list[Line]:
+    found, group = evaluation.identity, "The same person"
+    if found is None:
+        return []
+    strangers = "different people" if found.people_known else "photos, each counted as another person's"
+    told = f"Share under {found.threshold:.3f}, which 1 % of all pairs of {strangers} are under, by {found.network}."
+    rows = [(row.of, row, told) for row in found.rows]
+    rows += [
+        (
+            f"{row.of}, {part.name}",
+            row,
+            f"{part.pictures:,} photos, by their own threshold of {part.threshold:.3f}.",
+        )
+        for part in found.groups
+        for row in part.rows
+    ]
+    return [
+        line
+        for of, row, words in rows
+        for line in (
+            Line(group, f"the same person, {of}", f"{row.same_person}", words),
+            Line(group, f"median distance, {of}", f"{row.identity_distance}", "0 is the photo itself."),
+        )
     ]
 
 

@@ -45,6 +45,7 @@ def to_dict(evaluation: Evaluation) -> dict:
         "latents",
         "distributions",
         "standard",
+        "identity",
         "disentanglement",
     ):
         found = getattr(evaluation, name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from facette.evaluation.identity import IdentityFigures
 from facette.evaluation.protocol import Protocol
 from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
@@ -148,6 +149,9 @@ class Evaluation:
     spreads: tuple[SpreadFigure, ...]
     distributions: Distributions | None  # None for vectors and for fewer than 40 pictures
     standard: StandardFigures | None  # None where no weights were given
+    identity: (
+        IdentityFigures | None
+    )  # None where the judge is silent, not installed, or nobody says who it is
     memorisation: Memorisation | None  # None where no training pictures, or too few others, are at hand
     training_pictures: int  # that samples were compared with; 0 where they were not
     disentanglement: Disentanglement | None  # None where the factors are not known

@@ -1,6 +1,6 @@
 """What a model draws by itself, held against real pictures: samples, distributions, memorisation.
 
-Enters: a model, a `Subject`, and what the attribute network saw in its photos. Leaves: figures for an `Evaluation`.
+Enters: a model, a `Selection`, and what the attribute network saw in its photos. Leaves: figures for an `Evaluation`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from facette.data.selection import Subject
+from facette.data.selection import Selection
 from facette.evaluation.distribution import FEWEST, compare_clouds, halves
 from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import Distributions, SampleFigures
-from facette.judges.attributes import Seen, look
-from facette.judges.features import RESIZE, look_at, network_name
+from facette.judges.attributes import Features, extract
+from facette.judges.features import RESIZE, kept_features, network_name
 from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
 from facette.measures.memory import FEWEST as FEWEST_HELD_OUT
@@ -43,12 +43,12 @@ def draw_samples(model, photos: int, seed: int) -> Samples:
     return made
 
 
-def look_at_samples(made: Samples, photos: int, advance: Callable[[int], object]) -> dict[str, Seen]:
+def extract_from_samples(made: Samples, photos: int, advance: Callable[[int], object]) -> dict[str, Features]:
     """What the network sees in as many as half of the photos, by the name of each cloud, the first prior first."""
     count, seen = min(photos, MOST_REAL) // 2, {}
     for prior, stages in made.items():
         for stage, pictures in stages.items():
-            seen[sample_name(prior) + (f", {stage}" if stage else "")] = look(pictures[:count])
+            seen[sample_name(prior) + (f", {stage}" if stage else "")] = extract(pictures[:count])
             advance(count)
     return seen
 
@@ -58,7 +58,7 @@ def sample_name(prior: PriorName) -> str:
     return f"samples of the {prior} prior"
 
 
-def protocol_of(subject: Subject, network: str, resize: str, count: int, seed: int) -> Protocol:
+def protocol_of(subject: Selection, network: str, resize: str, count: int, seed: int) -> Protocol:
     """The conditions under which clouds of `count` pictures were compared."""
     return Protocol(network, resize, "uint8 RGB", f"{subject.split} of {subject.label}, seed {seed}", count)
 
@@ -76,7 +76,7 @@ def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
 
 
 def measure_distributions(
-    subject: Subject, passed: Passed, photos: Seen, samples: dict[str, Seen], seed: int
+    subject: Selection, passed: Passed, photos: Features, samples: dict[str, Features], seed: int
 ) -> Distributions | None:
     """Everything made against one half of the photos, with the other half as the floor; None for too few photos."""
     total = len(subject.indices)
@@ -97,14 +97,14 @@ def measure_distributions(
 
 
 def measure_memorisation(
-    training: Subject | None,
-    photos: Seen,
-    samples: dict[str, Seen],
+    training: Selection | None,
+    photos: Features,
+    samples: dict[str, Features],
     cache: str | Path | None,
     advance: Callable[[int], object],
 ) -> Memorisation | None:
     """Samples of the first prior against training pictures; None without them or with too few photos."""
     if training is None or len(photos.features) < FEWEST_HELD_OUT:
         return None
-    shown = look_at(training, cache, advance)
+    shown = kept_features(training, cache, advance)
     return memorisation(next(iter(samples.values())).features, shown.features, photos.features)

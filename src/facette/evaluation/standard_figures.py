@@ -1,6 +1,6 @@
 """A model's FID, KID and LPIPS, where the user gives the weights of the networks they are defined by.
 
-Enters: a model, a `Subject`, its posteriors and samples, and files of weights. Leaves: `StandardFigures`, each
+Enters: a model, a `Selection`, its posteriors and samples, and files of weights. Leaves: `StandardFigures`, each
 distance with its protocol. Which pictures are compared with which is as in `sampling`.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from facette.data.selection import Subject
+from facette.data.selection import Selection
 from facette.evaluation.distribution import FEWEST, halves, kernel_interval
 from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
@@ -27,7 +27,7 @@ Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; 
 
 def measure_standard(
     model,
-    subject: Subject,
+    subject: Selection,
     passed: Passed,
     made: Samples,
     *,

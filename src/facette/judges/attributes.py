@@ -69,7 +69,7 @@ ATTRIBUTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Features:
     """What the network sees in N pictures."""
 
     features: np.ndarray  # (N, 128) float32, the embedding
@@ -109,8 +109,8 @@ class _Residual(nn.Module):
         return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
 
 
-def look(pictures: np.ndarray, batch: int = BATCH) -> Seen:
-    """What the shipped network sees in uint8 pictures (N, S, S, 3); other sizes than 64 are resized first."""
+def extract(pictures: np.ndarray, batch: int = BATCH) -> Features:
+    """What the shipped network says of uint8 pictures (N, S, S, 3); other sizes than 64 are resized first."""
     network, features, logits = shipped_network(), [], []
     with torch.inference_mode():
         for start in range(0, len(pictures), batch):
@@ -118,8 +118,8 @@ def look(pictures: np.ndarray, batch: int = BATCH) -> Seen:
             features.append(found[0].numpy())
             logits.append(found[1].numpy())
     if not features:
-        return Seen(np.zeros((0, FEATURES), np.float32), np.zeros((0, len(ATTRIBUTES)), np.float32))
-    return Seen(np.concatenate(features), np.concatenate(logits))
+        return Features(np.zeros((0, FEATURES), np.float32), np.zeros((0, len(ATTRIBUTES)), np.float32))
+    return Features(np.concatenate(features), np.concatenate(logits))
 
 
 def at_network_size(pictures: np.ndarray) -> Tensor:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facette.errors import UsageError
-from facette.judges.attributes import look
+from facette.judges.attributes import extract
 
 Places = NDArray[np.float64]  # (N, 128), rows of length one
 
@@ -50,7 +50,7 @@ class Gauge:
 
     def places(self, pictures: np.ndarray) -> Places:
         """Where uint8 pictures (N, S, S, 3) stand: (N, 128), rows of length one."""
-        return self.place(look(pictures).features)
+        return self.place(extract(pictures).features)
 
     def place(self, features: np.ndarray) -> Places:
         """Where embeddings (N, 128) of the attribute network stand: (N, 128), rows of length one."""

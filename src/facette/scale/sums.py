@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facette.checkpoint.tensors import write_atomically
 from facette.evaluation.forward import Columns, Passed
-from facette.judges.attributes import Seen, look
+from facette.judges.attributes import Features, extract
 
 Arrays = dict[str, NDArray[np.float64]]
 STAGES = ("plain", "sharpened")
@@ -81,7 +81,7 @@ def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64]) 
     }
     values |= _of_columns("likelihood", passed.likelihood)
     second = _in_second_half(rows)
-    real = look(photos)
+    real = extract(photos)
     values |= _of_embedding("photos.first", real.features[~second])
     values |= _of_embedding("photos.second", real.features[second])
     for stage, rebuilt in zip(STAGES, (passed.plain, passed.sharpened), strict=True):
@@ -106,7 +106,7 @@ def _of_embedding(prefix: str, features: NDArray) -> Arrays:
     }
 
 
-def _kept(real: Seen, made: Seen) -> NDArray[np.float64]:
+def _kept(real: Features, made: Features) -> NDArray[np.float64]:
     return ((real.logits > 0) == (made.logits > 0)).mean(axis=1)
 
 

@@ -72,7 +72,7 @@ def _measured(
     evaluations = []
     for name, (model, store) in opened.items():
         label = source if "/" not in source else Path(source).resolve().name
-        subject = choose_data(model, store, part, int(count), int(seed), label=label)
+        subject = choose_data(model, store, part, int(count), int(seed), label=label, source=source)
 
         def show(stage: str, done: int, total: int, name: str = name) -> None:
             tell(f"{name}: {stage}", done / total if total else None)

@@ -1,0 +1,185 @@
+"""Whether it is still the same person: what a model draws of photos, before the judge of who a face is.
+
+In: a model, a `Selection` with the people its pictures show, and their posteriors. Out: `IdentityFigures`: shares under
+the threshold that strangers set, with two floors beside them, over all and by group. It knows no words.
+
+The photo that a drawing is held against is read from its own file, not at the model's size: the loss of size counts.
+Legend: N photos, G of a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facette.data.selection import Selection
+from facette.judges import identity as judge
+from facette.judges.features import kept_arrays
+from facette.measures.identity import (
+    FEWEST_PAIRS,
+    accept_threshold,
+    distances,
+    distinct_people,
+    pair_distances,
+    partners,
+    same_share,
+)
+from facette.measures.intervals import Bootstrap, Interval, resampled
+from facette.model.posterior import DiagonalGaussian
+
+BATCH = 64
+MEDIANS = 200  # resamples of a median
+FEWEST_OF_GROUP = 80  # photos of a group that gets figures of its own
+ANOTHER_PHOTO = "another photo of the same person (floor)"
+AT_MODEL_SIZE = "the photo at the model's size (floor)"
+
+Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
+Faces = NDArray[np.floating]  # (N, 128) descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class SamePerson:
+    """What the judge says of one kind of drawings."""
+
+    of: str
+    same_person: Interval  # [0, 1], share under the threshold
+    identity_distance: Interval  # ≥ 0, median distance to the photo
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityGroup:
+    """The same within one group of photos, by the threshold of its own strangers."""
+
+    name: str
+    pictures: int
+    threshold: float
+    rows: tuple[SamePerson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFigures:
+    """Whether drawings are taken for the person of their photo."""
+
+    network: str
+    threshold: float  # distance that 1 % of all pairs of different people are below
+    people_known: bool  # else every photo counts as of another person
+    rows: tuple[SamePerson, ...]  # floors first
+    groups: tuple[IdentityGroup, ...]
+
+
+def speaks_for(model: Any, selection: Selection) -> bool:
+    """Whether the judge is asked: it is installed, knows the model's frame, and lists say who or of which age."""
+    return (
+        model.input.kind == "image"
+        and judge.speaks_for(model.input.frame) is not None
+        and (selection.people is not None or bool(selection.groups))
+        and judge.available()
+    )
+
+
+def measure_identity(
+    model: Any,
+    selection: Selection,
+    posterior: DiagonalGaussian,
+    cache: str | Path | None,
+    seed: int,
+    begin: Begin,
+) -> IdentityFigures | None:
+    """Everything the judge says; None where it is silent, or where there are too few pairs of different people."""
+    if not speaks_for(model, selection):
+        return None
+    total = len(selection.indices)
+    known = selection.people is not None
+    people = distinct_people(np.full(total, -1) if selection.people is None else selection.people)
+    if total * (total - 1) // 2 < FEWEST_PAIRS:
+        return None
+    drawings = list(_drawings(model, posterior.mean))
+    advance = begin("asking who it is", (2 + len(drawings)) * total)
+    photos, reduced = _photos(model, selection, cache, advance)
+    faces = {AT_MODEL_SIZE: reduced}
+    box = judge.speaks_for(model.input.frame)
+    assert box is not None
+    for of, draw in drawings:
+        parts = [judge.describe(draw(start), box, advance) for start in range(0, total, BATCH)]
+        faces[of] = np.concatenate(parts)
+    threshold = accept_threshold(photos, people)
+    everybody = np.ones(total, bool)
+    return IdentityFigures(
+        network=judge.NAME,
+        threshold=threshold,
+        people_known=known,
+        rows=tuple(_rows(photos, faces, people, everybody, threshold, seed)),
+        groups=tuple(_groups(photos, faces, people, selection.groups, seed)),
+    )
+
+
+def _drawings(model: Any, means: Any) -> Iterator[tuple[str, Callable[[int], NDArray]]]:
+    """Each kind of drawings, with a function from the place of a batch to its pictures."""
+    yield "reconstructions", lambda start: model.decode(means[start : start + BATCH])
+    if model.sharpener is not None:
+        plain = model.plain()
+        yield "reconstructions, plain", lambda start: plain.decode(means[start : start + BATCH])
+
+
+def _photos(
+    model: Any, selection: Selection, cache: str | Path | None, advance: Callable[[int], object]
+) -> tuple[Faces, Faces]:
+    """Descriptors of the photos as their files have them, and at the model's size."""
+    box = judge.speaks_for(model.input.frame)
+    assert box is not None
+
+    def described(pictures: NDArray) -> dict[str, NDArray]:
+        return {"descriptors": judge.describe(pictures, box)}
+
+    whole = selection.at_side(model.input, judge.SIDE)
+    parts = [
+        kept_arrays(some, f"{judge.NAME}, {side} px", described, cache, advance)["descriptors"]
+        for some, side in ((whole, judge.SIDE), (selection, model.input.size))
+    ]
+    return parts[0], parts[1]
+
+
+def _rows(
+    photos: Faces,
+    faces: dict[str, Faces],
+    people: NDArray[np.int64],
+    members: NDArray[np.bool_],
+    threshold: float,
+    seed: int,
+) -> Iterator[SamePerson]:
+    """Floors and drawings of some of the photos, each against its own photo."""
+    rows, others = partners(np.where(members, people, -1 - np.arange(len(people))))
+    if len(rows):
+        yield _row(ANOTHER_PHOTO, photos[rows], photos[others], threshold, seed)
+    for of, drawn in faces.items():
+        yield _row(of, photos[members], drawn[members], threshold, seed)
+
+
+def _row(of: str, photos: Faces, drawn: Faces, threshold: float, seed: int) -> SamePerson:
+    same, apart = same_share(photos, drawn, threshold), distances(photos, drawn)  # (N,) each
+    share = Bootstrap({"same": same}, seed).mean("same")
+    median = resampled(lambda rows: float(np.median(apart[rows])), [len(apart)], seed, MEDIANS)
+    return SamePerson(of, share, median, len(photos))
+
+
+def _groups(
+    photos: Faces,
+    faces: dict[str, Faces],
+    people: NDArray[np.int64],
+    groups: dict[str, NDArray[np.bool_]],
+    seed: int,
+) -> Iterator[IdentityGroup]:
+    """Groups that are large enough for a threshold of their own."""
+    for name, members in groups.items():
+        few = len(pair_distances(photos[members], people[members], same=False)) < FEWEST_PAIRS
+        if members.sum() < FEWEST_OF_GROUP or few:
+            continue
+        threshold = accept_threshold(photos[members], people[members])
+        rows = tuple(_rows(photos, faces, people, members, threshold, seed))
+        yield IdentityGroup(name, int(members.sum()), threshold, rows)
