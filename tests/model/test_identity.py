@@ -122,3 +122,28 @@ def test_figures_of_pairs(trainer):
     blind = trainer.pair_figures(np.random.default_rng(0).random((400, 400)), np.arange(400) // 2)
     assert blind["pair_accuracy"] < 0.6
     assert blind["tar_at_1_percent"] < 0.05
+
+
+def test_the_shipped_network_tells_people_apart(shared):
+    """As its card says, on people of whom neither the training nor the choice of it has seen a picture."""
+    from PIL import Image
+
+    from facette.data.people import find_people, read_people
+    from facette.images.convert import to_model
+    from facette.model.identity import identity_features
+
+    network = identity_features()
+    assert network is not None
+    folder = shared / "celeba" / "faces128" / "valid"
+    names = sorted(path.name for path in folder.iterdir())[:400]
+    listed = find_people(folder)
+    assert listed is not None
+    people = read_people(listed, names)
+    pixels = [np.asarray(Image.open(folder / name).convert("RGB").reduce(2)) for name in names]
+    with torch.no_grad():
+        features = network.features(to_model(np.stack(pixels), "symmetric"))
+    cosines = (features @ features.T).numpy()
+    same = people[:, None] == people[None, :]
+    upper = np.triu(np.ones_like(same), 1)
+    strangers = np.quantile(cosines[upper & ~same], 0.95)
+    assert (cosines[upper & same] > strangers).mean() > 0.5
