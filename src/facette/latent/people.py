@@ -130,7 +130,7 @@ def _face(model: TrainedModel) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         left, top, right, _ = frame.box
         eyes = (np.array(frame.eyes) - (left, top)) * size / (right - left)
         apart = float(np.linalg.norm(eyes[1] - eyes[0]))
-        middle, half = eyes.mean(axis=0) + (0, 0.44 * apart), (0.95 * apart, 1.25 * apart)
+        middle, half = eyes.mean(axis=0) + np.array((0, 0.44 * apart)), (0.95 * apart, 1.25 * apart)
     across, down = (x - middle[0]) / half[0], (y - middle[1]) / half[1]
     face = across**2 + down**2 <= 1
     basis, _ = np.linalg.qr(np.stack([np.ones(face.sum()), across[face], down[face]], axis=1))
