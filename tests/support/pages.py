@@ -16,7 +16,8 @@ from types import ModuleType
 
 REPOSITORY = Path(__file__).parents[2]
 CARDS = sorted((REPOSITORY / "src").glob("**/*.md"))
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("**/*.md")), *CARDS]
+_WRITTEN = sorted((REPOSITORY / "docs").glob("**/*.md"))
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *_WRITTEN, *CARDS]
 # What a line of a shell block may begin with. A page that needs another program says here that it does.
 PROGRAMS = (
     "facette",
