@@ -316,6 +316,11 @@ class SharpenSpec(Spec):
     preview_count: Positive = 8
     save_every: Positive = 250
 
+    @property
+    def preview_every(self) -> int:
+        """Previews are drawn of what is validated."""
+        return self.validate_every
+
     @model_validator(mode="after")
     def _one_length(self) -> SharpenSpec:
         return _one_length(self)

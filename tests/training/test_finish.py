@@ -75,10 +75,10 @@ def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_p
 def test_a_signal_during_the_fit_ends_the_run_and_the_same_command_makes_up_for_it(tmp_path):
     """The last step is saved before the fit begins, so nothing is lost, and nobody has to wait for it."""
     code = (
-        "import os, signal, facette.training.loop as loop\n"
+        "import os, signal, facette.training.run as run\n"
         "def fit(*_):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "loop.finish_run = fit\n"
+        "run.finish_run = fit\n"
         "from facette.cli import main; import sys; main(sys.argv[1:])"
     )
     overrides = ["--set", "train.steps=6", "--set", "train.mixture_components=[1]"]

@@ -32,8 +32,8 @@ def sharpen(
     from facette.cli.data import open_source
     from facette.cli.train import Shown, ended_as
     from facette.training.batches import training_rows
+    from facette.training.run import sharpen as sharpen_run
     from facette.training.schedule import steps_of
-    from facette.training.sharpen import sharpen as sharpen_run
     from facette.training.sharpen import with_section
 
     loaded = with_section(load_model(model), overrides or [])

@@ -17,8 +17,8 @@ from facette.errors import FacetteError
 from facette.recipe import load_recipe
 from facette.studio.runs import TrainingRun
 from facette.training.journal import JOURNAL, read_journal
-from facette.training.loop import SHARPEN
 from facette.training.preview import PREVIEWS
+from facette.training.run import SHARPEN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

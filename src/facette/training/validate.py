@@ -99,3 +99,13 @@ def validate(
         used_units=int((per_dimension / count > USED_ABOVE).sum()),
         rate_per_dimension=(per_dimension / count).numpy(),
     )
+
+
+def collapse_sentence(result: Validation, latent: int) -> str | None:
+    """What to say when latent units carry nothing (posterior collapse), or None when enough are used."""
+    if result.used_units >= 0.9 * latent:
+        return None
+    return (
+        f"posterior collapse: only {result.used_units} of {latent} latent units carry more than 0.01 nats; "
+        "lower objective.beta, warm it up (objective.schedule = 'linear'), or give free bits"
+    )

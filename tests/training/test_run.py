@@ -21,9 +21,8 @@ from facette.errors import TrainingError
 from facette.recipe import load_recipe
 from facette.training import train
 from facette.training.journal import read_journal
-from facette.training.loop import collapse_sentence
 from facette.training.state import STATE
-from facette.training.validate import Validation
+from facette.training.validate import Validation, collapse_sentence
 
 SHORT = [
     "train.steps=30",
@@ -146,8 +145,8 @@ def test_a_finished_run_has_nothing_left_to_do(whole, recipe, store):
 
 
 def test_a_run_of_another_recipe_or_other_pictures_is_not_overwritten(whole, recipe, store):
-    with pytest.raises(TrainingError, match=r"train\.lr \(was 0\.002, is 0\.1\)"):
-        train(load_recipe("quick", [*SHORT, "train.lr=0.1"]), store, whole, device="cpu")
+    with pytest.raises(TrainingError, match=r"train\.clip \(was 20000\.0, is 9\.0\)"):
+        train(load_recipe("quick", [*SHORT, "train.clip=9.0"]), store, whole, device="cpu")
     assert load_recipe(whole / "recipe.toml") == recipe
     with pytest.raises(TrainingError, match="other pictures"):
         train(recipe, open_dataset("synthetic-faces:40", recipe.input), whole, device="cpu")
@@ -220,8 +219,8 @@ def test_without_pictures_there_is_no_run(recipe, store, tmp_path):
 
 
 def test_posterior_collapse_is_said():
-    alive = Validation(-1.0, 1.0, 1.0, 0.5, 16, np.ones(16))
-    dead = Validation(-1.0, 1.0, 0.0, 0.9, 3, np.zeros(16))
+    alive = Validation(-1.0, -1.0, 1.0, 1.0, 0.5, 0.0, -1.0, 16, np.ones(16))
+    dead = Validation(-1.0, -1.0, 1.0, 0.0, 0.9, 0.0, -1.0, 3, np.zeros(16))
     assert collapse_sentence(alive, 16) is None
     assert "only 3 of 16 latent units" in (collapse_sentence(dead, 16) or "")
 

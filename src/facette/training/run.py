@@ -1,0 +1,257 @@
+"""A run: its stages one after the other, what they save, and how they stop.
+
+Enters: a recipe, a data set, a folder. Leaves: a folder that holds
+
+    recipe.toml   the resolved recipe          journal.jsonl   what was measured, line by line
+    state.safetensors   to go on from          best/ last/     model files, by validation and by time
+    previews/     the same pictures each time  tensorboard/    the journal's numbers, where installed
+    sharpen/      the run of the second stage, where the recipe has one (facette.training.sharpen)
+
+To resume, call it again with the same arguments: on a CPU the weights are bit for bit those of a run that never
+stopped. Nothing here prints; a `Watcher` is told what happens. What a step computes, the stages know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+from facette.checkpoint.native import load_model, save_model
+from facette.checkpoint.tensors import write_atomically
+from facette.errors import TrainingError
+from facette.model.trained import TrainedModel
+from facette.recipe import Recipe
+from facette.runtime import Place, choose_device, keep_freed_memory
+from facette.training.batches import Batch, Store
+from facette.training.finish import finish_run
+from facette.training.first_stage import FirstStage
+from facette.training.journal import Journal
+from facette.training.sharpen import SharpenStage
+from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
+
+SHARPEN = "sharpen"  # the folder of the second stage inside a run's
+
+
+class Progress(Protocol):
+    """How far a stage has come; a part of what it saves."""
+
+    step: int
+    seconds: float
+
+
+class StepResult(Protocol):
+    """What a step measured, on the device."""
+
+    ok: Tensor  # () bool: everything was finite, so the weights moved
+
+
+class Cadence(Protocol):
+    """How often a stage tells, measures, shows and saves, in steps."""
+
+    log_every: int
+    validate_every: int
+    preview_every: int
+    save_every: int
+
+
+class Stage(Protocol):
+    """What differs between the first stage and the second: what a step is, and what is measured and kept of it."""
+
+    recipe: Recipe
+    store: Store
+    folder: Path
+    steps: int
+    cadence: Cadence
+    state: Progress
+    place: Place
+    device: torch.device
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of the steps to come."""
+        ...
+
+    def step(self, batch: Batch) -> StepResult:
+        """Move the weights once, and count the step."""
+        ...
+
+    def log_row(self, result: StepResult) -> dict[str, Any]:
+        """A step's figures for the journal, the same on every process."""
+        ...
+
+    def weights(self) -> Any | None:
+        """The averaged weights as they are measured and shown, whole; None on processes that do not lead."""
+        ...
+
+    def preview(self, weights: Any) -> Any | None:
+        """Draw the same pictures as ever; returns the sheet (H, W, 3), or None where there is nothing to see."""
+        ...
+
+    def validate(self, weights: Any) -> dict[str, Any]:
+        """Measure the weights, and publish them where they are the best; returns the row for the journal."""
+        ...
+
+    def save(self) -> None:
+        """Write the state to go on from."""
+        ...
+
+
+def train(
+    recipe: Recipe,
+    store: Store,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    watcher: Watcher | None = None,
+    source: str = "",
+    command: str = "",
+    start: TrainedModel | None = None,
+) -> Finished:
+    """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
+
+    `start` lends its weights to a new run wherever its layers fit; which do not is said. SIGINT and SIGTERM save and
+    return with `interrupted`. Under `torchrun` every process calls this; the batch is shared among them. Raises
+    TrainingError for a run of another recipe or data, and for non-finite losses; DataError when there is nothing to
+    learn from.
+    """
+    place, folder, watcher = Place.current(), Path(run), watcher or Silence()
+    target = choose_device(device)
+    with _process_group(place, target):
+        stage = FirstStage(recipe, store, folder, place, target, watcher, source, command, start)
+        ended = run_stage(stage, watcher)
+        rows, valid = stage.rows, stage.valid
+        del stage  # everything is saved: its memory is for what follows, and a signal may end that
+        if place.leads and not ended.interrupted:
+            finish_run(folder, recipe, store, rows, valid, watcher.said)
+    ended = replace(ended, model=folder / "best" if (folder / "best").is_dir() else None)
+    if ended.interrupted or recipe.sharpen is None or not place.leads:
+        return ended
+    return _second_stage(ended, recipe, store, target, watcher, command)
+
+
+def _second_stage(
+    first: Finished, recipe: Recipe, store: Store, device: torch.device, watcher: Watcher, command: str
+) -> Finished:
+    """Sharpen the best model, in a folder of its own, and give it its sharpener; done once."""
+    assert first.model is not None
+    model = load_model(first.model)
+    if model.sharpener is not None:
+        return first
+    model.recipe = recipe  # what the second stage may change, it may change after the first
+    ended = sharpen(model, store, first.run / SHARPEN, device=str(device), watcher=watcher, command=command)
+    if ended.model is not None:
+        save_model(load_model(ended.model), first.model)
+    return replace(ended, run=first.run, model=first.model)
+
+
+def sharpen(
+    model: TrainedModel,
+    store: Store,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    watcher: Watcher | None = None,
+    command: str = "",
+) -> Finished:
+    """Train the second stage of a model on a store's training pictures, or go on with the run in the folder.
+
+    The model's recipe needs its section `sharpen`. SIGINT and SIGTERM save and return with `interrupted`. One process.
+    Raises UsageError for a model of vectors or a recipe without the section, DataError when there are no pictures,
+    TrainingError for a run of another model, recipe or data, and for a gradient that is not finite.
+    """
+    watcher = watcher or Silence()
+    stage = SharpenStage(model, store, Path(run), choose_device(device), watcher, command)
+    ended = run_stage(stage, watcher)
+    return replace(ended, model=None if ended.interrupted else ended.run / "best")
+
+
+def run_stage(stage: Stage, watcher: Watcher) -> Finished:
+    """The steps of a stage, to the end or to a signal; all processes of a run come here together."""
+    state, cadence, place = stage.state, stage.cadence, stage.place
+    keep_freed_memory()  # from here on: what listing a large data set took is given back
+    journal = None
+    if place.leads:
+        write_atomically(stage.folder / "recipe.toml", stage.recipe.to_toml())
+        journal = Journal(stage.folder, state.step)
+
+    def record(event: str, row: dict[str, Any]) -> None:
+        if journal is not None:
+            journal.record(event, state.step, row)
+            watcher.measured({"event": event, "step": state.step, **row})
+
+    watcher.started(state.step, stage.steps)
+    began, since, pictures = time.monotonic() - state.seconds, time.monotonic(), 0
+    try:
+        with until_signalled() as stopping:
+            for batch in stage.batches():
+                result = stage.step(batch)
+                pictures += len(batch.data) * place.world
+                watcher.stepped(state.step, len(batch.data) * place.world)
+                logging = due(state.step, cadence.log_every, stage.steps)
+                if logging or stage.device.type != "cuda":  # on CUDA looking is a synchronisation
+                    _refuse_non_finite(stage, result, batch)
+                if logging:
+                    rate = pictures / max(1e-9, time.monotonic() - since)
+                    record("train", stage.log_row(result) | {"images_per_second": round(rate, 2)})
+                    since, pictures = time.monotonic(), 0
+                state.seconds = time.monotonic() - began
+                stop = _agreed(stopping.is_set(), stage)
+                showing = due(state.step, cadence.preview_every, stage.steps)
+                measuring = due(state.step, cadence.validate_every, stage.steps)
+                weights = stage.weights() if showing or measuring else None
+                if weights is not None and showing:
+                    sheet = stage.preview(weights)
+                    if journal is not None and sheet is not None:
+                        journal.picture("preview", state.step, sheet)
+                if weights is not None and measuring:
+                    record("validation", stage.validate(weights) | {"seconds": state.seconds})
+                if stop or due(state.step, cadence.save_every, stage.steps):
+                    stage.save()
+                if stop:
+                    break
+    finally:
+        if journal is not None:
+            journal.close()
+    return Finished(stage.folder, None, state.step, stage.steps, interrupted=state.step < stage.steps)
+
+
+def _refuse_non_finite(stage: Stage, result: StepResult, batch: Batch) -> None:
+    """Stop at a step that was not finite; the weights did not move in it."""
+    if bool(result.ok):
+        return
+    names = getattr(stage.store, "names", None)
+    listed = [str(names[i]) if names is not None else f"row {i}" for i in batch.indices[:8]]
+    more = f" and {len(batch.indices) - 8} more" if len(batch.indices) > 8 else ""
+    raise TrainingError(
+        f"the loss or its gradient is not finite at step {stage.state.step} (pictures {', '.join(listed)}{more}); "
+        f"the last good state is in {stage.folder}: lower the learning rate or set train.clip, and start anew"
+    )
+
+
+def _agreed(stop: bool, stage: Stage) -> bool:
+    """Whether any process was told to stop: all must leave the loop at the same step."""
+    if stage.place.world == 1:
+        return stop
+    flag = torch.tensor(float(stop), device=stage.device)
+    torch.distributed.all_reduce(flag)
+    return bool(flag > 0)
+
+
+@contextmanager
+def _process_group(place: Place, device: torch.device) -> Iterator[None]:
+    """Join the other processes of a `torchrun`, when there are any."""
+    if place.world == 1 or torch.distributed.is_initialized():
+        yield
+        return
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
