@@ -61,6 +61,22 @@ def test_no_page_is_alone():
     assert {str(page.relative_to(REPOSITORY)) for page in pages - reached} == set()
 
 
+def test_the_readme_is_one_screen_and_names_what_can_be_edited():
+    """The first page of all stays short, and says of attributes and extras what the package says."""
+    import facette
+    from facette.latent.directions import known_directions
+
+    text = (REPOSITORY / "README.md").read_text("utf-8")
+    assert text.count("\n") < 90
+    _, _, rest = text.partition("**What you may edit**")
+    editable = rest.partition("): ")[2].partition(". They")[0]
+    assert set(known_directions(facette.load("faces64")).names) == set(re.findall(r"\w+", editable))
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    install = text.partition("## Install")[2].partition("**What")[0]
+    extras = set(project["optional-dependencies"])
+    assert extras - {"all", "train"} <= set(re.findall(r"`(\w+)`", install))
+
+
 def test_pictures_are_small_and_all_are_shown():
     kept = {path.resolve() for path in (REPOSITORY / "docs").rglob("*") if path.suffix.lower() in PICTURES}
     for path in kept:

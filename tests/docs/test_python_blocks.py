@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 from pages import PAGES, REPOSITORY, blocks
 
+PICTURES = "from PIL import Image; import numpy as np\npictures = np.stack([Image.open('me.jpg')])"
 # What a block takes for granted, and what it cannot have here: (before, {as written: as run}).
 GIVEN: dict[str, tuple[str, dict[str, str]]] = {
-    "README.md": (
-        "from PIL import Image; import numpy as np\npictures = np.stack([Image.open('me.jpg')])",
-        {},
-    ),
+    "README.md": (PICTURES, {}),
     "docs/compare.md": (
         "import numpy as np\nfrom PIL import Image\n"
         "small = np.asarray(Image.open('me.jpg'))\nlarge = np.asarray(Image.open('me.jpg').resize((128, 128)))",
