@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from facette.data import AttributeTable, open_dataset
-from facette.data.attributes import join_rows, read_csv
+from facette.data.attributes import join_rows, read_csv, spread_rows
 from facette.data.names import NameTable
 from facette.errors import DataError
 
 HEADER = "image_id,Smiling,Young\n"
+
+
+def joined(path, names):
+    """(N, A) what the CSV says of pictures of these names."""
+    rows, table = read_csv(path), NameTable.of(names)
+    return spread_rows(rows, join_rows(path, rows, table))
 
 
 @pytest.mark.parametrize(
@@ -18,7 +24,12 @@ HEADER = "image_id,Smiling,Young\n"
     [
         (HEADER + "a.jpg,1,-1\nb.jpg,-1,1\n", [[1, -1], [-1, 1]]),
         (HEADER + "a.jpg,1,0\nb.jpg,0,1\n", [[1, -1], [-1, 1]]),
-        (HEADER + "a.jpg,1,0\nb.jpg,0,-1\n", [[1, 0], [0, -1]]),
+        (HEADER + "a.jpg,1,0\nb.jpg,0,-1\n", [[1, 0], [-1, -1]]),  # each column in its own way
+        (HEADER.strip() + ",\na.jpg,1,-1,\nb.jpg,-1,1,\n", [[1, -1], [-1, 1]]),
+        (HEADER + " , ,\na.jpg,1,-1,,\n,,\nb.jpg,-1,1\n", [[1, -1], [-1, 1]]),
+        ("," + HEADER + "0,a.jpg,1,-1\n1,b.jpg,-1,1\n", [[1, -1], [-1, 1]]),
+        ("Smiling,Young,name\n1,-1,a.jpg\n-1,1,b.jpg\n", [[1, -1], [-1, 1]]),
+        ("name Smiling  Young\na.jpg 1 -1\nb.jpg -1 1\n", [[1, -1], [-1, 1]]),
         (HEADER + "a.jpg,True,false\nb.jpg,no,YES\n", [[1, -1], [-1, 1]]),
         (HEADER + "a.jpg,,1.0\nb.jpg,nan,-1.0\n", [[0, 1], [0, -1]]),
         ("\ufeff" + HEADER + 'a.jpg," 1 ",-1\r\n\r\nb.jpg,-1,1\r\n', [[1, -1], [-1, 1]]),
@@ -28,9 +39,8 @@ HEADER = "image_id,Smiling,Young\n"
 )
 def test_spellings(tmp_path, text, values):
     (tmp_path / "x.csv").write_text(text, "utf-8")
-    rows = read_csv(tmp_path / "x.csv")
-    assert rows.columns == ("Smiling", "Young")
-    assert join_rows(rows, NameTable.of(["a.jpg", "b.jpg"])).tolist() == values
+    assert read_csv(tmp_path / "x.csv").columns == ("Smiling", "Young")
+    assert joined(tmp_path / "x.csv", ["a.jpg", "b.jpg"]).tolist() == values
 
 
 @pytest.mark.parametrize(
@@ -41,6 +51,7 @@ def test_spellings(tmp_path, text, values):
         (HEADER + "a.jpg,1\n", "line 2: 1 values, but the file has 2"),
         (HEADER + "a.jpg,1,1\nb.jpg,1,34\n", "line 3: Young is '34'"),
         ("image_id,Young,Young\na.jpg,1,1\n", "a column twice"),
+        ("image_id,Young,\na.jpg,1,4\n", "a column without a name.*'4'"),
     ],
 )
 def test_damaged_files_are_said(tmp_path, text, message):
@@ -56,15 +67,55 @@ def test_bytes_that_are_no_text_are_said(tmp_path):
 
 
 def test_pictures_find_their_rows(tmp_path):
-    (tmp_path / "x.csv").write_text("id,A\nd/a.jpg,1\na.jpg,-1\nb,1\ne/c,-1\na.jpg,1\n")
+    (tmp_path / "x.csv").write_text("id,A\nd/a.jpg,1\na.jpg,-1\nb,1\ne/c,-1\na.jpg,-1\n")
     names = ["d/a.jpg", "other/a.jpg", "deep/b.png", "e/c.webp", "f/c.webp"]
-    values = join_rows(read_csv(tmp_path / "x.csv"), NameTable.of(names))[:, 0]
-    assert values.tolist() == [1, -1, 1, -1, 0]
+    assert joined(tmp_path / "x.csv", names)[:, 0].tolist() == [1, -1, 1, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("row", "picture"),
+    [
+        ("0001.jpg", "0001.png"),
+        ("M\u00fcller.jpg", "Mu\u0308ller.jpg"),
+        ("Mu\u0308ller", "sub/M\u00fcller.png"),
+        ("P01.JPG", "p01.jpg"),
+        ("/data/pics/p01.jpg", "p01.jpg"),
+        ("C:\\Users\\me\\pics\\p01.jpg", "p01.png"),
+        ("pics/p01.jpg", "pics/p01.webp"),
+        ("img.1", "img.1.png"),
+    ],
+)
+def test_one_picture_under_two_names_is_met(tmp_path, row, picture):
+    (tmp_path / "x.csv").write_text(f"id,A\n{row},1\nother.jpg,-1\n", "utf-8")
+    assert joined(tmp_path / "x.csv", [picture, "stranger.jpg"])[:, 0].tolist() == [1, 0]
+
+
+def test_two_pictures_never_share_a_row_by_chance(tmp_path):
+    (tmp_path / "x.csv").write_text("id,A\nimg.1,1\nimg.2,-1\nd/a.jpg,1\n")
+    assert joined(tmp_path / "x.csv", ["img.2.png", "img.3.png", "e/a.jpg"])[:, 0].tolist() == [-1, 0, 0]
+
+
+@pytest.mark.parametrize("second", ["a.jpg", "a.png"])
+def test_rows_that_contradict_each_other_are_refused(tmp_path, second):
+    (tmp_path / "x.csv").write_text(f"id,A\na.jpg,1\n{second},-1\n")
+    if second == "a.jpg":
+        with pytest.raises(DataError, match=r"two things of 'a\.jpg'.*numbers 1 and 2"):
+            joined(tmp_path / "x.csv", ["a.jpg"])
+    else:  # a picture of just that name leaves no doubt; one of another ending does
+        assert joined(tmp_path / "x.csv", ["a.jpg", second])[:, 0].tolist() == [1, -1]
+        with pytest.raises(DataError, match="two things"):
+            joined(tmp_path / "x.csv", ["a.webp"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_spreadsheets_encodings(tmp_path, encoding):
+    (tmp_path / "x.csv").write_bytes("name\tL\u00e4chelt\na.jpg\t1\n".encode(encoding))
+    assert read_csv(tmp_path / "x.csv").columns == ("L\u00e4chelt",)
 
 
 def test_an_empty_table_knows_nothing(tmp_path):
     (tmp_path / "x.csv").write_text(HEADER)
-    assert join_rows(read_csv(tmp_path / "x.csv"), NameTable.of(["a.jpg"])).tolist() == [[0, 0]]
+    assert joined(tmp_path / "x.csv", ["a.jpg"]).tolist() == [[0, 0]]
 
 
 def test_a_join_of_many_is_what_a_dictionary_gives(tmp_path):
@@ -73,9 +124,23 @@ def test_a_join_of_many_is_what_a_dictionary_gives(tmp_path):
     lines = [f"p{i}.jpg,{a},{b}" for i, (a, b) in enumerate(signs)]
     (tmp_path / "x.csv").write_text(HEADER + "\n".join(generator.permutation(lines)))
     wanted = generator.permutation(6000)
-    joined = join_rows(read_csv(tmp_path / "x.csv"), NameTable.of(f"p{i}.jpg" for i in wanted))
     expected = [signs[i].tolist() if i < 3000 else [0, 0] for i in wanted]
-    assert joined.tolist() == expected
+    assert joined(tmp_path / "x.csv", [f"p{i}.jpg" for i in wanted]).tolist() == expected
+
+
+def test_how_many_have_labels_is_said_and_strict_refuses_fewer(picture_folder, spec, tmp_path, run):
+    root = picture_folder(names=["a.jpg", "b.jpg", "c.jpg"], folder="faces")
+    (tmp_path / "faces_attributes.csv").write_text(HEADER + "a.png,1,-1\nz.jpg,1,1\n")
+    for _ in range(2):  # parsed, and kept
+        store = open_dataset(root, spec, tmp_path / "cache")
+        said = [listing.sentence() for listing in store.listings]
+        assert said == ["1 of 3 pictures have labels (faces_attributes.csv)"]
+        with pytest.raises(DataError, match=r"1 of 3 pictures have labels.*strict is on"):
+            open_dataset(root, spec, tmp_path / "cache", strict=True)
+    outcome = run("prepare", root)
+    assert "1 of 3 pictures have labels" in outcome.out
+    assert run("prepare", root, "--json").json["lists"][0]["pictures"] == 1
+    assert run("prepare", root, "--strict").code == 2
 
 
 @pytest.mark.parametrize("place", ["faces_attributes.csv", "faces/attributes.csv", "given"])

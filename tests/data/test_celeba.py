@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facette.data import open_dataset
 from facette.data.celeba import find_celeba, read_celeba_attributes, read_partition
@@ -162,3 +163,27 @@ def test_the_real_celeba(shared, spec, tmp_path):
     line = (root / "list_attr_celeba.txt").read_text().splitlines()[777 + 2].split()
     assert line[0] == store.names[777]
     assert store.attributes.values[777].tolist() == [int(value) for value in line[1:]]
+
+
+def test_pictures_saved_in_another_format_keep_their_official_place(celeba, spec, tmp_path):
+    for path in list((celeba / "img_align_celeba").iterdir()):
+        Image.open(path).save(path.with_suffix(".png"))
+        path.unlink()
+    store = open_dataset(celeba, spec, tmp_path / "cache")
+    assert store.partition.tolist() == CODES
+    np.testing.assert_array_equal(store.attributes.values, SIGNS)
+
+
+def test_a_partition_of_other_pictures_is_refused(celeba, spec, tmp_path):
+    (celeba / "list_eval_partition.txt").write_text("900001.jpg 0\n")
+    with pytest.raises(DataError, match="names none of the pictures"):
+        open_dataset(celeba, spec, tmp_path / "cache")
+
+
+def test_a_partition_of_some_pictures_is_counted(celeba, spec, tmp_path):
+    (celeba / "list_eval_partition.txt").write_text("000001.jpg 2\n000002.jpg 1\n")
+    store = open_dataset(celeba, spec, tmp_path / "cache")
+    assert store.partition[:2].tolist() == [2, 1]
+    assert [listing.pictures for listing in store.listings] == [6, 2]
+    with pytest.raises(DataError, match="2 of 6 pictures have a place in the partition"):
+        open_dataset(celeba, spec, tmp_path / "cache", strict=True)

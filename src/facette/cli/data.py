@@ -51,6 +51,8 @@ def open_source(
     unreadable = getattr(store, "unreadable", []) if remarks else []
     for name, reason in unreadable[:SHOWN_UNREADABLE]:
         remark(f"left out: {name} {reason}")
+    for listing in getattr(store, "listings", ()) if remarks else ():
+        remark(listing.sentence())
     if len(unreadable) > SHOWN_UNREADABLE:
         remark(f"left out: {len(unreadable) - SHOWN_UNREADABLE} more; `facette prepare` lists them all")
     return store, ", ".join(each if "/" not in each else Path(each).resolve().name for each in sources)

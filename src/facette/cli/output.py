@@ -33,7 +33,12 @@ Cache = Annotated[
 Attributes = Annotated[
     Path | None, typer.Option("--attributes", help="A CSV of attributes: the picture's name, then −1 or 1.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse a data set with unreadable pictures.")]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Refuse a data set with unreadable pictures, or lists that leave some out."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")]
 
 

@@ -36,7 +36,8 @@ def prepare(
         source, resolved, cache=cache, attributes=attributes, strict=strict, fresh=fresh, remarks=False
     )
     account = _account(store)
-    emit(account, _spoken(account), as_json)
+    listings = [listing.sentence() for listing in store.listings]
+    emit(account, _spoken(account, listings), as_json)
 
 
 def _account(store: Any) -> dict[str, Any]:
@@ -46,17 +47,22 @@ def _account(store: Any) -> dict[str, Any]:
         "size": store.size,
         "fingerprint": store.fingerprint,
         "splits": {part: len(store.indices(part)) for part in ("train", "valid", "test")},
+        "lists": [
+            {"file": listing.file, "gives": listing.gives, "pictures": listing.pictures}
+            for listing in store.listings
+        ],
         "attributes": [] if store.attributes is None else list(store.attributes.names),
         "unreadable": [{"name": _printable(name), "reason": reason} for name, reason in store.unreadable],
     }
 
 
-def _spoken(account: dict[str, Any]) -> str:
+def _spoken(account: dict[str, Any], listings: list[str]) -> str:
     splits = ", ".join(f"{count:,} {part}" for part, count in account["splits"].items() if count)
     lines = [
         account["store"],
         f"{account['pictures']:,} pictures of {account['size']}×{account['size']}: {splits}",
     ]
+    lines += listings
     if account["attributes"]:
         lines.append(f"{len(account['attributes'])} attributes: {', '.join(account['attributes'])}")
     if account["unreadable"]:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from facette.data.attributes import LabelRows, collect_rows
-from facette.data.names import name_hash
+from facette.data.names import NameTable
+from facette.data.text import read_text
 from facette.errors import DataError
 
 PICTURES = "img_align_celeba"
@@ -59,16 +60,16 @@ def read_celeba_attributes(path: Path) -> LabelRows:
     columns = next(lines, (2, ""))[1].split()
     rows = ((line, *_name_and_fields(text)) for line, text in lines if text.strip())
     table = collect_rows(path, columns, rows)
-    if len(table.hashes) != int(first):
+    if len(table.names) != int(first):
         raise DataError(
-            f"{str(path)!r} announces {int(first):,} pictures but lists {len(table.hashes):,}; get it again."
+            f"{str(path)!r} announces {int(first):,} pictures but lists {len(table.names):,}; get it again."
         )
     return table
 
 
 def read_partition(path: Path) -> LabelRows:
     """list_eval_partition.txt or .csv: one column of 0 train, 1 valid, 2 test."""
-    hashes, codes = [], bytearray()
+    names, codes = [], bytearray()
     for line, text in _lines(path):
         fields = text.replace(",", " ").split()
         if not fields or (line == 1 and fields[-1] == "partition"):
@@ -77,20 +78,14 @@ def read_partition(path: Path) -> LabelRows:
             raise DataError(
                 f"{str(path)!r}, line {line}: {text.strip()!r}; a line is a picture's name and 0, 1 or 2."
             )
-        hashes.append(name_hash(fields[0]))
+        names.append(fields[0])
         codes.append(int(fields[1]))
     values = np.frombuffer(bytes(codes), np.int8).reshape(-1, 1)
-    return LabelRows(("partition",), np.array(hashes, np.uint64), values)
+    return LabelRows(("partition",), NameTable.of(names), values)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            yield from enumerate(file, start=1)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{str(path)!r} is not a text file in UTF-8: {error}.") from error
-    except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    return enumerate(read_text(path).splitlines(), start=1)
 
 
 def _name_and_fields(text: str) -> tuple[str, list[str]]:

@@ -5,21 +5,23 @@ of lines takes seconds, so the joined tables are kept in the store's folder unti
 nothing of pixels.
 """
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from facette.data.attributes import AttributeTable, LabelRows, join_rows, read_csv
+from facette.data.attributes import AttributeTable, LabelRows, join_rows, read_csv, spread_rows
 from facette.data.celeba import CelebaLayout, read_celeba_attributes, read_partition
+from facette.data.joining import Joined
 from facette.data.names import NameTable
 from facette.data.people import find_people, read_people, set_apart
 from facette.data.split import TRAIN, VALID, split_by_folder, split_by_name
 from facette.errors import DataError
 
-_FORMAT = 2
+_FORMAT = 3
 _UNLISTED = -1
 
 
@@ -34,13 +36,29 @@ class LabelFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How many pictures a list names."""
+
+    file: str
+    gives: str  # what a picture has from it, such as "labels"
+    pictures: int
+    of: int  # pictures in all
+    code_page: str | None = None  # in which the pictures' names had to be read to be met
+
+    def sentence(self) -> str:
+        again = f"; the pictures' names were read as {self.code_page}" if self.code_page else ""
+        return f"{self.pictures:,} of {self.of:,} pictures have {self.gives} ({self.file}{again})"
+
+
+@dataclass(frozen=True, slots=True)
 class Labels:
     partition: np.ndarray  # (N,) int8: 0 train, 1 valid, 2 test
     attributes: AttributeTable | None
+    listings: tuple[Listing, ...] = ()
 
 
-def find_labels(source: Path, celeba: CelebaLayout | None, given: Path | None = None) -> LabelFiles:
-    """The label files of a folder or zip: `given`, else CelebA's own, else the CSV files beside and inside.
+def find_labels(source: Path, celeba: CelebaLayout | None, named: Path | None = None) -> LabelFiles:
+    """The label files of a folder or zip: `named`, else CelebA's own, else the CSV files beside and inside.
 
     For pictures in `faces/` these are `faces_attributes.csv` beside it and `attributes.csv` in it; for pictures in
     `faces/train/` also `faces/train_attributes.csv`. For `faces.zip`, `faces_attributes.csv` beside it. For the list of
@@ -48,10 +66,10 @@ def find_labels(source: Path, celeba: CelebaLayout | None, given: Path | None = 
     """
     partition = None if celeba is None else celeba.partition
     people = find_people(source) if celeba is None else None
-    if given is not None:
-        if not given.is_file():
-            raise DataError(f"there is no attribute file {str(given)!r}.")
-        return LabelFiles(((given, ""),), partition, people)
+    if named is not None:
+        if not named.is_file():
+            raise DataError(f"there is no attribute file {str(named)!r}.")
+        return LabelFiles(((named, ""),), partition, people)
     if celeba is not None:
         return LabelFiles(() if celeba.attributes is None else ((celeba.attributes, ""),), partition)
     source = source.resolve()
@@ -66,43 +84,60 @@ def find_labels(source: Path, celeba: CelebaLayout | None, given: Path | None = 
     return LabelFiles(tuple(pair for pair in candidates if pair[0].is_file()), None, people)
 
 
-def read_labels(files: LabelFiles, names: NameTable, store: Path) -> Labels:
+def read_labels(files: LabelFiles, names: NameTable, store: Path, *, strict: bool = False) -> Labels:
     """The labels of a store's pictures; kept in `store`, its folder.
 
     The partition is the file's where there is one, else that of folders called train and valid, else by person where
     a list says who is in the pictures (a tenth of the people is set apart), else by name; pictures that a partition
     file leaves out are split by name, and so are the training pictures where nobody is set aside for validation.
-    Raises DataError for a file that does not hold what it should, and when no picture is named in the attribute files.
+    Raises DataError for a file that does not hold what it should, for one that names none of the pictures or says two
+    things of one, and, if `strict`, for one that leaves any picture out.
     """
     kept = store / f"labels-{_key(files)}.npz"
     if kept.exists():
-        return _load(kept)
-    labels = Labels(_partition(files, names), _attributes(files, names))
-    if os.access(store, os.W_OK):  # a store that others share may be read-only: then it is parsed each time
-        _save(labels, kept)
+        labels = _load(kept)
+    else:
+        partition, of_partition = _partition(files, names)
+        attributes, of_attributes = _attributes(files, names)
+        labels = Labels(partition, attributes, (*of_attributes, *of_partition))
+        if os.access(
+            store, os.W_OK
+        ):  # a store that others share may be read-only: then it is parsed each time
+            _save(labels, kept)
+    partial = [listing for listing in labels.listings if listing.pictures < listing.of]
+    if strict and partial:
+        raise DataError("; ".join(listing.sentence() for listing in partial) + ", and strict is on.")
     return labels
 
 
-def _partition(files: LabelFiles, names: NameTable) -> np.ndarray:
+def _partition(files: LabelFiles, names: NameTable) -> tuple[np.ndarray, tuple[Listing, ...]]:
     by_name = split_by_name(names)
-    given = split_by_folder(names)
+    official = split_by_folder(names)
+    listings: tuple[Listing, ...] = ()
     if files.partition is not None:
-        listed = join_rows(read_partition(files.partition), names, fill=_UNLISTED)[:, 0]
-        given = np.where(listed == _UNLISTED, by_name, listed).astype(np.int8)
-    if given is None and files.people is not None:
+        rows = read_partition(files.partition)
+        joined = _joined(files.partition, rows, names)
+        listings = (
+            Listing(
+                files.partition.name, "a place in the partition", joined.listed, len(names), joined.code_page
+            ),
+        )
+        listed = spread_rows(rows, joined, fill=_UNLISTED)[:, 0]
+        official = np.where(listed == _UNLISTED, by_name, listed).astype(np.int8)
+    if official is None and files.people is not None:
         apart = set_apart(read_people(files.people, names))
-        given = np.where(apart, VALID, TRAIN).astype(np.int8) if apart.any() and not apart.all() else None
-    if given is None:
-        return by_name
-    if not (given == VALID).any():  # a part of CelebA may hold official training pictures only
-        training = np.flatnonzero(given == TRAIN)
-        given[training] = split_by_name(names.take(training))
-    return given
+        official = np.where(apart, VALID, TRAIN).astype(np.int8) if apart.any() and not apart.all() else None
+    if official is None:
+        return by_name, listings
+    if not (official == VALID).any():  # a part of CelebA may hold official training pictures only
+        training = np.flatnonzero(official == TRAIN)
+        official[training] = split_by_name(names.take(training))
+    return official, listings
 
 
-def _attributes(files: LabelFiles, names: NameTable) -> AttributeTable | None:
+def _attributes(files: LabelFiles, names: NameTable) -> tuple[AttributeTable | None, tuple[Listing, ...]]:
     if not files.attributes:
-        return None
+        return None, ()
     tables = [_read(path, folder) for path, folder in files.attributes]
     columns = tables[0].columns
     for table, (path, _) in zip(tables, files.attributes, strict=True):
@@ -110,14 +145,26 @@ def _attributes(files: LabelFiles, names: NameTable) -> AttributeTable | None:
             raise DataError(
                 f"{str(path)!r} has other attributes than {str(files.attributes[0][0])!r}; give one file with all."
             )
-    hashes = np.concatenate([table.hashes for table in tables])
-    values = join_rows(LabelRows(columns, hashes, np.concatenate([t.values for t in tables])), names)
-    if not values.any():
-        spoken = ", ".join(repr(str(path)) for path, _ in files.attributes)
+    together = LabelRows(
+        columns,
+        NameTable.of(name for table in tables for name in table.names),
+        np.concatenate([table.values for table in tables]),
+    )
+    path = files.attributes[0][0]
+    joined = _joined(path, together, names)
+    spoken = ", ".join(path.name for path, _ in files.attributes)
+    listing = Listing(spoken, "labels", joined.listed, len(names), joined.code_page)
+    return AttributeTable(columns, spread_rows(together, joined)), (listing,)
+
+
+def _joined(path: Path, rows: LabelRows, names: NameTable) -> Joined:
+    joined = join_rows(path, rows, names)
+    if not joined.listed:
+        begins = f"it begins with {rows.names[0]!r}" if len(rows.names) else "it has no rows"
         raise DataError(
-            f"{spoken} names none of the pictures; its first column holds their file names, such as {names[0]!r}."
+            f"{str(path)!r} names none of the pictures; its names are file names such as {names[0]!r}, and {begins}."
         )
-    return AttributeTable(columns, values)
+    return joined
 
 
 def _read(path: Path, folder: str) -> LabelRows:
@@ -145,6 +192,7 @@ def _save(labels: Labels, path: Path) -> None:
         partition=labels.partition,
         names=np.array([] if table is None else table.names, np.str_),
         values=np.empty((0, 0), np.int8) if table is None else table.values,
+        listings=np.array(json.dumps([astuple(listing) for listing in labels.listings])),
     )
     os.replace(temporary, path)
 
@@ -152,4 +200,6 @@ def _save(labels: Labels, path: Path) -> None:
 def _load(path: Path) -> Labels:
     with np.load(path, allow_pickle=False) as kept:
         names = tuple(kept["names"].tolist())
-        return Labels(kept["partition"], AttributeTable(names, kept["values"]) if names else None)
+        attributes = AttributeTable(names, kept["values"]) if names else None
+        listings = tuple(Listing(*fields) for fields in json.loads(str(kept["listings"])))
+        return Labels(kept["partition"], attributes, listings)

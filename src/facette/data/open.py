@@ -70,8 +70,8 @@ def open_dataset(
     pictures = _pictures(path if celeba is None else celeba.pictures)
     store = ImageStore(pack(pictures, spec, cache, **options))
     files = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
-    labels = read_labels(files, store.names, store.path)
-    store.partition, store.attributes = labels.partition, labels.attributes
+    labels = read_labels(files, store.names, store.path, strict=strict)
+    store.partition, store.attributes, store.listings = labels.partition, labels.attributes, labels.listings
     return store
 
 

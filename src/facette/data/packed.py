@@ -8,9 +8,11 @@ of the rows, `store.json`, and, where a source lists pictures that cannot be rea
 Legend: N pictures in the store, B pictures in a batch, S side in pixels, A attributes, F factors.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,9 @@ from facette.data.names import NameTable
 from facette.data.source import with_full_mask
 from facette.data.split import PARTITIONS
 from facette.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from facette.data.labels import Listing
 
 FORMAT = 1
 PIXELS, ROWS, STORE, UNREADABLE = "pixels.u8", "rows.npy", "store.json", "unreadable.json"
@@ -65,6 +70,7 @@ class ImageStore:
         self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
         self.attributes = attributes
         self.factors = factors
+        self.listings: tuple[Listing, ...] = ()  # how many pictures each list beside them names
 
     def __len__(self) -> int:
         return len(self.names)

@@ -8,13 +8,14 @@ Knows nothing of pixels. Legend: N pictures.
 from __future__ import annotations
 
 import csv
-import unicodedata
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.data.joining import stem
+from facette.data.text import read_text
 from facette.errors import DataError
 
 UNKNOWN = -1  # the number of a person whom no list names
@@ -68,11 +69,6 @@ def read_groups(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.bool_]
     return {label: members for label, members in groups.items() if members.any()}
 
 
-def stem(name: str) -> str:
-    """The name by which lists and pictures find each other: without folder and ending, composed (Unicode NFC)."""
-    return unicodedata.normalize("NFC", PurePosixPath(name.replace("\\", "/")).stem)
-
-
 def _beside(source: Path, what: str) -> Path | None:
     source = source.expanduser().resolve()
     name = source.stem if source.is_file() else source.name
@@ -83,19 +79,16 @@ def _beside(source: Path, what: str) -> Path | None:
 def _rows(path: Path, needed: Sequence[str]) -> dict[str, dict[str, str]]:
     """The rows of a CSV by the stem of their picture. Raises DataError where it lacks a column, or is none."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
-            columns = table.fieldnames or []
-            missing = [name for name in needed if name not in columns]
-            if len(columns) < 2 or missing:
-                raise DataError(
-                    f"{str(path)!r} has no column {(missing or ['age'])[0]!r} beside the pictures' names."
-                )
-            return {stem(row[columns[0]] or ""): {k: v or "" for k, v in row.items() if k} for row in table}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{str(path)!r} is not a CSV file in UTF-8: {error}.") from error
-    except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+        table = csv.DictReader(read_text(path).splitlines())
+        columns = table.fieldnames or []
+        missing = [name for name in needed if name not in columns]
+        if len(columns) < 2 or missing:
+            raise DataError(
+                f"{str(path)!r} has no column {(missing or ['age'])[0]!r} beside the pictures' names."
+            )
+        return {stem(row[columns[0]] or ""): {k: v or "" for k, v in row.items() if k} for row in table}
+    except csv.Error as error:
+        raise DataError(f"{str(path)!r} is not a CSV file that can be read: {error}.") from error
 
 
 def _number(path: Path, name: str, text: str) -> int:

@@ -1,0 +1,32 @@
+"""Text files that people bring, saved by whatever program they use.
+
+In: the path of a file. Out: its text. UTF-8 and UTF-16 are told apart by how the file begins, as spreadsheets and
+Windows' shells save them. Knows nothing of what the text says.
+"""
+
+import codecs
+from pathlib import Path
+
+from facette.errors import DataError
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8, with or without a mark, or in UTF-16. Raises DataError for any other."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    return decode_text(content, str(path))
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """As `read_text`, for bytes; `name` is for messages."""
+    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{name!r} is not text in UTF-8 ({error.reason} at byte {error.start:,}); save it again as UTF-8."
+        ) from error
