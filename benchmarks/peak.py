@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from facette.objective import beta_at, draw_noise, elbo_terms, weighted_loss
 from facette.recipe import Recipe, load_recipe
-from facette.runtime import Place, autocast_dtype, generator, keep_freed_memory
+from facette.runtime import Rank, autocast_dtype, generator, keep_freed_memory
 from facette.training.state import fresh_state
 from facette.training.step import clip, move, prepare_batch, train_step
 
@@ -91,7 +91,7 @@ class Step:
         marks = [self._now()]
         rows = generator(recipe.seed, "rows", number)
         data = self.store[torch.randperm(len(self.store), generator=rows)[: recipe.train.batch].numpy()]
-        x, noise = prepare_batch(data, recipe, number, Place(), self.device)
+        x, noise = prepare_batch(data, recipe, number, Rank(), self.device)
         marks.append(self._now())
         dtype = autocast_dtype(recipe.train.precision, self.device)
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
@@ -124,7 +124,7 @@ def _step_only(recipe: Recipe, seconds: float) -> dict[str, Any]:
     began = time.perf_counter()
     while len(times) < 3 or time.perf_counter() - began < seconds:
         before = step._now()
-        train_step(step.state, step.state.vae, data.copy(), recipe, 1000, Place(), autocast)
+        train_step(step.state, step.state.vae, data.copy(), recipe, 1000, Rank(), autocast)
         times.append(step._now() - before)
     return {"images_per_second": round(recipe.train.batch / median(times[1:]), 1)}
 

@@ -81,12 +81,12 @@ def train(asked: Any, clock: Clock) -> dict[str, Any]:
 
 def order(recipe: Any, pictures: int, epoch: int) -> list[int]:
     """The rows of an epoch as Facette shuffles them, without the incomplete last batch."""
-    from facette.runtime import Place
+    from facette.runtime import Rank
     from facette.training.batches import Order
 
     taken = Order(np.arange(pictures), recipe.train.batch, recipe.seed)
     steps = range(epoch * taken.per_epoch, (epoch + 1) * taken.per_epoch)
-    return np.concatenate([taken.at(step, Place()) for step in steps]).tolist()
+    return np.concatenate([taken.at(step, Rank()) for step in steps]).tolist()
 
 
 class Pictures(Dataset):

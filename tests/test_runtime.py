@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from facette.errors import UsageError
-from facette.runtime import Place, autocast_dtype, choose_device, derive_seed, generator
+from facette.runtime import Rank, autocast_dtype, choose_device, derive_seed, generator
 
 
 def test_a_seed_is_a_pure_function_of_its_parts():
@@ -43,11 +43,11 @@ def test_cpus_compute_in_float32_unless_told_otherwise():
 
 
 def test_the_place_is_read_from_torchrun(monkeypatch):
-    assert Place.current() == Place(0, 1, 0)
+    assert Rank.current() == Rank(0, 1, 0)
     for name, value in {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert Place.current() == Place(3, 4, 1)
-    assert not Place.current().leads
+    assert Rank.current() == Rank(3, 4, 1)
+    assert not Rank.current().leads
 
 
 FAULTS = """

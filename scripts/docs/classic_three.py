@@ -16,7 +16,7 @@ from PIL import Image
 import facette
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 from facette.measures.reconstruction import unexplained_variance
-from facette.model.vae import Pass
+from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
 from facette.runtime import generator
 
@@ -80,7 +80,7 @@ def _three(model: Any, pictures: np.ndarray) -> list[str]:
         x = model.to_model(pictures[start : start + 100])  # (N, 3, S, S)
         posterior = model.vae.encode(x)
         z = posterior.sample(generator=draws)  # (N, Z)
-        passed = Pass(posterior, z, model.vae.decoder(z))
+        passed = VAEOutput(posterior, z, model.vae.decoder(z))
         one = elbo_terms(model.vae, x, passed)
         terms.append(torch.stack([one.elbo, one.rate]))
         made.append(model.to_pictures(model.vae.decode(posterior.mean)))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from facette.model.band import reduced, split_mask
-from facette.model.vae import VAE, Pass
+from facette.model.vae import VAE, VAEOutput
 from facette.recipe import FocusSpec, ObjectiveSpec
 
 
@@ -47,7 +47,7 @@ class Elbo:
 
 
 def elbo_terms(
-    vae: VAE, x: Tensor, passed: Pass, fit_sigma: bool = False, focus: Tensor | None = None
+    vae: VAE, x: Tensor, output: VAEOutput, fit_sigma: bool = False, focus: Tensor | None = None
 ) -> Elbo:
     """Distortion and rate of a batch that has passed through the model, over the pixels that were seen.
 
@@ -55,13 +55,19 @@ def elbo_terms(
     `fit_sigma` is for training steps.
     """
     target, seen = split_mask(reduced(x, vae.side) if x.ndim == 4 else x)
-    distortion = -vae.likelihood.log_prob(target, passed.decoded, seen, fit_sigma)
+    distortion = -vae.likelihood.log_prob(target, output.decoded, seen, fit_sigma)
     weighted = None
     if focus is not None:
         weight = focus if seen is None else focus * seen
-        weighted = -vae.likelihood.weighted_log_prob(target, passed.decoded, weight, fit_sigma)
-    rate = vae.prior.rate(passed.posterior, passed.z)
-    return Elbo(distortion, rate, passed.posterior.rate_per_dimension(), weighted)
+        weighted = -vae.likelihood.weighted_log_prob(target, output.decoded, weight, fit_sigma)
+    rate = vae.prior.rate(output.posterior, output.z)
+    return Elbo(distortion, rate, output.posterior.rate_per_dimension(), weighted)
+
+
+def log_likelihood(vae: VAE, x: Tensor, decoded: Tensor) -> Tensor:
+    """log p(x|z) of each datum, (N,) nats, over the pixels that were seen; x at the input's size or at the core's."""
+    target, seen = split_mask(reduced(x, vae.side) if x.ndim == 4 else x)
+    return vae.likelihood.log_prob(target, decoded, seen)
 
 
 def focus_weights(spec: FocusSpec, side: int) -> Tensor:

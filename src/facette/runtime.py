@@ -1,4 +1,4 @@
-"""Where and how numbers are computed: device, precision, seeds, and the place among several processes.
+"""Where and how numbers are computed: device, precision, seeds, and which of several processes this is.
 
 Enters: what the user asked for. Leaves: torch devices, dtypes, generators. Knows nothing of models or data.
 """
@@ -20,9 +20,7 @@ def choose_device(name: str = "auto") -> torch.device:
     """`auto` takes CUDA when there is one, else the CPU. Raises UsageError for a device that is not there."""
     if name == "auto":
         return (
-            torch.device("cuda", Place.current().local_rank)
-            if torch.cuda.is_available()
-            else torch.device("cpu")
+            torch.device("cuda", Rank.current().local) if torch.cuda.is_available() else torch.device("cpu")
         )
     try:
         device = torch.device(name)
@@ -85,18 +83,18 @@ def derive_seed(*parts: int | str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Rank:
     """This process among the processes of a run, as `torchrun` sets it."""
 
-    rank: int = 0
+    index: int = 0
     world: int = 1
-    local_rank: int = 0
+    local: int = 0  # on its own machine
 
     @classmethod
-    def current(cls) -> Place:
+    def current(cls) -> Rank:
         env = os.environ
         return cls(int(env.get("RANK", 0)), int(env.get("WORLD_SIZE", 1)), int(env.get("LOCAL_RANK", 0)))
 
     @property
     def leads(self) -> bool:
-        return self.rank == 0
+        return self.index == 0

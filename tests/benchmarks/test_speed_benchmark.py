@@ -14,7 +14,7 @@ import pytest
 
 from facette.data.packed import ImageStore
 from facette.recipe import load_recipe
-from facette.runtime import Place
+from facette.runtime import Rank
 from facette.training.batches import Order, training_rows
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -35,7 +35,7 @@ def test_names_rows_and_shuffles_take_a_few_bytes_of_memory_for_a_picture(tmp_pa
         store = ImageStore(tmp_path / str(count), np.zeros(count, np.int8))
         order = Order(training_rows(store), 8, seed=0)
         for step in (0, order.per_epoch, 2 * order.per_epoch):  # three epochs' orders
-            assert not store.read(order.at(step, Place())).any()  # a sparse file is black
+            assert not store.read(order.at(step, Rank())).any()  # a sparse file is black
         assert store.names[count - 1] == f"{count - 1:012d}"
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

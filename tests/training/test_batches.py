@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facette.runtime import Place
-from facette.training.batches import Order, place_slice, read_ahead
+from facette.runtime import Rank
+from facette.training.batches import Order, rank_slice, read_ahead
 
-ALONE = Place()
+ALONE = Rank()
 
 
 class Rows:
@@ -48,17 +48,17 @@ def test_any_step_can_be_asked_for_alone():
 @pytest.mark.parametrize("world", [2, 4])
 def test_processes_share_the_batch_of_one(world):
     order = Order(np.arange(64), 16, seed=0)
-    parts = [order.at(5, Place(rank, world, rank)) for rank in range(world)]
+    parts = [order.at(5, Rank(rank, world, rank)) for rank in range(world)]
     assert np.array_equal(np.concatenate(parts), order.at(5, ALONE))
-    assert place_slice(16, Place(1, 4)) == slice(4, 8)
+    assert rank_slice(16, Rank(1, 4)) == slice(4, 8)
 
 
 def test_reading_ahead_gives_the_same_batches_and_ends():
     order = Order(np.arange(30), 7, seed=0)
-    seen = list(read_ahead(Rows(30), order, 3, 9, ALONE))
+    seen = list(read_ahead(Rows(30).read, order, 3, 9, ALONE))
     assert [b.indices.tolist() for b in seen] == [order.at(s, ALONE).tolist() for s in range(3, 9)]
     assert all(np.array_equal(b.data[:, 0], b.indices) for b in seen)
-    assert list(read_ahead(Rows(30), order, 9, 9, ALONE)) == []
+    assert list(read_ahead(Rows(30).read, order, 9, 9, ALONE)) == []
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch():

@@ -19,7 +19,7 @@ from facette.checkpoint.native import WEIGHTS, describe_model, load_model
 from facette.data import open_dataset
 from facette.errors import TrainingError
 from facette.recipe import load_recipe
-from facette.runtime import Place
+from facette.runtime import Rank
 from facette.training import train
 from facette.training.journal import read_journal
 from facette.training.sharded import LATEST, PARTS, load_any, share_out
@@ -128,7 +128,7 @@ def test_a_state_in_parts_is_whole_for_one_process(shared_out, alone, store):
     assert [part.parent.name for part in parts] == ["step-000000020"] * 2
     smaller = max(part.stat().st_size for part in parts)
     assert smaller < 0.6 * (alone / STATE).stat().st_size  # neither process wrote all of it
-    state = load_any(shared_out, recipe(), store.fingerprint, Place(), CPU)
+    state = load_any(shared_out, recipe(), store.fingerprint, Rank(), CPU)
     assert state is not None
     assert (state.step, state.best["step"]) == (20, 20)
     ours, theirs = state_tensors(state), load_file(alone / STATE)
@@ -146,7 +146,7 @@ def test_a_state_in_parts_of_one_process_is_read_back_bit_for_bit(store, tmp_pat
     plain = recipe("train.steps=10", "train.lr_schedule=constant")
     train(plain, store, tmp_path / "whole", device="cpu", source=SOURCE)
     assert (tmp_path / "parts" / PARTS / LATEST).is_file()
-    state = load_any(tmp_path / "parts", plain, store.fingerprint, Place(), CPU)
+    state = load_any(tmp_path / "parts", plain, store.fingerprint, Rank(), CPU)
     assert state is not None
     theirs = load_file(tmp_path / "whole" / STATE)
     for name, tensor in state_tensors(state).items():
@@ -184,19 +184,19 @@ def test_parts_that_were_not_finished_are_not_read(shared_out, store, tmp_path):
     newer = folder / PARTS / "step-000000025"
     newer.mkdir()
     (newer / "shard-00001-model-00001-of-00001.safetensors").write_bytes(b"half")
-    state = load_any(folder, recipe(), store.fingerprint, Place(), CPU)
+    state = load_any(folder, recipe(), store.fingerprint, Rank(), CPU)
     assert state is not None
     assert state.step == 20
 
 
 def test_parts_of_another_run_are_refused(shared_out, store):
     with pytest.raises(TrainingError, match=r"train\.lr \(was 0\.0005, is 0\.1\)"):
-        load_any(shared_out, recipe("train.lr=0.1"), store.fingerprint, Place(), CPU)
+        load_any(shared_out, recipe("train.clip=0.1"), store.fingerprint, Rank(), CPU)
     with pytest.raises(TrainingError, match="other pictures"):
-        load_any(shared_out, recipe(), "another", Place(), CPU)
+        load_any(shared_out, recipe(), "another", Rank(), CPU)
 
 
 def test_a_single_number_cannot_be_shared_out():
     learned = recipe("train.shard=true", "model.likelihood.sigma=learned")
     with pytest.raises(TrainingError, match=r"likelihood\.log_sigma, a single number"):
-        share_out(fresh_state(learned, CPU), learned, Place(0, 2, 0), CPU)
+        share_out(fresh_state(learned, CPU), learned, Rank(0, 2, 0), CPU)

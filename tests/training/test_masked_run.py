@@ -15,7 +15,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.objective import elbo_terms, focus_weights, identity_distance
 from facette.recipe import FocusSpec, load_recipe
-from facette.runtime import Place
+from facette.runtime import Rank
 from facette.training import train
 from facette.training.journal import read_journal
 from facette.training.state import fresh_state, lend_weights
@@ -120,7 +120,7 @@ def test_the_price_of_identity_is_part_of_the_loss():
     losses = []
     for network in (None, Direction()):
         state = fresh_state(recipe, CPU)
-        terms = train_step(state, state.vae, data, recipe, 10, Place(), None, Objective(identity=network))
+        terms = train_step(state, state.vae, data, recipe, 10, Rank(), None, Objective(identity=network))
         losses.append(terms.loss.item())
     assert losses[1] - losses[0] == pytest.approx(50 * terms.identity.item(), rel=1e-3)
     assert terms.identity > 0

@@ -10,7 +10,7 @@ from torch import nn
 from facette.images.convert import to_model
 from facette.objective import draw_noise, elbo_terms
 from facette.recipe import Recipe, load_recipe
-from facette.runtime import Place, generator
+from facette.runtime import Rank, generator
 from facette.training.state import fresh_state
 from facette.training.step import clip, prepare_batch, train_step
 
@@ -37,7 +37,7 @@ def test_a_step_moves_the_weights_as_a_plain_one_does(name):
     for parameter in plain.parameters():
         parameter.data = parameter.data.contiguous()
     data = pictures(recipe)
-    terms = train_step(state, state.vae.train(), data, recipe, 10, Place(), None)
+    terms = train_step(state, state.vae.train(), data, recipe, 10, Rank(), None)
 
     x = torch.from_numpy(data.astype(np.float32).transpose(0, 3, 1, 2).copy()) / 255
     x = x if recipe.input.range == "unit" else 2 * x - 1
@@ -62,7 +62,7 @@ def test_a_step_moves_the_weights_as_a_plain_one_does(name):
 def test_channels_stay_last_from_bytes_to_the_decoded_picture():
     recipe = load_recipe("faces64", SMALL)
     state = fresh_state(recipe, CPU)
-    x, noise = prepare_batch(pictures(recipe), recipe, 0, Place(), CPU)
+    x, noise = prepare_batch(pictures(recipe), recipe, 0, Rank(), CPU)
     assert x.is_contiguous(memory_format=torch.channels_last)
     layouts = []
     for module in state.vae.modules():
@@ -79,7 +79,7 @@ def test_flips_mirror_some_pictures_and_leave_the_given_ones_alone():
     recipe = load_recipe("faces64", [*SMALL, "train.batch=16"])
     data = pictures(recipe)
     before = data.copy()
-    x, _ = prepare_batch(data, recipe, 5, Place(), CPU)
+    x, _ = prepare_batch(data, recipe, 5, Rank(), CPU)
     assert np.array_equal(data, before)
     plain, mirrored = (to_model(d.copy(), "symmetric") for d in (data, data[:, :, ::-1]))
     same = [bool(torch.equal(a, b)) for a, b in zip(x, plain, strict=True)]
@@ -91,7 +91,7 @@ def test_flips_mirror_some_pictures_and_leave_the_given_ones_alone():
 def test_no_gradient_lies_beside_the_next_steps_activations():
     recipe = load_recipe("faces64", SMALL)
     state = fresh_state(recipe, CPU)
-    train_step(state, state.vae.train(), pictures(recipe), recipe, 10, Place(), None)
+    train_step(state, state.vae.train(), pictures(recipe), recipe, 10, Rank(), None)
     assert all(p.grad is None for p in state.vae.parameters())
 
 

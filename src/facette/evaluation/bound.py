@@ -14,8 +14,8 @@ from torch import Tensor
 
 from facette.errors import UsageError
 from facette.model.posterior import DiagonalGaussian
-from facette.model.vae import VAE, Pass
-from facette.objective import Elbo, elbo_terms
+from facette.model.vae import VAE, VAEOutput
+from facette.objective import Elbo, elbo_terms, log_likelihood
 
 ACTIVE_ABOVE = 0.01  # variance of a unit's posterior mean over the data; Burda et al. 2015 (arXiv 1509.00519)
 LEVELS = 256  # of an 8-bit picture
@@ -37,7 +37,7 @@ def evidence_lower_bound(
     """
     posterior = vae.encode(x) if posterior is None else posterior
     z = posterior.sample(generator=generator)  # (N, Z)
-    return elbo_terms(vae, x if target is None else target, Pass(posterior, z, vae.decoder(z).float()))
+    return elbo_terms(vae, x if target is None else target, VAEOutput(posterior, z, vae.decoder(z).float()))
 
 
 @torch.no_grad()
@@ -77,7 +77,7 @@ def _weighted(
         log_posterior = torch.stack([posterior.log_prob(one) for one in z])  # (k, N)
         flat = z.flatten(0, 1)  # (k·N, Z)
         seen = x.repeat(count, *[1] * (x.ndim - 1))  # (k·N, …)
-        log_joint = vae.likelihood.log_prob(seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)
+        log_joint = log_likelihood(vae, seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)
         log_weights = log_joint.view(count, len(x)).double() - log_posterior.double()
         total = torch.logaddexp(total, torch.logsumexp(log_weights, dim=0))
         advance(len(flat))

@@ -24,7 +24,7 @@ from facette.judges.features import joined
 from facette.latent.inputs import Picture
 from facette.measures import reconstruction as measures
 from facette.model.posterior import DiagonalGaussian
-from facette.model.vae import Pass
+from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
 from facette.runtime import generator
 
@@ -93,7 +93,7 @@ def pass_batch(model, values: NDArray, average: NDArray, seed: int, start: int) 
 def _likelihood(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator) -> Columns:
     """Terms of the bound with one draw of z for each datum, and from the same draw the bits per dimension."""
     z = posterior.sample(generator=draws)  # (N, Z)
-    passed = Pass(posterior, z, model.vae.decoder(z).float())
+    passed = VAEOutput(posterior, z, model.vae.decoder(z).float())
     terms = elbo_terms(model.vae, x, passed)
     columns = {"distortion": terms.distortion, "rate": terms.rate, "elbo": terms.elbo}
     if model.input.kind == "image" and has_density(model):
@@ -105,8 +105,9 @@ def _likelihood(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Gene
 
 
 def has_density(model) -> bool:
-    """Whether the likelihood is a density of continuous values; a Bernoulli's is not."""
-    return model.recipe.model.likelihood.kind == "gaussian"
+    """Whether the likelihood is a density of the pictures' own values; a Bernoulli's is not, and a core at fewer
+    pixels has one of reduced pictures."""
+    return model.recipe.model.likelihood.kind == "gaussian" and model.recipe.side == model.input.size
 
 
 def _rebuilt(values: NDArray, made: NDArray, average: NDArray) -> Rebuilt:

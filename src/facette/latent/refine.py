@@ -2,7 +2,8 @@
 
 Enters: a loaded model and pictures. Leaves: for each a posterior that fits it better than the encoder's guess.
 The encoder is asked to serve every picture at once; a few steps on the mean and the scale of q(z|x) alone close
-part of what that costs (semi-amortised inference, Kim et al., arXiv 1802.02550). The weights stay as they are.
+part of what that costs (semi-amortised inference, Kim et al., arXiv 1802.02550). The network stays as it is. Where the
+model's recipe weighs the likelihood by place, so does this: a face gains more than what surrounds it.
 
 Legend: N pictures, Z latents, K draws.
 """
@@ -15,6 +16,9 @@ from torch import Tensor
 
 from facette.errors import UsageError
 from facette.model.posterior import DiagonalGaussian
+from facette.model.trained import TrainedModel
+from facette.model.vae import VAEOutput
+from facette.objective import elbo_terms, focus_weights
 
 DRAWS = 2  # pairs ±ε for each step
 JUDGES = 8  # pairs ±ε for the bound before and after; never used for a step
@@ -27,12 +31,14 @@ class Refined:
 
     posterior: DiagonalGaussian  # (N, Z), on the CPU
     steps: int
-    elbo_before: Tensor  # (N,) nats
+    elbo_before: Tensor  # (N,) nats, with the recipe's weights by place
     elbo_after: Tensor  # (N,) nats, never below: pictures that gained nothing keep the encoder's posterior
 
 
-def refine(model, pictures: np.ndarray, steps: int, *, seed: int = 0, rate: float = RATE) -> Refined:
-    """Improves q(z|x) of every picture (uint8, N×S×S×3) by `steps` steps of Adam on its ELBO.
+def refine(
+    model: TrainedModel, pictures: np.ndarray, steps: int, *, seed: int = 0, rate: float = RATE
+) -> Refined:
+    """Improves q(z|x) of every picture (uint8, N×S×S×3, or ×4 with a mask) by `steps` steps of Adam on its ELBO.
 
     Before and after are measured with the same draws, which no step has seen. Raises UsageError for a number of
     steps below 1.
@@ -71,14 +77,16 @@ def refine(model, pictures: np.ndarray, steps: int, *, seed: int = 0, rate: floa
         return Refined(kept, steps, before.cpu(), torch.maximum(after, before).cpu())
 
 
-def _elbo(model, x: Tensor, posterior: DiagonalGaussian, noise: Tensor) -> Tensor:
+def _elbo(model: TrainedModel, x: Tensor, posterior: DiagonalGaussian, noise: Tensor) -> Tensor:
     """The bound of every picture, (N,) nats, averaged over the draws `noise` (K, N, Z)."""
-    terms = []
+    spec, vae = model.recipe.objective.focus, model.vae
+    focus = None if spec is None else focus_weights(spec, vae.side).to(x.device)
+    bounds = []
     for epsilon in noise:
         z = posterior.sample(noise=epsilon)  # (N, Z)
-        decoded = model.vae.decoder(z).float()
-        terms.append(model.vae.likelihood.log_prob(x, decoded) - model.vae.prior.rate(posterior, z))
-    return torch.stack(terms).mean(0)
+        output = VAEOutput(posterior, z, vae.decoder(z).float())
+        bounds.append(elbo_terms(vae, x, output, focus=focus).weighted_elbo)
+    return torch.stack(bounds).mean(0)
 
 
 def _pairs(count: int, like: Tensor, draws: torch.Generator) -> Tensor:

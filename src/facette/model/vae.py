@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class VAEOutput:
     """One way through the model: the posterior, one draw from it, and what was decoded."""
 
     posterior: DiagonalGaussian  # (N, Z)
@@ -81,11 +81,11 @@ class VAE(nn.Module):
         """The mean of p(x|z) for latents (N, Z) as the core draws it: (N, 3, s, s), or vectors (N, D)."""
         return self.likelihood.mean(self.decoder(z))
 
-    def forward(self, x: Tensor, noise: Tensor) -> Pass:
+    def forward(self, x: Tensor, noise: Tensor) -> VAEOutput:
         """Encode, draw z with the given standard normal noise (N, Z), decode. For objectives."""
         posterior = self.encode(x)
         z = posterior.sample(noise=noise)
-        return Pass(posterior, z, self.decoder(z).float())
+        return VAEOutput(posterior, z, self.decoder(z).float())
 
 
 def build_vae(recipe: Recipe) -> VAE:

@@ -18,7 +18,7 @@ from torch import Tensor
 from facette.data.attributes import YES, AttributeTable
 from facette.errors import DataError
 from facette.recipe import Recipe
-from facette.runtime import Place, derive_seed
+from facette.runtime import Rank, derive_seed
 from facette.training.schedule import steps_per_epoch
 
 
@@ -107,20 +107,20 @@ class Order:
         self.per_epoch = steps_per_epoch(batch, len(rows))
         self._epoch, self._shuffled = -1, rows
 
-    def at(self, step: int, place: Place) -> np.ndarray:
+    def at(self, step: int, rank: Rank) -> np.ndarray:
         """The rows that this process sees at a step: its slice of the global batch."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             draws = np.random.Generator(np.random.PCG64(derive_seed(self.seed, "order", epoch)))
             self._epoch, self._shuffled = epoch, draws.permutation(self.rows)
         whole = self._shuffled[position * self.batch : (position + 1) * self.batch]
-        return whole[place_slice(len(whole), place)]
+        return whole[rank_slice(len(whole), rank)]
 
 
-def place_slice(count: int, place: Place) -> slice:
+def rank_slice(count: int, rank: Rank) -> slice:
     """The part of `count` rows that belongs to one of several processes: equal parts, in order of rank."""
-    each = count // place.world
-    return slice(place.rank * each, (place.rank + 1) * each)
+    each = count // rank.world
+    return slice(rank.index * each, (rank.index + 1) * each)
 
 
 def read_ahead(
@@ -128,7 +128,7 @@ def read_ahead(
     order: Order,
     first: int,
     last: int,
-    place: Place,
+    rank: Rank,
     pinned: bool = False,
 ) -> Iterator[Batch]:
     """Batches of the steps first … last − 1, each read while the one before it is computed.
@@ -138,7 +138,7 @@ def read_ahead(
     """
 
     def read(step: int) -> Batch:
-        rows = order.at(step, place)
+        rows = order.at(step, rank)
         data = torch.from_numpy(read_rows(rows))
         return Batch(rows, data.pin_memory() if pinned else data)
 

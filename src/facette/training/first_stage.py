@@ -24,7 +24,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import VAE
 from facette.objective import focus_weights
 from facette.recipe import Recipe
-from facette.runtime import Place, autocast_dtype
+from facette.runtime import Rank, autocast_dtype
 from facette.training.batches import (
     Batch,
     Order,
@@ -53,7 +53,7 @@ class FirstStage:
         recipe: Recipe,
         store: Store,
         folder: Path,
-        place: Place,
+        rank: Rank,
         device: torch.device,
         watcher: Watcher,
         source: str,
@@ -61,13 +61,13 @@ class FirstStage:
         start: TrainedModel | None,
     ):
         self.recipe, self.store, self.folder, self.watcher = recipe, store, folder, watcher
-        self.place, self.device = place, device
+        self.rank, self.device = rank, device
         self.cadence = spec = recipe.train
         self.rows, valid = training_rows(store, spec.pictures), store.indices("valid")
         if not len(self.rows):
             raise DataError("there are no training pictures: give more pictures, or another split")
-        if spec.batch % place.world:
-            raise TrainingError(f"train.batch {spec.batch} does not divide among {place.world} processes")
+        if spec.batch % rank.world:
+            raise TrainingError(f"train.batch {spec.batch} does not divide among {rank.world} processes")
         valid = valid if len(valid) else self.rows[: max(1, len(self.rows) // 20)]
         self.valid = spread(valid, spec.validate_count)
         self.epoch = balanced(
@@ -77,12 +77,12 @@ class FirstStage:
         self.objective = objective_of(recipe, device, watcher.said)
         self.provenance = Provenance(source, command, len(self.rows), store.fingerprint, spec.batch)
         self.state = self._state(start)
-        self.forward = forward_of(self.state.vae, recipe, place, device)
+        self.forward = forward_of(self.state.vae, recipe, rank, device)
         self.autocast = autocast_dtype(spec.precision, device)
 
     def _state(self, start: TrainedModel | None) -> TrainState:
         """Where the run in the folder stopped, or step 0."""
-        state = load_any(self.folder, self.recipe, self.store.fingerprint, self.place, self.device)
+        state = load_any(self.folder, self.recipe, self.store.fingerprint, self.rank, self.device)
         if state is not None:
             self.watcher.said(f"going on with {self.folder} at step {state.step} of {self.steps}")
             return state
@@ -93,14 +93,14 @@ class FirstStage:
                 f"; new or of another shape, so fresh: {', '.join(fresh)}" if fresh else ": every layer fits"
             )
             self.watcher.said(f"starting from {start.name}{rest}")
-        return share_out(state, self.recipe, self.place, self.device)
+        return share_out(state, self.recipe, self.rank, self.device)
 
     def batches(self) -> Iterator[Batch]:
         self.state.vae.train()
         order = Order(self.epoch, self.recipe.train.batch, self.recipe.seed)
         pinned = self.device.type == "cuda"
         read_rows = reader(self.store, self.recipe)
-        return read_ahead(read_rows, order, self.state.step, self.steps, self.place, pinned)
+        return read_ahead(read_rows, order, self.state.step, self.steps, self.rank, pinned)
 
     def step(self, batch: Batch) -> StepTerms:
         return train_step(
@@ -109,7 +109,7 @@ class FirstStage:
             batch.data,
             self.recipe,
             self.steps,
-            self.place,
+            self.rank,
             self.autocast,
             self.objective,
         )
@@ -117,14 +117,14 @@ class FirstStage:
     def log_row(self, result: StepTerms) -> dict[str, Any]:
         names = ("loss", "distortion", "weighted_distortion", "rate", "identity")
         means = torch.stack([getattr(result, name) for name in names])
-        if self.place.world > 1:  # each has measured its slice of the batch
+        if self.rank.world > 1:  # each has measured its slice of the batch
             torch.distributed.all_reduce(means)
-            means = means / self.place.world
+            means = means / self.rank.world
         row = dict(zip(names, means.tolist(), strict=True))
         return row | {"grad_norm": result.grad_norm.item(), "beta": result.beta, "lr": result.lr}
 
     def weights(self) -> VAE | None:
-        return gathered(self.state.averaged, self.recipe, self.place, self.device)
+        return gathered(self.state.averaged, self.recipe, self.rank, self.device)
 
     def preview(self, weights: VAE) -> np.ndarray | None:
         rows = self.valid[: self.recipe.train.preview_count]
@@ -146,7 +146,7 @@ class FirstStage:
         return row | {"rate_per_dimension": [round(v, 5) for v in result.rate_per_dimension.tolist()]}
 
     def save(self) -> None:
-        save_any(self.folder, self.state, self.recipe, self.store.fingerprint, self.place)
+        save_any(self.folder, self.state, self.recipe, self.store.fingerprint, self.rank)
 
 
 def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None]) -> Objective:
@@ -163,20 +163,20 @@ def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None
     return Objective(focus, identity)
 
 
-def forward_of(vae: VAE, recipe: Recipe, place: Place, device: torch.device) -> Forward:
+def forward_of(vae: VAE, recipe: Recipe, rank: Rank, device: torch.device) -> Forward:
     """The model as the step calls it: shared among processes, compiled where the recipe asks for it, on one card as
     a CUDA graph."""
     module: Any = vae
-    if place.world > 1 and not recipe.train.shard:
+    if rank.world > 1 and not recipe.train.shard:
         if device.type == "cuda":
             module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(module)
         ids = [device.index] if device.type == "cuda" else None
         module = DistributedDataParallel(module, device_ids=ids)
     if not recipe.train.compile:
         return module
-    return torch.compile(module, mode="reduce-overhead" if graphed(device, place) else None)
+    return torch.compile(module, mode="reduce-overhead" if graphed(device, rank) else None)
 
 
-def graphed(device: torch.device, place: Place) -> bool:
+def graphed(device: torch.device, rank: Rank) -> bool:
     """Whether a compiled step is recorded once and replayed: what processes tell each other cannot be recorded."""
-    return device.type == "cuda" and place.world == 1
+    return device.type == "cuda" and rank.world == 1

@@ -29,7 +29,7 @@ from facette.checkpoint.tensors import write_atomically
 from facette.errors import TrainingError
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
-from facette.runtime import Place, choose_device, keep_freed_memory
+from facette.runtime import Rank, choose_device, keep_freed_memory
 from facette.training.batches import Batch, Store
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
@@ -71,7 +71,7 @@ class Stage(Protocol):
     steps: int
     cadence: Cadence
     state: Progress
-    place: Place
+    rank: Rank
     device: torch.device
 
     def batches(self) -> Iterator[Batch]:
@@ -121,17 +121,17 @@ def train(
     TrainingError for a run of another recipe or data, and for non-finite losses; DataError when there is nothing to
     learn from.
     """
-    place, folder, watcher = Place.current(), Path(run), watcher or Silence()
+    rank, folder, watcher = Rank.current(), Path(run), watcher or Silence()
     target = choose_device(device)
-    with _process_group(place, target):
-        stage = FirstStage(recipe, store, folder, place, target, watcher, source, command, start)
+    with _process_group(rank, target):
+        stage = FirstStage(recipe, store, folder, rank, target, watcher, source, command, start)
         ended = run_stage(stage, watcher)
         rows, valid = stage.rows, stage.valid
         del stage  # everything is saved: its memory is for what follows, and a signal may end that
-        if place.leads and not ended.interrupted:
+        if rank.leads and not ended.interrupted:
             finish_run(folder, recipe, store, rows, valid, watcher.said)
     ended = replace(ended, model=folder / "best" if (folder / "best").is_dir() else None)
-    if ended.interrupted or recipe.sharpen is None or not place.leads:
+    if ended.interrupted or recipe.sharpen is None or not rank.leads:
         return ended
     return _second_stage(ended, recipe, store, target, watcher, command)
 
@@ -174,10 +174,10 @@ def sharpen(
 
 def run_stage(stage: Stage, watcher: Watcher) -> Finished:
     """The steps of a stage, to the end or to a signal; all processes of a run come here together."""
-    state, cadence, place = stage.state, stage.cadence, stage.place
+    state, cadence, rank = stage.state, stage.cadence, stage.rank
     keep_freed_memory()  # from here on: what listing a large data set took is given back
     journal = None
-    if place.leads:
+    if rank.leads:
         write_atomically(stage.folder / "recipe.toml", stage.recipe.to_toml())
         journal = Journal(stage.folder, state.step)
 
@@ -192,8 +192,8 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
         with until_signalled() as stopping:
             for batch in stage.batches():
                 result = stage.step(batch)
-                pictures += len(batch.data) * place.world
-                watcher.stepped(state.step, len(batch.data) * place.world)
+                pictures += len(batch.data) * rank.world
+                watcher.stepped(state.step, len(batch.data) * rank.world)
                 logging = due(state.step, cadence.log_every, stage.steps)
                 if logging or stage.device.type != "cuda":  # on CUDA looking is a synchronisation
                     _refuse_non_finite(stage, result, batch)
@@ -237,7 +237,7 @@ def _refuse_non_finite(stage: Stage, result: StepResult, batch: Batch) -> None:
 
 def _agreed(stop: bool, stage: Stage) -> bool:
     """Whether any process was told to stop: all must leave the loop at the same step."""
-    if stage.place.world == 1:
+    if stage.rank.world == 1:
         return stop
     flag = torch.tensor(float(stop), device=stage.device)
     torch.distributed.all_reduce(flag)
@@ -245,9 +245,9 @@ def _agreed(stop: bool, stage: Stage) -> bool:
 
 
 @contextmanager
-def _process_group(place: Place, device: torch.device) -> Iterator[None]:
+def _process_group(rank: Rank, device: torch.device) -> Iterator[None]:
     """Join the other processes of a `torchrun`, when there are any."""
-    if place.world == 1 or torch.distributed.is_initialized():
+    if rank.world == 1 or torch.distributed.is_initialized():
         yield
         return
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

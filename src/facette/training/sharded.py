@@ -30,7 +30,7 @@ from facette.errors import TrainingError
 from facette.model.blocks import ResidualBlock
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
-from facette.runtime import Place
+from facette.runtime import Rank
 from facette.training.state import (
     STATE,
     TrainState,
@@ -47,19 +47,19 @@ from facette.training.state import (
 PARTS, LATEST = "state", "latest.json"
 
 
-def save_any(folder: Path, state: TrainState, recipe: Recipe, fingerprint: str, place: Place) -> None:
+def save_any(folder: Path, state: TrainState, recipe: Recipe, fingerprint: str, rank: Rank) -> None:
     """Save the run's state: in parts where the recipe shards, else as one file by the leading process."""
     if recipe.train.shard:
-        _save_parts(folder / PARTS, state, state_header(state, recipe, fingerprint), place)
-        if place.leads:
+        _save_parts(folder / PARTS, state, state_header(state, recipe, fingerprint), rank)
+        if rank.leads:
             (folder / STATE).unlink(missing_ok=True)
-    elif place.leads:
+    elif rank.leads:
         save_state(folder / STATE, state, recipe, fingerprint)
         shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
 def load_any(
-    folder: Path, recipe: Recipe, fingerprint: str, place: Place, device: torch.device
+    folder: Path, recipe: Recipe, fingerprint: str, rank: Rank, device: torch.device
 ) -> TrainState | None:
     """The newest state of a run, whichever way it was saved, shared out where the recipe shards; None for none.
 
@@ -69,20 +69,20 @@ def load_any(
     whole = folder / STATE
     if header is None or (whole.is_file() and read_header(whole)["step"] >= header["step"]):
         state = load_state(whole, recipe, fingerprint, device) if whole.is_file() else None
-        return state and share_out(state, recipe, place, device)
+        return state and share_out(state, recipe, rank, device)
     check_resumable(folder / PARTS, header, recipe, fingerprint)
-    state = share_out(fresh_state(recipe, device), recipe, place, device)
+    state = share_out(fresh_state(recipe, device), recipe, rank, device)
     _load_parts(folder / PARTS / header["parts"], state)
     state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
     return state
 
 
-def share_out(state: TrainState, recipe: Recipe, place: Place, device: torch.device) -> TrainState:
+def share_out(state: TrainState, recipe: Recipe, rank: Rank, device: torch.device) -> TrainState:
     """The state with its tensors split among the processes; as it is where the recipe does not shard, or for one.
 
     Raises TrainingError for a model with a parameter that is a single number, which cannot be split.
     """
-    if not recipe.train.shard or place.world == 1:
+    if not recipe.train.shard or rank.world == 1:
         return state
     single = [name for name, parameter in state.vae.named_parameters() if parameter.ndim == 0]
     if single:
@@ -94,7 +94,7 @@ def share_out(state: TrainState, recipe: Recipe, place: Place, device: torch.dev
 
     # Nothing of ours writes into what a network returned, which is what FSDP warns of.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module")
-    mesh = init_device_mesh(device.type, (place.world,))
+    mesh = init_device_mesh(device.type, (rank.world,))
     moments = optimizer_tensors(state.optimizer, state.vae, "")
     averages = state.averaged is not state.vae
     vae = _sharded(state.vae, mesh, device)
@@ -110,11 +110,11 @@ def share_out(state: TrainState, recipe: Recipe, place: Place, device: torch.dev
     return TrainState(vae, averaged, optimizer, state.step, state.seconds, state.best)
 
 
-def gathered(network: VAE, recipe: Recipe, place: Place, device: torch.device) -> VAE | None:
+def gathered(network: VAE, recipe: Recipe, rank: Rank, device: torch.device) -> VAE | None:
     """The whole network on the leading process, None on the others; a network that is not shared out as it is."""
-    if not recipe.train.shard or place.world == 1:
-        return network if place.leads else None
-    copy = build_vae(recipe).to(device) if place.leads else None
+    if not recipe.train.shard or rank.world == 1:
+        return network if rank.leads else None
+    copy = build_vae(recipe).to(device) if rank.leads else None
     tensors = {}
     for name, part in network.state_dict().items():
         tensor = whole(part)
@@ -156,20 +156,20 @@ def _placements(parameter: Tensor) -> Any:
 # ── checkpoints in parts ─────────────────────────────────────────────────────────────────────────────────
 
 
-def _save_parts(folder: Path, state: TrainState, header: dict[str, Any], place: Place) -> None:
+def _save_parts(folder: Path, state: TrainState, header: dict[str, Any], rank: Rank) -> None:
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
     from torch.distributed.checkpoint.state_dict_saver import save
 
     name = f"step-{state.step:09d}"
-    if place.leads:
+    if rank.leads:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
-    _wait(place)
+    _wait(rank)
     writer = HuggingFaceStorageWriter(str(folder / name), save_distributed=True)
     with _alone_is_fine():
         save(_packed(state_tensors(state)), storage_writer=writer)
-    _wait(place)
-    if place.leads:
+    _wait(rank)
+    if rank.leads:
         write_atomically(folder / LATEST, json.dumps(header | {"parts": name}, ensure_ascii=False) + "\n")
         for older in folder.glob("step-*"):
             if older.name != name:
@@ -207,8 +207,8 @@ def _latest(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
-def _wait(place: Place) -> None:
-    if place.world > 1:
+def _wait(rank: Rank) -> None:
+    if rank.world > 1:
         torch.distributed.barrier()
 
 

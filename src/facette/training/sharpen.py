@@ -30,7 +30,7 @@ from facette.measures.reconstruction import sharpness_ratio, unexplained_varianc
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe
-from facette.runtime import Place, autocast_dtype, derive_seed
+from facette.runtime import Rank, autocast_dtype, derive_seed
 from facette.training.batches import (
     Batch,
     Order,
@@ -81,7 +81,7 @@ def distance_from_sharp(measured: dict[str, float]) -> float:
 class SharpenStage:
     """The second stage of one model; a single process."""
 
-    place = Place()
+    rank = Rank()
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class SharpenStage:
         order = Order(self.rows, self.cadence.batch, self.seeded.seed)
         pinned = self.device.type == "cuda"
         read_rows = reader(self.store, self.recipe)
-        return read_ahead(read_rows, order, self.state.step, self.steps, self.place, pinned)
+        return read_ahead(read_rows, order, self.state.step, self.steps, self.rank, pinned)
 
     def step(self, batch: Batch) -> SharpenTerms:
         lr = lr_at(self.cadence, self.state.step, self.steps)

@@ -19,7 +19,7 @@ from facette.model.band import split_mask
 from facette.model.sharpener import Sharpener, to_symmetric
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe, SharpenSpec
-from facette.runtime import Place, derive_seed, generator
+from facette.runtime import Rank, derive_seed, generator
 from facette.training.critic import Critic, augment, critic_loss, deception, feature_distance
 from facette.training.schedule import ema_decay_at
 from facette.training.step import average, move, prepare_batch
@@ -106,7 +106,7 @@ def draw_batch(
     model: TrainedModel, recipe: Recipe, data: np.ndarray | Tensor, step: int, spec: SharpenSpec
 ) -> Drawn:
     """Photos (uint8) with this step's flips, and the means that stand for them and for draws of the prior."""
-    x, noise = prepare_batch(data, recipe, step, Place(), model.device)
+    x, noise = prepare_batch(data, recipe, step, Rank(), model.device)
     z = model.vae.encode(x).sample(noise=noise)
     extra = round(spec.prior_share * len(x))
     if extra:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from facette.images.convert import to_model
 from facette.model.band import reduced, split_mask, with_mask
 from facette.model.sharpener import to_symmetric
-from facette.model.vae import Pass
+from facette.model.vae import VAEOutput
 from facette.objective import (
     FeatureNetwork,
     beta_at,
@@ -28,14 +28,14 @@ from facette.objective import (
     weighted_loss,
 )
 from facette.recipe import Recipe
-from facette.runtime import Place, generator
-from facette.training.batches import place_slice
+from facette.runtime import Rank, generator
+from facette.training.batches import rank_slice
 from facette.training.hiding import NUMBERS, hidden_parts
 from facette.training.schedule import ema_decay_at, lr_at
 from facette.training.sharded import whole
 from facette.training.state import TrainState
 
-Forward = Callable[[Tensor, Tensor], Pass]
+Forward = Callable[[Tensor, Tensor], VAEOutput]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def train_step(
     data: np.ndarray | Tensor,
     recipe: Recipe,
     steps: int,
-    place: Place,
+    rank: Rank,
     autocast: torch.dtype | None,
     objective: Objective = Objective(),
 ) -> StepTerms:
@@ -79,11 +79,11 @@ def train_step(
     """
     spec, vae = recipe.objective, state.vae
     device = next(vae.parameters()).device
-    x, noise = prepare_batch(data, recipe, state.step, place, device)
+    x, noise = prepare_batch(data, recipe, state.step, rank, device)
     x = reduced(x, vae.side) if x.ndim == 4 else x  # (B, 3 or 4, s, s): what the likelihood is asked about
     beta, lr = beta_at(spec, state.step, steps), lr_at(recipe.train, state.step, steps)
     with torch.autocast(device.type, autocast) if autocast else nullcontext():
-        passed = forward(_shown(x, recipe, state.step, place), noise)
+        passed = forward(_shown(x, recipe, state.step, rank), noise)
     terms = elbo_terms(vae, x, passed, fit_sigma=True, focus=objective.focus)
     loss, identity = weighted_loss(terms, beta, spec.free_bits), terms.rate.new_zeros(())
     if objective.identity is not None:
@@ -110,19 +110,19 @@ def train_step(
     return StepTerms(loss.detach(), distortion, weighted, rate, identity.detach(), norm, beta, lr, ok)
 
 
-def _shown(x: Tensor, recipe: Recipe, step: int, place: Place) -> Tensor:
+def _shown(x: Tensor, recipe: Recipe, step: int, rank: Rank) -> Tensor:
     """What the encoder is shown of a batch (B, 4, s, s): less than is known, in the recipe's share of pictures."""
     if not recipe.train.hide:
         return x
     picture, seen = split_mask(x)
     assert seen is not None  # the recipe has a mask
-    whole = len(x) * place.world
+    whole = len(x) * rank.world
     drawn = torch.rand(NUMBERS, whole, generator=generator(recipe.seed, "hide", step))
-    return with_mask(picture, hidden_parts(seen, recipe.train.hide, drawn[:, place_slice(whole, place)]))
+    return with_mask(picture, hidden_parts(seen, recipe.train.hide, drawn[:, rank_slice(whole, rank)]))
 
 
 def prepare_batch(
-    data: np.ndarray | Tensor, recipe: Recipe, step: int, place: Place, device: torch.device
+    data: np.ndarray | Tensor, recipe: Recipe, step: int, rank: Rank, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """x (B, …) at the input's size with this step's flips, and ε (B, Z): the slices of what one process would draw for
     all.
@@ -130,9 +130,9 @@ def prepare_batch(
     Pictures travel as bytes; they are flipped and become numbers on the device. Nothing here waits for it.
     """
     draws = generator(recipe.seed, "step", step)
-    whole = len(data) * place.world
+    whole = len(data) * rank.world
     noise = draw_noise(whole, recipe.model.latent, draws)
-    part = place_slice(whole, place)
+    part = rank_slice(whole, rank)
     given, ready = (
         torch.as_tensor(data).to(device, non_blocking=True),
         noise[part].to(device, non_blocking=True),
