@@ -1,8 +1,9 @@
 """What a user can do wrong: one family of exceptions.
 
 The command line prints such an error as a single sentence and exits with code 2; the studio shows the
-sentence in the page. A message says what is wrong, the offending value, and what to do about it. Anything
-that is *not* a FacetteError is a fault of ours and keeps its traceback.
+sentence in the page. A message says what is wrong, the offending value, and what to do about it; a parameter that
+helps stands in backticks as Python has it, `name` or `name='value'`, and the command line turns it into its option.
+Anything that is *not* a FacetteError is a fault of ours and keeps its traceback.
 """
 
 from importlib import import_module

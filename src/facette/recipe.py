@@ -100,7 +100,7 @@ class ConvLayer(Spec):
     output_padding: NonNegative = 0
 
 
-class ConvEncoder(Spec):
+class ConvEncoderSpec(Spec):
     """Convolutions one after another, each with its norm and activation, then one linear layer."""
 
     kind: Literal["conv"]
@@ -109,7 +109,7 @@ class ConvEncoder(Spec):
     activation: Activation = "relu"
 
 
-class ConvDecoder(Spec):
+class ConvDecoderSpec(Spec):
     """A linear layer to a small map, transposed convolutions, and an optional last plain convolution (`head`).
 
     Without a head the last transposed convolution is the output and has neither norm nor activation.
@@ -127,7 +127,7 @@ class ConvDecoder(Spec):
     output: Literal["sigmoid", "tanh", "identity"] = "identity"
 
 
-class ResidualEncoder(Spec):
+class ResidualEncoderSpec(Spec):
     """Space-to-depth stem of `patch` pixels, then residual blocks at halving resolutions."""
 
     kind: Literal["residual"]
@@ -143,14 +143,14 @@ class ResidualEncoder(Spec):
         return self
 
 
-class ResidualDecoder(ResidualEncoder):
+class ResidualDecoderSpec(ResidualEncoderSpec):
     """The mirror: residual blocks at doubling resolutions and a pixel-shuffle head. Widths run from fine to
     coarse, as in the encoder."""
 
     output: Literal["sigmoid", "tanh", "identity"] = "identity"
 
 
-class MlpEncoder(Spec):
+class MlpEncoderSpec(Spec):
     """Fully connected layers, for vectors."""
 
     kind: Literal["mlp"]
@@ -158,7 +158,7 @@ class MlpEncoder(Spec):
     activation: Activation = "silu"
 
 
-class MlpDecoder(MlpEncoder):
+class MlpDecoderSpec(MlpEncoderSpec):
     """Fully connected layers back to the vector."""
 
 
@@ -194,8 +194,8 @@ class ModelSpec(Spec):
 
     latent: Positive
     side: Positive | None = None
-    encoder: Annotated[ConvEncoder | ResidualEncoder | MlpEncoder, Field(discriminator="kind")]
-    decoder: Annotated[ConvDecoder | ResidualDecoder | MlpDecoder, Field(discriminator="kind")]
+    encoder: Annotated[ConvEncoderSpec | ResidualEncoderSpec | MlpEncoderSpec, Field(discriminator="kind")]
+    decoder: Annotated[ConvDecoderSpec | ResidualDecoderSpec | MlpDecoderSpec, Field(discriminator="kind")]
     posterior: PosteriorSpec = PosteriorSpec()
     likelihood: LikelihoodSpec = LikelihoodSpec()
     prior: PriorSpec = PriorSpec()

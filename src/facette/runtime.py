@@ -27,7 +27,7 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise UsageError(f"no device is called {name!r}: use auto, cpu, cuda or cuda:N") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {name!r} was asked for, but torch sees no CUDA device: use --device cpu")
+        raise UsageError(f"device {name!r} was asked for, but torch sees no CUDA device: use `device='cpu'`")
     return device
 
 

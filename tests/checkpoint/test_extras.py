@@ -54,7 +54,7 @@ def test_what_is_replaced_goes_first(folder):
 def test_a_model_that_cannot_be_written_names_the_way_out(folder, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
     before = (folder / "model.safetensors").read_bytes()
-    with pytest.raises(UsageError, match="--out"):
+    with pytest.raises(UsageError, match="`out`"):
         add_extras(folder, {"cloud.mean": torch.zeros(2)}, {})
     assert (folder / "model.safetensors").read_bytes() == before
 

@@ -173,3 +173,25 @@ def _in_a_terminal(command: list[str], environment: dict[str, str]) -> str:
     os.close(ours)
     assert process.wait() == 0
     return written.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "command", "spoken"),
+    [
+        ("use `prior='normal'`.", "sample", "use --prior normal."),
+        ("take its centre: `align=False`", "vary", "take its centre: --no-align"),
+        ("give another `out`", "train", "give another --out"),
+        ("give `image_size=N`, or `range='unit'`", "import", "give --image-size N, or --range unit"),
+        ("leave `nothing_known=3` out", "vary", "leave nothing_known=3 out"),
+        ("use `prior='normal'`", "", "use prior='normal'"),
+        (
+            "run `hf download NAME --include 'x'` first",
+            "compare",
+            "run `hf download NAME --include 'x'` first",
+        ),
+    ],
+)
+def test_parameters_in_a_sentence_become_the_options_of_the_command(sentence, command, spoken):
+    from facette.cli import with_options
+
+    assert with_options(sentence, command) == spoken

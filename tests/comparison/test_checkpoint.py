@@ -12,7 +12,7 @@ from local_hub import serve, talk_to
 from original_names import save_single_file
 from safetensors.torch import load_file, save_file
 
-from facette.comparison.checkpoint import Checkpoint, find_checkpoint, missing_parts
+from facette.comparison.checkpoint import DiffusionCheckpoint, find_checkpoint, missing_parts
 from facette.comparison.diffusion import DiffusionSettings
 from facette.comparison.loading import load_autoencoder, load_diffusion
 from facette.errors import CheckpointError, UsageError
@@ -61,7 +61,7 @@ def published(hub, tiny):
 
 def test_a_whole_folder_is_found(tiny):
     found = find_checkpoint(str(tiny))
-    assert found == Checkpoint(
+    assert found == DiffusionCheckpoint(
         named=str(tiny),
         folder=tiny,
         file=None,
@@ -163,7 +163,9 @@ def test_what_is_neither_path_nor_hub_name_is_refused():
 
 def test_an_autoencoder_alone_is_no_pipeline_but_will_do_for_one(tiny, tmp_path):
     alone = shutil.copytree(tiny / "vae", tmp_path / "alone")
-    with pytest.raises(CheckpointError, match=r"no pipeline but one network \(AutoencoderKL\).*--vae-only"):
+    with pytest.raises(
+        CheckpointError, match=r"no pipeline but one network \(AutoencoderKL\).*`vae_only=True`"
+    ):
         find_checkpoint(str(alone))
     found = find_checkpoint(str(alone), autoencoder_only=True)
     assert (found.kind, found.class_name) == ("autoencoder", "AutoencoderKL")
@@ -179,7 +181,7 @@ def test_a_single_file_needs_a_configuration_and_brings_the_same_weights(tiny, t
     mine = load_autoencoder(found, CPU).network.state_dict()
     theirs = load_autoencoder(find_checkpoint(str(tiny), autoencoder_only=True), CPU).network.state_dict()
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
-    with pytest.raises(UsageError, match="--config is for single"):
+    with pytest.raises(UsageError, match="`config` is for single"):
         find_checkpoint(str(tiny), config=str(tiny))
 
 
@@ -219,7 +221,7 @@ def test_a_single_file_with_half_a_configuration_is_refused(broken, tmp_path):
 def test_without_leave_nothing_is_fetched_and_the_sentence_says_how(published):
     with pytest.raises(CheckpointError) as error:
         find_checkpoint("someone/tiny")
-    assert "add --allow-download" in str(error.value)
+    assert "add `allow_download=True`" in str(error.value)
     assert "`hf download someone/tiny" in str(error.value)
     assert published.asked == []
 

@@ -162,10 +162,10 @@ def test_autoencoders_stand_side_by_side(model, tiny, photo, gauge):
 
 def test_when_the_safety_checker_leaves_too_little_it_is_said(model, diffusion, photo, gauge, monkeypatch):
     """Not one picture may be measured that nobody may see."""
-    from facette.comparison.diffusion import Drawn
+    from facette.comparison.diffusion import DiffusionDraws
 
     black = np.zeros((1, 32, 32, 3), np.uint8)
-    monkeypatch.setattr(diffusion, "draw", lambda *_: Drawn(black, (True,)))
+    monkeypatch.setattr(diffusion, "draw", lambda *_: DiffusionDraws(black, (True,)))
     with pytest.raises(
         ImageError, match=r"checker of tiny-diffusion withheld 3 of 3 pictures at strength 0\.5"
     ):
@@ -175,13 +175,13 @@ def test_when_the_safety_checker_leaves_too_little_it_is_said(model, diffusion, 
 @pytest.mark.parametrize(
     ("wished", "sentence"),
     [
-        ({"count": 1}, "--count must be"),
+        ({"count": 1}, "`count` must be"),
         ({"strength": 1.5}, "strength must be a number from 0 to 1"),
-        ({"match": True, "diversity": 3.0}, "leave out --diversity"),
-        ({"likeness": 0.5}, "add --match likeness"),
+        ({"match": True, "diversity": 3.0}, "leave out `diversity`"),
+        ({"likeness": 0.5}, "add `match=.likeness.`"),
         ({"match": True, "likeness": 2.0}, "a likeness is a cosine"),
-        ({"match": True, "levels": 1}, "--levels must be"),
-        ({"match": True, "tolerance": 0.0}, "--tolerance must be above 0"),
+        ({"match": True, "levels": 1}, "`levels` must be"),
+        ({"match": True, "tolerance": 0.0}, "`tolerance` must be above 0"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_made(

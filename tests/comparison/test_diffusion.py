@@ -112,7 +112,7 @@ def test_what_is_no_strength_is_refused(diffusion, photo, strength):
 def test_another_size_is_drawn_where_it_fits_and_refused_where_not(tiny, large):
     wider = load(tiny, size=48)
     assert wider.draw(to_side(large[None], 48)[0], 0.5, seed=0).pictures.shape == (1, 48, 48, 3)
-    with pytest.raises(UsageError, match="--size must be a multiple of 8 for this checkpoint, got 44"):
+    with pytest.raises(UsageError, match="`size` must be a multiple of 8 for this checkpoint, got 44"):
         load(tiny, size=44)
 
 

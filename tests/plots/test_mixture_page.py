@@ -16,12 +16,12 @@ def page():
         plots.marginal_grid(lambda xy: np.exp(-(xy**2).sum(axis=1)), points[:, pair], limits[list(pair)], 40)
         for pair in plots.PAIRS
     )
-    flat = plots.Cloud(points[:, :2], components)
+    flat = plots.PointCloud(points[:, :2], components)
     return plots.MixturePage(
         title="A page",
         note="a note",
-        truth=plots.Cloud(points, components),
-        samples=plots.Cloud(points[:100], components[:100]),
+        truth=plots.PointCloud(points, components),
+        samples=plots.PointCloud(points[:100], components[:100]),
         marginals=grids,
         data_map=flat,
         latent_map=flat,
@@ -86,7 +86,7 @@ def test_the_page_shows_every_array_and_measure(page, tmp_path):
 
 
 def test_points_outside_the_frame_are_left_out_of_the_view(page):
-    far = plots.Cloud(
+    far = plots.PointCloud(
         np.vstack([page.samples.points, [[99.0, 0.0, 0.0]]]), np.append(page.samples.components, 0)
     )
     changed = plots.MixturePage(**{name: getattr(page, name) for name in page.__slots__} | {"samples": far})

@@ -15,7 +15,7 @@ import pytest
 
 from facette.errors import DataError, MissingExtraError, UsageError
 from facette.scale import Encode, run_job
-from facette.scale.ledger import Ledger
+from facette.scale.ledger import JobLedger
 from facette.scale.run import Listener
 from facette.scale.shards import Bench
 from facette.scale.tables import read_table
@@ -263,7 +263,7 @@ def test_the_command_tells_what_it_did(run, quick_run, collection):
 
 def test_the_ledger_knows_a_job_again(collection, quick_run, tmp_path):
     job(quick_run, collection, tmp_path / "shards")
-    ledger = Ledger(tmp_path / "shards")
+    ledger = JobLedger(tmp_path / "shards")
     assert ledger.job is not None
     assert ledger.job.rows(2) == (128, 150)
     assert ledger.pending() == []

@@ -165,8 +165,8 @@ def _traced(network: nn.Module, example: Tensor) -> torch.export.ExportedProgram
 def _refuse_diffusers(model: TrainedModel) -> NoReturn:
     raise CheckpointError(
         f"{model.name!r} is no component of diffusers: it keeps one vector of {model.latent} numbers, and "
-        "AutoencoderKL and its kin keep a map of them that follows the picture, made by other layers; use --to onnx "
-        "or --to torch-export."
+        "AutoencoderKL and its kin keep a map of them that follows the picture, made by other layers; use `to='onnx'` "
+        "or `to='torch-export'`."
     )
 
 

@@ -52,7 +52,7 @@ def add_extras(
         write_tensors(target, kept, header)
     except OSError as error:
         raise UsageError(
-            f"cannot write {target}: {error.strerror or error}; name a folder for a copy with --out"
+            f"cannot write {target}: {error.strerror or error}; name a folder for a copy by `out`"
         ) from error
     return target
 

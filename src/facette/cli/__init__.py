@@ -8,6 +8,7 @@ inside its function. In which panel of its help an option stands is decided in `
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from typing import Annotated, Any
 
@@ -121,5 +122,31 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return build_app(*(set(first) & set(COMMANDS)))(args=arguments, prog_name="facette")
     except FacetteError as error:
-        sys.stderr.write(f"facette: {error}\n")
+        sys.stderr.write(f"facette: {with_options(str(error), *first)}\n")
         raise SystemExit(2) from None
+
+
+def with_options(sentence: str, command: str = "") -> str:
+    """A sentence that names parameters as Python has them, such as `prior='normal'`, with the command's options.
+
+    What is no option of the command keeps Python's form, without the backticks.
+    """
+    parameters: dict[str, Any] = {}
+    if command in COMMANDS:
+        group: Any = typer.main.get_command(build_app(command))
+        for option in group.commands[command].params:
+            names = [option.name.rstrip("_"), *(flag.strip("-").replace("-", "_") for flag in option.opts)]
+            parameters |= dict.fromkeys(names, option)
+
+    def as_option(match: re.Match[str]) -> str:
+        name, value = match["name"], match["value"]
+        parameter = parameters.get(name)
+        if parameter is None:
+            return match[0].strip("`")
+        if value == "False" and parameter.secondary_opts:
+            return max(parameter.secondary_opts, key=len)
+        flag = max(parameter.opts, key=len)
+        flag = flag if flag.startswith("-") else parameter.make_metavar(None).strip("[]")
+        return flag if value in (None, "True") else f"{flag} {value.strip(chr(39))}"
+
+    return re.sub(r"`(?P<name>[a-z]+(?:_[a-z]+)*)(?:=(?P<value>'[^'`]*'|[^\s`']+))?`", as_option, sentence)

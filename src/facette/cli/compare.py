@@ -14,7 +14,7 @@ from facette.cli.photo import Align, Eyes, Face, Photo
 
 if TYPE_CHECKING:
     from facette.cli.photo import Taken
-    from facette.comparison.checkpoint import Checkpoint
+    from facette.comparison.checkpoint import DiffusionCheckpoint
     from facette.comparison.diffusion import Diffusion
 
 DEFAULT_PROMPT = "a high-resolution photograph of a face, natural light, sharp focus"
@@ -177,7 +177,7 @@ def compare(
     emit(data, f"{lines(found)}\n\n{target}\n{sheet_path}", as_json)
 
 
-def _autoencoders(model, taken, checkpoint: Checkpoint, gauge, size: int | None, device: str):
+def _autoencoders(model, taken, checkpoint: DiffusionCheckpoint, gauge, size: int | None, device: str):
     """The photo through both autoencoders."""
     from facette.comparison.autoencoders import compare_autoencoders
     from facette.comparison.loading import load_autoencoder
@@ -188,7 +188,11 @@ def _autoencoders(model, taken, checkpoint: Checkpoint, gauge, size: int | None,
 
 
 def _load(
-    checkpoint: Checkpoint, settings: dict[str, Any], size: int | None, device: str, safety_checker: bool
+    checkpoint: DiffusionCheckpoint,
+    settings: dict[str, Any],
+    size: int | None,
+    device: str,
+    safety_checker: bool,
 ) -> Diffusion:
     from facette.comparison.diffusion import DiffusionSettings
     from facette.comparison.loading import load_diffusion

@@ -40,6 +40,7 @@ def import_(
     """Turn somebody else's VAE weights into a Facette model, running none of their code."""
     from facette.checkpoint.foreign import import_checkpoint
     from facette.checkpoint.native import WEIGHTS
+    from facette.cli import with_options
     from facette.errors import UsageError
 
     if (out / WEIGHTS).exists() and not force:
@@ -61,7 +62,7 @@ def import_(
     assert given.kind == "image"  # no family of the importer is of vectors
     lines = [
         f"{out}: {model.name}, {given.size}×{given.size}, {given.range} range, latent {model.latent}",
-        *(f"  {note}" for note in notes),
+        *(f"  {with_options(note, 'import')}" for note in notes),
     ]
     data = {"model": str(out), "recipe": model.recipe.model_dump(mode="json", exclude_none=True)}
     emit(data | {"provenance": model.provenance}, "\n".join(lines), as_json)

@@ -24,9 +24,11 @@ def inspect(
     from dataclasses import asdict
 
     from facette.checkpoint.foreign import inspect_checkpoint
+    from facette.cli import with_options
 
     found = inspect_checkpoint(file)
-    emit(asdict(found), _describe(found, None if every else _LINES), as_json)
+    text = with_options(_describe(found, None if every else _LINES), "import")
+    emit(asdict(found), text, as_json)
 
 
 def _describe(found: Inspection, most: int | None) -> str:

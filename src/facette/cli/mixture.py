@@ -165,8 +165,8 @@ def _page(
 
     truth = store.mixture
     drawn = draw_points(model, SAMPLES, seed)
-    real = plots.Cloud(store.points, store.components)
-    made = plots.Cloud(drawn, truth.responsibilities(drawn).argmax(axis=1))
+    real = plots.PointCloud(store.points, store.components)
+    made = plots.PointCloud(drawn, truth.responsibilities(drawn).argmax(axis=1))
     some = np.random.default_rng(seed).choice(len(store), min(MAPPED, len(store)), replace=False)
     latents = model.encode(store.read(some), len(some)).mean.numpy()
     entropy = truth.entropy()
@@ -192,8 +192,8 @@ def _page(
                 )
                 for pair in plots.PAIRS
             ),
-            data_map=plots.Cloud(plots.neighbour_map(store.points[some], seed), store.components[some]),
-            latent_map=plots.Cloud(plots.neighbour_map(latents, seed), store.components[some]),
+            data_map=plots.PointCloud(plots.neighbour_map(store.points[some], seed), store.components[some]),
+            latent_map=plots.PointCloud(plots.neighbour_map(latents, seed), store.components[some]),
             true_weights=truth.weights,
             sampled_weights=rows["VAE"][0].modes.shares,
             table_head=("", *rows),

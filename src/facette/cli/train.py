@@ -74,7 +74,7 @@ def train(
             store,
             folder,
             device=device,
-            watcher=Shown(bar, resolved.train.batch),
+            watcher=TrainingView(bar, resolved.train.batch),
             source=source,
             command=command,
             start=model,
@@ -99,7 +99,7 @@ def ended_as(ended: Finished) -> tuple[dict[str, Any], str]:
     return data, text
 
 
-class Shown:
+class TrainingView:
     """A watcher that draws the bar; one line is printed per validation."""
 
     def __init__(self, bar: Bar, batch: int):

@@ -1,6 +1,6 @@
 """Where a diffusion checkpoint lies, and whether all of it is there.
 
-Enters: what the user named, a folder, a .safetensors file or a name on a hub. Leaves: a `Checkpoint` on this disk.
+Enters: what the user named, a folder, a .safetensors file or a name on a hub. Leaves: a `DiffusionCheckpoint` here.
 Looks at files only. The libraries that load such checkpoints fill whatever is missing with random numbers and a
 line in a log, or fail far from the cause; so every file is asked for here first, by name.
 
@@ -30,7 +30,7 @@ _TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.m
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class DiffusionCheckpoint:
     """A whole checkpoint on this disk."""
 
     named: str  # as the user wrote it
@@ -54,7 +54,7 @@ def find_checkpoint(
     safety_checker: bool = True,
     config: str | None = None,
     allow_download: bool = False,
-) -> Checkpoint:
+) -> DiffusionCheckpoint:
     """The checkpoint behind a folder, a .safetensors file or a hub name such as `someone/model`.
 
     `autoencoder_only` asks for its autoencoder alone, which may also be named by itself. A single file carries no
@@ -66,7 +66,7 @@ def find_checkpoint(
     if path.is_file():
         return _from_file(named, path, config, autoencoder_only, allow_download)
     if config is not None:
-        raise UsageError(f"--config is for single .safetensors files, and {named!r} is none: leave it out.")
+        raise UsageError(f"`config` is for single .safetensors files, and {named!r} is none: leave it out.")
     if path.is_dir():
         return _from_folder(named, path, autoencoder_only, safety_checker)
     if not _HUB_NAME.fullmatch(named):
@@ -132,7 +132,9 @@ def missing_parts(folder: Path, *, autoencoder_only: bool, safety_checker: bool 
 # ── where it comes from ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _from_folder(named: str, folder: Path, autoencoder_only: bool, safety_checker: bool) -> Checkpoint:
+def _from_folder(
+    named: str, folder: Path, autoencoder_only: bool, safety_checker: bool
+) -> DiffusionCheckpoint:
     missing = missing_parts(folder, autoencoder_only=autoencoder_only, safety_checker=safety_checker)
     if missing == [INDEX]:
         raise CheckpointError(
@@ -148,7 +150,7 @@ def _from_folder(named: str, folder: Path, autoencoder_only: bool, safety_checke
     if not whole and not autoencoder_only:
         raise CheckpointError(
             f"{folder} holds no pipeline but one network ({_class_in(folder / CONFIG)}): an autoencoder is "
-            "compared with --vae-only."
+            "compared with `vae_only=True`."
         )
     part = folder / "vae" if whole and autoencoder_only else folder
     networks = (
@@ -157,7 +159,7 @@ def _from_folder(named: str, folder: Path, autoencoder_only: bool, safety_checke
     variants = [weight_files(network)[1] for network in networks if (network / CONFIG).is_file()]
     for network in networks:
         count_numbers(weight_files(network)[0])
-    return Checkpoint(
+    return DiffusionCheckpoint(
         named=named,
         folder=folder,
         file=None,
@@ -170,7 +172,7 @@ def _from_folder(named: str, folder: Path, autoencoder_only: bool, safety_checke
 
 def _from_file(
     named: str, path: Path, config: str | None, autoencoder_only: bool, allow_download: bool
-) -> Checkpoint:
+) -> DiffusionCheckpoint:
     if path.suffix != ".safetensors":
         raise CheckpointError(
             f"{path.name} is no .safetensors file: pickles such as .ckpt and .bin can run code and are not read."
@@ -195,7 +197,7 @@ def _from_file(
         raise CheckpointError(
             f"the configuration in {folder} is only half there: {_listed(missing)} missing."
         )
-    return Checkpoint(
+    return DiffusionCheckpoint(
         named=named,
         folder=folder,
         file=path,
@@ -212,14 +214,14 @@ def _configuration(path: Path, config: str | None, autoencoder_only: bool, allow
         return Path(config).expanduser()
     hub_name = config or _trained_in(path)
     if not _HUB_NAME.fullmatch(hub_name):
-        raise UsageError(f"--config names a folder or a hub name, and {hub_name!r} is neither.")
+        raise UsageError(f"`config` names a folder or a hub name, and {hub_name!r} is neither.")
     folder = cached_folder(hub_name, (INDEX,))
     if folder is not None:
         return folder
     if not allow_download:
         raise CheckpointError(
             f"{path.name} holds weights alone, and the configuration they belong to, {hub_name!r}, is not on this "
-            "machine: name a folder that has it with --config FOLDER, or add --allow-download to fetch it "
+            "machine: name a folder that has it by `config`, or add `allow_download=True` to fetch it "
             "(a few small files)."
         )
     return download(hub_name, [INDEX, *(f"*/*{ending}" for ending in (".json", ".txt", ".model"))])
@@ -251,7 +253,7 @@ def _from_hub(name: str, autoencoder_only: bool, safety_checker: bool, allow_dow
         )
         files = "'vae/*'" if autoencoder_only else "'*/*'"
         raise CheckpointError(
-            f"{name!r} {state}, and nothing is downloaded unless you say so: add --allow-download, or run "
+            f"{name!r} {state}, and nothing is downloaded unless you say so: add `allow_download=True`, or run "
             f"`hf download {name} --include '*.json' --include {files} --exclude '*.bin' --exclude '*.fp16.*' "
             "--exclude '*.msgpack'` first (some gigabytes, once)."
         )

@@ -48,7 +48,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ComparisonPlan:
     """The most that a comparison will ask of a diffusion model."""
 
     pictures: int
@@ -134,13 +134,13 @@ def gauge_for(model: Any) -> Gauge:
 
 def plan_comparison(
     diffusion: Diffusion, strength: float, count: int, match: bool, levels: int = LEVELS
-) -> Plan:
+) -> ComparisonPlan:
     """How much a comparison asks of the diffusion model at most.
 
     Raises UsageError for a count or a number of levels below 2, and for what is no strength.
     """
-    check_count(count, least=FEWEST, what="--count")
-    check_count(levels, least=2, what="--levels")
+    check_count(count, least=FEWEST, what="`count`")
+    check_count(levels, least=2, what="`levels`")
     steps = diffusion.settings.steps
     walked = [diffusion.steps_at(strength)]
     if match:
@@ -148,7 +148,7 @@ def plan_comparison(
         walked += [steps // 2] * max(
             0, steps // (levels - 1) - 1
         ).bit_length()  # halvings between two of them
-    return Plan(count * len(walked), count * sum(walked))
+    return ComparisonPlan(count * len(walked), count * sum(walked))
 
 
 def measure_pace(diffusion: Diffusion, large: np.ndarray) -> Pace:
@@ -168,15 +168,15 @@ def curve_strengths(levels: int, steps: int) -> list[float]:
 
 def _check_matching(match: bool, diversity: float | None, likeness: float | None, tolerance: float) -> None:
     if match and diversity is not None:
-        raise UsageError("--match likeness finds the diversity factor by itself: leave out --diversity.")
+        raise UsageError("`match='likeness'` finds the diversity factor by itself: leave out `diversity`.")
     if likeness is not None and not match:
         raise UsageError(
-            "--likeness is what --match likeness aims at: add --match likeness, or leave it out."
+            "`likeness` is what `match='likeness'` aims at: add `match='likeness'`, or leave it out."
         )
     if likeness is not None and not -1 <= likeness <= 1:
         raise UsageError(f"a likeness is a cosine, from −1 to 1, got {likeness!r}.")
     if not tolerance > 0:
-        raise UsageError(f"--tolerance must be above 0, got {tolerance!r}.")
+        raise UsageError(f"`tolerance` must be above 0, got {tolerance!r}.")
 
 
 def _as_asked(trials: Trials, level: float) -> Matched:

@@ -1,6 +1,6 @@
 """A diffusion checkpoint at work: pictures like a photo, by image-to-image, and its autoencoder by itself.
 
-Enters: a whole `Checkpoint`, settings, a square uint8 photo, seeds. Leaves: uint8 pictures. Knows nothing of
+Enters: a whole `DiffusionCheckpoint`, settings, a square uint8 photo, seeds. Leaves: uint8 pictures. Knows nothing of
 measures, of matching, or of our own models.
 
 The strength of image-to-image is a share of the steps (arXiv 2108.01073): with 50 steps there are 51 different
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facette.comparison.checkpoint import Checkpoint
+from facette.comparison.checkpoint import DiffusionCheckpoint
 from facette.errors import UsageError
 from facette.images.convert import to_model, to_pictures
 
@@ -39,7 +39,7 @@ class DiffusionSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DiffusionDraws:
     """Pictures as the pipeline gives them."""
 
     pictures: np.ndarray  # uint8 (N, H, H, 3)
@@ -49,7 +49,9 @@ class Drawn:
 class Diffusion:
     """An image-to-image pipeline of diffusers, ready for use."""
 
-    def __init__(self, pipeline: Any, checkpoint: Checkpoint, settings: DiffusionSettings, offloaded: bool):
+    def __init__(
+        self, pipeline: Any, checkpoint: DiffusionCheckpoint, settings: DiffusionSettings, offloaded: bool
+    ):
         self.pipeline, self.checkpoint, self.settings, self.offloaded = (
             pipeline,
             checkpoint,
@@ -106,12 +108,12 @@ class Diffusion:
     @torch.inference_mode()
     def draw(
         self, photo: np.ndarray, strength: float, seed: int, step_done: Callable[[], None] = lambda: None
-    ) -> Drawn:
+    ) -> DiffusionDraws:
         """One picture like the photo (H, H, 3). At strength 0, or so near that no step is left, it is the
         reconstruction, and the safety checker is not asked: nothing was made that was not in the photo."""
         walked = self.steps_at(strength)
         if walked == 0:
-            return Drawn(self.reconstruct(photo[None]), (False,))
+            return DiffusionDraws(self.reconstruct(photo[None]), (False,))
         asked: dict[str, Any] = {
             "prompt": [self.settings.prompt],
             "image": [_as_image(photo)],
@@ -124,7 +126,7 @@ class Diffusion:
         }
         made = self.pipeline(**{name: value for name, value in asked.items() if name in self._accepted})
         flagged = getattr(made, "nsfw_content_detected", None) or [False]
-        return Drawn(to_pictures(made.images, "unit"), tuple(bool(flag) for flag in flagged))
+        return DiffusionDraws(to_pictures(made.images, "unit"), tuple(bool(flag) for flag in flagged))
 
     def reconstruct(self, photos: np.ndarray) -> np.ndarray:
         """What the pipeline's autoencoder keeps of photos (N, H, H, 3)."""
@@ -134,7 +136,7 @@ class Diffusion:
 class Autoencoder:
     """The autoencoder of a diffusion checkpoint by itself, as a rival in reconstruction."""
 
-    def __init__(self, network: Any, checkpoint: Checkpoint, size: int):
+    def __init__(self, network: Any, checkpoint: DiffusionCheckpoint, size: int):
         self.network, self.checkpoint, self.size = network, checkpoint, size
         self.name = short_name(checkpoint)
 
@@ -147,7 +149,7 @@ class Autoencoder:
         return reconstruct(self.network, photos)
 
 
-def short_name(checkpoint: Checkpoint) -> str:
+def short_name(checkpoint: DiffusionCheckpoint) -> str:
     """What a checkpoint is called on a page: the last part of what the user named."""
     return checkpoint.named.rstrip("/").rpartition("/")[2].removesuffix(".safetensors")
 

@@ -1,7 +1,7 @@
 """A checkpoint that is all there becomes networks that are all there, in the right place and precision.
 
-Enters: a whole `Checkpoint`, settings, a device. Leaves: a `Diffusion` or an `Autoencoder`. Whatever diffusers and
-transformers have to say against it becomes one sentence; what they would fill in silently is counted here.
+Enters: a whole `DiffusionCheckpoint`, settings, a device. Leaves: a `Diffusion` or an `Autoencoder`. Whatever diffusers
+and transformers have to say against it becomes one sentence; what they would fill in silently is counted here.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from facette.comparison.checkpoint import Checkpoint, count_numbers, weight_files
+from facette.comparison.checkpoint import DiffusionCheckpoint, count_numbers, weight_files
 from facette.comparison.diffusion import Autoencoder, Diffusion, DiffusionSettings, side_of_latent
 from facette.comparison.hub import NEED
 from facette.errors import CheckpointError, UsageError, import_extra
 
 
 def load_diffusion(
-    checkpoint: Checkpoint, settings: DiffusionSettings, device: torch.device, safety_checker: bool = True
+    checkpoint: DiffusionCheckpoint,
+    settings: DiffusionSettings,
+    device: torch.device,
+    safety_checker: bool = True,
 ) -> Diffusion:
     """The pipeline on a device: float32 on a CPU; on CUDA half precision, and its networks one after another
     on the card where they do not fit it together.
@@ -56,13 +59,15 @@ def load_diffusion(
     return Diffusion(pipeline, checkpoint, settings, _place(pipeline, device))
 
 
-def load_autoencoder(checkpoint: Checkpoint, device: torch.device, size: int | None = None) -> Autoencoder:
+def load_autoencoder(
+    checkpoint: DiffusionCheckpoint, device: torch.device, size: int | None = None
+) -> Autoencoder:
     """The checkpoint's autoencoder in float32 on a device; raises as `load_diffusion` does."""
     diffusers = _libraries()
     kind = getattr(diffusers, checkpoint.class_name, None)
     if kind is None or not (hasattr(kind, "encode") and hasattr(kind, "decode")):
         raise CheckpointError(
-            f"{checkpoint.named!r} is a {checkpoint.class_name}, which is no autoencoder: leave out --vae-only."
+            f"{checkpoint.named!r} is a {checkpoint.class_name}, which is no autoencoder: leave out `vae_only`."
         )
     options: dict[str, Any] = {"dtype": torch.float32, "local_files_only": True}
     folder = checkpoint.autoencoder_folder
@@ -78,7 +83,7 @@ def load_autoencoder(checkpoint: Checkpoint, device: torch.device, size: int | N
     shrinks = side_of_latent(network)
     chosen = size or int(getattr(network.config, "sample_size", None) or 512)
     if chosen % shrinks:
-        raise UsageError(f"--size must be a multiple of {shrinks} for {checkpoint.named!r}, got {chosen}.")
+        raise UsageError(f"`size` must be a multiple of {shrinks} for {checkpoint.named!r}, got {chosen}.")
     return Autoencoder(network, checkpoint, chosen)
 
 
@@ -108,7 +113,7 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(checkpoint: Checkpoint) -> Iterator[None]:
+def _explained(checkpoint: DiffusionCheckpoint) -> Iterator[None]:
     """Whatever the libraries raise while loading files that are all there means that these do not fit together."""
     try:
         yield
@@ -119,7 +124,7 @@ def _explained(checkpoint: Checkpoint) -> Iterator[None]:
         ) from error
 
 
-def _check_numbers(checkpoint: Checkpoint, components: dict[str, Any]) -> None:
+def _check_numbers(checkpoint: DiffusionCheckpoint, components: dict[str, Any]) -> None:
     if checkpoint.file is None:
         for name, part in components.items():
             if isinstance(part, nn.Module):
@@ -132,7 +137,7 @@ def _check_numbers(checkpoint: Checkpoint, components: dict[str, Any]) -> None:
             )
 
 
-def _check_network(checkpoint: Checkpoint, name: str, folder: Path, network: nn.Module) -> None:
+def _check_network(checkpoint: DiffusionCheckpoint, name: str, folder: Path, network: nn.Module) -> None:
     """A tensor that is not in the file would silently be a random one."""
     needed = sum(p.numel() for p in network.parameters())
     held = count_numbers(weight_files(folder)[0])
@@ -159,7 +164,7 @@ def _choose_scheduler(pipeline: Any, wanted: str | None) -> None:
 def _check_size(pipeline: Any, size: int | None) -> None:
     cell = int(pipeline.vae_scale_factor) * 8
     if size is not None and (size < cell or size % cell):
-        raise UsageError(f"--size must be a multiple of {cell} for this checkpoint, got {size}.")
+        raise UsageError(f"`size` must be a multiple of {cell} for this checkpoint, got {size}.")
 
 
 def _place(pipeline: Any, device: torch.device) -> bool:

@@ -69,7 +69,7 @@ class Trials:
             if len(shown) < FEWEST:
                 raise ImageError(
                     f"the safety checker of {self.method.name} withheld {len(pictures) - len(shown)} of "
-                    f"{len(pictures)} pictures at {self.method.knob} {level:g}: try another --prompt or --seed."
+                    f"{len(pictures)} pictures at {self.method.knob} {level:g}: try another `prompt` or `seed`."
                 )
             self._tried[level] = Trial(level, made, pictures, measure(self._gauge, self._photo, shown))
         return self._tried[level]

@@ -122,7 +122,7 @@ def choose_data(
         split = "valid" if is_training_set(model, data) else "all"
     indices = np.asarray(data.indices(split))
     if not len(indices):
-        raise UsageError(f"the split {split!r} of {label or named!r} is empty: use --split all.")
+        raise UsageError(f"the split {split!r} of {label or named!r} is empty: use `split='all'`.")
     chosen = Selection(data.read, _pick(indices, count, seed), label or named, split, data)
     return _with_people(chosen, source, people) if _is_files(source) else chosen
 

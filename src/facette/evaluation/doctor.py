@@ -209,7 +209,7 @@ def value_reading(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
             Finding("channel order", sentence, "turn the channels of the data round, or train anew", measured)
         ]
     sentence = f"the weights were not trained on values in the declared range: {numbers} as {best!r}"
-    remedy = f"input.range = {best!r} (facette import --range {best})"
+    remedy = f"input.range = {best!r} (or imported anew with that range)"
     return [Finding("wrong range", sentence, remedy, measured)]
 
 

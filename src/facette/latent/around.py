@@ -28,5 +28,5 @@ def parse_step(text: str) -> Step:
     except ValueError:
         step = Step(-1, math.nan)
     if not (step.seed >= 0 and math.isfinite(step.factor) and step.factor >= 0):
-        raise UsageError(f"--around takes SEED@DIVERSITY such as 12@7, got {text!r}.")
+        raise UsageError(f"`around` takes SEED@DIVERSITY such as 12@7, got {text!r}.")
     return step

@@ -82,6 +82,6 @@ def encode_labelled(
     table = factor_labels(store.factors) if factors else store.attributes
     indices = store.indices(split)[:count]
     if not len(indices):
-        raise UsageError(f"the split {split!r} of these pictures is empty: use 'all' (--split all).")
+        raise UsageError(f"the split {split!r} of these pictures is empty: use `split='all'`.")
     posterior = encode_set(model, store.read, indices, progress)
     return Encoded(posterior, table and AttributeTable(table.names, table.values[indices]))

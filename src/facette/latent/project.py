@@ -196,7 +196,7 @@ def _gradient(latents: NDArray[Any]) -> str:
 
 
 def _opentsne() -> Any:
-    return import_extra("openTSNE", "map", "t-SNE (--method pca needs nothing more)")
+    return import_extra("openTSNE", "map", "t-SNE (`method='pca'` needs nothing more)")
 
 
 # ── UMAP ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +217,7 @@ def _place_umap(onto: Projection, values: NDArray[Any]) -> NDArray[Any]:
 def _umap(latents: NDArray[Any], seed: int, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # it regrets a TensorFlow that nobody asked for
-        umap = import_extra("umap", "map", "UMAP (--method pca needs nothing more)")
+        umap = import_extra("umap", "map", "UMAP (`method='pca'` needs nothing more)")
     near = min(UMAP_NEIGHBOURS, len(latents) - 1)
     return umap.UMAP(n_neighbors=near, random_state=seed, n_jobs=1, **options)
 

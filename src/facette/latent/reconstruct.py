@@ -79,7 +79,7 @@ class Samples(Result):
     def save_each(self, directory: str | Path) -> list[Path]:
         """Write every picture by itself; UsageError for points."""
         if not self.are_pictures:
-            raise UsageError("points are not written one by one: leave --each away")
+            raise UsageError("points are not written one by one: leave `each` away")
         return save_pictures(self.pictures, directory)
 
     @property
@@ -119,7 +119,7 @@ def sample(
     model = resolve_model(model)
     chosen: PriorName = prior or ("fitted" if model.fitted_prior is not None else "normal")
     if chosen == "fitted" and model.fitted_prior is None:
-        raise UsageError(f"{model.name!r} has no fitted prior: use --prior normal.")
+        raise UsageError(f"{model.name!r} has no fitted prior: use `prior='normal'`.")
     drawn = model.sample_latents(count, seed=seed, prior=chosen)  # (N, Z)
     latents = _tempered(model, drawn, chosen, temperature)
     # A picture is shown as the mean of p(x|z); a point is a draw of it, or the points' density would be another.

@@ -29,7 +29,7 @@ TELLING = 0.2  # correlation from which an attribute is named beside a direction
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TraversalRow:
     """One direction that is walked along."""
 
     direction: Tensor  # (Z,): one standard deviation of the data along it
@@ -52,7 +52,7 @@ class Traversal(Result):
     photo: Picture | None  # (S, S, 3), or None when the middle of the data was taken
     pictures: Picture  # (R·T, S, S, 3), row after row
     latents: Tensor  # (R·T, Z)
-    rows: tuple[Row, ...]
+    rows: tuple[TraversalRow, ...]
     strengths: tuple[float, ...]  # T of them, in standard deviations of the data
     along: Along
     model: str
@@ -121,7 +121,7 @@ def traverse(
     return Traversal(photo, decode_each(model, latents), latents, chosen, strengths, along, model.name)
 
 
-def ranked(model, cloud: Cloud, along: Along) -> tuple[Row, ...]:
+def ranked(model, cloud: Cloud, along: Along) -> tuple[TraversalRow, ...]:
     """All Z directions, the most telling first."""
     if along == "latents":
         order = cloud.rate.argsort(descending=True)
@@ -134,7 +134,7 @@ def ranked(model, cloud: Cloud, along: Along) -> tuple[Row, ...]:
     widths = (spread * units).sum(1).sqrt()  # (Z,)
     captions = _captions(model, spread / widths.unsqueeze(1))
     return tuple(
-        Row(unit * width, name, float(figure), *caption)
+        TraversalRow(unit * width, name, float(figure), *caption)
         for unit, width, name, figure, caption in zip(units, widths, names, figures, captions, strict=True)
     )
 

@@ -35,14 +35,14 @@ class IdentityNetwork(nn.Module):
         self.stages = nn.Sequential(
             normed_convolution(3, low, 2, norm),
             nn.SiLU(),
-            ResidualBlock(low, norm),
+            IdentityBlock(low, norm),
             normed_convolution(low, middle, 2, norm),
             nn.SiLU(),
-            ResidualBlock(middle, norm),
-            ResidualBlock(middle, norm),
+            IdentityBlock(middle, norm),
+            IdentityBlock(middle, norm),
             normed_convolution(middle, high, 2, norm),
             nn.SiLU(),
-            ResidualBlock(high, norm),
+            IdentityBlock(high, norm),
             normed_convolution(high, middle, 1, norm),
             nn.SiLU(),
         )
@@ -61,7 +61,7 @@ class IdentityNetwork(nn.Module):
         return self.stages(x[..., ROWS, COLUMNS]).flatten(1)  # of (N, 3, 48, 48)
 
 
-class ResidualBlock(nn.Module):
+class IdentityBlock(nn.Module):
     """silu(x + norm(conv(silu(norm(conv(x))))))."""
 
     def __init__(self, width: int, norm: bool):

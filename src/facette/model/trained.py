@@ -165,7 +165,7 @@ class TrainedModel:
         Raises UsageError when "fitted" is asked of a model that has none.
         """
         if prior == "fitted" and self.fitted_prior is None:
-            raise UsageError(f"model {self.name!r} has no fitted prior: use --prior normal")
+            raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
         draws = generator(seed, "prior")
         if prior != "normal" and self.fitted_prior is not None:
             return self.fitted_prior.sample(count, draws).float()

@@ -80,7 +80,7 @@ def plot_chart(chart: Chart, faces_only: bool = False) -> Figure:
     UsageError: `faces_only` of a chart without pictures.
     """
     if faces_only and chart.pictures is None:
-        raise UsageError("a map of faces needs a model of pictures: leave --thumbnails out")
+        raise UsageError("a map of faces needs a model of pictures: leave `thumbnails` out")
     unit, ground = _on_the_page(chart)
     both = chart.pictures is not None and not faces_only
     span = np.ptp(np.concatenate([unit, ground]), axis=0) + 2 * SIDE  # of the map on the page

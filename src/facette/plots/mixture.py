@@ -42,7 +42,7 @@ class MarginalGrid:
 
 
 @dataclass(frozen=True, slots=True)
-class Cloud:
+class PointCloud:
     """Points and the component each belongs to."""
 
     points: np.ndarray  # (N, 3), or (N, 2) for a map
@@ -55,11 +55,11 @@ class MixturePage:
 
     title: str
     note: str  # below the table
-    truth: Cloud
-    samples: Cloud
+    truth: PointCloud
+    samples: PointCloud
     marginals: tuple[MarginalGrid, ...]  # of the coordinate pairs PAIRS
-    data_map: Cloud
-    latent_map: Cloud
+    data_map: PointCloud
+    latent_map: PointCloud
     true_weights: np.ndarray  # (K,)
     sampled_weights: np.ndarray  # (K,)
     table_head: tuple[str, ...]
@@ -142,7 +142,7 @@ def _in_space(figure: Figure, flat: Axes) -> Any:
     return figure.add_subplot(place, projection="3d", facecolor=hexed(LIGHT.paper))
 
 
-def _space(axes: Any, cloud: Cloud, limits: np.ndarray, title: str, shown: int) -> None:
+def _space(axes: Any, cloud: PointCloud, limits: np.ndarray, title: str, shown: int) -> None:
     points, components = cloud.points[:shown], cloud.components[:shown]
     inside = ((points > limits[:, 0]) & (points < limits[:, 1])).all(axis=1)  # 3-D axes do not clip
     points, components = points[inside], components[inside]
@@ -177,7 +177,7 @@ def _marginal(axes: Axes, grid: MarginalGrid) -> None:
     axes.set_aspect("equal", adjustable="datalim")
 
 
-def _map(axes: Axes, cloud: Cloud, title: str) -> None:
+def _map(axes: Axes, cloud: PointCloud, title: str) -> None:
     axes.scatter(*cloud.points.T, c=_colours(cloud.components), s=7, alpha=0.85, linewidths=0)
     axes.set_xticks([])
     axes.set_yticks([])

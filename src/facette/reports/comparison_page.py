@@ -152,7 +152,7 @@ def _opening(found: Comparison) -> str:
     if found.wished is None:
         parts.append(
             "Each was run as asked, so they are not equally like the photo, and what is less like it is free to be "
-            "more varied; --match likeness compares them where they are."
+            "more varied; matched likeness compares them where they are."
         )
     elif found.matched:
         reached = found.entries[-1].chosen.figures.likeness.value

@@ -42,7 +42,7 @@ class Cluster:
 
 def check_ray() -> None:
     """Raises MissingExtraError where Ray is not installed."""
-    import_extra("ray", "scale", "Working on a cluster (--engine ray)")
+    import_extra("ray", "scale", "Working on a cluster (`engine='ray'`)")
 
 
 def work_on_cluster(folder: Path, numbers: list[int], device: str, cluster: Cluster) -> Generator[Account]:

@@ -73,7 +73,7 @@ class Account:
     )  # name in the job's folder → bytes (of a folder: all files')
 
 
-class Ledger:
+class JobLedger:
     """The folder, opened. `job` is None until one was begun there."""
 
     def __init__(self, folder: str | Path):
@@ -86,9 +86,7 @@ class Ledger:
             _refuse_another(self.folder, self.job, job)
             return
         if self.folder.exists() and any(not _is_ours(path.name) for path in self.folder.iterdir()):
-            raise UsageError(
-                f"{str(self.folder)!r} holds other files; give an empty or new folder with --out."
-            )
+            raise UsageError(f"{str(self.folder)!r} holds other files; give an empty or new folder by `out`.")
         (self.folder / DONE).mkdir(parents=True, exist_ok=True)
         (self.folder / LISTING).mkdir(exist_ok=True)
         names.save(self.folder / LISTING)
@@ -135,7 +133,7 @@ class Ledger:
                 raise UsageError(f"{str(path)!r} has format {data['format']!r}; this Facette reads {FORMAT}.")
             return Job.from_dict(data)
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{str(path)!r} is no job of Facette's ({error}); give another --out.") from None
+            raise UsageError(f"{str(path)!r} is no job of Facette's ({error}); give another `out`.") from None
 
     def _numbers(self) -> list[int]:
         return sorted(int(path.stem) for path in (self.folder / DONE).glob("*.json") if path.stem.isdigit())
@@ -177,4 +175,4 @@ def _refuse_another(folder: Path, there: Job, wished: Job) -> None:
         said.get(name) or f"{name.removeprefix('task.')} was {before.get(name)}, is {now.get(name)}"
         for name in changed
     )
-    raise UsageError(f"the job in {str(folder)!r} is another: {listed}; give another folder with --out.")
+    raise UsageError(f"the job in {str(folder)!r} is another: {listed}; give another folder by `out`.")

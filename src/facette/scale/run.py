@@ -22,7 +22,7 @@ from facette.data.open import find_pictures
 from facette.errors import DataError, UsageError
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
 from facette.scale.figures import Collected, collect
-from facette.scale.ledger import Account, Job, Ledger
+from facette.scale.ledger import Account, Job, JobLedger
 from facette.scale.local import work_here
 from facette.scale.shards import BATCH, LATENTS, SUMS
 from facette.scale.sums import Sums
@@ -88,7 +88,7 @@ def run_job(
     job, names, weights = _plan(model, source, task, plain, shard)
     if one_table and out.exists():
         return _finished_before(job, out)
-    ledger = Ledger(out.with_name(out.name + ".parts") if one_table else out)
+    ledger = JobLedger(out.with_name(out.name + ".parts") if one_table else out)
     ledger.begin(job, names, weights)
     pending = ledger.pending()
     listener.begun(job.pictures - _pictures(job, pending), job.pictures)
@@ -153,7 +153,7 @@ def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard:
 
 
 def _work(
-    ledger: Ledger, pending: list[int], device: str, cluster: Cluster | None, listener: Listener
+    ledger: JobLedger, pending: list[int], device: str, cluster: Cluster | None, listener: Listener
 ) -> tuple[int, bool]:
     """Do what is pending; how many shards were done, and whether a signal stopped it."""
     assert ledger.job is not None
@@ -188,7 +188,7 @@ def _pictures(job: Job, numbers: list[int]) -> int:
     return sum(last - first for first, last in map(job.rows, numbers))
 
 
-def _put_together(ledger: Ledger, job: Job, table: Path | None) -> Collected | None:
+def _put_together(ledger: JobLedger, job: Job, table: Path | None) -> Collected | None:
     """The one table that was asked for, or the figures that follow from all sums."""
     if isinstance(job.task, Evaluate):
         sums = (Sums.load(ledger.file(SUMS, number, ".npz")) for number in range(job.shards))
@@ -211,7 +211,7 @@ def _finished_before(job: Job, out: Path) -> Outcome:
     about = about_table(out)
     if about is None or about.get("job") != job.to_dict():
         raise UsageError(
-            f"{str(out)!r} is there and was made of something else: delete it, or give another --out."
+            f"{str(out)!r} is there and was made of something else: delete it, or give another `out`."
         )
     unreadable = tuple((name, why) for name, why in about["unreadable"])
     return Outcome(out, job.pictures, about["rows"], unreadable, job.shards, job.shards, 0, False)

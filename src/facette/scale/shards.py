@@ -29,7 +29,7 @@ from facette.latent.vary import variation_noise, variation_seeds, varied_latents
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed
 from facette.scale.files import publish_archive, publish_folder
-from facette.scale.ledger import MODEL, Account, Ledger
+from facette.scale.ledger import MODEL, Account, JobLedger
 from facette.scale.sums import Sums, add_up, sums_of
 from facette.scale.tables import write_table
 from facette.scale.tasks import Encode, Evaluate, Vary
@@ -55,7 +55,7 @@ class Bench:
     """What one worker keeps open: the job, the model, and the pictures."""
 
     def __init__(self, folder: str | Path, device: str = "cpu", threads: int = 1):
-        self.ledger = Ledger(folder)
+        self.ledger = JobLedger(folder)
         assert self.ledger.job is not None
         self.job = self.ledger.job
         self.threads = threads

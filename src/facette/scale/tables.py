@@ -32,7 +32,7 @@ PARQUET, NPZ = ".parquet", ".npz"
 def check_table(suffix: str) -> None:
     """Raises MissingExtraError where the library that writes such a table is not installed."""
     if suffix == PARQUET:
-        import_extra("pyarrow", "scale", "A Parquet table (--out NAME.npz does without)")
+        import_extra("pyarrow", "scale", "A Parquet table (`out='NAME.npz'` does without)")
 
 
 def write_table(path: Path, columns: Columns, about: dict[str, Any]) -> Path:

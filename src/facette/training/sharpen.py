@@ -175,7 +175,7 @@ class SharpenStage:
             check_same_run(path, header, self.recipe, self.store.fingerprint, MAY_CHANGE.__contains__)
             if header["model"] != self.fingerprint:
                 raise TrainingError(
-                    f"the run in {self.folder} sharpens another model: give another folder with --out"
+                    f"the run in {self.folder} sharpens another model: give another folder by `out`"
                 )
             _restore(state, tensors)
             state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]

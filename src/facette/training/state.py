@@ -157,7 +157,7 @@ def check_same_run(
     """Raises TrainingError where a state was made of other data, or by a recipe that differs in what matters."""
     if header.get("data") != fingerprint:
         raise TrainingError(
-            f"the run in {path.parent} was started on other pictures: give the same, or another folder with --out"
+            f"the run in {path.parent} was started on other pictures: give the same, or another folder by `out`"
         )
     before = flatten(_as_read_today(header.get("recipe", {})))
     now = flatten(recipe.model_dump(mode="json", exclude_none=True))
@@ -166,7 +166,7 @@ def check_same_run(
     if changed:
         listed = ", ".join(f"{k} (was {before.get(k)}, is {now.get(k)})" for k in changed[:5])
         raise TrainingError(
-            f"the run in {path.parent} was started with another recipe: {listed}; give another folder with --out"
+            f"the run in {path.parent} was started with another recipe: {listed}; give another folder by `out`"
         )
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save
 
 from facette.checkpoint.foreign import import_checkpoint, inspect_checkpoint
 from facette.checkpoint.foreign.limits import Budget, Limits
-from facette.checkpoint.foreign.names import Ledger
+from facette.checkpoint.foreign.names import NameLedger
 from facette.checkpoint.foreign.pickle_vm import read_pickle
 from facette.errors import CheckpointError, FacetteError
 
@@ -166,7 +166,7 @@ def test_random_instructions_never_escape_the_machine():
         )
         try:
             read_pickle(
-                stream + b".", 0, Ledger(strict=False), Budget(Limits(seconds=5)), lambda identifier: None
+                stream + b".", 0, NameLedger(strict=False), Budget(Limits(seconds=5)), lambda identifier: None
             )
             ends["value"] += 1
         except CheckpointError:

@@ -20,7 +20,7 @@ import torch
 from facette.checkpoint.foreign import import_checkpoint, inspect_checkpoint
 from facette.checkpoint.foreign.container import open_checkpoint
 from facette.checkpoint.foreign.limits import Budget, Limits
-from facette.checkpoint.foreign.names import Ledger
+from facette.checkpoint.foreign.names import NameLedger
 from facette.checkpoint.foreign.pickle_vm import read_pickle
 from facette.errors import CheckpointError
 
@@ -271,8 +271,11 @@ def test_every_limit_holds(limits, what, honest):
 def test_time_is_watched_inside_a_pickle():
     stream = b"\x80\x02" + b"N0" * 5000 + b"N."
     with pytest.raises(CheckpointError, match="took longer"):
-        read_pickle(stream, 0, Ledger(), Budget(Limits(seconds=-0.1)), lambda identifier: None)
-    assert read_pickle(stream, 0, Ledger(), Budget(Limits()), lambda identifier: None) == (None, len(stream))
+        read_pickle(stream, 0, NameLedger(), Budget(Limits(seconds=-0.1)), lambda identifier: None)
+    assert read_pickle(stream, 0, NameLedger(), Budget(Limits()), lambda identifier: None) == (
+        None,
+        len(stream),
+    )
 
 
 def test_a_missing_file_and_an_unreadable_one_are_named(tmp_path):

@@ -313,7 +313,7 @@ def test_an_average_beside_the_weights_is_asked_for(form, tmp_path):
     files, (trained, average) = averaged_files()
     content, first, second = files[form]
     torch.save(content, tmp_path / "w.pt")
-    with pytest.raises(CheckpointError, match="--weights") as told:
+    with pytest.raises(CheckpointError, match="`weights`") as told:
         import_checkpoint(tmp_path / "w.pt")
     assert first in str(told.value)
     assert second in str(told.value)
@@ -342,13 +342,13 @@ def refused(path, *, match, **options):
 
 def test_what_tensors_cannot_tell_is_asked_for(tmp_path):
     torch.save(nets.make("classic").state_dict(), tmp_path / "classic.pth")
-    said = refused(tmp_path / "classic.pth", match="--image-size N, anything from 129 to 160")
+    said = refused(tmp_path / "classic.pth", match="`image_size=N`, anything from 129 to 160")
     assert "latent 16" in said
     refused(tmp_path / "classic.pth", match="129 to 160 pixels", image_size=161)
     refused(tmp_path / "classic.pth", match="sigmoid", image_size=150, range="symmetric")
     torch.save(nets.make("vanilla").state_dict(), tmp_path / "vanilla.pth")
-    refused(tmp_path / "vanilla.pth", match="--output sigmoid")
-    refused(tmp_path / "vanilla.pth", match="--range symmetric", output="tanh")
+    refused(tmp_path / "vanilla.pth", match="`output=.sigmoid.`")
+    refused(tmp_path / "vanilla.pth", match="`range=.symmetric.`", output="tanh")
     assert (
         import_checkpoint(tmp_path / "vanilla.pth", output="tanh", range="unit").recipe.input.range == "unit"
     )
@@ -395,7 +395,7 @@ def test_missing_and_extra_tensors_are_listed(tmp_path):
     torch.save(state, tmp_path / "w.pth")
     said = refused(tmp_path / "w.pth", match="lacks 1 tensors")
     assert all(
-        name in said for name in ("encoder.conv3.bias", "encoder.attention.weight", "lpips.scale", "--drop")
+        name in said for name in ("encoder.conv3.bias", "encoder.attention.weight", "lpips.scale", "`drop`")
     )
 
 
@@ -408,7 +408,7 @@ def test_extra_tensors_can_be_left_out_knowingly(tmp_path):
     assert "perceptual.0.weight" in refused(tmp_path / "w.pth", match="does not use")
     model = import_checkpoint(tmp_path / "w.pth", drop=["perceptual.*"])
     assert_computes_the_same(network, model)
-    assert any("--drop" in note and "perceptual.0.weight" in note for note in model.provenance["notes"])
+    assert any("`drop`" in note and "perceptual.0.weight" in note for note in model.provenance["notes"])
 
 
 def test_names_in_a_file_cannot_break_a_sentence(tmp_path):
@@ -522,7 +522,7 @@ def test_inspection_loads_nothing_and_tells_what_to_answer(tmp_path):
     assert "vae.ClassicVAE" in told.classes
     assert "vae.ClassicVAE" in told.verdict
     assert told.networks[0].questions
-    assert "--image-size" in told.verdict
+    assert "`image_size=N`" in told.verdict
     assert {line.name for line in told.tensors} == set(nets.make("classic").state_dict())
     torch.save(nets.make("compact").state_dict(), tmp_path / "s.pth")
     told = inspect_checkpoint(tmp_path / "s.pth")

@@ -1,6 +1,6 @@
 """The recognised networks inside one open checkpoint.
 
-Enters: an open `Checkpoint`. Leaves: `Candidate`s, each one set of weights of one known network with the
+Enters: an open `ForeignCheckpoint`. Leaves: `Candidate`s, each one set of weights of one known network with the
 names its own code uses. A file may hold several: the trained weights and their running average, for
 instance.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from facette.checkpoint.foreign.families import FamilyName, families_in
 from facette.checkpoint.foreign.inert import TensorRef, printable
-from facette.checkpoint.foreign.opened import Checkpoint
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
 from facette.checkpoint.foreign.plan import Evidence, Shapes
 from facette.checkpoint.foreign.weights import WeightSet, find_weight_sets
 from facette.errors import CheckpointError
@@ -35,7 +35,7 @@ class Candidate:
         return {name: ref.shape for name, ref in self.tensors.items()}
 
 
-def find_candidates(checkpoint: Checkpoint) -> list[Candidate]:
+def find_candidates(checkpoint: ForeignCheckpoint) -> list[Candidate]:
     """Every recognised network, those that are the same tensors over again left out."""
     lightning = _lightning_version(checkpoint.root)
     found: list[Candidate] = []
@@ -55,7 +55,7 @@ def choose(candidates: list[Candidate], label: str | None) -> Candidate:
     names = ", ".join(candidate.label for candidate in candidates)
     if label is None and len(candidates) > 1:
         raise CheckpointError(
-            f"it holds {len(candidates)} sets of weights: choose one of {names} with --weights"
+            f"it holds {len(candidates)} sets of weights: choose one of {names} by `weights`"
         )
     for candidate in candidates:
         if label in (None, candidate.label):

@@ -1,6 +1,6 @@
 """vae-torch-celeba's network at any image size, channel list and latent size, and PyTorch-VAE's VanillaVAE.
 
-Enters: shapes, what a pickled module tells, and the user's answers. Leaves: a `Plan`. The two networks have
+Enters: shapes, what a pickled module tells, and the user's answers. Leaves: a `ImportPlan`. The two networks have
 the same tensors: they differ in the last activation, which no tensor shows, and in that the first resizes
 what it draws to the size it takes. What cannot be inferred from evidence becomes a question.
 """
@@ -13,7 +13,7 @@ from facette.checkpoint.foreign.plan import (
     BATCH_NORM,
     Answers,
     Evidence,
-    Plan,
+    ImportPlan,
     Shapes,
     batch_norm,
     batch_norm_note,
@@ -62,7 +62,7 @@ class _Talk:
     notes: list[str] = field(default_factory=list)
 
 
-def plan_celeba(shapes: Shapes, answers: Answers, evidence: Evidence) -> Plan:
+def plan_celeba(shapes: Shapes, answers: Answers, evidence: Evidence) -> ImportPlan:
     layers, talk = _layers(shapes), _Talk()
     output = _output(layers, answers, evidence, talk)
     size = _size(layers, answers, evidence, output, talk)
@@ -80,7 +80,7 @@ def plan_celeba(shapes: Shapes, answers: Answers, evidence: Evidence) -> Plan:
     talk.notes.append(
         "Its log-variance is held between -10 and 10, as its training script does outside the network."
     )
-    return Plan(
+    return ImportPlan(
         title="PyTorch-VAE's VanillaVAE" if output == "tanh" else "the vae-torch-celeba network",
         recipe=_recipe(layers, size, range_, output or "sigmoid"),
         mapping=_mapping(layers),
@@ -118,13 +118,13 @@ def _output(
     """The last activation, from the strongest evidence there is; None and a question when there is none."""
     seen = _seen_output(evidence)
     if seen and answers.output not in (None, seen):
-        raise CheckpointError(f"it ends in a {seen} layer, so --output {answers.output} cannot be")
+        raise CheckpointError(f"it ends in a {seen} layer, so `output='{answers.output}'` cannot be")
     # VanillaVAE's decode is written for a 2×2 map of 512 channels, and for no other
     vanilla_possible = layers.side == 2 and layers.widths[-1] == 512
     if seen:
         output, why = seen, "the pickled module says so"
     elif answers.output:
-        output, why = answers.output, "given by --output"
+        output, why = answers.output, "given by `output`"
     elif evidence.kind and evidence.kind.endswith(".VanillaVAE"):
         output, why = "tanh", "its class is VanillaVAE"
     elif not vanilla_possible:
@@ -135,10 +135,10 @@ def _output(
             "inferred, since PyTorch-VAE trains with Lightning and vae-torch-celeba does not",
         )
     elif answers.range == "symmetric":
-        output, why = "tanh", "inferred from --range symmetric"
+        output, why = "tanh", "inferred from `range='symmetric'`"
     else:
         talk.questions.append(
-            "--output sigmoid (vae-torch-celeba) or --output tanh (PyTorch-VAE's VanillaVAE), whose tensors "
+            "`output='sigmoid'` (vae-torch-celeba) or `output='tanh'` (PyTorch-VAE's VanillaVAE), whose tensors "
             "are "
             "alike at this size"
         )
@@ -167,7 +167,7 @@ def _size(layers: _Layers, answers: Answers, evidence: Evidence, output: str | N
     if answers.image_size is not None:
         if not least <= answers.image_size <= most:
             raise CheckpointError(
-                f"its layers fit pictures of {span} pixels, not --image-size {answers.image_size}"
+                f"its layers fit pictures of {span} pixels, not `image_size={answers.image_size}`"
             )
         talk.notes.append(
             f"Its image size, {answers.image_size}, was given by hand; its layers would take {span}."
@@ -179,11 +179,11 @@ def _size(layers: _Layers, answers: Answers, evidence: Evidence, output: str | N
         talk.notes.append(
             f"Its image size was inferred: class {evidence.kind} with exactly the layers of "
             "vae-torch-celeba, whose "
-            f"script has 150. The layers alone would take {span}; --image-size overrides."
+            f"script has 150. The layers alone would take {span}; `image_size` overrides."
         )
         return 150
     likely = "150 in the script of vae-torch-celeba" if layers.classic else f"most likely {most}"
-    talk.questions.append(f"--image-size N, anything from {span} fits its layers ({likely})")
+    talk.questions.append(f"`image_size=N`, anything from {span} fits its layers ({likely})")
     return 150 if layers.classic else most
 
 
@@ -193,14 +193,14 @@ def _range(
     if output == "sigmoid":
         if answers.range == "symmetric":
             raise CheckpointError(
-                "its sigmoid output cannot draw values below 0, so --range symmetric cannot be"
+                "its sigmoid output cannot draw values below 0, so `range='symmetric'` cannot be"
             )
         return "unit"
     if output == "tanh" and answers.range is None:
         wrote = f"; Lightning {evidence.lightning} wrote this file" if evidence.lightning else ""
         talk.questions.append(
-            "--range symmetric (PyTorch-VAE's script of 2020: pictures in [-1, 1], as the tanh suggests) or "
-            f"--range unit (its script since Lightning 1.5: pictures in [0, 1]{wrote})"
+            "`range='symmetric'` (PyTorch-VAE's script of 2020: pictures in [-1, 1], as the tanh suggests) or "
+            f"`range='unit'` (its script since Lightning 1.5: pictures in [0, 1]{wrote})"
         )
     if output == "tanh" and answers.range:
         talk.notes.append(f"Its value range, {answers.range}, was given by hand.")

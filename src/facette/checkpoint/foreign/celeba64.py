@@ -1,14 +1,14 @@
 """The 64×64 CelebA network with a softplus variance, at any latent size: its tensors as one of our recipes.
 
-Enters: shapes. Leaves: a `Plan`. Its layers leave nothing to ask: 64×64 pixels, [-1, 1], tanh.
+Enters: shapes. Leaves: a `ImportPlan`. Its layers leave nothing to ask: 64×64 pixels, [-1, 1], tanh.
 """
 
-from facette.checkpoint.foreign.plan import Answers, Plan, Shapes, convolutions, only, same, shape_of
+from facette.checkpoint.foreign.plan import Answers, ImportPlan, Shapes, convolutions, only, same, shape_of
 from facette.errors import CheckpointError
 from facette.recipe import load_recipe
 
 
-def plan_celeba64(shapes: Shapes, answers: Answers) -> Plan:
+def plan_celeba64(shapes: Shapes, answers: Answers) -> ImportPlan:
     only("64×64 network with a softplus variance", answers, size=64, range_="symmetric", output="tanh")
     downs = [shape_of(shapes, f"encoder.conv{i}.weight", 4) for i in range(1, 6)]
     ups = [shape_of(shapes, f"decoder.tconv{i}.weight", 4) for i in range(1, 6)]
@@ -38,4 +38,4 @@ def plan_celeba64(shapes: Shapes, answers: Answers) -> Plan:
         "variance.",
         "Its value range is taken as [-1, 1], as its tanh output and its recipe have it.",
     )
-    return Plan("the 64×64 network with a softplus variance", recipe, mapping, settings, (), notes)
+    return ImportPlan("the 64×64 network with a softplus variance", recipe, mapping, settings, (), notes)

@@ -1,6 +1,6 @@
 """Which of the known file formats lies before us; everything else is refused with its name.
 
-Enters: a path. Leaves: an open `Checkpoint`. Formats: the zip file of torch >= 1.6, the stream of pickles
+Enters: a path. Leaves: an open `ForeignCheckpoint`. Formats: the zip file of torch >= 1.6, the stream of pickles
 before it, and safetensors. The tar file of torch 0.1 and compiled TorchScript are refused. Imports no torch.
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from facette.checkpoint.foreign.inert import printable
 from facette.checkpoint.foreign.limits import Budget, Limits
-from facette.checkpoint.foreign.names import UNREAD, Ledger
-from facette.checkpoint.foreign.opened import Checkpoint
+from facette.checkpoint.foreign.names import UNREAD, NameLedger
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
 from facette.checkpoint.foreign.safe import looks_like_safetensors, read_safetensors
 from facette.checkpoint.foreign.source import Source
 from facette.checkpoint.foreign.torch_stream import read_torch_stream
@@ -36,14 +36,14 @@ _OTHER_FORMATS = {
 @contextmanager
 def open_checkpoint(
     path: str | Path, strict: bool = True, limits: Limits | None = None
-) -> Iterator[Checkpoint]:
+) -> Iterator[ForeignCheckpoint]:
     """Read the object tree of a checkpoint without running anything of it.
 
     `strict` refuses the file at the first name that could run code; otherwise such names are kept in the
     ledger and stand for nothing. Raises CheckpointError, with the file's name, for whatever is wrong, also
     when that is found while the caller reads tensors.
     """
-    path, limits, ledger = Path(path), limits or Limits(), Ledger(strict)
+    path, limits, ledger = Path(path), limits or Limits(), NameLedger(strict)
     try:
         with Source(path, limits) as source:
             yield _read(source, ledger, Budget(limits))
@@ -51,7 +51,7 @@ def open_checkpoint(
         raise CheckpointError(printable(_sentence(path, str(error), ledger))) from error
 
 
-def _sentence(path: Path, text: str, ledger: Ledger) -> str:
+def _sentence(path: Path, text: str, ledger: NameLedger) -> str:
     """The file's name, what is wrong, and what an inspection had found until then."""
     said = (
         f"{path.name!r} {text}" if text.startswith(_PREDICATES) else f"{path.name!r} cannot be used: {text}"
@@ -65,7 +65,7 @@ def _sentence(path: Path, text: str, ledger: Ledger) -> str:
 _PREDICATES = ("is ", "has ", "holds ", "cannot ", "became ", "needs ", "lacks ")
 
 
-def _read(source: Source, ledger: Ledger, budget: Budget) -> Checkpoint:
+def _read(source: Source, ledger: NameLedger, budget: Budget) -> ForeignCheckpoint:
     head = source.head(1024)
     if head.startswith(b"PK"):
         return read_torch_zip(source, ledger, budget)

@@ -1,6 +1,6 @@
 """The networks Facette recognises in other people's weights.
 
-Enters: named tensors (shapes only). Leaves: which family they belong to, under which prefix, and the `Plan`
+Enters: named tensors (shapes only). Leaves: which family they belong to, under which prefix, and the `ImportPlan`
 that turns them into a model of ours. No tensor is loaded here.
 
     celeba       vae-torch-celeba at any image size, channel list and latent size; PyTorch-VAE's VanillaVAE
@@ -15,7 +15,7 @@ from typing import Literal
 
 from facette.checkpoint.foreign.celeba import plan_celeba
 from facette.checkpoint.foreign.celeba64 import plan_celeba64
-from facette.checkpoint.foreign.plan import Answers, Evidence, Plan, Shapes
+from facette.checkpoint.foreign.plan import Answers, Evidence, ImportPlan, Shapes
 from facette.checkpoint.foreign.pythae import plan_pythae
 
 FamilyName = Literal["celeba", "celeba64", "pythae"]
@@ -43,7 +43,7 @@ def families_in(names: Iterable[str]) -> list[tuple[FamilyName, str]]:
     return [key for key, count in found.items() if count >= 2]
 
 
-def plan(family: FamilyName, shapes: Shapes, answers: Answers, evidence: Evidence) -> Plan:
+def plan(family: FamilyName, shapes: Shapes, answers: Answers, evidence: Evidence) -> ImportPlan:
     """The plan for weights of a family; raises CheckpointError when the shapes fit no network of it."""
     match family:
         case "celeba":

@@ -21,8 +21,8 @@ from facette.checkpoint.foreign.container import open_checkpoint
 from facette.checkpoint.foreign.families import plan
 from facette.checkpoint.foreign.inert import ITEM_BYTES, TensorRef, printable
 from facette.checkpoint.foreign.limits import GIB, Limits
-from facette.checkpoint.foreign.opened import Checkpoint
-from facette.checkpoint.foreign.plan import Answers, Plan
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
+from facette.checkpoint.foreign.plan import Answers, ImportPlan
 from facette.checkpoint.foreign.weights import walk_tensors
 from facette.checkpoint.native import save_model
 from facette.errors import CheckpointError, RecipeError, UsageError
@@ -92,7 +92,7 @@ def _answers(wanted: Recipe | None, given: Answers) -> Answers:
     return said
 
 
-def _recognise(checkpoint: Checkpoint, label: str | None) -> Candidate:
+def _recognise(checkpoint: ForeignCheckpoint, label: str | None) -> Candidate:
     candidates = find_candidates(checkpoint)
     if candidates:
         return choose(candidates, label)
@@ -105,7 +105,7 @@ def _recognise(checkpoint: Checkpoint, label: str | None) -> Candidate:
     )
 
 
-def _plan(candidate: Candidate, answers: Answers, wanted: Recipe | None) -> Plan:
+def _plan(candidate: Candidate, answers: Answers, wanted: Recipe | None) -> ImportPlan:
     try:
         return plan(candidate.family, candidate.shapes, answers, candidate.evidence)
     except CheckpointError as error:
@@ -114,14 +114,14 @@ def _plan(candidate: Candidate, answers: Answers, wanted: Recipe | None) -> Plan
         raise CheckpointError(f"it does not fit recipe {wanted.name!r}: {error}") from error
 
 
-def _inferred(made: Plan) -> str:
+def _inferred(made: ImportPlan) -> str:
     """What the tensors told, for a person who is asked for the rest."""
     model = made.recipe["model"]
     channels = "-".join(str(layer["channels"]) for layer in model["encoder"]["layers"])
     return f"it is {made.title} (channels {channels}, latent {model['latent']})"
 
 
-def _fitting(made: Plan, wanted: Recipe | None) -> Recipe:
+def _fitting(made: ImportPlan, wanted: Recipe | None) -> Recipe:
     """The recipe to build; raises CheckpointError when the one asked for is of another network."""
     try:
         inferred = parse_recipe(made.recipe)
@@ -134,12 +134,12 @@ def _fitting(made: Plan, wanted: Recipe | None) -> Recipe:
         if asked != found:
             told = f" ({found} in the file, {asked} in the recipe)" if part == "latent" else ""
             raise CheckpointError(
-                f"its {part} is not that of recipe {wanted.name!r}{told}: leave --recipe away to infer it"
+                f"its {part} is not that of recipe {wanted.name!r}{told}: leave `recipe` away to infer it"
             )
     return wanted
 
 
-def _check_names(candidate: Candidate, made: Plan, drop: Sequence[str]) -> list[str]:
+def _check_names(candidate: Candidate, made: ImportPlan, drop: Sequence[str]) -> list[str]:
     """Compare the names there are with those needed; returns the extra ones that were left out knowingly."""
     needed = {name for names in made.mapping.values() for name in names}
     missing = sorted(needed - candidate.tensors.keys() - made.optional)
@@ -153,14 +153,14 @@ def _check_names(candidate: Candidate, made: Plan, drop: Sequence[str]) -> list[
     if extra:
         problems.append(
             f"it has {len(extra)} tensors that {made.title} does not use: {_listed(extra)} (leave them out "
-            "with --drop)"
+            "by `drop`)"
         )
     if problems:
         raise CheckpointError("; ".join(problems))
     return dropped
 
 
-def _check_settings(candidate: Candidate, made: Plan) -> None:
+def _check_settings(candidate: Candidate, made: ImportPlan) -> None:
     """A pickled module also tells strides, slopes and the like, which no shape shows."""
     for name, expected in made.settings.items():
         layer = candidate.evidence.layers.get(name)
@@ -174,7 +174,9 @@ def _check_settings(candidate: Candidate, made: Plan) -> None:
                 )
 
 
-def _load(checkpoint: Checkpoint, candidate: Candidate, made: Plan, recipe: Recipe) -> dict[str, Tensor]:
+def _load(
+    checkpoint: ForeignCheckpoint, candidate: Candidate, made: ImportPlan, recipe: Recipe
+) -> dict[str, Tensor]:
     """Our tensors, filled from theirs. Every shape is checked before a single number is read."""
     try:
         with torch.device("meta"):  # shapes alone: a hostile file must not make us allocate
@@ -212,7 +214,7 @@ def _stacked(shapes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
     return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
-def _read(checkpoint: Checkpoint, name: str, ref: TensorRef) -> Tensor:
+def _read(checkpoint: ForeignCheckpoint, name: str, ref: TensorRef) -> Tensor:
     """One tensor, at least one-dimensional: float32, or int64 when it holds whole numbers. Checked to be
     finite.
     """
@@ -250,7 +252,9 @@ def _assemble(recipe: Recipe, state: dict[str, Tensor]) -> TrainedModel:
     return model
 
 
-def _findings(checkpoint: Checkpoint, candidate: Candidate, made: Plan, dropped: list[str]) -> list[str]:
+def _findings(
+    checkpoint: ForeignCheckpoint, candidate: Candidate, made: ImportPlan, dropped: list[str]
+) -> list[str]:
     """What was in the file, as sentences."""
     kind = candidate.evidence.kind
     what = f"a pickled module of class {kind}" if kind else "a set of tensors"
@@ -268,7 +272,7 @@ def _findings(checkpoint: Checkpoint, candidate: Candidate, made: Plan, dropped:
             f"{_listed(beside, 6)}."
         )
     if dropped:
-        notes.append(f"Left out by --drop: {_listed(dropped)}.")
+        notes.append(f"Left out by `drop`: {_listed(dropped)}.")
     if absent := sorted(made.optional - candidate.tensors.keys()):
         notes.append(
             f"The file lacks {len(absent)} counters that evaluation does not use: {_listed(absent, 3)}."
@@ -279,7 +283,9 @@ def _findings(checkpoint: Checkpoint, candidate: Candidate, made: Plan, dropped:
     return notes
 
 
-def _provenance(checkpoint: Checkpoint, candidate: Candidate, made: Plan, notes: list[str]) -> dict[str, Any]:
+def _provenance(
+    checkpoint: ForeignCheckpoint, candidate: Candidate, made: ImportPlan, notes: list[str]
+) -> dict[str, Any]:
     with checkpoint.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     told = {

@@ -12,7 +12,7 @@ from facette.checkpoint.foreign.container import open_checkpoint
 from facette.checkpoint.foreign.families import plan
 from facette.checkpoint.foreign.inert import ITEM_BYTES
 from facette.checkpoint.foreign.names import CREATE, UNREAD
-from facette.checkpoint.foreign.opened import Checkpoint
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
 from facette.checkpoint.foreign.plan import Answers
 from facette.checkpoint.foreign.weights import key_text, stand_ins, walk_tensors
 from facette.errors import CheckpointError
@@ -97,7 +97,9 @@ def _values(root: object) -> dict[str, str]:
     return {key_text(k): str(v)[:80] for k, v in list(root.items())[:200] if isinstance(v, plain)}
 
 
-def _verdict(checkpoint: Checkpoint, tensors: int, classes: list[str], networks: tuple[Network, ...]) -> str:
+def _verdict(
+    checkpoint: ForeignCheckpoint, tensors: int, classes: list[str], networks: tuple[Network, ...]
+) -> str:
     dangers = [item for item in checkpoint.ledger.refused.items() if item[1] != UNREAD]
     if dangers:
         what, reason = dangers[0]
@@ -140,7 +142,7 @@ def _importable(networks: tuple[Network, ...]) -> str:
     first = networks[0]
     if len(networks) > 1:
         names = ", ".join(network.weights for network in networks)
-        return f"It holds {len(networks)} sets of weights to import: choose with --weights among {names}."
+        return f"It holds {len(networks)} sets of weights to import: choose by `weights` among {names}."
     if first.problem:
         return f"It looks like a network Facette knows, but {first.problem}."
     known = f"Recognised as {first.network}, latent {first.latent}."

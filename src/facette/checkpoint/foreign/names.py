@@ -64,7 +64,7 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(slots=True)
-class Ledger:
+class NameLedger:
     """Which names were asked for while one file was read; `strict` raises at the first refused one."""
 
     strict: bool = True
@@ -141,7 +141,7 @@ def why_refused(asked: Name) -> str | None:
     return None
 
 
-def stand_for(name: Name, args: tuple, ledger: Ledger, budget: Budget) -> object:
+def stand_for(name: Name, args: tuple, ledger: NameLedger, budget: Budget) -> object:
     """What calling `name(*args)` would have given, as plain values; a `StandIn` for everything unknown."""
     budget.spend_object()
     match name.dotted, args:

@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 from facette.checkpoint.foreign.inert import Name, StandIn
 from facette.checkpoint.foreign.limits import Budget
-from facette.checkpoint.foreign.names import Ledger, plain_key, stand_for
+from facette.checkpoint.foreign.names import NameLedger, plain_key, stand_for
 from facette.errors import CheckpointError
 
 PersistentLoad = Callable[[object], object]
 
 
 def read_pickle(
-    data: bytes, start: int, ledger: Ledger, budget: Budget, persistent: PersistentLoad
+    data: bytes, start: int, ledger: NameLedger, budget: Budget, persistent: PersistentLoad
 ) -> tuple[object, int]:
     """The value of the pickle at `start` of `data`, and where it ends.
 
@@ -36,7 +36,7 @@ def read_pickle(
 
 class _Machine:
     def __init__(
-        self, data: bytes, start: int, ledger: Ledger, budget: Budget, persistent: PersistentLoad
+        self, data: bytes, start: int, ledger: NameLedger, budget: Budget, persistent: PersistentLoad
     ) -> None:
         self.data, self.position = data, start
         self.ledger, self.budget, self.persistent = ledger, budget, persistent

@@ -1,6 +1,6 @@
 """What a recognised network is turned into, and small parts that describe its layers.
 
-Enters: shapes of foreign tensors, by name. Leaves: `Plan`, `Answers`, `Evidence` and the tables that say
+Enters: shapes of foreign tensors, by name. Leaves: `ImportPlan`, `Answers`, `Evidence` and the tables that say
 which foreign tensor becomes which of ours. Each family of networks has a file of its own beside this one.
 """
 
@@ -32,7 +32,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ImportPlan:
     """How one set of foreign weights becomes a model of ours."""
 
     title: str
@@ -58,13 +58,13 @@ def batch_norm_note() -> str:
 
 def only(what: str, answers: Answers, *, size: int, range_: str, output: str) -> None:
     """These networks leave no choice: an answer that differs is a mistake worth naming."""
-    for option, given, fixed in (
-        ("--image-size", answers.image_size, size),
-        ("--range", answers.range, range_),
-        ("--output", answers.output, output),
+    for parameter, answer, fixed in (
+        ("image_size", answers.image_size, size),
+        ("range", answers.range, range_),
+        ("output", answers.output, output),
     ):
-        if given not in (None, fixed):
-            raise CheckpointError(f"it is the {what}, which has {fixed}: {option} {given} cannot be")
+        if answer not in (None, fixed):
+            raise CheckpointError(f"it is the {what}, which has {fixed}: `{parameter}={answer}` cannot be")
 
 
 def count(shapes: Shapes, pattern: str) -> int:

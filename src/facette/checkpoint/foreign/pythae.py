@@ -1,13 +1,13 @@
 """pythae's convolutional VAE for CelebA, at any latent size: its tensors as one of our recipes.
 
-Enters: shapes. Leaves: a `Plan`. Source of the layers: benchmark_VAE, nn/benchmarks/celeba/convnets.py. Its
+Enters: shapes. Leaves: a `ImportPlan`. Source of the layers: benchmark_VAE, nn/benchmarks/celeba/convnets.py. Its
 layers leave nothing to ask: 64×64 pixels, [0, 1], sigmoid.
 """
 
 from facette.checkpoint.foreign.plan import (
     BATCH_NORM,
     Answers,
-    Plan,
+    ImportPlan,
     Shapes,
     batch_norm,
     batch_norm_note,
@@ -27,7 +27,7 @@ _UPS = (
 )
 
 
-def plan_pythae(shapes: Shapes, answers: Answers) -> Plan:
+def plan_pythae(shapes: Shapes, answers: Answers) -> ImportPlan:
     only("pythae CelebA network", answers, size=64, range_="unit", output="sigmoid")
     widths = [shape_of(shapes, f"encoder.layers.{i}.0.weight", 4)[0] for i in range(4)]
     ups = [shape_of(shapes, f"decoder.layers.{i}.0.weight", 4) for i in range(1, 5)]
@@ -66,4 +66,4 @@ def plan_pythae(shapes: Shapes, answers: Answers) -> Plan:
         "198.",
         "Its likelihood is taken as a Gaussian of σ = 1, which is pythae's squared error.",
     )
-    return Plan("pythae's CelebA network", recipe, mapping, settings, (), notes)
+    return ImportPlan("pythae's CelebA network", recipe, mapping, settings, (), notes)

@@ -1,6 +1,6 @@
 """safetensors: a JSON header and numbers. Nothing in it can run; what is checked is that sizes hold.
 
-Enters: an open `Source`. Leaves: a `Checkpoint`. Read here and not by its library so that shapes can be told
+Enters: an open `Source`. Leaves: a `ForeignCheckpoint`. Read here and not by its library so that shapes can be told
 without loading, and so that one set of limits and errors holds for every format.
 """
 
@@ -9,8 +9,8 @@ import struct
 
 from facette.checkpoint.foreign.inert import ITEM_BYTES, StorageRef, TensorRef, tensor_ref
 from facette.checkpoint.foreign.limits import Budget
-from facette.checkpoint.foreign.names import Ledger
-from facette.checkpoint.foreign.opened import Checkpoint
+from facette.checkpoint.foreign.names import NameLedger
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
 from facette.checkpoint.foreign.source import Source
 from facette.errors import CheckpointError
 
@@ -31,7 +31,7 @@ def looks_like_safetensors(head: bytes, size: int) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and 2 <= struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def read_safetensors(source: Source, ledger: Ledger, budget: Budget) -> Checkpoint:
+def read_safetensors(source: Source, ledger: NameLedger, budget: Budget) -> ForeignCheckpoint:
     (length,) = struct.unpack("<Q", source.read(0, 8))
     if length > budget.limits.header_bytes:
         raise CheckpointError("has an absurdly large header")
@@ -49,7 +49,7 @@ def read_safetensors(source: Source, ledger: Ledger, budget: Budget) -> Checkpoi
     def storages(ref: StorageRef, start: int, count: int) -> bytes:
         return source.read(numbers + int(ref.key) + start, count)
 
-    return Checkpoint(source.path, "safetensors", source.size, tensors, ledger, storages)
+    return ForeignCheckpoint(source.path, "safetensors", source.size, tensors, ledger, storages)
 
 
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The file of torch before 1.6: five pickles, then the numbers of each storage.
 
-Enters: an open `Source`. Leaves: a `Checkpoint`; for any other pickle one that holds its value and no
+Enters: an open `Source`. Leaves: a `ForeignCheckpoint`; for any other pickle one that holds its value and no
 tensors.
 """
 
@@ -8,8 +8,8 @@ import struct
 
 from facette.checkpoint.foreign.inert import ITEM_BYTES, StorageRef
 from facette.checkpoint.foreign.limits import Budget
-from facette.checkpoint.foreign.names import Ledger, storage_fields, storage_ref
-from facette.checkpoint.foreign.opened import Checkpoint
+from facette.checkpoint.foreign.names import NameLedger, storage_fields, storage_ref
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
 from facette.checkpoint.foreign.pickle_vm import read_pickle
 from facette.checkpoint.foreign.source import Source
 from facette.errors import CheckpointError
@@ -18,13 +18,13 @@ _MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of every such file
 _VERSION = 1001
 
 
-def read_torch_stream(source: Source, ledger: Ledger, budget: Budget) -> Checkpoint:
+def read_torch_stream(source: Source, ledger: NameLedger, budget: Budget) -> ForeignCheckpoint:
     """Five pickles (magic number, version, machine, object, storage keys), then each storage's numbers."""
     data = source.head(budget.limits.pickle_bytes)
     used: dict[str, StorageRef] = {}
     magic, at = read_pickle(data, 0, ledger, budget, _no_storages)
     if magic != _MAGIC:
-        return Checkpoint(
+        return ForeignCheckpoint(
             source.path, "bare pickle", source.size, magic, ledger, _no_numbers, False, len(data) - at
         )
     version, at = read_pickle(data, at, ledger, budget, _no_storages)
@@ -58,7 +58,7 @@ def read_torch_stream(source: Source, ledger: Ledger, budget: Budget) -> Checkpo
     def storages(ref: StorageRef, start: int, count: int) -> bytes:
         return source.read(places[ref.key] + start, count)
 
-    return Checkpoint(
+    return ForeignCheckpoint(
         path=source.path,
         format="torch before 1.6",
         size=source.size,

@@ -1,20 +1,20 @@
 """The zip file of torch 1.6 and later: a pickle of the object tree, and one member for each storage.
 
-Enters: an open `Source`. Leaves: a `Checkpoint`. Compiled TorchScript, which is code in the same clothes, is
+Enters: an open `Source`. Leaves: a `ForeignCheckpoint`. Compiled TorchScript, which is code in the same clothes, is
 refused.
 """
 
 from facette.checkpoint.foreign.archive import Archive
 from facette.checkpoint.foreign.inert import ITEM_BYTES, StorageRef
 from facette.checkpoint.foreign.limits import Budget
-from facette.checkpoint.foreign.names import Ledger, storage_fields, storage_ref
-from facette.checkpoint.foreign.opened import Checkpoint
+from facette.checkpoint.foreign.names import NameLedger, storage_fields, storage_ref
+from facette.checkpoint.foreign.opened import ForeignCheckpoint
 from facette.checkpoint.foreign.pickle_vm import read_pickle
 from facette.checkpoint.foreign.source import Source
 from facette.errors import CheckpointError
 
 
-def read_torch_zip(source: Source, ledger: Ledger, budget: Budget) -> Checkpoint:
+def read_torch_zip(source: Source, ledger: NameLedger, budget: Budget) -> ForeignCheckpoint:
     archive = Archive(source, budget)
     if "constants.pkl" in archive.members or any(name.startswith("code/") for name in archive.members):
         raise CheckpointError("is compiled TorchScript, which is code: save the model's state_dict instead")
@@ -39,7 +39,7 @@ def read_torch_zip(source: Source, ledger: Ledger, budget: Budget) -> Checkpoint
     def storages(ref: StorageRef, start: int, count: int) -> bytes:
         return archive.read(f"data/{ref.key}", start, count)
 
-    return Checkpoint(
+    return ForeignCheckpoint(
         path=source.path,
         format="torch zip",
         size=source.size,

@@ -18,7 +18,7 @@ from PIL import Image
 
 from facette.errors import UsageError
 from facette.images.sheets.file import check_sheet_path, read_metadata, write_image
-from facette.images.sheets.layout import Cell, Plan, Sheet, SheetRow, common_shape, draw_sheet
+from facette.images.sheets.layout import Cell, Sheet, SheetPlan, SheetRow, common_shape, draw_sheet
 from facette.images.sheets.palette import ThemeName, theme
 
 __all__ = [
@@ -65,7 +65,7 @@ def contact_sheet(
     longest = max(len(row.cells) for row in rows)
     across = min(max(len(columns), wrap or WIDEST), longest)
     side = tile or _pleasant_side(max(shape), len(cells))
-    plan = Plan.of(shape, side, theme(theme_name), rounded)
+    plan = SheetPlan.of(shape, side, theme(theme_name), rounded)
     return draw_sheet(plan, rows, (title, subtitle, footer), columns, photo, across)
 
 

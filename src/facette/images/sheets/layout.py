@@ -48,7 +48,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SheetPlan:
     """Measures of one sheet that all its rows share."""
 
     width: int  # of a tile
@@ -57,7 +57,7 @@ class Plan:
     radius: int  # of its corners
 
     @classmethod
-    def of(cls, shape: tuple[int, int], side: int, colours: Theme, rounded: bool) -> "Plan":
+    def of(cls, shape: tuple[int, int], side: int, colours: Theme, rounded: bool) -> "SheetPlan":
         high, wide = (max(1, round(length * side / max(shape))) for length in shape)
         return cls(wide, high, colours, round(side * 0.06) if rounded else 0)
 
@@ -87,7 +87,7 @@ class _Sketch:
 
 
 def draw_sheet(
-    plan: Plan,
+    plan: SheetPlan,
     rows: Sequence[SheetRow],
     headings: tuple[str, str, str],
     columns: Sequence[str],
@@ -134,7 +134,7 @@ def _wrapped(rows: Sequence[SheetRow], across: int) -> list[_Line]:
     ]
 
 
-def _place_headers(sketch: _Sketch, plan: Plan, columns: Sequence[str], left: int, y: int) -> int:
+def _place_headers(sketch: _Sketch, plan: SheetPlan, columns: Sequence[str], left: int, y: int) -> int:
     texts = [fit_text(name, SUBTITLE - 1, plan.width) for name in columns]
     bottom = y + max((text.height for text in texts), default=0)
     for i, text in enumerate(texts):
@@ -154,7 +154,7 @@ def _place_photo(
 
 
 def _place_line(
-    sketch: _Sketch, plan: Plan, line: _Line, across: tuple[int, int, int], y: int
+    sketch: _Sketch, plan: SheetPlan, line: _Line, across: tuple[int, int, int], y: int
 ) -> tuple[int, list[Box]]:
     labels_at, label_width, left = across
     label = fit_text(line.label, SUBTITLE, max(label_width, 1), 4)
@@ -174,7 +174,7 @@ def _place_line(
     return lower + GAP, boxes
 
 
-def _paint(plan: Plan, sketch: _Sketch, size: tuple[int, int]) -> tuple[Image.Image, tuple[Box, ...]]:
+def _paint(plan: SheetPlan, sketch: _Sketch, size: tuple[int, int]) -> tuple[Image.Image, tuple[Box, ...]]:
     image = Image.new("RGB", size, plan.theme.paper)
     pen = ImageDraw.Draw(image)
     for cell, box in sketch.pictures:
@@ -201,7 +201,7 @@ def _stencil(box: Box, radius: int) -> Image.Image:
     return large.reduce(4)
 
 
-def _photo_side(plan: Plan, lines: int) -> tuple[int, int]:
+def _photo_side(plan: SheetPlan, lines: int) -> tuple[int, int]:
     """The photo is as high as two rows with their captions, or as one where there is no second."""
     scale = 1.0 if lines < 2 else (2 * plan.height + GAP + CAPTION) / plan.height
     return round(plan.width * scale), round(plan.height * scale)
