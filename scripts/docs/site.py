@@ -89,6 +89,8 @@ def notebook_page(notebook: dict[str, Any], name: str) -> tuple[str, dict[str, b
                 file = f"{name}-{len(pictures) + 1}.{kind.removeprefix('image/')}"
                 pictures[file] = base64.b64decode("".join(data[kind]))
                 parts.append(f"![What the cell above draws]({file})")
+            elif "text/markdown" in data:
+                parts.append("".join(data["text/markdown"]))
             elif text := "".join(output.get("text", data.get("text/plain", ""))).rstrip():
                 parts.append(f"```text\n{text}\n```")
     return "\n\n".join(parts) + "\n", pictures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib import import_module
+from typing import Any
 
 import pytest
 from pages import PAGES, REPOSITORY, anchors, blocks, links, script
@@ -30,13 +31,21 @@ def test_every_public_name_is_in_the_reference():
     import facette
     import facette.latent
 
-    named = re.findall(r"^::: (\S+)$", (REPOSITORY / "docs" / "api.md").read_text("utf-8"), flags=re.M)
-    assert {f"facette.{name}" for name in facette.__all__} - {"facette.__version__"} <= set(named)
+    text = (REPOSITORY / "docs" / "api.md").read_text("utf-8")
+    entries = re.findall(r"^::: (\S+)(?:\n    options: { heading: (\S+),)?", text, flags=re.M)
+    named = {heading or home for home, heading in entries}
+    assert {f"facette.{name}" for name in facette.__all__} - {"facette.__version__"} <= named
     last = {name.rpartition(".")[2] for name in named}
     assert {name for name in facette.latent.__all__ if name[0].islower()} <= last
-    for name in named:
-        module, _, attribute = name.rpartition(".")
-        assert getattr(import_module(module), attribute).__doc__, f"{name} says nothing of itself"
+    for home, heading in entries:
+        value = _value(heading or home)
+        assert value.__doc__, f"{home} says nothing of itself"
+        assert f"{value.__module__}.{value.__qualname__}" == home, f"{heading} stands elsewhere: say where"
+
+
+def _value(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module), attribute)
 
 
 @pytest.mark.parametrize("page", [*PAGES, REPOSITORY / "CHANGELOG.md"], ids=[*IDS, "CHANGELOG.md"])

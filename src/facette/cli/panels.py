@@ -7,6 +7,7 @@ names of options and nothing of what they do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from typer.core import TyperGroup, TyperOption
@@ -53,7 +54,7 @@ def panel_of(names: list[str]) -> str | None:
     return next((_PANEL_OF[name] for name in names if name in _PANEL_OF), None)
 
 
-def _quiet_option(act: Any) -> TyperOption:
+def _quiet_option(act: Callable[[bool], object]) -> TyperOption:
     return TyperOption(
         param_decls=["--quiet", "-q"],
         is_flag=True,
