@@ -75,8 +75,9 @@ def opened(model: Path, way: str) -> Any:
 def ours(model: Any, photo: np.ndarray) -> Callable[[], object]:
     def run() -> np.ndarray:
         posterior = model.encode(photo)
-        noise = model.as_latents(np.random.default_rng(1).standard_normal((COUNT, model.latent), np.float32))
-        return model.decode(posterior.mean + FACTOR * posterior.scale * noise)
+        noise = np.random.default_rng(1).standard_normal((COUNT, model.latent), np.float32)
+        mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)
+        return model.decode(mean + FACTOR * scale * noise)
 
     return run
 

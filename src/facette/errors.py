@@ -27,6 +27,10 @@ class ImageError(FacetteError):
     """A picture cannot be opened, is hostile, or holds no face where one was asked for."""
 
 
+class NoFaceError(ImageError):
+    """No face was found where one was looked for; whoever asked for the photo knows what else can be done."""
+
+
 class DataError(FacetteError):
     """A data set is missing, empty, damaged, or does not fit the recipe."""
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from facette.data.selection import Selection, Split, choose_data
 from facette.errors import UsageError
-from facette.latent.inputs import resolve_model, resolve_picture
+from facette.latent.inputs import resolve_model
+from facette.latent.photo import resolve_picture
 from facette.latent.project import FEWEST, Method, Projection, fit_projection
 from facette.measures.neighbours import base_rate, nearest, neighbour_purity, trustworthiness
 from facette.plots.interactive_map import save_map_page

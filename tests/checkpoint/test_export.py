@@ -77,7 +77,7 @@ def test_the_same_ten_variations_from_the_same_seed(written, sharp_model):
 @pytest.mark.slow
 def test_the_bundled_model_makes_the_same_ten_variations(tmp_path):
     from facette.cli.demo import find_photo
-    from facette.latent.inputs import resolve_picture
+    from facette.latent.photo import resolve_picture
 
     model = facette.load("faces64")
     photo = resolve_picture(model, find_photo("hopper"))

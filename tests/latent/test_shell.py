@@ -87,7 +87,7 @@ def test_factor_zero_is_the_reconstruction_with_either_noise(calibrated, drawn_f
     model = facette.load(calibrated)
     kept = reconstruct(model, drawn_faces[0]).pictures[0]
     for noise in ("posterior", "aggregate"):
-        assert (vary(model, drawn_faces[0], count=3, diversity=0, noise=noise).pictures == kept).all()
+        assert (vary(model, drawn_faces[0], 3, 0, noise=noise, details="model").pictures == kept).all()
 
 
 def test_aggregate_noise_makes_each_variation_again_by_its_seed(calibrated, drawn_faces):

@@ -25,14 +25,15 @@ def photo(quick_model):
 def test_the_formula_is_mean_plus_factor_times_scale_times_noise(quick_model, photo):
     posterior = quick_model.encode(photo[None])
     made = vary(quick_model, photo, count=3, diversity=2.5, seed=4)
-    noise = torch.from_numpy(variation_noise(variation_seeds(4, 3), quick_model.latent))
-    torch.testing.assert_close(made.latents, posterior.mean + 2.5 * posterior.scale * noise)
+    noise = variation_noise(variation_seeds(4, 3), quick_model.latent)
+    mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)
+    np.testing.assert_allclose(made.latents, mean + 2.5 * scale * noise, rtol=1e-5, atol=1e-6)
 
 
 def test_variance_mode_multiplies_the_variance(quick_model, photo):
     by_variance = vary(quick_model, photo, diversity=0.09, mode="variance")
     by_factor = vary(quick_model, photo, diversity=math.sqrt(0.09))
-    assert torch.equal(by_variance.latents, by_factor.latents)
+    assert np.array_equal(by_variance.latents, by_factor.latents)
     assert by_variance.factor == 0.09
 
 
@@ -41,16 +42,16 @@ def test_each_mode_has_its_own_default(quick_model, photo):
     assert vary(quick_model, photo, count=1, mode="variance").factor == 0.01
 
 
-def test_factor_zero_is_the_reconstruction(quick_model, photo):
+def test_without_the_photos_details_factor_zero_is_the_reconstruction(quick_model, photo):
     kept = reconstruct(quick_model, photo).pictures[0]
-    made = vary(quick_model, photo, count=4, diversity=0)
+    made = vary(quick_model, photo, count=4, diversity=0, details="model")
     assert (made.pictures == kept).all()
     assert (made.reconstruction == kept).all()
 
 
 def test_the_first_five_of_ten_are_the_five_of_five(quick_model, photo):
     ten, five = vary(quick_model, photo, count=10), vary(quick_model, photo, count=5)
-    assert torch.equal(ten.latents[:5], five.latents)
+    assert np.array_equal(ten.latents[:5], five.latents)
     assert (ten.pictures[:5] == five.pictures).all()
     assert ten.seeds[:5] == five.seeds
 
@@ -77,10 +78,10 @@ def test_the_noise_is_standard_normal():
 
 def test_a_sweep_keeps_its_directions_and_grows_along_them(quick_model, photo):
     swept = sweep(quick_model, photo, [1, 2, 6], count=3)
-    mean = quick_model.encode(photo[None]).mean
+    mean = np.asarray(quick_model.encode(photo[None]).mean)
     near, twice, far = (row.latents - mean for row in swept.rows)
-    torch.testing.assert_close(twice, 2 * near, rtol=1e-3, atol=1e-5)
-    torch.testing.assert_close(far, 6 * near, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(twice, 2 * near, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(far, 6 * near, rtol=1e-3, atol=1e-5)
 
 
 def test_the_spread_grows_with_the_factor(quick_model, photo):
@@ -197,11 +198,10 @@ def test_a_variation_is_where_its_own_relatives_start(quick_model, photo):
     step = Step(made.seeds[3], 5.0)
     still = vary(quick_model, photo, count=2, diversity=0, seed=8, around=[step])
     assert (still.pictures == made.pictures[3]).all()
-    assert (still.reconstruction == made.pictures[3]).all()
     near = vary(quick_model, photo, count=2, diversity=3, seed=8, around=[step])
-    noise = torch.from_numpy(variation_noise(variation_seeds(8, 2), quick_model.latent))
-    scale = quick_model.encode(photo[None]).scale
-    torch.testing.assert_close(near.latents, made.latents[3:] + 3 * scale * noise)
+    noise = variation_noise(variation_seeds(8, 2), quick_model.latent)
+    scale = np.asarray(quick_model.encode(photo[None]).scale)
+    np.testing.assert_allclose(near.latents, made.latents[3:] + 3 * scale * noise, rtol=1e-5, atol=1e-6)
     onward = vary(quick_model, photo, count=1, diversity=0, around=[step, Step(8, 3.0)])
     assert (onward.pictures[0] == near.pictures[0]).all()
     assert near.settings()["around"] == [str(step)]

@@ -125,7 +125,7 @@ def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_
     assert again is not first
     assert (again.origin.reconstruction == first.origin.reconstruction).all()
     far = standings.find(places[2]).origin.variations([7], 3.0)
-    alone = vary(quick_model, first.taken.picture, 1, 3.0, 7, around=places[2].around)
+    alone = vary(quick_model, first.taken.picture, 1, 3.0, 7, around=places[2].around, details="model")
     assert (far.pictures == alone.pictures).all()
 
 
@@ -134,7 +134,9 @@ def test_what_is_dropped_is_gone_from_memory(quick_model):
     photos.take(photos.put(png(77), "gone.png"), align=False)
     photos.put(png(1))
     gc.collect()
-    assert not [one for one in gc.get_objects() if type(one).__name__ == "Taken" and one.name == "gone.png"]
+    assert not [
+        one for one in gc.get_objects() if type(one).__name__ == "StudioPhoto" and one.name == "gone.png"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from facette.checkpoint.native import WEIGHTS, find_model
@@ -24,7 +27,7 @@ PREFIX = "extras."
 
 def add_extras(
     source: str | Path,
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor | NDArray[np.generic]],
     metrics: Mapping[str, Any],
     out: str | Path | None = None,
     replace: tuple[str, ...] = (),
@@ -39,7 +42,7 @@ def add_extras(
     kept, header = read_tensors(path)
     stale = tuple(PREFIX + name for name in replace)
     kept = {name: tensor for name, tensor in kept.items() if not (stale and name.startswith(stale))}
-    kept |= {PREFIX + name: tensor for name, tensor in tensors.items()}
+    kept |= {PREFIX + name: torch.as_tensor(tensor) for name, tensor in tensors.items()}
     header = {**header, "metrics": {**header.get("metrics", {}), **metrics}}
     try:
         _check_writable(target)

@@ -45,7 +45,7 @@ def save_model(model: TrainedModel, path: str | Path, half: bool = False) -> Pat
     }
     if half:
         tensors = to_half(tensors)
-    tensors |= {f"extras.{n}": t for n, t in model.extras.items()}
+    tensors |= {f"extras.{n}": torch.as_tensor(t) for n, t in model.extras.items()}
     header = _header(model)
     write_atomically(folder / "config.json", json.dumps(header, indent=2, ensure_ascii=False) + "\n")
     write_atomically(folder / "README.md", write_card(model))

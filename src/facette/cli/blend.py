@@ -39,7 +39,7 @@ def blend(
 ) -> None:
     """Average faces, or add and take away: `--weights 1,-1,1`."""
     from facette.cli.model import open_model
-    from facette.cli.photo import remarks_on, sheet_path, take_in
+    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in
     from facette.errors import UsageError
     from facette.latent import blend as blend_photos
 
@@ -55,7 +55,7 @@ def blend(
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
-        "photos": [one.to_dict() for one in taken],
+        "photos": [account_of(one) for one in taken],
         **made.settings(),
         "shares": list(made.shares),
     }

@@ -13,9 +13,9 @@ from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.photo import Align, Eyes, Face, Photo
 
 if TYPE_CHECKING:
-    from facette.cli.photo import Taken
     from facette.comparison.checkpoint import DiffusionCheckpoint
     from facette.comparison.diffusion import Diffusion
+    from facette.latent.photo import PhotoInput
 
 DEFAULT_PROMPT = "a high-resolution photograph of a face, natural light, sharp focus"
 
@@ -98,7 +98,7 @@ def compare(
 ) -> None:
     """Put relatives of one photo beside those of a diffusion model, such as Stable Diffusion."""
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import account_of, take_in
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import gauge_for
     from facette.images.sheets.grid import check_sheet_path
@@ -171,7 +171,7 @@ def compare(
         "page": str(target),
         "sheet": str(sheet_path),
         "command": command,
-        "photo": taken.to_dict(),
+        "photo": account_of(taken),
         **found.to_dict(),
     }
     emit(data, f"{lines(found)}\n\n{target}\n{sheet_path}", as_json)
@@ -232,8 +232,8 @@ def _side_by_side(
         )
 
 
-def _at_size(taken: Taken, side: int):
+def _at_size(taken: PhotoInput, side: int):
     """The frame that the model sees, looked at through the photo again at another size: uint8 (side, side, 3)."""
     from facette.images.warp import look_again
 
-    return look_again(taken.photo, taken.to_photo, len(taken.picture), side)
+    return look_again(taken.image, taken.to_photo, len(taken.picture), side)

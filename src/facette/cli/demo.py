@@ -37,7 +37,7 @@ def demo(
 ) -> None:
     """Make ten variations of a photo that is already on this machine, with the bundled model."""
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in
+    from facette.cli.photo import account_of, sheet_path, take_in
     from facette.latent.vary import vary
 
     photo = photo or first_at_hand()
@@ -45,11 +45,11 @@ def demo(
     target = sheet_path(out, "facette-demo.png")
     opened = open_model(model, device, plain, light=True)
     taken = take_in(opened, find_photo(photo))
-    variations = vary(opened, taken.picture, seed=seed)
+    variations = vary(opened, taken, seed=seed)
     sheet = replace(variations, remark=taken.report.summary()).save(target)
     data = {
         "sheet": str(sheet),
-        "photo": taken.to_dict(),
+        "photo": account_of(taken),
         "credit": CREDITS[photo],
         "model": opened.name,
         "count": len(variations.pictures),

@@ -59,7 +59,7 @@ def edit(
     """Raise and lower attributes of one photo, and say what else will change."""
     from facette.cli.film import result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import account_of, take_in
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import edit as edit_photo
@@ -78,14 +78,14 @@ def edit(
     if spans:
         ((name, span),) = spans.items()
         count = steps or (FRAMES if film else 7)
-        made = strip_photo(opened, taken.picture, name, span, steps=count, wishes=points, keep=kept)
+        made = strip_photo(opened, taken, name, span, steps=count, wishes=points, keep=kept)
     else:
-        made = edit_photo(opened, taken.picture, points, keep=kept)
+        made = edit_photo(opened, taken, points, keep=kept)
     if made.shift.warning:
         remark(("at its strongest " if spans else "") + made.shift.warning)
     sheet = save_result(replace(made, remark=taken.report.summary()), target, seconds, side)
     singles = [] if each is None else made.save_each(each)
-    data = {"sheet": str(sheet), "each": [str(single) for single in singles], "photo": taken.to_dict()}
+    data = {"sheet": str(sheet), "each": [str(single) for single in singles], "photo": account_of(taken)}
     emit({**data, **made.settings(), **_account(made)}, str(sheet), as_json)
 
 

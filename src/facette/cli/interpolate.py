@@ -57,7 +57,7 @@ def interpolate(
     """Walk from one photo to another, through several, or across the field between four."""
     from facette.cli.film import result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import remarks_on, take_in
+    from facette.cli.photo import account_of, remarks_on, take_in
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import Interpolation, field
@@ -85,7 +85,7 @@ def interpolate(
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
-        "photos": [one.to_dict() for one in taken],
+        "photos": [account_of(one) for one in taken],
         **{name: value for name, value in made.settings().items() if name != "photos"},
     }
     if isinstance(made, Interpolation):

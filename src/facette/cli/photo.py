@@ -1,17 +1,23 @@
-"""A photo from the command line to the model's frame: the one place where `--no-align`, `--face` and `--eyes` act.
+"""A photo from the command line into the model: the one place where `--no-align`, `--face` and `--eyes` act.
 
-Enters: a path and the three options as typed. Leaves: a `uint8 (S, S, 3)` picture and what was done to get it.
-Knows nothing of what a command does with the picture.
+Enters: a path and the three options as typed. Leaves: a `PhotoInput`, encoded once, and on stderr what was done to
+get it. Knows nothing of what a command does with it.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from facette.cli.output import remark
-from facette.errors import UsageError
+from facette.errors import NoFaceError, UsageError
+
+if TYPE_CHECKING:
+    from facette.latent.photo import PhotoInput
+    from facette.model.interface import DrawingModel
 
 Photo = Annotated[Path, typer.Argument(help="Any photo.")]
 Align = Annotated[
@@ -22,6 +28,19 @@ Align = Annotated[
 ]
 Face = Annotated[int, typer.Option(min=1, help="Which face, when the photo shows several: 1 is the largest.")]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not only one.")]
+Details = Annotated[
+    Literal["photo", "model"],
+    typer.Option("--details", help="Keep the photo's own details, or show what the model draws by itself."),
+]
+Side = Annotated[
+    int | None,
+    typer.Option(
+        "--side",
+        min=16,
+        help="Pixels of a picture's side, up to 1024.  [default: the face's own in the photo, at most 512]",
+        show_default=False,
+    ),
+]
 Eyes = Annotated[
     str | None,
     typer.Option(
@@ -31,57 +50,52 @@ Eyes = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A photo in the model's frame."""
+def take_in(
+    model: "DrawingModel", path: Path, align: bool = True, face: int = 1, eyes: str | None = None
+) -> "PhotoInput":
+    """The photo as `model` sees it, encoded once; what was done to it is remarked on stderr."""
+    from facette.latent.photo import take_photo
 
-    path: Path
-    picture: Any  # uint8 (S, S, 3)
-    report: Any  # what was done to it
-    photo: Any  # the Pillow image it was taken from, upright
-    to_photo: Any  # (3, 3), from the picture's pixels to that image's
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"path": str(self.path), **asdict(self.report)}
-
-
-def take_in(model, path: Path, align: bool = True, face: int = 1, eyes: str | None = None) -> Taken:
-    """The photo in the frame of `model`; what was done to it is remarked on stderr."""
-    from facette.images.faces.align import intake
-
-    opened = _open(model, path)
     places = None if eyes is None else parse_eyes(eyes)
     way = "auto" if align else "never"
-    return _taken(model, path, opened, intake(opened, model.input, align=way, face=face, eyes=places))
+    with _remedies():
+        photo = take_photo(model, path, align=way, face=face, eyes=places)
+    return _remarked(photo)
 
 
-def take_in_all(model, path: Path) -> list[Taken]:
+def take_in_all(model: "DrawingModel", path: Path) -> "list[PhotoInput]":
     """Every face of the photo, the largest first."""
-    from facette.images.faces.align import intake_all
+    from facette.latent.photo import take_faces
 
-    opened = _open(model, path)
-    return [_taken(model, path, opened, one) for one in intake_all(opened, model.input)]
-
-
-def _open(model, path: Path):
-    from facette.images.open import open_image
-    from facette.latent.inputs import image_size
-
-    image_size(model)  # refuses models of vectors before anything is opened
-    return open_image(path)
+    with _remedies():
+        photos = take_faces(model, path)
+    return [_remarked(photo) for photo in photos]
 
 
-def _taken(model, path: Path, opened, intake) -> Taken:
-    from facette.latent.typicality import with_typicality
-
-    report = with_typicality(model, intake).report
-    remark(f"{path.name}: {report.summary()}")
-    return Taken(path, intake.picture, report, opened.image, intake.to_photo)
+def account_of(photo: "PhotoInput") -> dict[str, Any]:
+    """What was done to a photo, as plain values."""
+    return {"path": str(photo.source), **asdict(photo.report)}
 
 
-def remarks_on(taken: list[Taken]) -> str:
+def remarks_on(photos: "list[PhotoInput]") -> str:
     """What was done to several photos, as one line for the sheet."""
-    return " · ".join(f"{one.path.name}: {one.report.summary()}" for one in taken)
+    return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
+
+
+@contextmanager
+def _remedies() -> Iterator[None]:
+    """Says which option helps where no face was found."""
+    try:
+        yield
+    except NoFaceError as error:
+        raise NoFaceError(
+            f"{error}: give the eyes with --eyes X,Y,X,Y, or take its centre with --no-align."
+        ) from None
+
+
+def _remarked(photo: "PhotoInput") -> "PhotoInput":
+    remark(f"{photo.name}: {photo.report.summary()}")
+    return photo
 
 
 def sheet_path(wished: Path | None, fallback: str) -> Path:

@@ -26,22 +26,20 @@ def reconstruct(
     as_json: Json = False,
 ) -> None:
     """Show photos above what the model keeps of them."""
-    import numpy as np
-
     from facette.cli.model import open_model
-    from facette.cli.photo import remarks_on, sheet_path, take_in
+    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in
     from facette.latent.reconstruct import reconstruct as reconstruct_photos
 
     target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device, plain, light=True)
     taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
-    reconstructions = reconstruct_photos(opened, np.stack([one.picture for one in taken]))
+    reconstructions = reconstruct_photos(opened, taken)
     sheet = replace(reconstructions, remark=remarks_on(taken)).save(target)
     singles = [] if each is None else reconstructions.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
-        "photos": [one.to_dict() for one in taken],
+        "photos": [account_of(one) for one in taken],
         "model": opened.name,
     }
     emit(data, str(sheet), as_json)

@@ -51,7 +51,7 @@ def sweep(
 ) -> None:
     """Show what each diversity does to one photo; a column keeps its direction from row to row."""
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in
+    from facette.cli.photo import account_of, sheet_path, take_in
     from facette.errors import UsageError
     from facette.latent.vary import spaced_factors
     from facette.latent.vary import sweep as sweep_photo
@@ -66,16 +66,14 @@ def sweep(
     if report:
         from facette.dial.sweep import dial_sweep
 
-        measured = dial_sweep(opened, taken.picture, factors, count=count, seed=seed, noise=noise).remarked(
-            said
-        )
+        measured = dial_sweep(opened, taken, factors, count=count, seed=seed, noise=noise).remarked(said)
         swept, sheet, page = measured.sweep, measured.save(target), _write_page(measured, photo.name, target)
     else:
-        swept = sweep_photo(opened, taken.picture, factors, count=count, seed=seed, mode=mode, noise=noise)
+        swept = sweep_photo(opened, taken, factors, count=count, seed=seed, mode=mode, noise=noise)
         sheet, page, measured = replace(swept, remark=said).save(target), None, None
     data = {
         "sheet": str(sheet),
-        "photo": taken.to_dict(),
+        "photo": account_of(taken),
         "model": opened.name,
         "factors": list(swept.factors),
         "count": count,

@@ -51,7 +51,7 @@ def traverse(
 ) -> None:
     """Walk along single latents, or along the main axes of the data."""
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in
+    from facette.cli.photo import account_of, sheet_path, take_in
     from facette.latent import traverse as traverse_latents
 
     target = sheet_path(out, "traversal.png")
@@ -68,7 +68,7 @@ def traverse(
         for row in made.rows
     ]
     account = {"sheet": str(sheet), "each": [str(single) for single in singles], **made.settings()}
-    emit({**account, "directions": directions, "photo": taken and taken.to_dict()}, str(sheet), as_json)
+    emit({**account, "directions": directions, "photo": taken and account_of(taken)}, str(sheet), as_json)
 
 
 def _cloud(opened: Any, data: str, count: int, cache: Path | None) -> Any:

@@ -9,11 +9,11 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
-from facette.cli.photo import Align, AllFaces, Eyes, Face, Photo
+from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
 
 if TYPE_CHECKING:
-    from facette.cli.photo import Taken
     from facette.dial.vary import Dialled
+    from facette.latent.photo import PhotoInput
     from facette.latent.vary import Variations
 
 
@@ -89,6 +89,8 @@ def vary(
     paste: Annotated[
         bool, typer.Option("--paste", help="Also put each variation back into the photo, beside the sheet.")
     ] = False,
+    details: Details = "photo",
+    side: Side = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -112,7 +114,7 @@ def vary(
         raise UsageError("--around goes with a --diversity in numbers.")
     target = sheet_path(out, f"{photo.stem}-variations.png")
     light = not (measured or refine or noise == "aggregate")
-    opened = open_model(model, device, plain, light)
+    opened = open_model(model, device, plain or (details == "photo" and not measured), light)
     taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
     made = []
     for number, one in enumerate(taken, start=1):
@@ -121,7 +123,7 @@ def vary(
 
             found = dial_vary(
                 opened,
-                one.picture,
+                one,
                 count,
                 diversity=wished,
                 likeness=likeness,
@@ -137,16 +139,19 @@ def vary(
 
             assert not isinstance(wished, str)  # "auto" is measured
             number_of, first = (count, seed) if pick is None else (1, pick)
-            found = vary_photo(opened, one.picture, number_of, wished, first, mode, refine, noise, steps)
+            found = vary_photo(
+                opened, one, number_of, wished, first, mode, refine, noise, steps, details, side
+            )
         sheet, singles = _numbered(target, number), each and _numbered(each, number)
         made.append(_write(found, one, sheet, singles, paste))
     emit(made[0] if not all_faces else {"faces": made}, "\n".join(one["sheet"] for one in made), as_json)
 
 
 def _write(
-    found: "Variations | Dialled", taken: "Taken", target: Path, each: Path | None, paste: bool
+    found: "Variations | Dialled", taken: "PhotoInput", target: Path, each: Path | None, paste: bool
 ) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
+    from facette.cli.photo import account_of
     from facette.latent.vary import Variations
 
     said = taken.report.summary()
@@ -162,7 +167,7 @@ def _write(
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
         "pasted": _paste(variations, taken, target) if paste else [],
-        "photo": taken.to_dict(),
+        "photo": account_of(taken),
         **found.settings(),
     }
     if variations.refined is not None:
@@ -199,14 +204,17 @@ def _diversity(text: str | None) -> "float | str | None":
     return number
 
 
-def _paste(variations: "Variations", taken: "Taken", target: Path) -> list[str]:
+def _paste(variations: "Variations", taken: "PhotoInput", target: Path) -> list[str]:
     """The photo with each variation in it, as TARGET-photo-01.png and so on."""
+    import numpy as np
+
     from facette.images.faces.paste import paste_face
 
     paths = []
+    smaller = len(taken.picture) / len(variations.photo)
     for number, picture in enumerate(variations.pictures, start=1):
         path = target.with_name(f"{target.stem}-photo-{number:02d}.png")
-        paste_face(taken.photo, picture, taken.to_photo).save(path)
+        paste_face(taken.image, picture, taken.to_photo @ np.diag([smaller, smaller, 1.0])).save(path)
         paths.append(str(path))
     return paths
 

@@ -88,7 +88,7 @@ class VaeMethod:
         """The picture of each seed, as `vary` makes it."""
         with Watch(self.model.device, networks_of(self.model)) as watch:
             mean, scale = encode_each(self.model, self.photo[None])  # (1, Z), (1, Z)
-            noise = self.model.as_latents(variation_noise(seeds, mean.shape[1]))  # (N, Z)
+            noise = variation_noise(seeds, mean.shape[1])  # (N, Z)
             pictures = decode_each(self.model, varied_latents(mean, scale, noise, strength_of(level)))
         return Made(pictures, (False,) * len(seeds), watch.seconds / len(seeds), watch.memory)
 

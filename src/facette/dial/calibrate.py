@@ -107,7 +107,7 @@ def calibrate(
         noises = ("posterior", "aggregate")
     ready = replace(model, extras={**model.extras, **extras})
     seeds = variation_seeds(seed, count)
-    dials = [placed(origin_of(ready, photo), gauge) for photo in shown]
+    dials = [placed(origin_of(ready, photo, details="model"), gauge) for photo in shown]
     factors = _factors(dials[:SEARCHED], seeds)
     curves, total = {}, len(noises) * len(dials)
     for i, noise in enumerate(noises):

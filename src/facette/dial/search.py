@@ -85,7 +85,7 @@ def dial_of(model, picture, noise: Noise = "posterior", seed: int = 0, refine: i
     """The dial of one photo; arguments as `vary` takes them. Raises UsageError for a model that was not calibrated."""
     model = resolve_model(model)
     gauge = gauge_of(model)
-    return placed(origin_of(model, picture, seed, refine), gauge, noise)
+    return placed(origin_of(model, picture, seed, refine, "model"), gauge, noise)
 
 
 def placed(origin: Origin, gauge: Gauge, noise: Noise = "posterior") -> Dial:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from facette.dial.search import REALISM_KEPT, REFERENCE, Dial, Reading, automatic_factor, dial_of
 from facette.errors import UsageError
@@ -112,7 +111,7 @@ def dial_sweep(
     seeds = variation_seeds(seed, count)
     rows = tuple(dial.origin.variations(seeds, factor, noise=noise) for factor in factors)
     return DialSweep(
-        sweep=Sweep(dial.origin.photo, dial.origin.reconstruction, rows),
+        sweep=Sweep(rows[0].photo, dial.origin.reconstruction, rows),
         readings=tuple(dial.read(row.pictures, row.factor) for row in rows),
         cycles=tuple(_cycle(dial, row) for row in rows),
         redrawn=dial.redrawn,
@@ -124,5 +123,5 @@ def dial_sweep(
 
 def _cycle(dial: Dial, row: Variations) -> float:
     """How far the encoder puts decoded variations from the latents they were decoded from, per latent."""
-    again: Tensor = dial.origin.model.encode(row.pictures).mean  # (N, Z)
-    return float(np.sqrt((again.double() - row.latents.double()).square().mean().item()))
+    again = dial.origin.model.encode(row.pictures).mean  # (N, Z)
+    return float(np.sqrt(np.square(np.asarray(again, np.float64) - row.latents).mean()))

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from facette.errors import UsageError
-from facette.latent.inputs import Picture, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, resolve_model
+from facette.latent.photo import resolve_picture
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 
@@ -71,7 +72,7 @@ def blend(model, *photos, weights: Sequence[float] | None = None, norm_corrected
     shares = _shares(given, len(photos))
     model = resolve_model(model)
     taken = np.stack([resolve_picture(model, photo) for photo in photos])  # (P, S, S, 3)
-    means, _ = encode_each(model, taken)  # (P, Z)
+    means = torch.from_numpy(encode_each(model, taken)[0])  # (P, Z)
     latents = (torch.tensor(shares) @ means).unsqueeze(0)  # (1, Z)
     if norm_corrected:
         latents = _corrected(latents, means, torch.tensor(shares))

@@ -20,7 +20,8 @@ from torch import Tensor
 from facette.errors import UsageError, check_count
 from facette.latent.directions import Directions, known_directions
 from facette.latent.film import Film
-from facette.latent.inputs import Picture, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, resolve_model
+from facette.latent.photo import resolve_picture
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result, signed
 
@@ -265,7 +266,7 @@ def _length(latent: Tensor, directions: Directions) -> float:
 def _start(model, picture) -> tuple[Picture, Tensor, Picture]:
     """The photo in the model's frame, its posterior mean (1, Z) and its reconstruction."""
     photo = resolve_picture(model, picture)
-    mean, _ = encode_each(model, photo[None])
+    mean = torch.from_numpy(encode_each(model, photo[None])[0])
     return photo, mean, decode_each(model, mean)[0]
 
 

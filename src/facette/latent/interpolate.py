@@ -18,7 +18,7 @@ from torch import Tensor
 from facette.errors import UsageError, check_count
 from facette.latent.film import Film
 from facette.latent.geodesic import Geodesic, find_geodesic
-from facette.latent.inputs import Picture, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, resolve_model
 from facette.latent.paths import (
     Curve,
     Method,
@@ -29,6 +29,7 @@ from facette.latent.paths import (
     step_lengths,
     unevenness,
 )
+from facette.latent.photo import resolve_picture
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 
@@ -137,7 +138,7 @@ def interpolate(
         raise UsageError(f"a path needs at least 2 photos, got {len(photos)}.")
     model = resolve_model(model)
     taken = np.stack([resolve_picture(model, photo) for photo in photos])  # (P, S, S, 3)
-    means, _ = encode_each(model, taken)  # (P, Z)
+    means = torch.from_numpy(encode_each(model, taken)[0])  # (P, Z)
     geodesics = tuple(_geodesics(model, means)) if method == "geodesic" else ()
     legs = [polyline(g.knots) for g in geodesics] or [curve(a, b, method) for a, b in pairwise(means)]
     latents, stations = _walk(model, legs, steps, equal_steps)
@@ -162,7 +163,7 @@ def field(model, photos: Sequence, rows: int = 5, columns: int = 5, method: Meth
     check_method(method)
     model = resolve_model(model)
     taken = np.stack([resolve_picture(model, photo) for photo in photos])
-    means, _ = encode_each(model, taken)  # (4, Z)
+    means = torch.from_numpy(encode_each(model, taken)[0])  # (4, Z)
     down, across = torch.linspace(0, 1, rows), torch.linspace(0, 1, columns)
     left, right = curve(means[0], means[2], method)(down), curve(means[1], means[3], method)(down)
     latents = torch.cat([curve(a, b, method)(across) for a, b in zip(left, right, strict=True)])  # (R·C, Z)

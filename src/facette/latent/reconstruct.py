@@ -6,19 +6,22 @@ Legend: N pictures, Z latents, S side of a picture.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from facette.errors import UsageError, check_count
-from facette.latent.inputs import Picture, resolve_model, resolve_pictures
-from facette.latent.points import Latents, decode_each, encode_each
+from facette.latent.inputs import Picture, resolve_model
+from facette.latent.photo import PhotoSource, take_photo
+from facette.latent.points import Latents
 from facette.latent.sheets import Result, even_columns, save_pictures, save_points
+from facette.model.interface import DrawingModel, PriorName
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
-
-PriorName = Literal["fitted", "normal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +90,25 @@ class Samples(Result):
         return self.pictures.ndim == 4
 
 
-def reconstruct(model, pictures) -> Reconstructions:
+def reconstruct(
+    model: DrawingModel | str | Path, pictures: PhotoSource | Sequence[PhotoSource]
+) -> Reconstructions:
     """What the model keeps of one photo or of several.
 
     `model` is a loaded model or its name; each picture a file, a Pillow image or a uint8 RGB array.
     """
     model = resolve_model(model)
-    photos = resolve_pictures(model, pictures)  # (N, S, S, 3)
-    means, scales = encode_each(model, photos)  # (N, Z), (N, Z)
-    return Reconstructions(photos, decode_each(model, means), means, scales, model.name)
+    several = isinstance(pictures, list | tuple) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
+    photos = [take_photo(model, picture) for picture in (pictures if several else [pictures])]
+    if not photos:
+        raise UsageError("no picture was given: name at least one.")
+    return Reconstructions(
+        np.stack([photo.picture for photo in photos]),
+        np.concatenate([model.finish(photo.decoded, photo.mean) for photo in photos]),
+        np.concatenate([photo.mean for photo in photos]),
+        np.concatenate([photo.scale for photo in photos]),
+        model.name,
+    )
 
 
 def sample(

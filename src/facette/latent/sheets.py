@@ -4,6 +4,7 @@ Enters: a result with pictures. Leaves: sheets and files. How a sheet looks is d
 which pictures go where is decided by each result.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from facette.latent.inputs import Picture
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
+    from facette.latent.drawing import Drawing
 
 
 class Result:
@@ -30,6 +32,10 @@ class Result:
         """What makes this result again, as plain values; it travels inside the saved sheet."""
         raise NotImplementedError
 
+    def settings_of(self, number: int) -> dict[str, Any]:
+        """The same for one of the pictures alone; it travels inside the saved picture."""
+        return {**self.settings(), "picture": number + 1}
+
     def save(self, path: str | Path) -> Path:
         """Write the sheet in the format of the path's ending; returns the path. The same result, the same bytes."""
         from facette.images.sheets.grid import save_sheet
@@ -38,7 +44,7 @@ class Result:
 
     def save_each(self, directory: str | Path) -> list[Path]:
         """Write every picture by itself as `01.png`, `02.png` …; returns the paths."""
-        return save_pictures(self.pictures, directory)
+        return save_pictures(self.pictures, directory, self.settings_of)
 
     def _repr_png_(self) -> bytes:
         """What a notebook shows."""
@@ -61,15 +67,26 @@ def even_columns(count: int) -> int:
     return min(near, key=lambda columns: (-count % columns, abs(columns - wished)))
 
 
-def save_pictures(pictures: Picture, directory: str | Path) -> list[Path]:
-    """Write every picture by itself as `01.png`, `02.png` …; returns the paths."""
+def footer(drawing: "Drawing", remark: str) -> str:
+    """The line under a sheet: whose details the pictures have, and what was done to the photos."""
+    return " · ".join(filter(None, (drawing.words, remark)))
+
+
+def save_pictures(
+    pictures: Picture, directory: str | Path, settings_of: Callable[[int], dict[str, Any]] | None = None
+) -> list[Path]:
+    """Write every picture by itself as `01.png`, `02.png` …, with its settings inside; returns the paths."""
     from PIL import Image
 
     from facette.images.sheets.grid import save_sheet
 
     width = max(2, len(str(len(pictures))))
     return [
-        save_sheet(Image.fromarray(picture), Path(directory) / f"{number:0{width}d}.png")
+        save_sheet(
+            Image.fromarray(picture),
+            Path(directory) / f"{number:0{width}d}.png",
+            settings_of and settings_of(number - 1),
+        )
         for number, picture in enumerate(pictures, start=1)
     ]
 

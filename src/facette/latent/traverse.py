@@ -16,7 +16,8 @@ from torch import Tensor
 from facette.errors import UsageError, check_count
 from facette.latent.cloud import Cloud, known_cloud
 from facette.latent.directions import FIGURES, known_directions
-from facette.latent.inputs import Picture, image_size, resolve_model, resolve_picture
+from facette.latent.inputs import Picture, image_size, resolve_model
+from facette.latent.photo import resolve_picture
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result, signed
 
@@ -115,7 +116,7 @@ def traverse(
     photo, start = None, given.mean.float()
     if picture is not None:
         photo = resolve_picture(model, picture)
-        start = encode_each(model, photo[None])[0][0]
+        start = torch.from_numpy(encode_each(model, photo[None])[0])[0]
     strengths = tuple(round(float(s), 9) for s in np.linspace(-reach, reach, steps))
     latents = torch.stack([start + s * row.direction.float() for row in chosen for s in strengths])
     return Traversal(photo, decode_each(model, latents), latents, chosen, strengths, along, model.name)

@@ -2,17 +2,17 @@
 
 Enters: a loaded model and pictures. Leaves: two sorted arrays for the model file (`measure_typicality`), and for one
 picture the percentiles of its reconstruction error and of its latent's length (`typicality`), with a warning in
-words where the model has not seen anything like it; `with_typicality` writes that into a photo's report.
+words where the model has not seen anything like it.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facette.errors import UsageError
 from facette.images.convert import SEEN
-from facette.images.faces.align import Intake
+from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ class Typicality:
     warning: str | None  # a sentence for people, where there is reason for one
 
 
-def measure_typicality(model, pictures: np.ndarray) -> "dict[str, Tensor]":
+def measure_typicality(model: DrawingModel, pictures: np.ndarray) -> "dict[str, Tensor]":
     """What `typicality` compares with, to be put into `model.extras`: two sorted arrays (N,), float32.
 
     `pictures`: uint8 (N, S, S, 3) that the model was not trained on. Raises UsageError for fewer than 20.
@@ -47,12 +47,20 @@ def measure_typicality(model, pictures: np.ndarray) -> "dict[str, Tensor]":
     return {ERROR: torch.from_numpy(np.sort(errors)).float(), NORM: torch.from_numpy(np.sort(norms)).float()}
 
 
-def typicality(model, picture: np.ndarray) -> Typicality | None:
+def typicality(model: DrawingModel, picture: np.ndarray) -> Typicality | None:
     """How typical one picture (uint8, S×S×3) is; None for a model whose file holds nothing to compare with."""
+    mean = np.asarray(model.encode(picture[None]).mean)
+    return typicality_of(model, picture, mean[0], model.plain().decode(mean)[0])
+
+
+def typicality_of(
+    model: DrawingModel, picture: np.ndarray, mean: np.ndarray, redrawn: np.ndarray
+) -> Typicality | None:
+    """The same for a picture whose posterior mean (Z,) and plain reconstruction (S, S, 3) are known already."""
     if ERROR not in model.extras or NORM not in model.extras:
         return None
-    errors, norms = _measures(model, picture[None])
-    error, norm = float(errors[0]), float(norms[0])
+    error = float(_errors(picture[None], redrawn[None])[0])
+    norm = float(np.linalg.norm(mean.astype(np.float64)))
     error_percentile = _percentile(np.asarray(model.extras[ERROR]), error)
     norm_percentile = _percentile(np.asarray(model.extras[NORM]), norm)
     return Typicality(
@@ -64,27 +72,23 @@ def typicality(model, picture: np.ndarray) -> Typicality | None:
     )
 
 
-def with_typicality(model, taken: Intake) -> Intake:
-    """The same intake, its report saying how typical the picture is where the model can tell."""
-    known = typicality(model, taken.picture)
-    if known is None:
-        return taken
-    warnings = (*taken.report.warnings, known.warning) if known.warning else taken.report.warnings
-    return replace(taken, report=replace(taken.report, typicality=asdict(known), warnings=warnings))
-
-
-def _measures(model, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _measures(model: DrawingModel, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Errors and lengths, (N,) each."""
     errors, norms = [], []
     for start in range(0, len(pictures), 256):  # bounded memory for large validation sets
         part = pictures[start : start + 256]
         mean = model.encode(part).mean  # (n, Z)
-        squares = (model.plain().decode(mean).astype(np.float64) - part[..., :3]) ** 2
-        # pixels that are unknown (a fourth value of 0) say nothing of the model
-        seen = part[..., 3:] >= SEEN if part.shape[-1] == 4 else np.ones_like(part[..., :1], bool)
-        errors.append(np.sqrt(squares.mean(axis=(1, 2, 3), where=np.broadcast_to(seen, squares.shape))))
+        errors.append(_errors(part, model.plain().decode(mean)))
         norms.append(np.linalg.norm(np.asarray(mean, np.float64), axis=1))
     return np.concatenate(errors), np.concatenate(norms)
+
+
+def _errors(pictures: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
+    """Root mean squared differences, (N,), in steps of 255; pixels that are unknown (a fourth value of 0) say nothing
+    of the model."""
+    squares = (redrawn.astype(np.float64) - pictures[..., :3]) ** 2
+    seen = pictures[..., 3:] >= SEEN if pictures.shape[-1] == 4 else np.ones_like(pictures[..., :1], bool)
+    return np.sqrt(squares.mean(axis=(1, 2, 3), where=np.broadcast_to(seen, squares.shape)))
 
 
 def _percentile(known: np.ndarray, value: float) -> float:

@@ -78,10 +78,6 @@ class LightModel:
         """The same model without its second stage."""
         return replace(self, sharpener=None)
 
-    def as_latents(self, values: np.ndarray) -> np.ndarray:
-        """Latents as this model takes them."""
-        return values
-
     def encode(self, pictures: np.ndarray, batch: int = BATCH) -> LightPosterior:
         """q(z|x) for uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them.
 
@@ -102,13 +98,22 @@ class LightModel:
 
     def decode(self, z: np.ndarray, batch: int = BATCH) -> np.ndarray:
         """Latents (N, Z) to uint8 pictures (N, S, S, 3), sharpened where the model has a second stage."""
+        self._check_latents(z)
+        parts = [z[i : i + batch] for i in range(0, len(z), batch)]
+        return np.concatenate([self.finish(self.decode_mean(part), part) for part in parts])
+
+    def decode_mean(self, z: np.ndarray, batch: int = BATCH) -> np.ndarray:
+        """Latents (N, Z) to the means of p(x|z), (N, 3, S, S) in the recipe's range: the first stage alone."""
+        self._check_latents(z)
+        z = np.ascontiguousarray(z, dtype=np.float32)
+        return np.concatenate([self.decoder(z[i : i + batch])[0] for i in range(0, len(z), batch)])
+
+    def finish(self, mean: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """What `decode` makes of means (N, 3, S, S) that `decode_mean` gave for these latents: uint8 (N, S, S, 3)."""
+        if self.sharpener is not None:
+            (mean,) = self.sharpener(mean, np.ascontiguousarray(z, dtype=np.float32))
+        return to_pictures_array(mean, self.input.range)
+
+    def _check_latents(self, z: np.ndarray) -> None:
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise DataError(f"model {self.name!r} takes latents N×{self.latent}, not {z.shape}")
-        return np.concatenate([self._drawn(z[i : i + batch]) for i in range(0, len(z), batch)])
-
-    def _drawn(self, z: np.ndarray) -> np.ndarray:
-        z = np.ascontiguousarray(z, dtype=np.float32)
-        (drawn,) = self.decoder(z)
-        if self.sharpener is not None:
-            (drawn,) = self.sharpener(drawn, z)
-        return to_pictures_array(drawn, self.input.range)

@@ -79,10 +79,6 @@ class TrainedModel:
         """The same model without its second stage: pictures are the means of p(x|z)."""
         return replace(self, sharpener=None)
 
-    def as_latents(self, values: np.ndarray) -> Tensor:
-        """Latents (N, Z) that come as an array, as this model takes them."""
-        return torch.from_numpy(values)
-
     def to_model(self, data: np.ndarray | Tensor) -> Tensor:
         """uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them, or float vectors
         (N, D), to what the VAE takes.
@@ -117,11 +113,12 @@ class TrainedModel:
         )
 
     @torch.inference_mode()
-    def decode_float(self, z: Tensor, batch: int = BATCH) -> Tensor:
+    def decode_float(self, z: np.ndarray | Tensor, batch: int = BATCH) -> Tensor:
         """Pictures of latents (N, Z): (N, 3, S, S) in the recipe's range, on the CPU.
 
         Sharpened where the model has a second stage, else the mean of p(x|z) as it is (see `plain`).
         """
+        z = torch.as_tensor(z)
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise DataError(f"model {self.name!r} takes latents N×{self.latent}, not {tuple(z.shape)}")
         return torch.cat([self._drawn(z[i : i + batch]).cpu() for i in range(0, len(z), batch)])
@@ -135,12 +132,26 @@ class TrainedModel:
         mean = self._quick.decode(z)
         return mean if self.sharpener is None else self.sharpener(mean, z)
 
-    def decode(self, z: Tensor, batch: int = BATCH) -> np.ndarray:
+    def decode(self, z: np.ndarray | Tensor, batch: int = BATCH) -> np.ndarray:
         """Latents (N, Z) to uint8 pictures (N, S, S, 3), or to float32 vectors (N, D)."""
         parts = [
             self.to_pictures(self.decode_float(z[i : i + batch], batch)) for i in range(0, len(z), batch)
         ]
         return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def decode_mean(self, z: np.ndarray | Tensor, batch: int = BATCH) -> np.ndarray:
+        """Latents (N, Z) to the means of p(x|z), float32 (N, 3, S, S) in the recipe's range: the first stage alone."""
+        parts = torch.as_tensor(z).float().split(batch)
+        return torch.cat([self._quick.decode(part.to(self.device)).float().cpu() for part in parts]).numpy()
+
+    @torch.inference_mode()
+    def finish(self, mean: np.ndarray, z: np.ndarray | Tensor) -> np.ndarray:
+        """What `decode` makes of means (N, 3, S, S) that `decode_mean` gave for these latents: uint8 (N, S, S, 3)."""
+        x = torch.as_tensor(mean).to(self.device)
+        if self.sharpener is not None:
+            x = self.sharpener(x, torch.as_tensor(z).float().to(self.device))
+        return self.to_pictures(x)
 
     @torch.inference_mode()
     def draw(self, z: Tensor, seed: int = 0, batch: int = BATCH) -> np.ndarray:

@@ -62,7 +62,7 @@ class Walk:
     def with_photo(self, model, name: str, picture: NDArray[np.uint8]) -> Walk:
         """The same map with a photo (S, S, 3) put on it; nothing moves."""
         mean, _ = encode_each(model, picture[None])
-        return replace(self, placed=(*self.placed, (name, mean[0].numpy())))
+        return replace(self, placed=(*self.placed, (name, mean[0])))
 
     def places(self) -> NDArray[np.float32]:
         """(M, 2) where the photos lie."""

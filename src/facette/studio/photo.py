@@ -1,7 +1,7 @@
 """Photos of visitors: bytes in, the face in the model's frame out, all of it in memory.
 
-Enters: the bytes of an upload. Leaves: a token for the page, and for whoever has the token the same intake as
-`facette vary` makes: opened within the same limits, upright, face found and aligned, with its report. The bytes
+Enters: the bytes of an upload. Leaves: a token for the page, and for whoever has the token the same `PhotoInput` as
+`facette vary` works with: opened within the same limits, upright, face found and aligned, encoded once. The bytes
 are kept as they came (a decoded photo is ten times as large) until they are not used for a while or newer photos
 need the room.
 """
@@ -13,11 +13,17 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from facette.errors import ImageError
+from facette.errors import ImageError, NoFaceError
+
+if TYPE_CHECKING:
+    from facette.images.faces.align import IntakeReport
+    from facette.latent.inputs import Picture
+    from facette.latent.photo import PhotoInput
+    from facette.model.interface import DrawingModel
 
 MAX_UPLOAD = 32 * 2**20  # bytes of one photo
 KEPT_SECONDS = 2 * 60 * 60.0
@@ -27,15 +33,26 @@ LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A photo in the model's frame."""
+class StudioPhoto:
+    """A photo as the model sees it, under the name that the browser gave it."""
 
-    name: str  # of the file, as the browser gave it
-    picture: Any  # uint8 (S, S, 3)
-    report: Any  # IntakeReport, with typicality
-    to_photo: Any  # (3, 3), from the picture's pixels to the photo's
+    input: PhotoInput  # of the whole photo only what its frame needs
+    to_photo: Any  # (3, 3), from the picture's pixels to the whole photo's
     align: bool
     face: int
+
+    @property
+    def name(self) -> str:
+        return self.input.name
+
+    @property
+    def picture(self) -> Picture:
+        """(S, S, 3)."""
+        return self.input.picture
+
+    @property
+    def report(self) -> IntakeReport:
+        return self.input.report
 
     @property
     def stem(self) -> str:
@@ -47,7 +64,7 @@ class _Held:
     name: str
     data: bytes
     until: float
-    taken: dict[tuple[bool, int], Taken] = field(default_factory=dict)
+    taken: dict[tuple[bool, int], StudioPhoto] = field(default_factory=dict)
 
 
 class Photos:
@@ -55,7 +72,7 @@ class Photos:
 
     def __init__(
         self,
-        model: Any,
+        model: DrawingModel,
         most_bytes: int = MOST_BYTES,
         kept_seconds: float = KEPT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -79,7 +96,7 @@ class Photos:
             self._held[token] = _Held(safe_name(name), data, now + self._kept)
         return token
 
-    def take(self, token: str, align: bool = True, face: int = 1) -> Taken:
+    def take(self, token: str, align: bool = True, face: int = 1) -> StudioPhoto:
         """The photo in the model's frame, as `facette vary` takes it in.
 
         Raises ImageError for a photo that is no longer kept, and as the intake does.
@@ -88,7 +105,7 @@ class Photos:
         known = held.taken.get((align, face))
         if known is None:
             known = self._intake(held, align, face)
-            if len(held.taken) > 8:
+            if len(held.taken) > 1:
                 held.taken.clear()
             held.taken[(align, face)] = known
         return known
@@ -114,24 +131,17 @@ class Photos:
             held.until = self._clock() + self._kept
             return held
 
-    def _intake(self, held: _Held, align: bool, face: int) -> Taken:
-        from facette.images.faces.align import intake
-        from facette.images.open import open_image
-        from facette.latent.inputs import image_size
-        from facette.latent.typicality import with_typicality
+    def _intake(self, held: _Held, align: bool, face: int) -> StudioPhoto:
+        from facette.latent.photo import take_photo
 
-        image_size(self._model)  # refuses models of vectors
-        opened = open_image(held.data, max_bytes=MAX_UPLOAD)
+        way = "auto" if align else "never"
         try:
-            found = intake(opened, self._model.input, align="auto" if align else "never", face=face)
-        except ImageError as error:
-            if "--no-align" not in str(error):
-                raise
-            raise ImageError(
-                "no face was found in the photo: switch off “Find the face” to take its centre, or try another one."
+            photo = take_photo(self._model, held.data, align=way, face=face, max_bytes=MAX_UPLOAD)
+        except NoFaceError as error:
+            raise NoFaceError(
+                f"{error}: switch off “Find the face” to take its centre, or try another one."
             ) from None
-        report = with_typicality(self._model, found).report
-        return Taken(held.name, found.picture, report, found.to_photo, align, face)
+        return StudioPhoto(replace(photo.cropped(), name=held.name), photo.to_photo, align, face)
 
 
 def safe_name(name: str) -> str:

@@ -17,9 +17,9 @@ from facette.latent.vary import Noise, Origin, origin_of
 
 if TYPE_CHECKING:
     from facette.dial.search import Dial
-    from facette.studio.photo import Photos, Taken
+    from facette.studio.photo import Photos, StudioPhoto
 
-MOST = 512  # standings, some tens of kilobytes each
+MOST = 64  # standings, some megabytes each: what a photo shows of its frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class StartingPoint:
 class PreparedPhoto:
     """A photo ready to be varied."""
 
-    taken: Taken
+    taken: StudioPhoto
     origin: Origin
     dial: Dial | None  # None for a model that was never calibrated
 
@@ -91,10 +91,10 @@ class PreparedPhotos:
                 self._known.popitem(last=False)
         return made
 
-    def _make(self, place: StartingPoint, taken: Taken) -> PreparedPhoto:
+    def _make(self, place: StartingPoint, taken: StudioPhoto) -> PreparedPhoto:
         # As the command does: only the shape of all faces needs torch.
         model = self._drawer if place.noise == "posterior" else self._model
-        origin = origin_of(model, taken.picture)
+        origin = origin_of(model, taken.input, details="model")
         for step in place.around:
             origin = origin.moved(step, noise=place.noise)
         if self._gauge is None:

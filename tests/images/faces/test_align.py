@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facette.errors import ImageError, MissingExtraError, UsageError
+from facette.errors import ImageError, MissingExtraError, NoFaceError, UsageError
 from facette.images.faces.align import align_face, intake, intake_all
 from facette.images.faces.find import find_faces
 from facette.images.open import open_image
@@ -184,7 +184,7 @@ def test_where_there_is_no_face_none_is_found(name):
     skimage = pytest.importorskip("skimage")
     pytest.importorskip("cv2")
     image = open_image(Path(skimage.__path__[0]) / "data" / name).image
-    with pytest.raises(ImageError, match="--no-align"):
+    with pytest.raises(NoFaceError, match="no face was found"):
         intake(image, SPEC)
     fitted = intake(image, SPEC, align="never")
     assert (fitted.report.way, fitted.report.faces) == ("fitted", None)

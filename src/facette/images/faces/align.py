@@ -10,14 +10,13 @@ taken as already aligned, and so is one whose face already lies within `CLOSE` o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
 
-from facette.errors import ImageError, UsageError
+from facette.errors import ImageError, NoFaceError, UsageError
 from facette.images.faces.find import CELEBA_EYES, FoundFace, find_faces, find_largest
 from facette.images.fit import crop_box, fit_picture
 from facette.images.mask import seen_pixels
@@ -95,9 +94,12 @@ class IntakeReport:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
+    """A photo and its place in the model's frame."""
+
     picture: np.ndarray  # uint8 (S, S, 3); beyond the photo its edge is repeated
     report: IntakeReport
     to_photo: np.ndarray  # (3, 3), from the picture's pixels to the photo's
+    photo: Image.Image  # RGB, upright, whole
     seen: np.ndarray | None = None  # (S, S) bool, False where the photo has nothing; None: all of it was seen
 
     @property
@@ -123,32 +125,24 @@ def intake(
     the photo, which then is aligned by them. `every`: count small faces too where a large one stands alone, which takes
     several times longer; it is always done for another than the largest. Raises ImageError when there is no such face.
     """
-    notes = photo.notes if isinstance(photo, OpenedImage) else ()
     image = photo.image if isinstance(photo, OpenedImage) else photo
     image = image if image.mode == "RGB" else image.convert("RGB")
     if align not in ("auto", "never", "always"):
         raise UsageError(f"align must be 'auto', 'never' or 'always', got {align!r}.")
     if spec.frame is None and (align == "always" or eyes is not None):
-        raise UsageError("this model is not one of faces: its pictures cannot be aligned; leave out --eyes.")
+        raise UsageError("this model is not one of faces: its pictures cannot be aligned.")
     if align == "never" or spec.frame is None:
-        taken = _fitted(image, spec, "fitted", "no face was looked for")
+        framed = _fitted(image, spec, "fitted", "no face was looked for")
     elif eyes is not None:
-        taken = _by_eyes(image, spec, eyes)
+        framed = _by_eyes(image, spec, eyes)
     elif align == "auto" and _has_known_size(image, spec):
-        taken = _fitted(
+        framed = _fitted(
             image, spec, "already aligned", f"{image.width} × {image.height} pixels: taken as aligned"
         )
     else:
-        taken = _by_search(
-            image, spec, find_faces if every or face > 1 else find_largest, face, align == "auto"
-        )
-    taken = _with_mask(taken, image, photo.alpha if isinstance(photo, OpenedImage) else None)
-    return replace(taken, report=replace(taken.report, notes=(*notes, *taken.report.notes)))
-
-
-def _with_mask(taken: Intake, image: Image.Image, alpha: Image.Image | None) -> Intake:
-    seen = seen_pixels(image, alpha, taken.to_photo, len(taken.picture))
-    return taken if seen.all() else replace(taken, seen=seen)
+        find = find_faces if every or face > 1 else find_largest
+        framed = _of_found(image, spec, find(image), face, align == "auto")
+    return _completed(framed, photo)
 
 
 def intake_all(
@@ -156,19 +150,12 @@ def intake_all(
 ) -> list[Intake]:
     """One intake for every face in the photo, the largest first; a single one where no face is looked for."""
     image = photo.image if isinstance(photo, OpenedImage) else photo
-    first = intake(photo, spec, align=align, every=True)
-    if first.report.faces is None or first.report.faces < 2:
-        return [first]
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if align == "never" or spec.frame is None or (align == "auto" and _has_known_size(image, spec)):
+        return [intake(photo, spec, align=align)]
     faces = find_faces(image)
-    notes, alpha = (photo.notes, photo.alpha) if isinstance(photo, OpenedImage) else ((), None)
-    rest = [
-        _with_mask(_described(image, align_found(image, spec, faces[i]), len(faces), i + 1), image, alpha)
-        for i in range(1, len(faces))
-    ]
-    return [
-        first,
-        *(replace(one, report=replace(one.report, notes=(*notes, *one.report.notes))) for one in rest),
-    ]
+    several = [_of_found(image, spec, faces, i + 1, align == "auto") for i in range(max(1, len(faces)))]
+    return [_completed(framed, photo) for framed in several]
 
 
 def align_face(
@@ -189,25 +176,28 @@ def align_found(image: Image.Image, spec: ImageInput, face: FoundFace) -> Aligne
 # ── ways in ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _by_search(
-    image: Image.Image,
-    spec: ImageInput,
-    find: Callable[[Image.Image], list[FoundFace]],
-    face: int,
-    keep_close: bool,
+def _of_found(
+    image: Image.Image, spec: ImageInput, faces: list[FoundFace], face: int, keep_close: bool
 ) -> Intake:
-    faces = find(image)
     aligned = align_found(image, spec, _choose(faces, face))
     if keep_close and _is_close(image, spec, aligned):
         note = "the face already lies where the model expects it: kept as it is"
-        taken = _fitted(image, spec, "already aligned", note)
-        return replace(taken, report=replace(taken.report, faces=len(faces), face=face))
+        kept = _fitted(image, spec, "already aligned", note)
+        return replace(kept, report=replace(kept.report, faces=len(faces), face=face))
     return _described(image, aligned, len(faces), face)
 
 
+def _completed(framed: Intake, photo: Image.Image | OpenedImage) -> Intake:
+    """With what was done to the photo before, and a mask of what it does not show."""
+    notes, alpha = (photo.notes, photo.alpha) if isinstance(photo, OpenedImage) else ((), None)
+    seen = seen_pixels(framed.photo, alpha, framed.to_photo, len(framed.picture))
+    report = replace(framed.report, notes=(*notes, *framed.report.notes))
+    return replace(framed, report=report, seen=None if seen.all() else seen)
+
+
 def _by_eyes(image: Image.Image, spec: ImageInput, eyes: tuple[Point, Point]) -> Intake:
-    taken = _described(image, _align_eyes(image, spec, eyes), None, None)
-    return replace(taken, report=replace(taken.report, way="eyes given"))
+    framed = _described(image, _align_eyes(image, spec, eyes), None, None)
+    return replace(framed, report=replace(framed.report, way="eyes given"))
 
 
 def _fitted(
@@ -224,7 +214,7 @@ def _fitted(
         notes=(note + part,),
         warnings=_enlarged(upscaling),
     )
-    return Intake(fit_picture(image, spec), report, box_to_square(box, spec.size))
+    return Intake(fit_picture(image, spec), report, box_to_square(box, spec.size), image)
 
 
 def _described(image: Image.Image, aligned: AlignedFace, faces: int | None, face: int | None) -> Intake:
@@ -240,7 +230,7 @@ def _described(image: Image.Image, aligned: AlignedFace, faces: int | None, face
         notes=(*((f"face {face} of {faces}",) if faces and faces > 1 else ()), *aligned.notes),
         warnings=_enlarged(aligned.upscaling) + _beyond(aligned.outside),
     )
-    return Intake(aligned.picture, report, aligned.to_photo)
+    return Intake(aligned.picture, report, aligned.to_photo, image)
 
 
 # ── geometry ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,9 +278,7 @@ def _has_known_size(image: Image.Image, spec: ImageInput) -> bool:
 
 def _choose(faces: list[FoundFace], face: int) -> FoundFace:
     if not faces:
-        raise ImageError(
-            "no face was found in the photo; give the eyes with --eyes X,Y,X,Y, or take its centre with --no-align."
-        )
+        raise NoFaceError("no face was found in the photo")
     if not 1 <= face <= len(faces):
         raise ImageError(f"face {face} was asked for, but {len(faces)} found in the photo; the largest is 1.")
     return faces[face - 1]

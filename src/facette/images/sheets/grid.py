@@ -38,6 +38,7 @@ __all__ = [
 
 FEW = 24  # sheets of up to this many pictures show them larger
 LARGE, SMALL = 160, 128  # shortest pleasant side of a picture on a small and on a large sheet
+LARGEST = 256  # side of a picture on a sheet, which would else be nothing but pictures
 WIDEST = 12  # pictures side by side before a row is wrapped
 
 
@@ -58,7 +59,7 @@ def contact_sheet(
 
     `columns` are headers over the pictures; `photo` stands large and framed at the left; a row of more than
     `wrap` cells goes on below; `tile` is the longer side of a shown picture in pixels (default: a whole
-    multiple of the picture's own side). UsageError: no pictures, or pictures of different sizes or kinds.
+    multiple of the picture's own side, at most 256). UsageError: no pictures, or pictures of different sizes or kinds.
     """
     cells = [cell for row in rows for cell in row.cells]
     shape = common_shape(cells)
@@ -134,7 +135,8 @@ def save_sheet(
 
 def _pleasant_side(side: int, count: int) -> int:
     wished = LARGE if count <= FEW else SMALL
-    return side * max(1, -(-wished // side))
+    whole = side * max(1, -(-wished // side))
+    return whole if whole <= LARGEST else min(side, LARGEST)
 
 
 def _cells(pictures: Sequence[np.ndarray], captions: Sequence[str] = ()) -> list[Cell]:

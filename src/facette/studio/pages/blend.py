@@ -28,7 +28,7 @@ from facette.studio.parts import (
     photo_box,
 )
 from facette.studio.path_view import picture_between
-from facette.studio.photo import Taken
+from facette.studio.photo import StudioPhoto
 
 if TYPE_CHECKING:
     from facette.latent import Interpolation
@@ -117,15 +117,15 @@ def _chosen_faces(studio: Studio, tokens: Tokens) -> str:
     )
 
 
-def _photos_of(studio: Studio, tokens: Tokens) -> list[Taken]:
+def _photos_of(studio: Studio, tokens: Tokens) -> list[StudioPhoto]:
     return [studio.photos.take(token) for token in tokens if token]
 
 
-def _names(photos: list[Taken]) -> list[str]:
+def _names(photos: list[StudioPhoto]) -> list[str]:
     return [photo.name for photo in photos]
 
 
-def _remark(photos: list[Taken]) -> str:
+def _remark(photos: list[StudioPhoto]) -> str:
     return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
 
 

@@ -1,0 +1,123 @@
+"""Latents become pictures: with the details of the photos that they started from, or as the model draws by itself.
+
+Enters: a model, photos that were taken in, latents. Leaves: pictures of one size, and a `Drawing` that says how they
+came about. The sum that keeps details is written in `details`; here is decided what goes into it. Knows nothing of
+how latents were found.
+
+Legend: N pictures, P photos, Z latents, S side of the model's pictures, W of the result's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facette.errors import UsageError
+from facette.latent.details import Details, Values, add_change, check_details, to_bytes
+from facette.latent.inputs import Picture
+from facette.latent.photo import MOST_SIDE, PhotoInput, unit_values
+from facette.latent.points import Latents, decode_each, means_each
+from facette.model.interface import DrawingModel
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Whose details the pictures of a result have, and at which size."""
+
+    details: Details
+    side: int  # W
+    model: str
+    model_side: int  # S
+
+    @property
+    def words(self) -> str:
+        """As sheets and files say it."""
+        if self.details == "model":
+            return f"drawn by {self.model} at {self.model_side} pixels; synthetic"
+        change = f"the change drawn by {self.model} at {self.model_side} pixels"
+        return f"the photo's own details; {change}; synthetic"
+
+    def settings(self) -> dict[str, Any]:
+        return {"details": self.details, "side": self.side, "synthetic": True, "drawn": self.words}
+
+
+def plan_drawing(
+    model: DrawingModel,
+    photos: Sequence[PhotoInput],
+    details: Details = "photo",
+    side: int | None = None,
+    most: int = MOST_SIDE,
+) -> Drawing:
+    """At which size to draw: of several photos the smallest decides.
+
+    Raises UsageError for unknown details, and for a side that the photo, or the model by itself, cannot be drawn at.
+    """
+    check_details(details)
+    size = model.input.size
+    if details == "photo":
+        return Drawing(details, min(photo.side(side, most) for photo in photos), model.name, size)
+    if side not in (None, size):
+        raise UsageError(f"what {model.name!r} draws by itself is {size} pixels wide, not {side}.")
+    return Drawing(details, size, model.name, size)
+
+
+def draw(
+    model: DrawingModel,
+    latents: Latents,
+    drawing: Drawing,
+    photos: Sequence[PhotoInput],
+    weights: NDArray[np.floating[Any]] | None = None,
+) -> Picture:
+    """The picture of every latent (N, Z): uint8 (N, W, W, 3).
+
+    `weights` (N, P): the share of each photo's details in each picture; not needed for a single photo.
+    """
+    if drawing.details == "model":
+        return decode_each(model, latents)
+    shares = np.ones((len(latents), 1)) if weights is None else weights
+    canvas, pictures = Canvas.of(model, photos, drawing.side), []
+    for latent, share in zip(latents, shares, strict=True):
+        known = [photo.decoded for photo in photos if np.array_equal(photo.mean[0], latent)]
+        mean = known[0] if known else means_each(model, latent[None])  # (1, 3, S, S)
+        pictures.append(canvas.paint(unit_values(model, mean)[0], share))
+    return np.stack(pictures)
+
+
+def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
+    """The photo beside pictures that were drawn like this: uint8 (W, W, 3)."""
+    return photo.picture if drawing.details == "model" else to_bytes(photo.frame(drawing.side))
+
+
+def reconstruction_of(model: DrawingModel, photo: PhotoInput, drawing: Drawing) -> Picture:
+    """The photo's decoded mean (S, S, 3): of the first stage alone where the photo's own details are kept."""
+    if drawing.details == "photo":
+        return to_bytes(unit_values(model, photo.decoded))[0]
+    return model.finish(photo.decoded, photo.mean)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Photos at one size, and the model's mean drawings of them."""
+
+    frames: Values  # (P, W, W, 3)
+    before: Values  # (P, S, S, 3)
+    unseen: tuple[NDArray[np.bool_] | None, ...]  # P of (W, W)
+
+    @classmethod
+    def of(cls, model: DrawingModel, photos: Sequence[PhotoInput], side: int) -> "Canvas":
+        frames = np.stack([photo.frame(side) for photo in photos])
+        before = np.concatenate([unit_values(model, photo.decoded) for photo in photos])
+        return cls(frames, before, tuple(photo.unseen(side) for photo in photos))
+
+    def paint(self, after: Values, shares: NDArray[np.floating[Any]]) -> Picture:
+        """(W, W, 3): the photos, mixed by their shares (P,), changed from the mixed drawings to `after` (S, S, 3)."""
+        if len(self.frames) == 1:
+            return to_bytes(add_change(self.frames[0], self.before[0], after, self.unseen[0]))
+        weights = np.asarray(shares, np.float32)
+        frame, before = (np.tensordot(weights, values, axes=1) for values in (self.frames, self.before))
+        hidden = [
+            mask for mask, weight in zip(self.unseen, weights, strict=True) if mask is not None and weight
+        ]
+        return to_bytes(add_change(frame, before, after, np.any(hidden, axis=0) if hidden else None))

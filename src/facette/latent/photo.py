@@ -1,0 +1,229 @@
+"""A photo, taken in once and encoded once: the value that everything which starts from a photo passes on.
+
+Enters: a model and a photo as a file, bytes, a Pillow image or a uint8 RGB array. Leaves: a `PhotoInput`: the picture
+in the model's frame, the same frame at the photo's own size, what of it the photo does not show, the posterior, its
+decoded mean, and how typical the photo is. Each network has run once. Knows nothing of what is done with it.
+
+Legend: S side of the model's pictures, W a wished side, Z latents.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facette.errors import UsageError
+from facette.images.convert import to_unit
+from facette.images.faces.align import Intake, IntakeReport, intake, intake_all
+from facette.images.open import MAX_BYTES, OpenedImage, open_image
+from facette.images.similarity import Point, apply, box_corners, scale_of, similarity
+from facette.images.warp import look_again
+from facette.latent.details import Values, to_bytes
+from facette.latent.inputs import Picture, image_size
+from facette.latent.typicality import typicality_of
+from facette.model.interface import DrawingModel
+
+MOST_SIDE = 512  # of a photo's frame, unless another is wished
+LARGEST_SIDE = 1024  # that may be wished
+MARGIN = 8  # steps around a frame that interpolation may reach for
+
+Align = Literal["auto", "never", "always"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoInput:
+    """A photo as one model sees it."""
+
+    name: str  # of the file; "photo" where there is none
+    model: str  # name of the model that encoded it
+    picture: Picture  # (S, S, 3)
+    image: Image.Image  # the whole photo, RGB and upright
+    to_photo: NDArray[np.float64]  # (3, 3), from the picture's pixels to the photo's
+    report: IntakeReport  # what was done to it, and how typical it is
+    mean: NDArray[np.float32]  # (1, Z) of the posterior
+    scale: NDArray[np.float32]  # (1, Z) of the posterior, σ
+    decoded: NDArray[
+        np.float32
+    ]  # (1, 3, S, S), in the recipe's range and not clipped: the first stage's D(mean)
+    hidden: NDArray[np.bool_] | None = None  # (S, S), what a model that knows masks was not shown
+    source: Path | None = None  # the file, where there is one
+
+    @property
+    def own_side(self) -> int:
+        """Side of the frame in pixels of the photo, and never below the model's."""
+        return max(len(self.picture), round(len(self.picture) * scale_of(self.to_photo)))
+
+    def side(self, wished: int | None = None, most: int = MOST_SIDE) -> int:
+        """The side a result has: the wished one, or the frame's own in the photo up to `most`.
+
+        Raises UsageError for a wish below the model's own side or above 1,024.
+        """
+        least = len(self.picture)
+        if wished is None:
+            return max(least, min(self.own_side, most))
+        if not least <= wished <= max(LARGEST_SIDE, least):
+            raise UsageError(
+                f"a side of {wished} pixels cannot be drawn: {least} (the model's own) to {LARGEST_SIDE} can."
+            )
+        return wished
+
+    def frame(self, side: int) -> Values:
+        """What the picture shows, from the photo at this side: float32 (W, W, 3), 0 black and 1 white."""
+        if side == len(self.picture):
+            seen = self.picture
+        else:
+            seen = look_again(self.image, self.to_photo, len(self.picture), side)
+        return seen.astype(np.float32) / np.float32(255)
+
+    def cropped(self) -> "PhotoInput":
+        """The same, holding no more of the photo than frames of up to 512 pixels need; that of 512 to the bit."""
+        step = max(1, int(self.own_side / MOST_SIDE / 2))  # by which `warp` would average first
+        corners = apply(self.to_photo, box_corners((0, 0, *self.picture.shape[:2])))
+        low = np.clip(np.floor(corners.min(axis=0) / step) - MARGIN, 0, None).astype(int) * step
+        high = np.minimum((np.ceil(corners.max(axis=0) / step) + MARGIN).astype(int) * step, self.image.size)
+        low = np.minimum(low, high - 1)  # a frame wholly beside the photo repeats its nearest edge
+        to_part = np.diag([1 / step, 1 / step, 1]) @ similarity(1, 0, *(-low).tolist()) @ self.to_photo
+        part = self.image.crop((*low.tolist(), *high.tolist()))
+        return replace(self, image=part.reduce(step) if step > 1 else part, to_photo=to_part)
+
+    def unseen(self, side: int) -> NDArray[np.bool_] | None:
+        """(W, W): pixels of the frame that the photo does not show; None where there are none."""
+        places = (np.arange(side) + 0.5) * len(self.picture) / side
+        points = apply(self.to_photo, np.stack(np.meshgrid(places, places), axis=-1))  # (W, W, 2)
+        beyond = ((points < 0) | (points > np.array(self.image.size))).any(axis=-1)
+        if self.hidden is not None:
+            nearest = places.astype(int)
+            beyond |= self.hidden[np.ix_(nearest, nearest)]
+        return beyond if beyond.any() else None
+
+
+PhotoSource: TypeAlias = str | Path | bytes | Image.Image | NDArray[np.uint8] | OpenedImage | PhotoInput
+
+
+def take_photo(
+    model: DrawingModel,
+    source: PhotoSource,
+    *,
+    align: Align = "auto",
+    face: int = 1,
+    eyes: tuple[Point, Point] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> PhotoInput:
+    """The photo as this model sees it; one that was taken in already comes back as it is.
+
+    `align`, `face` and `eyes` as `facette.images.faces.align.intake` takes them. An array of exactly the model's size
+    is taken as it is. Raises ImageError for what cannot be opened, NoFaceError where no face is found, and UsageError
+    for a model of vectors or a photo that another model has encoded.
+    """
+    if isinstance(source, PhotoInput):
+        if source.model != model.name:
+            raise UsageError(
+                f"this photo was encoded by {source.model!r}, not by {model.name!r}: take it in again."
+            )
+        return source
+    return _encoded(model, frame_photo(model, source, align, face, eyes, max_bytes), *_named(source))
+
+
+def take_faces(model: DrawingModel, source: PhotoSource, *, max_bytes: int = MAX_BYTES) -> list[PhotoInput]:
+    """Every face of the photo, the largest first; one where no face is looked for. Raises as `take_photo` does."""
+    image_size(model)
+    return [
+        _encoded(model, framed, *_named(source))
+        for framed in intake_all(_opened(source, max_bytes), model.input)
+    ]
+
+
+def frame_photo(
+    model: DrawingModel,
+    source: PhotoSource,
+    align: Align = "auto",
+    face: int = 1,
+    eyes: tuple[Point, Point] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Intake:
+    """The photo in the model's frame, not encoded. Raises as `take_photo` does."""
+    size = image_size(model)
+    if isinstance(source, np.ndarray):
+        _check_array(source)
+        if source.shape[:2] == (size, size) and align == "auto" and eyes is None:
+            return _as_it_is(source)
+    return intake(_opened(source, max_bytes), model.input, align=align, face=face, eyes=eyes)
+
+
+def resolve_picture(model: DrawingModel, source: PhotoSource) -> Picture:
+    """The picture (S, S, 3) of a photo in the model's frame, without encoding it. Raises as `take_photo` does."""
+    return source.picture if isinstance(source, PhotoInput) else frame_photo(model, source).picture
+
+
+def unit_values(model: DrawingModel, means: NDArray[np.float32]) -> Values:
+    """Means (N, 3, S, S) as (N, S, S, 3) in which 0 is black and 1 white, not clipped."""
+    return np.ascontiguousarray(to_unit(means, model.input.range).transpose(0, 2, 3, 1), dtype=np.float32)
+
+
+def _encoded(model: DrawingModel, framed: Intake, name: str, source: Path | None) -> PhotoInput:
+    masked = getattr(model.input, "masked", False)
+    encoded = framed.masked if masked else framed.picture
+    posterior = model.encode(encoded[None])
+    mean, scale = np.asarray(posterior.mean, np.float32), np.asarray(posterior.scale, np.float32)
+    decoded = model.decode_mean(mean)
+    known = typicality_of(model, encoded, mean[0], to_bytes(unit_values(model, decoded))[0])
+    report = framed.report
+    if known is not None:
+        warnings = (*report.warnings, known.warning) if known.warning else report.warnings
+        report = replace(report, typicality=asdict(known), warnings=warnings)
+    return PhotoInput(
+        name=name,
+        model=model.name,
+        picture=_own(framed.picture),
+        image=framed.photo,
+        to_photo=framed.to_photo,
+        report=report,
+        mean=mean,
+        scale=scale,
+        decoded=decoded,
+        hidden=~framed.seen if masked and framed.seen is not None else None,
+        source=source,
+    )
+
+
+def _as_it_is(picture: Picture) -> Intake:
+    side = len(picture)
+    report = IntakeReport(
+        "already aligned", (side, side), notes=(f"{side} × {side} pixels: taken as they are",)
+    )
+    return Intake(_own(picture), report, np.eye(3), Image.fromarray(_own(picture)))
+
+
+def _named(source: PhotoSource) -> tuple[str, Path | None]:
+    """What to call a photo, and the file it came from."""
+    if isinstance(source, str | Path):
+        return Path(source).name, Path(source)
+    return "photo", None
+
+
+def _own(picture: Picture) -> Picture:
+    """The picture as networks take it: contiguous and writable, copied only where it is not (views of Pillow's
+    memory are read-only, an OpenCV picture with its channels turned round runs backwards)."""
+    return np.require(picture, requirements=["C", "W"])
+
+
+def _check_array(picture: NDArray[Any]) -> None:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise UsageError(
+            f"a picture array must be uint8 of shape (height, width, 3) in RGB, got {picture.dtype} "
+            f"{picture.shape}: multiply floats by 255 and round, repeat grey three times."
+        )
+
+
+def _opened(source: PhotoSource, max_bytes: int) -> Image.Image | OpenedImage:
+    if isinstance(source, OpenedImage):
+        return source
+    if isinstance(source, np.ndarray):
+        _check_array(source)
+        return Image.fromarray(source)
+    if isinstance(source, str | Path | bytes | Image.Image):
+        return open_image(source, max_bytes=max_bytes)
+    raise UsageError(f"a picture is a file, a Pillow image or a uint8 array, got {type(source).__name__}.")

@@ -1,0 +1,67 @@
+"""What drawing asks of a model, whoever computes it: torch (`TrainedModel`) or onnxruntime (`OnnxModel`).
+
+Enters: uint8 pictures (N, S, S, 3), or latents (N, Z) as arrays. Leaves: posteriors and pictures, as arrays. Knows
+nothing of training, nor of how either model computes; needs no torch.
+
+Legend: N pictures, Z latents, S side of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+PriorName = Literal["fitted", "normal"]
+
+
+class PosteriorMoments(Protocol):
+    """N(mean, diag(scale²)), one row per picture: arrays, or tensors on the CPU, which `np.asarray` takes alike."""
+
+    @property
+    def mean(self) -> Any: ...  # (N, Z)
+    @property
+    def scale(self) -> Any: ...  # (N, Z), the standard deviation σ > 0
+
+
+class DrawingModel(Protocol):
+    """A model of pictures that encodes and decodes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def latent(self) -> int:
+        """Number of latent dimensions Z."""
+        ...
+
+    @property
+    def input(self) -> Any:
+        """`kind`, `size`, and for pictures `range`, `fit` and `frame`, as `facette.recipe.ImageInput` has them."""
+        ...
+
+    @property
+    def extras(self) -> Mapping[str, Any]:
+        """Named arrays that other rooms keep in the model file, e.g. `directions.Smiling`."""
+        ...
+
+    def plain(self) -> DrawingModel:
+        """The same model without its second stage."""
+        ...
+
+    def encode(self, data: Any, batch: int = ...) -> PosteriorMoments:
+        """q(z|x) for uint8 pictures (N, S, S, 3)."""
+        ...
+
+    def decode(self, z: Any, batch: int = ...) -> NDArray[Any]:
+        """Latents (N, Z) to uint8 pictures (N, S, S, 3), through the second stage where the model has one."""
+        ...
+
+    def decode_mean(self, z: NDArray[np.float32], batch: int = ...) -> NDArray[np.float32]:
+        """Latents (N, Z) to the means of p(x|z), (N, 3, S, S) in the recipe's range: the first stage alone."""
+        ...
+
+    def finish(self, mean: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """What `decode` makes of means that `decode_mean` gave for these latents: uint8 (N, S, S, 3)."""
+        ...
