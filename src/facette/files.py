@@ -22,7 +22,7 @@ from pathlib import Path
 from facette.errors import BusyError, UsageError
 
 LOCK, OWNER = ".lock", ".owner"
-_TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp")
+_TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp(\.\w+)?")
 
 
 def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview]) -> None:
@@ -33,13 +33,13 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def appearing(path: Path, suffix: str = "") -> Iterator[Path]:
     """A name to write a file under, which becomes `path` when the block ends well and goes away when it does not.
 
-    No two writers get the same name, so two of them at once leave one whole file.
+    `suffix`: for writers that decide by it. No two writers get the same name: two at once leave one whole file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path)
+    temporary = temporary_beside(path, suffix)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -49,9 +49,9 @@ def appearing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def temporary_beside(path: Path) -> Path:
+def temporary_beside(path: Path, suffix: str = "") -> Path:
     """A name that nobody else writes to, in the same folder; `clear_leftovers` knows whose it was."""
-    return path.with_name(f".facette-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".facette-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp{suffix}")
 
 
 def clear_leftovers(folder: Path) -> list[Path]:

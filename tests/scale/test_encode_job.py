@@ -13,12 +13,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from facette.errors import DataError, MissingExtraError, UsageError
-from facette.scale import Encode, run_job
+from facette.errors import BusyError, DataError, MissingExtraError, UsageError
+from facette.files import owned
+from facette.scale import Encode, run_job, tables
 from facette.scale.ledger import JobLedger
 from facette.scale.run import Listener
 from facette.scale.shards import Bench
-from facette.scale.tables import read_table
+from facette.scale.tables import read_table, write_table
 
 SHARD, SHARDS_OF_MANY = 64, 24
 
@@ -126,7 +127,7 @@ def test_a_finished_job_has_nothing_left_to_do(collection, quick_run, tmp_path):
         assert before == (out.read_bytes() if out.is_file() else content(out))
 
 
-@pytest.mark.parametrize("harm", ["gone", "cut", "account"])
+@pytest.mark.parametrize("harm", ["gone", "cut", "flipped", "account"])
 def test_a_shard_whose_files_are_not_what_its_account_says_is_made_again(
     collection, quick_run, tmp_path, harm
 ):
@@ -138,10 +139,70 @@ def test_a_shard_whose_files_are_not_what_its_account_says_is_made_again(
         victim.unlink()
     elif harm == "cut":
         victim.write_bytes(victim.read_bytes()[:-10])
+    elif harm == "flipped":
+        victim.write_bytes(flipped(victim.read_bytes(), 500))
     else:
         (out / "done" / "000001.json").write_text('{"shard": 1, "ro')
     assert job(quick_run, collection, out).shards_here == 1
     assert content(out) == before
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    """The data with one bit turned."""
+    return data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize("name", ["latents.parquet", "latents.npz", "shards"])
+def test_a_job_has_one_owner(collection, quick_run, tmp_path, name):
+    out = tmp_path / name
+    folder = out.with_name(f"{name}.parts") if out.suffix else out
+    with (
+        owned(folder, "facette encode --out elsewhere"),
+        pytest.raises(BusyError, match=r"in use by facette encode --out elsewhere, process \d+"),
+    ):
+        job(quick_run, collection, out)
+    assert not out.is_file()
+    assert job(quick_run, collection, out).rows == 149
+
+
+@pytest.mark.parametrize("name", ["latents.parquet", "latents.npz"])
+def test_a_table_is_read_back_before_its_parts_go(collection, quick_run, tmp_path, monkeypatch, name):
+    """The disk under test loses a bit of what the writer gave it."""
+    out, parts = tmp_path / name, tmp_path / f"{name}.parts"
+    for suffix in ("parquet", "npz"):
+        join = getattr(tables, f"_join_{suffix}")
+
+        def losing(pieces, target, about, join=join):
+            digests = join(pieces, target, about)
+            target.write_bytes(flipped(target.read_bytes(), 2000))
+            return digests
+
+        monkeypatch.setattr(tables, f"_join_{suffix}", losing)
+    with pytest.raises(DataError, match="did not keep what was written"):
+        job(quick_run, collection, out)
+    assert not out.exists()
+    assert len(list(parts.glob(f"latents-*{out.suffix}"))) == 3
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    ended = job(quick_run, collection, out)
+    assert (ended.rows, ended.shards_here) == (149, 0)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+def test_a_bit_that_turns_in_a_table_is_noticed_or_changes_nothing(encoded, tmp_path, suffix):
+    whole = read_table(encoded)
+    table = write_table(tmp_path / f"t{suffix}", whole, {"from": "a test"})
+    data, draws = table.read_bytes(), np.random.default_rng(0)
+    for at in draws.integers(0, len(data), 60).tolist():
+        table.write_bytes(flipped(data, at))
+        try:
+            again = read_table(table)
+        except DataError:
+            continue
+        assert again.keys() == whole.keys()
+        for name, values in whole.items():
+            assert np.array_equal(again[name], values), f"silently different at byte {at}"
 
 
 def test_a_shard_that_two_workers_make_is_there_once(collection, quick_run, tmp_path):

@@ -10,20 +10,18 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import socket
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from facette.checkpoint.tensors import write_atomically
+from facette.files import temporary_beside, write_atomically
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # the time every member gets: the same files are the same bytes
 
 
 def publish_folder(target: Path, files: Iterable[tuple[str, bytes]]) -> Path:
     """Write the files into a folder beside it, flush them, and rename it; one that is there already is replaced."""
-    temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = temporary_beside(target)
     temporary.mkdir(parents=True)
     try:
         for name, data in files:

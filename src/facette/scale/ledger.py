@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facette.checkpoint.tensors import write_atomically
 from facette.data.names import NameTable
 from facette.errors import UsageError
+from facette.files import LOCK, OWNER, digest_of_file, temporary_beside, write_atomically
 from facette.scale.tasks import Task, task_of
 
 FORMAT = 1
@@ -68,9 +68,8 @@ class Account:
     shard: int
     rows: int  # pictures that were read
     unreadable: list[list[str]]  # name and reason of those that were not
-    files: dict[str, int] = field(
-        default_factory=dict
-    )  # name in the job's folder → bytes (of a folder: all files')
+    files: dict[str, int] = field(default_factory=dict)  # name → bytes (of a folder: all files')
+    digests: dict[str, str] = field(default_factory=dict)  # name → digest of its content, for tables and sums
 
 
 class JobLedger:
@@ -81,12 +80,16 @@ class JobLedger:
         self.job = self._read_job()
 
     def begin(self, job: Job, names: NameTable, model: bytes) -> None:
-        """Make the folder that of the job, or go on with it. Raises UsageError where it is another's."""
+        """Make the folder that of the job, or go on with it. Raises UsageError where it is another's.
+
+        What all workers read is written anew each time: a disk may have lost a bit of it since.
+        """
         if self.job is not None:
             _refuse_another(self.folder, self.job, job)
-            return
-        if self.folder.exists() and any(not _is_ours(path.name) for path in self.folder.iterdir()):
-            raise UsageError(f"{str(self.folder)!r} holds other files; give an empty or new folder by `out`.")
+        elif self.folder.exists() and any(not _is_ours(path.name) for path in self.folder.iterdir()):
+            raise UsageError(
+                f"{str(self.folder)!r} holds other files; give an empty or new folder by `out`."
+            )
         (self.folder / DONE).mkdir(parents=True, exist_ok=True)
         (self.folder / LISTING).mkdir(exist_ok=True)
         names.save(self.folder / LISTING)
@@ -114,14 +117,18 @@ class JobLedger:
     def finish(self, number: int, rows: int, unreadable: dict[str, str], paths: list[Path]) -> Account:
         """Say that a shard is done: its files are in their places."""
         files = {path.name: _bytes_of(path) for path in paths}
-        account = Account(number, rows, [list(pair) for pair in unreadable.items()], files)
+        digests = {path.name: digest_of_file(path) for path in paths if _is_read_again(path)}
+        account = Account(number, rows, [list(pair) for pair in unreadable.items()], files, digests)
         text = json.dumps(asdict(account), ensure_ascii=False)
         write_atomically(self._account_path(number), text + "\n")
         return account
 
     def remove(self) -> None:
-        """Take the folder away, once what it held was joined elsewhere."""
-        shutil.rmtree(self.folder)
+        """Take the folder away, in one step, once what it held was joined elsewhere."""
+        if self.folder.exists():
+            doomed = temporary_beside(self.folder)
+            self.folder.rename(doomed)
+            shutil.rmtree(doomed)
 
     def _read_job(self) -> Job | None:
         path = self.folder / JOB
@@ -149,14 +156,22 @@ class JobLedger:
 
     def _is_whole(self, account: Account) -> bool:
         paths = {name: self.folder / name for name in account.files}
-        return all(
+        sized = all(
             paths[name].exists() and _bytes_of(paths[name]) == size for name, size in account.files.items()
+        )
+        return sized and all(
+            digest_of_file(paths[name]) == digest for name, digest in account.digests.items()
         )
 
 
 def _is_ours(name: str) -> bool:
     """Whether a job that was killed while it began may have left this."""
-    return name in (DONE, LISTING, MODEL) or name.endswith(".tmp")
+    return name in (DONE, LISTING, MODEL, LOCK, OWNER) or name.endswith(".tmp")
+
+
+def _is_read_again(path: Path) -> bool:
+    """Whether the job itself reads it when it is put together; pictures are many bytes and go to people."""
+    return path.suffix in (".parquet", ".npz")
 
 
 def _bytes_of(path: Path) -> int:

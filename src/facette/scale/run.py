@@ -13,13 +13,13 @@ import json
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 
 from facette.checkpoint.native import find_model, load_model
-from facette.checkpoint.tensors import write_atomically
+from facette.data.names import NameTable
 from facette.data.open import find_pictures
 from facette.errors import DataError, UsageError
+from facette.files import digest_of, owned, write_atomically
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
 from facette.scale.figures import Collected, collect
 from facette.scale.ledger import Account, Job, JobLedger
@@ -86,9 +86,28 @@ def run_job(
         task = replace(task, table="npz" if out.suffix == NPZ else "parquet")
     _check(task, out, one_table, cluster)
     job, names, weights = _plan(model, source, task, plain, shard)
+    folder = out.with_name(out.name + ".parts") if one_table else out
     if one_table and out.exists():
-        return _finished_before(job, out)
-    ledger = JobLedger(out.with_name(out.name + ".parts") if one_table else out)
+        return _finished_before(job, out, folder)
+    with owned(folder, f"facette {task.kind} --out {out}"):
+        if one_table and out.exists():  # whoever had the folder until now has just finished
+            return _finished_before(job, out, folder)
+        return _go_on(
+            JobLedger(folder), job, names, weights, out if one_table else None, device, cluster, listener
+        )
+
+
+def _go_on(
+    ledger: JobLedger,
+    job: Job,
+    names: NameTable,
+    weights: bytes,
+    table: Path | None,
+    device: str,
+    cluster: Cluster | None,
+    listener: Listener,
+) -> Outcome:
+    """Do what is missing of a job whose folder is ours; put it together when nothing is."""
     ledger.begin(job, names, weights)
     pending = ledger.pending()
     listener.begun(job.pictures - _pictures(job, pending), job.pictures)
@@ -97,9 +116,9 @@ def run_job(
     collected = None
     if not interrupted:
         _complain_if_empty(job, accounts)
-        collected = _put_together(ledger, job, out if one_table else None)
+        collected = _put_together(ledger, job, table)
     return Outcome(
-        out=out,
+        out=table or ledger.folder,
         pictures=job.pictures,
         rows=sum(one.rows for one in accounts),
         unreadable=tuple((name, why) for one in accounts for name, why in one.unreadable),
@@ -138,10 +157,9 @@ def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard:
     pictures = find_pictures(source)
     if not len(pictures.names):
         raise DataError(f"there are no pictures in {pictures.location!r}.")
-    digest = blake2b(weights, digest_size=16).hexdigest()
     job = Job(
         task=task,
-        model=digest,
+        model=digest_of(weights),
         plain=plain,
         kind=pictures.kind,
         source=pictures.location,
@@ -206,13 +224,14 @@ def _put_together(ledger: JobLedger, job: Job, table: Path | None) -> Collected 
     return None
 
 
-def _finished_before(job: Job, out: Path) -> Outcome:
+def _finished_before(job: Job, out: Path, parts: Path) -> Outcome:
     """The account of a table that is there already. Raises UsageError where it is another job's."""
     about = about_table(out)
     if about is None or about.get("job") != job.to_dict():
         raise UsageError(
-            f"{str(out)!r} is there and was made of something else: delete it, or give another `out`."
+            f"{str(out)!r} is there and is damaged or was made of something else: delete it, or give another `out`."
         )
+    JobLedger(parts).remove()  # of a process that was killed before it could
     unreadable = tuple((name, why) for name, why in about["unreadable"])
     return Outcome(out, job.pictures, about["rows"], unreadable, job.shards, job.shards, 0, False)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.checkpoint.tensors import write_atomically
 from facette.evaluation.forward import Columns, Passed
+from facette.files import write_atomically
 from facette.judges.attributes import Features, extract
 
 Arrays = dict[str, NDArray[np.float64]]

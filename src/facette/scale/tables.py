@@ -11,22 +11,29 @@ from __future__ import annotations
 
 import io
 import json
-import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.checkpoint.tensors import write_atomically
-from facette.errors import UsageError, import_extra
+from facette.errors import DataError, import_extra
+from facette.files import appearing, write_atomically
 
 Columns = Mapping[str, NDArray]
 ABOUT = "facette"  # the key of the JSON value that travels in either file
+DIGESTS = "facette.digests"  # of a Parquet table's columns: its footer has no checksum of its own
 PARQUET, NPZ = ".parquet", ".npz"
+DAMAGE = (  # what the libraries raise for files with other bytes than were written
+    *(OSError, ValueError, LookupError, EOFError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 def check_table(suffix: str) -> None:
@@ -42,6 +49,7 @@ def write_table(path: Path, columns: Columns, about: dict[str, Any]) -> Path:
         table = _arrow(columns, about)
         with _writer(buffer, table.schema) as writer:
             writer.write_table(table)
+            writer.add_key_value_metadata({DIGESTS: json.dumps(_digests_of(_columns(table)))})
     else:
         np.savez(cast(Any, buffer), **columns, **{ABOUT: np.array(json.dumps(about))})  # pyright: ignore[reportArgumentType]
     write_atomically(path, buffer.getvalue())
@@ -49,15 +57,24 @@ def write_table(path: Path, columns: Columns, about: dict[str, Any]) -> Path:
 
 
 def read_table(path: str | Path) -> dict[str, NDArray]:
-    """Every column of a table, in memory: names as strings, the others as they were written."""
-    path = Path(path)
-    if path.suffix == PARQUET:
-        check_table(PARQUET)
-        import pyarrow.parquet as parquet
+    """Every column of a table, in memory: names as strings, the others as they were written.
 
-        return _columns(parquet.read_table(path))
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files if name != ABOUT}
+    Raises DataError when the file is not what was written: cut off, or with a bit that has turned.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == PARQUET:
+            check_table(PARQUET)
+            columns = _columns(_read_parquet(path))
+            kept = _kept_digests(path)
+            if kept is not None and kept != _digests_of(columns):
+                raise DataError(f"{str(path)!r} is damaged: it does not hold what its digests say.")
+            return columns
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files if name != ABOUT}
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{str(path)!r} cannot be read: it is no table or damaged ({reason}).") from None
 
 
 def about_table(path: Path) -> dict[str, Any] | None:
@@ -68,29 +85,57 @@ def about_table(path: Path) -> dict[str, Any] | None:
 
             text = (parquet.read_schema(path).metadata or {}).get(ABOUT.encode(), b"null").decode()
         else:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 text = str(file[ABOUT]) if ABOUT in file.files else "null"
         return json.loads(text)
-    except (ValueError, OSError, zipfile.BadZipFile):
+    except DAMAGE:
         return None
 
 
 def join_tables(parts: list[Path], target: Path, about: dict[str, Any]) -> Path:
-    """The rows of all parts in one file, one part in memory at a time; the file appears when it is whole."""
-    temporary = target.with_name(f".{target.name}.tmp")
-    try:
-        if target.suffix == PARQUET:
-            _join_parquet(parts, temporary, about)
-        else:
-            _join_npz(parts, temporary, about)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror or error}; choose another place.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    """The rows of all parts in one file, one part in memory at a time; the file appears when it is whole.
+
+    It is read back first: what the disk gives again must be what the parts hold. Raises DataError where it is not.
+    """
+    with appearing(target, target.suffix) as temporary:
+        join, again = (
+            (_join_parquet, _parquet_digests) if target.suffix == PARQUET else (_join_npz, _npz_digests)
+        )
+        written = join(parts, temporary, about)
+        try:
+            whole = again(temporary) == written
+        except DAMAGE:
+            whole = False
+        if not whole:
+            raise DataError(
+                f"the disk did not keep what was written to {str(target)!r}; its parts are still there: "
+                "run the same command again, elsewhere if it happens again."
+            )
     return target
+
+
+class _Digests:
+    """A digest of each column, of its values in order, however they come in pieces."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, Any] = {}
+
+    def add(self, columns: Mapping[str, NDArray]) -> None:
+        for name, values in columns.items():
+            raw = "".join(f"{v}\0" for v in values).encode() if values.dtype.kind in "UO" else values
+            self.add_bytes(name, np.ascontiguousarray(raw).data if isinstance(raw, np.ndarray) else raw)
+
+    def add_bytes(self, name: str, raw: bytes | memoryview) -> None:
+        self._columns.setdefault(name, blake2b(digest_size=16)).update(raw)
+
+    def told(self) -> dict[str, str]:
+        return {name: digest.hexdigest() for name, digest in self._columns.items()}
+
+
+def _digests_of(columns: Columns) -> dict[str, str]:
+    digests = _Digests()
+    digests.add(columns)
+    return digests.told()
 
 
 # ── Parquet ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,25 +177,62 @@ def _writer(file: Any, schema: Any) -> Iterator[Any]:
 
     split: Any = [f"{one.name}.list.element" for one in schema if pa.types.is_fixed_size_list(one.type)]
     with parquet.ParquetWriter(
-        file, schema, compression="zstd", use_dictionary=False, use_byte_stream_split=split
+        file,
+        schema,
+        compression="zstd",
+        use_dictionary=False,
+        use_byte_stream_split=split,
+        write_page_checksum=True,
     ) as writer:
         yield writer
 
 
-def _join_parquet(parts: list[Path], target: Path, about: dict[str, Any]) -> None:
+def _join_parquet(parts: list[Path], target: Path, about: dict[str, Any]) -> dict[str, str]:
+    """Write the parts one after another; the digests of the columns as the parts hold them."""
     import pyarrow.parquet as parquet
 
-    said = {ABOUT: json.dumps(about, ensure_ascii=False)}
-    with _writer(target, parquet.read_schema(parts[0]).with_metadata(said)) as writer:
+    metadata = {ABOUT: json.dumps(about, ensure_ascii=False)}
+    digests = _Digests()
+    with _writer(target, parquet.read_schema(parts[0]).with_metadata(metadata)) as writer:
         for part in parts:
-            writer.write_table(parquet.read_table(part).replace_schema_metadata(said))
+            table = _read_parquet(part)
+            digests.add(_columns(table))
+            writer.write_table(table.replace_schema_metadata(metadata))
+        writer.add_key_value_metadata({DIGESTS: json.dumps(digests.told())})
+    return digests.told()
+
+
+def _kept_digests(path: Path) -> dict[str, str] | None:
+    """What the writer said of its columns; None for a table of another writer."""
+    import pyarrow.parquet as parquet
+
+    text = (parquet.read_metadata(path).metadata or {}).get(DIGESTS.encode())
+    return None if text is None else json.loads(text)
+
+
+def _read_parquet(path: Path) -> Any:
+    import pyarrow.parquet as parquet
+
+    return parquet.read_table(path, page_checksum_verification=True)
+
+
+def _parquet_digests(path: Path) -> dict[str, str]:
+    import pyarrow.parquet as parquet
+
+    digests = _Digests()
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        for group in range(file.num_row_groups):
+            digests.add(_columns(file.read_row_group(group)))
+    return digests.told()
 
 
 # ── npz ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _join_npz(parts: list[Path], target: Path, about: dict[str, Any]) -> None:
-    """An npz is a zip of npy files, and an npy file a header and then the rows: they can be written as they come."""
+def _join_npz(parts: list[Path], target: Path, about: dict[str, Any]) -> dict[str, str]:
+    """An npz is a zip of npy files, and an npy file a header and then the rows: they can be written as they come.
+    Gives the digests of the columns."""
+    digests = _Digests()
     headers: dict[str, tuple[np.dtype, tuple[int, ...]]] = {}
     for part in parts:
         for name, values in read_table(part).items():
@@ -167,6 +249,25 @@ def _join_npz(parts: list[Path], target: Path, about: dict[str, Any]) -> None:
                 np.lib.format.write_array_header_2_0(cast(Any, member), head)
                 for part in parts:
                     with np.load(part, allow_pickle=False) as file:
-                        member.write(np.ascontiguousarray(file[name].astype(dtype)).tobytes())
+                        values = np.ascontiguousarray(file[name].astype(dtype)).tobytes()
+                    digests.add_bytes(name, values)
+                    member.write(values)
         with archive.open(f"{ABOUT}.npy", "w") as member:
             np.lib.format.write_array(cast(Any, member), np.array(json.dumps(about)))
+    return digests.told()
+
+
+def _npz_digests(path: Path) -> dict[str, str]:
+    """Of the rows behind each header; the archive's own checksums are verified on the way."""
+    digests = _Digests()
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.namelist():
+            name = entry.removesuffix(".npy")
+            with archive.open(entry) as member:
+                if name == ABOUT:
+                    continue
+                np.lib.format.read_magic(cast(Any, member))
+                np.lib.format.read_array_header_2_0(cast(Any, member))
+                while piece := member.read(1 << 20):
+                    digests.add_bytes(name, piece)
+    return digests.told()
