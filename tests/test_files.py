@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -49,6 +50,36 @@ def test_whoever_comes_second_is_told_who_has_the_folder(holder, tmp_path):
     told = rf"in use by holding, process {holder.pid} on \S+ since"
     with pytest.raises(BusyError, match=told), owned(tmp_path, "late"):
         pytest.fail("two owners")
+
+
+def test_nothing_is_left_of_a_lock(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    with owned(tmp_path, "work"):
+        assert len(list(tmp_path.iterdir())) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_owners_that_come_and_go_never_meet(tmp_path):
+    """Three threads take the folder again and again; the lock's file comes and goes under them."""
+    inside, met, had = [], [], []
+
+    def work() -> None:
+        while len(had) < 30:
+            try:
+                with owned(tmp_path / "place", "work"):
+                    inside.append(1)
+                    met.append(len(inside))
+                    inside.pop()
+                    had.append(1)
+            except BusyError:
+                time.sleep(0.001)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(met) == 1
 
 
 def test_what_a_killed_owner_held_is_free_and_its_half_files_go(holder, tmp_path):

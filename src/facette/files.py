@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facette.errors import BusyError, UsageError
@@ -123,7 +123,9 @@ def owned(folder: Path, work: str) -> Iterator[None]:
         write_atomically(folder / OWNER, json.dumps(owner, ensure_ascii=True))
         yield
     finally:
-        (folder / OWNER).unlink(missing_ok=True)
+        with suppress(OSError):  # it may be gone with its folder; Windows removes no open file
+            (folder / OWNER).unlink(missing_ok=True)
+            (folder / LOCK).unlink(missing_ok=True)  # whoever has it open already notices that it is gone
         lock.release()
 
 

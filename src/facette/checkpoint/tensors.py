@@ -6,6 +6,7 @@ Enters and leaves: named tensors and a JSON-able dictionary. Knows nothing of mo
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,33 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from facette.checkpoint.digest import DIGEST, content_digest, verify_content
 from facette.checkpoint.locate import HEADER, read_header
 from facette.errors import CheckpointError
-from facette.files import write_atomically
+from facette.files import appearing, write_atomically
 
 __all__ = ["read_header", "read_tensors", "to_half", "under", "write_atomically", "write_tensors"]
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any]) -> None:
-    """Write atomically: a crash leaves the old file or the new one, never a part.
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any], keep_previous: bool = False
+) -> None:
+    """Write atomically, with a digest of the content: a crash leaves the old file or the new one, never a part.
 
+    `keep_previous`: the file that was there stays under another name, for `read_newest`.
     One tensor after another is copied and written: the library's own writer first makes copies of all of them, three
     times the size of the file.
     """
     metadata = {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False)}
-    write_atomically(path, _serialised(tensors, metadata))
+    if keep_previous and path.exists():
+        with appearing(path) as temporary:
+            with temporary.open("wb") as file:
+                file.writelines(_serialised(tensors, metadata))
+                file.flush()
+                os.fsync(file.fileno())
+            path.replace(previous_of(path))
+    else:
+        write_atomically(path, _serialised(tensors, metadata))
 
 
 def _serialised(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Iterator[bytes | memoryview]:
@@ -44,12 +57,16 @@ def _serialised(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Iter
             "shape": list(tensor.shape),
             "data_offsets": [start, end],
         }
+    metadata[DIGEST] = content_digest(table, (_raw(tensors[name]) for name in names))
     head = json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)  # the tensors begin at a multiple of eight
     yield len(head).to_bytes(8, "little") + head
     for name in names:
-        plain = tensors[name].detach().cpu().contiguous()
-        yield plain.flatten().view(torch.uint8).numpy().data
+        yield _raw(tensors[name])
+
+
+def _raw(tensor: Tensor) -> memoryview:
+    return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 _DTYPES = {  # in the order in which the library writes them
@@ -68,12 +85,38 @@ _DTYPES = {  # in the order in which the library writes them
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read everything back. Raises CheckpointError for a file that is not ours or is damaged."""
+    verify_content(path)
     header = read_header(path)
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
+
+
+def read_newest(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], str] | None:
+    """Read a file that is written with `keep_previous`, or the one before it where it is damaged; None for none.
+
+    The third value is empty, or the sentence that says what was wrong. Raises CheckpointError where no whole one is.
+    """
+    problem: CheckpointError | None = None
+    for candidate in (path, previous_of(path)):
+        if not candidate.is_file():
+            continue
+        try:
+            tensors, header = read_tensors(candidate)
+        except CheckpointError as error:
+            problem = problem or error
+        else:
+            return tensors, header, "" if problem is None else f"{problem}; the one before it is whole"
+    if problem is not None:
+        raise CheckpointError(f"{problem}, and there is no whole one before it")
+    return None
+
+
+def previous_of(path: Path) -> Path:
+    """Where the file lies that `path` was before it was last written."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

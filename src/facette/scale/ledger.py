@@ -87,9 +87,7 @@ class JobLedger:
         if self.job is not None:
             _refuse_another(self.folder, self.job, job)
         elif self.folder.exists() and any(not _is_ours(path.name) for path in self.folder.iterdir()):
-            raise UsageError(
-                f"{str(self.folder)!r} holds other files; give an empty or new folder by `out`."
-            )
+            raise UsageError(f"{str(self.folder)!r} holds other files; give an empty or new folder by `out`.")
         (self.folder / DONE).mkdir(parents=True, exist_ok=True)
         (self.folder / LISTING).mkdir(exist_ok=True)
         names.save(self.folder / LISTING)

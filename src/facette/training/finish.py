@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from facette.checkpoint.native import load_model, save_model
-from facette.errors import DataError
+from facette.errors import CheckpointError, DataError
 from facette.latent.typicality import ERROR, FEWEST, measure_typicality
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
@@ -82,6 +82,7 @@ def finish_run(
     """Give the best and the last model what training alone does not: how typical pictures are for it, measured on
     the validation rows, and a mixture fitted to its latents of the training rows, where the recipe asks for one.
     What a model already has is left as it is."""
+    mend_models(folder, say)
     fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
     for name in ("best", "last"):
         model = load_model(folder / name)
@@ -103,6 +104,25 @@ def finish_run(
                 return
         model.fitted_prior = fitted[step]
         save_model(model, folder / name)
+
+
+def mend_models(folder: Path, say: Callable[[str], None]) -> None:
+    """Put the whole one of the two model folders in the place of the other, where a disk has damaged that.
+
+    Raises CheckpointError where both are damaged.
+    """
+    problems: dict[str, CheckpointError] = {}
+    for name in ("best", "last"):
+        try:
+            load_model(folder / name)
+        except CheckpointError as error:
+            problems[name] = error
+    if len(problems) == 2:
+        raise problems["best"]
+    for name, problem in problems.items():
+        other = "last" if name == "best" else "best"
+        say(f"{problem}: {folder / other} takes its place")
+        save_model(load_model(folder / other), folder / name)
 
 
 def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:

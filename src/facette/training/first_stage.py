@@ -82,7 +82,9 @@ class FirstStage:
 
     def _state(self, start: TrainedModel | None) -> TrainState:
         """Where the run in the folder stopped, or step 0."""
-        state = load_any(self.folder, self.recipe, self.store.fingerprint, self.rank, self.device)
+        state = load_any(
+            self.folder, self.recipe, self.store.fingerprint, self.rank, self.device, self.watcher.said
+        )
         if state is not None:
             self.watcher.said(f"going on with {self.folder} at step {state.step} of {self.steps}")
             return state

@@ -1,7 +1,8 @@
 """What a run tells: one JSON line per event, and TensorBoard where its library is installed.
 
 Rows have `event` (train, validation, note) and `step`. A resumed run first drops the rows of steps it will do
-again, so that a journal has each step once.
+again, so that a journal has each step once. A line that a crash or a disk has damaged is left out and counted; it keeps
+nobody from reading the others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from facette.checkpoint.tensors import write_atomically
+from facette.files import write_atomically
 
 JOURNAL = "journal.jsonl"
 
@@ -20,7 +21,8 @@ class Journal:
 
     def __init__(self, folder: Path, from_step: int):
         self.path = folder / JOURNAL
-        kept = [row for row in read_journal(folder) if row["step"] <= from_step] if from_step else []
+        rows, self.damaged = _rows_of(self.path) if from_step else ([], 0)  # and how many lines were no rows
+        kept = [row for row in rows if row["step"] <= from_step]
         write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self._file = self.path.open("a", encoding="utf-8")
         self._board = _tensorboard(folder / "tensorboard", from_step)
@@ -46,17 +48,26 @@ class Journal:
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
-    """All whole rows of a run's journal; a line cut off by a crash is left out."""
-    path = folder / JOURNAL
+    """All whole rows of a run's journal; what is no row is left out."""
+    return _rows_of(folder / JOURNAL)[0]
+
+
+def _rows_of(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The rows of a file, and how many of its lines are none."""
     if not path.is_file():
-        return []
-    rows = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue  # only the last line can be cut, by a crash while it was written
-    return rows
+        return [], 0
+    lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+    rows = [row for line in lines if (row := _row(line)) is not None]
+    return rows, len(lines) - len(rows)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    whole = isinstance(row, dict) and isinstance(row.get("event"), str) and type(row.get("step")) is int
+    return row if whole else None
 
 
 def _tensorboard(folder: Path, from_step: int) -> Any:

@@ -25,8 +25,8 @@ import torch.distributed
 from torch import Tensor
 
 from facette.checkpoint.native import load_model, save_model
-from facette.checkpoint.tensors import write_atomically
 from facette.errors import TrainingError
+from facette.files import owned, write_atomically
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory
@@ -123,6 +123,31 @@ def train(
     """
     rank, folder, watcher = Rank.current(), Path(run), watcher or Silence()
     target = choose_device(device)
+    with _sole_owner(folder, "facette train", rank):
+        return _both_stages(recipe, store, folder, rank, target, watcher, source, command, start)
+
+
+@contextmanager
+def _sole_owner(folder: Path, work: str, rank: Rank) -> Iterator[None]:
+    """The folder is this run's alone; the leading process holds it for all. Raises BusyError where another has it."""
+    if not rank.leads:
+        yield
+        return
+    with owned(folder, work):
+        yield
+
+
+def _both_stages(
+    recipe: Recipe,
+    store: Store,
+    folder: Path,
+    rank: Rank,
+    target: torch.device,
+    watcher: Watcher,
+    source: str,
+    command: str,
+    start: TrainedModel | None,
+) -> Finished:
     with _process_group(rank, target):
         stage = FirstStage(recipe, store, folder, rank, target, watcher, source, command, start)
         ended = run_stage(stage, watcher)
@@ -167,8 +192,9 @@ def sharpen(
     TrainingError for a run of another model, recipe or data, and for a gradient that is not finite.
     """
     watcher = watcher or Silence()
-    stage = SharpenStage(model, store, Path(run), choose_device(device), watcher, command)
-    ended = run_stage(stage, watcher)
+    with _sole_owner(Path(run), "facette sharpen", Rank.current()):
+        stage = SharpenStage(model, store, Path(run), choose_device(device), watcher, command)
+        ended = run_stage(stage, watcher)
     return replace(ended, model=None if ended.interrupted else ended.run / "best")
 
 
@@ -180,6 +206,8 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
     if rank.leads:
         write_atomically(stage.folder / "recipe.toml", stage.recipe.to_toml())
         journal = Journal(stage.folder, state.step)
+        if journal.damaged:
+            watcher.said(f"{journal.path} has {journal.damaged} damaged lines, which are left out")
 
     def record(event: str, row: dict[str, Any]) -> None:
         if journal is not None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,21 @@ def save_any(folder: Path, state: TrainState, recipe: Recipe, fingerprint: str, 
 
 
 def load_any(
-    folder: Path, recipe: Recipe, fingerprint: str, rank: Rank, device: torch.device
+    folder: Path,
+    recipe: Recipe,
+    fingerprint: str,
+    rank: Rank,
+    device: torch.device,
+    say: Callable[[str], object] = lambda _: None,
 ) -> TrainState | None:
     """The newest state of a run, whichever way it was saved, shared out where the recipe shards; None for none.
 
-    Raises TrainingError when it belongs to another recipe or other data.
+    `say` is told when a damaged state is passed over. Raises TrainingError when it belongs to another recipe or data.
     """
     header = _latest(folder / PARTS)
     whole = folder / STATE
     if header is None or (whole.is_file() and read_header(whole)["step"] >= header["step"]):
-        state = load_state(whole, recipe, fingerprint, device) if whole.is_file() else None
+        state = load_state(whole, recipe, fingerprint, device, say)
         return state and share_out(state, recipe, rank, device)
     check_resumable(folder / PARTS, header, recipe, fingerprint)
     state = share_out(fresh_state(recipe, device), recipe, rank, device)

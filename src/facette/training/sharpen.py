@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from facette.checkpoint.native import save_model
-from facette.checkpoint.tensors import read_tensors, under, write_tensors
+from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import DataError, TrainingError, UsageError
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.trained import TrainedModel
@@ -170,8 +170,11 @@ class SharpenStage:
         """Step 0, or where the run in the folder stopped."""
         state = _fresh(self.recipe, self.cadence, self.device)
         path = self.folder / STATE
-        if path.is_file():
-            tensors, header = read_tensors(path)
+        newest = read_newest(path)
+        if newest is not None:
+            tensors, header, problem = newest
+            if problem:
+                watcher.said(problem)
             check_same_run(path, header, self.recipe, self.store.fingerprint, MAY_CHANGE.__contains__)
             if header["model"] != self.fingerprint:
                 raise TrainingError(
@@ -200,7 +203,7 @@ class SharpenStage:
             "data": self.store.fingerprint,
             "model": self.fingerprint,
         }
-        write_tensors(self.folder / STATE, tensors, header)
+        write_tensors(self.folder / STATE, tensors, header, keep_previous=True)
 
 
 def _fresh(recipe: Recipe, spec: SharpenSpec, device: torch.device) -> SharpenState:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facette.checkpoint.tensors import read_tensors, under, write_tensors
+from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import RecipeError, TrainingError
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe, TrainSpec, parse_recipe
@@ -73,7 +73,7 @@ def adam(vae: VAE, spec: TrainSpec) -> torch.optim.Adam:
 
 def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) -> None:
     """Write the run's state atomically."""
-    write_tensors(path, state_tensors(state), state_header(state, recipe, fingerprint))
+    write_tensors(path, state_tensors(state), state_header(state, recipe, fingerprint), keep_previous=True)
 
 
 def state_tensors(state: TrainState) -> dict[str, Tensor]:
@@ -96,9 +96,23 @@ def state_header(state: TrainState, recipe: Recipe, fingerprint: str) -> dict[st
     }
 
 
-def load_state(path: Path, recipe: Recipe, fingerprint: str, device: torch.device) -> TrainState:
-    """Read a state back. Raises TrainingError when it belongs to another recipe or other data."""
-    tensors, header = read_tensors(path)
+def load_state(
+    path: Path,
+    recipe: Recipe,
+    fingerprint: str,
+    device: torch.device,
+    say: Callable[[str], object] = lambda _: None,
+) -> TrainState | None:
+    """Read a state back, or the one before it where it is damaged, which `say` is told; None where there is none.
+
+    Raises TrainingError when it belongs to another recipe or other data, CheckpointError when none is whole.
+    """
+    newest = read_newest(path)
+    if newest is None:
+        return None
+    tensors, header, problem = newest
+    if problem:
+        say(problem)
     check_resumable(path, header, recipe, fingerprint)
     state = fresh_state(recipe, device)
     state.vae.load_state_dict(under(tensors, "vae."))
