@@ -190,6 +190,7 @@ class Client:
         self._port, self._case, self._tab = port, case, tab
         config = json.loads(self._ask("GET", "/config"))
         self._names = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
+        self._values = {c["id"]: c["props"].get("value") for c in config["components"]}
         self._events = config["dependencies"]
         self._token = json.loads(self._ask("POST", "/photo", case.photo))["photo"]
 
@@ -215,10 +216,7 @@ class Client:
             self._names["vary-dial"]: factor,
             self._names["vary-seed"]: self._case.seed,
         }
-        others = iter([True, 1, "its own σ"])  # face found, the first, shaped by the photo's own σ
-        data = []
-        for number, given in enumerate(event["inputs"]):
-            data.append(values[given] if given in values else next(others) if number < 6 else None)
+        data = [values.get(component, self._values.get(component)) for component in event["inputs"]]
         asked = {"data": data, "fn_index": event["id"], "session_hash": self._tab, "event_data": None}
         self._ask("POST", "/gradio_api/queue/join", json.dumps(asked).encode(), "application/json")
         for line in self._ask("GET", f"/gradio_api/queue/data?session_hash={self._tab}").splitlines():

@@ -75,12 +75,19 @@ def open_studio():
     return opened
 
 
-@pytest.fixture(scope="module")
-def there(open_studio) -> Iterator[Open]:
-    """A studio with the bundled model."""
-    import facette
+@pytest.fixture(scope="session")
+def light():
+    """The bundled model as the commands draw with it."""
+    from facette.cli.model import open_model
 
-    with open_studio(facette.load("faces64"), "faces64") as one:
+    return open_model("faces64", "auto", light=True)
+
+
+@pytest.fixture(scope="session")
+def there(open_studio, model, light, tmp_path_factory) -> Iterator[Open]:
+    """One studio with the bundled model and all pages, for every test that needs none of its own."""
+    runs = tmp_path_factory.mktemp("runs")
+    with open_studio(model, "faces64", runs=runs, drawer=light) as one:
         yield one
 
 
@@ -176,6 +183,37 @@ def photograph(tmp_path_factory, drawn_faces) -> Path:
     path = tmp_path_factory.mktemp("photograph") / "anna.png"
     Image.fromarray(drawn_faces[3]).resize((256, 256), Image.Resampling.BICUBIC).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def hopper() -> Path:
+    """A photo in the public domain that comes with matplotlib."""
+    from facette.cli.demo import find_photo
+
+    return find_photo("hopper")
+
+
+@pytest.fixture(scope="session")
+def hopper_face(light, hopper):
+    """The same in the model's frame."""
+    from facette.cli.photo import take_in
+
+    return take_in(light, hopper).picture
+
+
+@pytest.fixture(scope="session")
+def relatives(light):
+    """What the page Vary must show of a face, at a level or a number, as the commands draw it."""
+    from facette.latent import vary
+    from facette.latent.levels import choose_setting
+
+    def draw(face, diversity="auto", **options):
+        level = diversity if isinstance(diversity, str) else "auto"
+        setting = choose_setting(light, level)
+        strength = setting.strength if isinstance(diversity, str) else diversity
+        return vary(light, face, diversity=strength, noise=setting.noise, **options)
+
+    return draw
 
 
 @pytest.fixture

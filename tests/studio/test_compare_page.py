@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import shlex
 from pathlib import Path
 
@@ -28,8 +29,8 @@ def tiny(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(quick_model) -> Studio:
-    return Studio(quick_model, "quick")
+def studio(quick_model, quick_run) -> Studio:
+    return Studio(quick_model, str(quick_run))
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +63,12 @@ def test_the_page_is_that_of_the_command(studio, token, tiny):
 
 def test_it_stops_when_it_is_told_to(studio, token, tiny):
     def tell(words: str, share: float | None = None) -> None:
-        if share:
+        if "Loading" in words:
             raise StoppedError
 
     with pytest.raises(StoppedError):
         _compared(studio, "tab", tell, token, CompareSettings(str(tiny), "a face", 0.5, 2, 4, 0, False))
+    assert multiprocessing.active_children() == []
 
 
 def test_what_is_missing_is_a_sentence(studio, token, tmp_path):

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facette.errors import ImageError, UsageError
+from facette.errors import ImageError, NoFaceError, UsageError
 from facette.latent import vary
 from facette.latent.around import Step
 from facette.studio.downloads import Shelf
-from facette.studio.photo import Photos, safe_name
+from facette.studio.photo import Choice, Photos, safe_name
 from facette.studio.state import PreparedPhotos, StartingPoint
 
 
@@ -24,9 +24,9 @@ class Clock:
         return self.now
 
 
-def png(colour: int) -> bytes:
+def png(colour: int, side: int = 64) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), (colour, 100, 60)).save(buffer, "PNG")
+    Image.new("RGB", (side, side), (colour, 100, 60)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -72,7 +72,7 @@ def test_a_photo_is_taken_in_as_the_command_does(quick_model, photo_bytes, tmp_p
     path = tmp_path / "anna.png"
     path.write_bytes(photo_bytes)
     photos = Photos(quick_model)
-    taken = photos.take(photos.put(photo_bytes, "anna.png"), align=False)
+    taken = photos.take(photos.put(photo_bytes, "anna.png") + "/middle")
     from facette.cli.photo import take_in
 
     theirs = take_in(quick_model, path, align=False)
@@ -87,15 +87,15 @@ def test_photos_are_bounded_and_forgotten_in_time(quick_model):
     size = len(png(1))
     photos = Photos(quick_model, most_bytes=3 * size, kept_seconds=60, clock=clock)
     tokens = [photos.put(png(1)) for _ in range(3)]
-    photos.take(tokens[0], align=False)  # used later than the others
+    photos.take(f"{tokens[0]}/middle")  # used later than the others
     photos.put(png(1))
     assert photos.weight == 3 * size
-    photos.take(tokens[0], align=False)
+    photos.take(f"{tokens[0]}/middle")
     with pytest.raises(ImageError, match="no longer kept"):
-        photos.take(tokens[1], align=False)
+        photos.take(f"{tokens[1]}/middle")
     clock.now = 61
     with pytest.raises(ImageError, match="no longer kept"):
-        photos.take(tokens[0], align=False)
+        photos.take(f"{tokens[0]}/middle")
     photos.put(png(2))
     assert photos.weight == size
 
@@ -103,10 +103,10 @@ def test_photos_are_bounded_and_forgotten_in_time(quick_model):
 def test_a_token_is_of_one_photo_only(quick_model):
     photos = Photos(quick_model)
     red, dark = photos.put(png(250)), photos.put(png(5))
-    assert photos.take(red, align=False).picture[..., 0].mean() > 240
-    assert photos.take(dark, align=False).picture[..., 0].mean() < 15
+    assert photos.take(f"{red}/middle").picture[..., 0].mean() > 240
+    assert photos.take(f"{dark}/middle").picture[..., 0].mean() < 15
     with pytest.raises(ImageError):
-        photos.take("", align=False)
+        photos.take("/middle")
 
 
 def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_bytes):
@@ -114,7 +114,7 @@ def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_
     standings = PreparedPhotos(quick_model, quick_model, photos, most=2)
     token = photos.put(photo_bytes)
     places = [
-        StartingPoint(token, align=False, around=tuple(Step(i, 2.0) for i in range(n))) for n in range(3)
+        StartingPoint(f"{token}/middle", around=tuple(Step(i, 2.0) for i in range(n))) for n in range(3)
     ]
     first = standings.find(places[0])
     assert standings.find(places[0]) is first
@@ -129,9 +129,33 @@ def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_
     assert (far.pictures == alone.pictures).all()
 
 
+def test_a_photo_is_searched_once_also_when_no_face_is_in_it(model, monkeypatch):
+    from facette.images.faces import align
+
+    searches = []
+    search = align.find_largest
+    monkeypatch.setattr(align, "find_largest", lambda image: searches.append(image) or search(image))
+    photos = Photos(model)
+    token = photos.put(png(3, side=200), "wall.png")
+    for _ in range(3):
+        with pytest.raises(NoFaceError):
+            photos.take(token)
+    assert len(searches) == 1
+    assert photos.take(f"{token}/middle").name == "wall.png"
+    assert len(searches) == 1
+
+
+@pytest.mark.parametrize("text", ["TOKEN", "TOKEN/2", "TOKEN/middle"])
+def test_what_a_box_holds_is_read_as_it_is_written(text):
+    choice = Choice.of(text)
+    assert (choice.token, str(choice)) == ("TOKEN", text)
+    assert choice.words() == {"TOKEN": [], "TOKEN/2": ["--face", "2"], "TOKEN/middle": ["--no-align"]}[text]
+    assert Choice.of(f"{text}/0/../x").token == "TOKEN"
+
+
 def test_what_is_dropped_is_gone_from_memory(quick_model):
     photos = Photos(quick_model, most_bytes=len(png(1)))
-    photos.take(photos.put(png(77), "gone.png"), align=False)
+    photos.take(photos.put(png(77), "gone.png") + "/middle")
     photos.put(png(1))
     gc.collect()
     assert not [
@@ -149,7 +173,8 @@ def test_what_is_dropped_is_gone_from_memory(quick_model):
         ("", "photo"),
         ("...", "photo"),
         ("-rf", "rf"),
-        ("x" * 500 + ".png", "x" * 80 + ".png"),
+        ("x" * 500 + ".png", "x" * 246 + ".png"),
+        ("ä" * 500 + ".png", "ä" * 123 + ".png"),
     ],
 )
 def test_names_from_outside_are_made_harmless(given, kept):

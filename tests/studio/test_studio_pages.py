@@ -1,177 +1,208 @@
-"""The studio in a real browser, without a network: what a visitor does, and that it is what the commands do."""
+"""Vary and Sample in a real browser, without a network: what a visitor does, and that it is what the commands do."""
 
 from __future__ import annotations
 
-import base64
 import io
 import os
-import re
 import shlex
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from studio_page import (
+    PATIENCE,
+    commands,
+    give,
+    nothing_amiss,
+    pictures,
+    saved,
+    until_drawn,
+    until_given,
+    until_holds,
+    until_says,
+)
 
-import facette
 from facette.latent import sample, vary
 from facette.latent.around import Step
+from facette.studio.pages.vary import LEVELS
 from facette.studio.theme import contrasts
-
-PATIENCE = 60_000  # ms
-
-
-@pytest.fixture(scope="module")
-def there(open_studio):
-    from facette.cli.model import open_model
-
-    light = open_model("faces64", "auto", light=True)  # as the commands draw
-    pages = ("vary", "sample", "compare", "evaluate")
-    with open_studio(facette.load("faces64"), "faces64", pages, drawer=light) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def model(there):
-    return there.studio.drawer
-
-
-@pytest.fixture(scope="module")
-def hopper() -> Path:
-    """A photo in the public domain that comes with matplotlib."""
-    from facette.cli.demo import find_photo
-
-    return find_photo("hopper")
-
-
-@pytest.fixture(scope="module")
-def face(model, hopper) -> np.ndarray:
-    """The same in the model's frame."""
-    from facette.cli.photo import take_in
-
-    return take_in(model, hopper).picture
-
-
-def drawn(page, box: str) -> np.ndarray:
-    """The pictures in a box, pixel for pixel."""
-    sources = page.locator(f"{box} img").evaluate_all("all => all.map(one => one.src)")
-    content = (base64.b64decode(source.partition(",")[2]) for source in sources)
-    return np.stack([np.asarray(Image.open(io.BytesIO(one))) for one in content])
-
-
-def wait_for(page, box: str, wanted: np.ndarray) -> None:
-    """Until the box shows these pictures; says how far off it is when it never does."""
-    for _ in range(PATIENCE // 100):
-        if page.locator(f"{box} img").count() == len(wanted) and (drawn(page, box) == wanted).all():
-            return
-        page.wait_for_timeout(100)
-    shown = drawn(page, box)
-    raise AssertionError(
-        f"{box} shows {len(shown)} other pictures: {np.abs(shown[0].astype(int) - wanted[0]).mean()}"
-    )
-
-
-def give(page, photo: Path, box: str = "vary-photo") -> None:
-    page.set_input_files(f"#{box}-file", photo)
 
 
 @pytest.fixture
-def varied(visit, there, hopper, face, model):
+def varied(visit, there, hopper, hopper_face, relatives):
     """The page Vary with a photo and its ten relatives."""
     page = visit(there)
-    give(page, hopper)
-    wait_for(page, "#vary-gallery", vary(model, face).pictures)
-    page.locator("#vary-meter .meter").wait_for(timeout=PATIENCE)
+    give(page, "vary-photo", hopper)
+    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
     return page
 
 
 def dial(page):
-    return page.get_by_label("range slider for Diversity")
+    return page.get_by_label("range slider for How different")
 
 
-def test_a_photo_gives_its_face_its_report_and_ten_relatives(varied, model, face, shot):
-    pair = drawn(varied, "#vary-taken")
-    assert (pair[0] == face).all()
-    assert (pair[1] == model.decode(model.encode(face[None]).mean)[0]).all()
-    assert "face brought into the frame" in varied.inner_text("#vary-taken")
-    likeness = re.search(
-        r"Likeness (\d\.\d\d) \((\d\.\d\d) to (\d\.\d\d)\)", varied.inner_text("#vary-meter")
+def more(page) -> None:
+    """Unfold the figures behind the dial."""
+    page.locator("#vary-more button").first.click()
+    page.locator("#vary-seed input").wait_for()
+
+
+def test_the_first_way_from_opening_to_ten_saved_relatives_is_two_clicks_on_what_can_be_read(
+    visit, there, shot, tmp_path
+):
+    page = visit(there, width=1024, height=700)
+    page.get_by_text("Whose relatives would you like to see?").wait_for(timeout=PATIENCE)
+    shot(page, "first")
+    assert page.get_by_role("button", name="Begin with").count() >= 5
+    page.get_by_role("button", name="Begin with").last.click()
+    with zipfile.ZipFile(saved(page, "Save all ten", tmp_path)) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".png")]
+        sizes = {Image.open(io.BytesIO(archive.read(name))).size for name in names}
+    assert (len(names), sizes) == (10, {(64, 64)})
+    nothing_amiss(page)
+
+
+def test_a_photo_gives_ten_relatives_in_sight_and_what_they_are_is_said_in_words(
+    varied, light, relatives, hopper_face, shot
+):
+    varied.set_viewport_size({"width": 1024, "height": 700})
+    bottoms = varied.locator("#vary-gallery figure").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().bottom)"
     )
-    each = [float(text.split()[1]) for text in varied.locator("#vary-gallery figcaption").all_inner_texts()]
-    assert float(likeness[1]) == pytest.approx(np.mean(each), abs=0.006)
-    assert (float(likeness[2]), float(likeness[3])) == (min(each), max(each))
-    varied.locator(".flag").wait_for(timeout=PATIENCE)
+    assert len(bottoms) == 10
+    assert max(bottoms) <= 700
+    assert dial(varied).bounding_box()["y"] > 0
     shot(varied, "vary")
-    automatic = float(re.search(r"Automatic: ([\d.]+)", varied.inner_text("#vary-auto"))[1])
-    varied.click("#vary-auto")
-    wait_for(varied, "#vary-gallery", vary(model, face, diversity=automatic).pictures)
-    assert varied.complaints == []
-    assert varied.outside == []
+    words = varied.inner_text("#page-vary")
+    for figure in ("σ", "realism", "percentile", "stranger in a hundred", "worse than"):
+        assert figure not in words
+    assert " person." in varied.inner_text("#vary-meter")
+    assert "Likeness 0." in varied.locator("#vary-meter details").text_content()
+    seen = pictures(varied, "#vary-taken")
+    assert np.array_equal(seen, [hopper_face, light.decode(light.encode(hopper_face[None]).mean)[0]])
+    for words, level in LEVELS.items():
+        varied.get_by_label(words, exact=True).check(force=True)
+        until_drawn(varied, "#vary-gallery", relatives(hopper_face, level).pictures)
+    nothing_amiss(varied)
     assert len(varied.asked) > 10
 
 
-def test_the_dial_draws_while_it_is_dragged_and_sharply_when_it_rests(varied, model, face):
+def test_the_dial_draws_while_it_is_dragged_and_sharply_when_it_rests(varied, relatives, hopper_face):
     box = dial(varied).bounding_box()
     y = box["y"] + box["height"] / 2
-    first = drawn(varied, "#vary-gallery")
+    first = pictures(varied, "#vary-gallery")
     varied.mouse.move(box["x"] + 0.35 * box["width"], y)
     varied.mouse.down()
     varied.mouse.move(box["x"] + 0.8 * box["width"], y, steps=4)
     wished = float(dial(varied).input_value())
     assert wished > 10
-    seen = []
-    for _ in range(200):
-        seen = drawn(varied, "#vary-gallery")
-        if (seen != first).any():
-            break
+    until = 200
+    while until and np.array_equal(pictures(varied, "#vary-gallery"), first):
         varied.wait_for_timeout(30)
-    assert (seen != first).any(), "nothing moved before the mouse was let go"
+        until -= 1
+    assert until, "nothing moved before the mouse was let go"
     varied.mouse.up()
-    wait_for(varied, "#vary-gallery", vary(model, face, diversity=wished).pictures)
-    assert f"--diversity {wished:g} " in varied.inner_text("#vary-offers code")
+    until_drawn(varied, "#vary-gallery", relatives(hopper_face, wished).pictures)
+    until_holds(varied, "#vary-offers code", f"--diversity {wished:g} ")
 
 
-def test_the_keyboard_turns_the_dial_and_presses_the_buttons(varied, model, face):
+def test_the_keyboard_alone_turns_the_dial_keeps_and_walks_the_tabs(varied, relatives, hopper_face):
     dial(varied).focus()
+    assert varied.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    start = float(dial(varied).input_value())
     for _ in range(3):
         varied.keyboard.press("ArrowRight")
     wished = float(dial(varied).input_value())
-    assert wished == pytest.approx(7.03)
-    wait_for(varied, "#vary-gallery", vary(model, face, diversity=wished).pictures)
-    varied.get_by_label("Keep variation 2", exact=True).focus()
+    assert wished > start
+    ten = relatives(hopper_face, wished).pictures
+    until_drawn(varied, "#vary-gallery", ten)
+    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(1).focus()
     varied.keyboard.press("Enter")
-    wait_for(varied, "#vary-pins", vary(model, face, diversity=wished).pictures[1:2])
-    pressed = varied.get_by_label("Let go of variation 2", exact=True)
+    until_drawn(varied, "#vary-pins", ten[1:2])
+    pressed = varied.locator("#vary-gallery").get_by_label("Let it go", exact=True)
     pressed.wait_for()
     assert pressed.get_attribute("aria-pressed") == "true"
     varied.get_by_role("tab", name="Vary", exact=True).focus()
-    varied.keyboard.press("Tab")
+    varied.keyboard.press("ArrowRight")
+    varied.locator("#blend-place").wait_for(state="visible")
+    varied.keyboard.press("ArrowLeft")
+    varied.locator("#vary-gallery img").first.wait_for(state="visible")
+    varied.locator("#vary-gallery .look").first.focus()
     varied.keyboard.press("Enter")
-    varied.locator("#sample-draw").wait_for(state="visible")
+    varied.get_by_role("dialog").wait_for()
+    varied.keyboard.press("ArrowRight")
+    until_says(varied, "dialog", "variation 2")
+    varied.keyboard.press("Escape")
+    varied.wait_for_function("document.activeElement.getAttribute('aria-label') === 'Look at variation 2'")
 
 
-def test_favourites_stay_and_one_can_go_on_from_a_relative(varied, model, face, shot):
-    ten = vary(model, face)
-    varied.get_by_label("Keep variation 4", exact=True).click()
-    wait_for(varied, "#vary-pins", ten.pictures[3:4])
-    varied.get_by_label("Keep this seed").check()
-    varied.get_by_label("More like variation 4", exact=True).click()
-    step = Step(ten.seeds[3], 7.0)
-    wait_for(varied, "#vary-gallery", vary(model, face, around=[step]).pictures)
-    assert f"variation {step.seed} at 7" in varied.inner_text("#vary-trail")
-    assert f"--around {step}" in varied.inner_text("#vary-offers code")
-    varied.get_by_label("Seed", exact=True).fill("21")
-    wait_for(varied, "#vary-gallery", vary(model, face, seed=21, around=[step]).pictures)
-    assert (drawn(varied, "#vary-pins") == ten.pictures[3:4]).all()
+def test_a_picture_large_is_compared_kept_and_goes_on_to_other_tabs(varied, relatives, hopper_face, shot):
+    ten = relatives(hopper_face).pictures
+    varied.locator("#vary-gallery .look").nth(3).click()
+    large = varied.get_by_role("dialog")
+    until_says(varied, "dialog", "Drawn at 64 × 64 pixels, shown enlarged.")
+    shot(varied, "large")
+    before = large.locator(".large-before")
+    clip = "e => getComputedStyle(e).clipPath"
+    assert "100%" in before.evaluate(clip)
+    varied.keyboard.down("b")
+    assert "100%" not in before.evaluate(clip)
+    varied.keyboard.up("b")
+    assert "100%" in before.evaluate(clip)
+    large.get_by_role("button", name="Keep", exact=True).click()
+    until_drawn(varied, "#vary-pins", ten[3:4])
+    large.get_by_role("button", name="Let it go").wait_for()
+    with varied.expect_download() as waiting:
+        large.get_by_role("button", name="Save", exact=True).click()
+    assert np.array_equal(np.asarray(Image.open(waiting.value.path())), ten[3])
+    large.get_by_role("button", name="Edit it").click()
+    until_drawn(varied, "#edit-picture", ten[3:4])
+    until_given(varied, "edit-photo", "grace_hopper-04.png")
+    nothing_amiss(varied)
+
+
+def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_that_run(
+    varied, relatives, hopper, hopper_face, run, tmp_path, shot
+):
+    ten = relatives(hopper_face)
+    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(3).click()
+    until_drawn(varied, "#vary-pins", ten.pictures[3:4])
+    varied.locator("#vary-gallery").get_by_label("More like it", exact=True).nth(3).dblclick()
+    step = Step(ten.seeds[3], ten.factor)
+    varied.locator("#vary-trail img").nth(1).wait_for(timeout=PATIENCE)
+    more(varied)
+    varied.locator("#vary-seed input").fill("21")
+    near = relatives(hopper_face, seed=21, around=[step])
+    until_drawn(varied, "#vary-gallery", near.pictures)
+    assert varied.locator("#vary-trail img").count() == 2, "a double click went two steps"
+    until_holds(varied, "#vary-offers code", f"--around {step}")
+    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(0).click()
+    kept = np.stack([ten.pictures[3], near.pictures[0]])
+    until_drawn(varied, "#vary-pins", kept)
     shot(varied, "vary-favourites")
-    varied.locator("#vary-trail button").first.click()
-    wait_for(varied, "#vary-gallery", vary(model, face, seed=21).pictures)
-    varied.get_by_label("Let favourite 1 go").click()
-    varied.locator("#vary-pins img").wait_for(state="detached")
+
+    varied.reload()
+    until_drawn(varied, "#vary-pins", kept)
+    with zipfile.ZipFile(saved(varied, "Save all favourites", tmp_path)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    lines = files.pop("commands.txt").decode().splitlines()
+    shutil.copy(hopper, tmp_path / hopper.name)
+    for line in lines:
+        ended = run(*shlex.split(line)[1:])
+        assert ended.code == 0, ended.err
+    assert {name: (tmp_path / name).read_bytes() for name in files} == files
+    assert len(files) == 2
+
+    varied.get_by_label("Let it go").last.click()
+    until_drawn(varied, "#vary-pins", kept[:1])
+    nothing_amiss(varied)
 
 
-def test_a_kept_seed_stays_and_ten_others_have_another(varied, model, face):
+def test_a_kept_seed_stays_and_ten_others_have_another(varied, relatives, hopper_face):
+    more(varied)
     varied.get_by_label("Keep this seed").check()
     again = varied.locator("#vary-again")
     varied.wait_for_function("document.getElementById('vary-again').disabled")
@@ -179,114 +210,100 @@ def test_a_kept_seed_stays_and_ten_others_have_another(varied, model, face):
     varied.wait_for_function("!document.getElementById('vary-again').disabled")
     again.click()
     varied.wait_for_function("document.querySelector('#vary-seed input').value !== '0'")
-    seed = int(varied.get_by_label("Seed", exact=True).input_value())
-    wait_for(varied, "#vary-gallery", vary(model, face, seed=seed).pictures)
+    seed = int(varied.locator("#vary-seed input").input_value())
+    until_drawn(varied, "#vary-gallery", relatives(hopper_face, seed=seed).pictures)
 
 
-def test_what_is_downloaded_is_what_the_shown_command_writes(varied, hopper, run, tmp_path):
-    for _ in range(5):
-        dial(varied).press("ArrowRight")
-    varied.wait_for_function("document.querySelector('#vary-offers code').textContent.includes('7.05')")
-    saved = []
-    for link in [
-        *varied.locator("#vary-gallery a[download]").all(),
-        varied.locator("#vary-offers a[download]"),
-    ]:
-        with varied.expect_download() as waiting:
+@pytest.mark.parametrize("way", ["file", "long name", "pasted"])
+def test_what_is_saved_is_what_the_shown_command_writes(
+    visit, there, relatives, hopper, hopper_face, run, tmp_path, way
+):
+    page, photo = visit(there), tmp_path / hopper.name
+    shutil.copy(hopper, photo)
+    if way == "long name":
+        photo = photo.rename(tmp_path / f"{'grandmother and the whole family ' * 5}.jpg")
+    if way == "pasted":
+        page.evaluate(PASTE, list(photo.read_bytes()))
+        photo.unlink()
+    else:
+        give(page, "vary-photo", photo)
+    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
+    links = page.locator("#vary-gallery a[download]")
+    singles = []
+    for link in links.all():
+        with page.expect_download() as waiting:
             link.click()
-        saved.append((waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()))
-    assert [name for name, _ in saved[:2]] == ["grace_hopper-01.png", "grace_hopper-02.png"]
-    program, *words = shlex.split(varied.inner_text("#vary-offers code"))
-    assert program == "facette"
-    shutil.copy(hopper, tmp_path / hopper.name)
-    ended = run(*words)
+        singles.append(Path(waiting.value.path()).read_bytes())
+    with zipfile.ZipFile(saved(page, "Save all ten", tmp_path)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if name.endswith(".png")}
+    sheet = saved(page, "Save the sheet", tmp_path)
+    kept = sheet.read_bytes()
+    if way == "pasted":
+        page.locator("#vary-offers summary").click()
+        saved(page, page.get_by_role("link", name="First save pasted").inner_text(), tmp_path)
+    (command,) = commands(page, "#vary-offers")
+    ended = run(*shlex.split(command)[1:])
     assert ended.code == 0, ended.err
-    written = sorted((tmp_path / "grace_hopper-variations").iterdir())
-    assert [path.read_bytes() for path in written] == [content for _, content in saved[:10]]
-    assert saved[10] == (
-        "grace_hopper-variations.png",
-        (tmp_path / "grace_hopper-variations.png").read_bytes(),
-    )
+    assert {name: (tmp_path / name).read_bytes() for name in files} == files
+    assert list(files.values()) == singles
+    assert (tmp_path / sheet.name).read_bytes() == kept
+    nothing_amiss(page)
 
 
-def test_a_favourites_command_makes_it_again(varied, hopper, run, tmp_path):
-    varied.get_by_label("Keep variation 6", exact=True).click()
-    varied.locator("#vary-pins summary").click()
-    program, *words = shlex.split(varied.inner_text("#vary-pins code"))
-    shutil.copy(hopper, tmp_path / hopper.name)
-    ended = run(*words, "--each", "one")
-    assert (program, ended.code) == ("facette", 0), ended.err
-    with Image.open(tmp_path / "one" / "01.png") as again:
-        assert (np.asarray(again) == drawn(varied, "#vary-pins")[0]).all()
+PASTE = """bytes => { const data = new DataTransfer();
+data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/jpeg" }));
+document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true })); }"""
 
 
-def test_mistakes_are_sentences_in_the_page_and_it_goes_on(visit, there, hopper, face, model, tmp_path):
-    page = visit(there)
-    (tmp_path / "notes.jpg").write_text("no picture")
-    give(page, tmp_path / "notes.jpg")
-    page.get_by_text("is not a picture in a format that is read here").wait_for(timeout=PATIENCE)
-    Image.new("RGB", (300, 300), (90, 140, 90)).save(tmp_path / "meadow.png")
-    give(page, tmp_path / "meadow.png")
-    page.get_by_text("no face was found in the photo").wait_for(timeout=PATIENCE)
-    assert page.locator("#vary-gallery img").count() == 0
-    page.get_by_text("How the photo is taken in").click()
-    page.get_by_label("Find the face").uncheck()
-    page.locator("#vary-gallery img").first.wait_for(timeout=PATIENCE)
-    page.get_by_label("Find the face").check()
-    give(page, hopper)
-    wait_for(page, "#vary-gallery", vary(model, face).pictures)
-
-
-def test_the_camera_takes_a_photo(visit, there):
-    page = visit(there, permissions=["camera"])
-    page.get_by_role("button", name="Use the camera").click()
-    page.get_by_role("button", name="Take the photo").click(timeout=PATIENCE)
-    page.get_by_text("camera.png").first.wait_for(timeout=PATIENCE)  # taken in, or said to hold no face
-    assert page.locator("video").first.is_hidden()
-
-
-def test_two_tabs_do_not_mix(visit, there, model, hopper, face, drawn_faces, tmp_path):
+def test_two_tabs_do_not_mix(visit, there, relatives, hopper, hopper_face, drawn_faces, tmp_path):
     Image.fromarray(drawn_faces[8]).save(tmp_path / "other.png")
     one, two = visit(there), visit(there)
-    give(one, hopper)
-    give(two, tmp_path / "other.png")
-    for seed in (5, 6):
-        one.get_by_label("Seed", exact=True).fill(str(seed))
-        two.get_by_label("Seed", exact=True).fill(str(seed + 10))
-    wait_for(one, "#vary-gallery", vary(model, face, seed=6).pictures)
-    wait_for(two, "#vary-gallery", vary(model, drawn_faces[8], seed=16).pictures)
-    one.get_by_label("Keep variation 1", exact=True).click()
+    give(one, "vary-photo", hopper)
+    give(two, "vary-photo", tmp_path / "other.png")
+    until_drawn(one, "#vary-gallery", relatives(hopper_face).pictures)
+    until_drawn(two, "#vary-gallery", relatives(drawn_faces[8]).pictures)
+    one.locator("#vary-gallery").get_by_label("Keep", exact=True).first.click()
     one.locator("#vary-pins img").wait_for(timeout=PATIENCE)
     assert two.locator("#vary-pins img").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_has_room_for_everything(visit, there, hopper, shot, scheme):
+def test_a_phone_has_room_for_everything_and_the_dial_stays_over_the_pictures(
+    visit, there, hopper, shot, scheme
+):
     page = visit(there, width=390, height=844, color_scheme=scheme, has_touch=True)
-    give(page, hopper)
+    give(page, "vary-photo", hopper)
     page.locator("#vary-meter .meter").wait_for(timeout=PATIENCE)
     page.wait_for_timeout(500)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     narrow = page.locator("button:visible, input[type=range]:visible").evaluate_all(
-        "all => all.filter(one => { const b = one.getBoundingClientRect(); return b.left < 0 || b.right > 391; })"
-        ".map(one => one.outerHTML)"
+        "all => all.filter(e => { const b = e.getBoundingClientRect(); return b.left < 0 || b.right > 391; })"
+        ".map(e => e.outerHTML)"
     )
     assert narrow == []
+    first, last = page.locator("#vary-gallery figure").first, page.locator("#vary-gallery figure").last
+    assert first.bounding_box()["y"] < 600
+    last.scroll_into_view_if_needed()
+    page.wait_for_timeout(200)
+    assert 0 <= dial(page).bounding_box()["y"] <= last.bounding_box()["y"]
     shot(page, f"vary-phone-{scheme}")
 
 
-def test_every_control_has_a_name(varied):
-    for tab in ("Vary", "Sample", "Compare", "Evaluate"):
+def test_every_control_has_a_name_and_every_tab_one_width(varied):
+    widths = set()
+    for tab in ("Vary", "Blend", "Edit", "Map", "Sample", "Compare", "Evaluate", "Train"):
         varied.get_by_role("tab", name=tab, exact=True).click()
-        varied.wait_for_timeout(300)
+        varied.wait_for_timeout(400)
+        widths.add(varied.locator(f"#page-{tab.lower()}").bounding_box()["width"])
         nameless = varied.evaluate(
             """() => [...document.querySelectorAll('button, input, select, textarea, a[href], iframe')]
-            .filter(one => one.offsetParent && !one.closest('.hidden-input'))
-            .filter(one => !(one.getAttribute('aria-label') || one.title || one.textContent.trim()
-              || one.labels && [...one.labels].some(label => label.textContent.trim())))
-            .map(one => one.outerHTML)"""
+            .filter(e => e.offsetParent && !e.closest('.hidden-input'))
+            .filter(e => !(e.getAttribute('aria-label') || e.title || e.textContent.trim()
+              || e.labels && [...e.labels].some(label => label.textContent.trim())))
+            .map(e => e.outerHTML)"""
         )
         assert nameless == [], tab
+    assert len(widths) == 1
 
 
 @pytest.mark.parametrize("pair", contrasts(), ids=lambda pair: pair[0])
@@ -310,55 +327,23 @@ def test_nothing_of_a_photo_lies_on_the_disk(varied, hopper):
     assert [path for path in near if content in path.read_bytes()] == []
 
 
-def test_samples_are_those_of_the_command_and_one_leads_to_others(visit, there, model, shot):
+def test_samples_stand_there_at_opening_are_those_of_the_command_and_one_leads_to_others(
+    visit, there, model, light, shot
+):
     page = visit(there, "Sample")
-    page.get_by_label("number input for Temperature").fill("0.8")
-    page.get_by_label("Seed", exact=True).last.fill("3")
-    page.click("#sample-draw")
-    wall = sample(there.studio.model, 20, 3, temperature=0.8).pictures
-    wait_for(page, "#sample-wall", wall)
+    until_drawn(page, "#sample-wall", sample(model, 20, 0).pictures)
     shot(page, "sample")
-    assert "--temperature 0.8 --seed 3" in page.inner_text("#sample-offers code")
-    page.get_by_label("More like sample 7", exact=True).click()
-    wait_for(page, "#sample-wall", np.concatenate([wall[6:7], vary(model, wall[6], 20).pictures]))
-    assert "facette vary samples/07.png" in page.locator("#sample-offers code").last.inner_text()
-    page.get_by_text("all samples").click()
-    wait_for(page, "#sample-wall", wall)
+    page.get_by_label("number input for More ordinary, or bolder").fill("0.8")
+    wall = sample(model, 20, 0, temperature=0.8).pictures
+    until_drawn(page, "#sample-wall", wall)
+    assert "--temperature 0.8 --seed 0" in commands(page, "#sample-offers")[0]
+    page.locator("#sample-wall").get_by_label("More like it", exact=True).nth(6).click()
+    until_drawn(page, "#sample-wall", np.concatenate([wall[6:7], vary(light, wall[6], 20).pictures]))
+    assert "facette vary samples/07.png" in commands(page, "#sample-offers")[-1]
+    page.get_by_text("All samples").click()
+    until_drawn(page, "#sample-wall", wall)
     page.click("#sample-others")
-    page.wait_for_function("document.querySelector('#sample-seed input').value !== '3'")
-    assert page.outside == []
-
-
-def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
-    page = visit(there, "Evaluate")
-    page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("synthetic-faces:40")
-    page.get_by_label("How many pictures").fill("24")
-    page.click("#evaluate-start")
-    page.locator("#evaluate-told progress").wait_for(timeout=PATIENCE)
-    page.click("#evaluate-stop")
-    page.get_by_text("Stopped.").wait_for(timeout=PATIENCE)
-    assert page.locator("#evaluate-report iframe").count() == 0
-    page.click("#evaluate-start")
-    report = page.frame_locator("#evaluate-report iframe")
-    report.get_by_role("heading", name="Reconstructions").first.wait_for(timeout=3 * PATIENCE)
-    assert "24 pictures of synthetic-faces:40" in report.locator("body").inner_text()
-    shot(page, "evaluate")
-    with page.expect_download() as waiting:
-        page.locator("#evaluate-report a[download]").click()
-    assert Path(waiting.value.path()).read_text("utf-8").startswith("<!DOCTYPE html>")
-    page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("/no/such/folder")
-    page.click("#evaluate-start")
-    page.get_by_text("/no/such/folder").last.wait_for(timeout=PATIENCE)
-    assert page.complaints == []
-
-
-def test_a_comparison_says_what_it_lacks(visit, there, hopper, tmp_path, shot):
-    page = visit(there, "Compare")
-    page.click("#compare-start")
-    page.get_by_text("there is no photo yet").wait_for(timeout=PATIENCE)
-    give(page, hopper, "compare-photo")
-    page.get_by_text("grace_hopper.jpg").first.wait_for(timeout=PATIENCE)
-    page.locator("#compare-with textarea, #compare-with input").first.fill(str(tmp_path))
-    page.click("#compare-start")
-    page.get_by_text("model_index.json").first.wait_for(timeout=PATIENCE)
-    shot(page, "compare")
+    page.wait_for_function(
+        "document.querySelector('#sample-offers code').textContent.indexOf('--seed 0 ') < 0"
+    )
+    nothing_amiss(page)

@@ -19,7 +19,7 @@ def give(page, box: str, photo: Path) -> None:
 
 def sources(page, place: str) -> list[str]:
     """Addresses of the pictures in an element, in order."""
-    return page.locator(f"{place} img").evaluate_all("all => all.map(one => one.src)")
+    return page.locator(f"{place} img").evaluate_all("all => all.map(image => image.src)")
 
 
 def picture(source: str) -> np.ndarray:
@@ -30,8 +30,8 @@ def picture(source: str) -> np.ndarray:
 
 
 def pictures(page, place: str) -> list[np.ndarray]:
-    """The pictures in an element."""
-    return [picture(source) for source in sources(page, place)]
+    """The pictures in an element that are there pixel for pixel; photos to begin with are not."""
+    return [picture(source) for source in sources(page, place) if source.startswith("data:image/png")]
 
 
 def until_count(page, place: str, count: int) -> None:
@@ -46,7 +46,7 @@ def until_count(page, place: str, count: int) -> None:
 def until_other(page, place: str, before: Sequence[str]) -> None:
     """Wait until an element shows other pictures than before."""
     page.wait_for_function(
-        "([place, before]) => { const now = [...document.querySelectorAll(place + ' img')].map(one => one.src);"
+        "([place, before]) => { const now = [...document.querySelectorAll(place + ' img')].map(image => image.src);"
         " return now.length && JSON.stringify(now) !== JSON.stringify(before); }",
         arg=[place, list(before)],
         timeout=PATIENCE,
@@ -68,6 +68,22 @@ def _are(shown: Sequence[np.ndarray], wanted: Sequence[np.ndarray] | np.ndarray)
 def until_says(page, place: str, words: str) -> None:
     """Wait until an element says these words."""
     page.locator(place, has_text=words).first.wait_for(timeout=PATIENCE)
+
+
+def until_holds(page, place: str, words: str) -> None:
+    """Wait until an element has these words in it, folded away or not."""
+    page.locator(place, has_text=words).first.wait_for(state="attached", timeout=PATIENCE)
+
+
+def until_given(page, box: str, name: str) -> None:
+    """Wait until a photo box shows this photo as one that can be worked with."""
+    shown = page.locator(f'.photo-box[data-input="{box}"]', has_text=name).locator(".photo-shown")
+    shown.wait_for(timeout=PATIENCE)
+
+
+def commands(page, place: str) -> list[str]:
+    """The command lines in an element, folded away or not."""
+    return page.locator(f"{place} code").all_text_contents()
 
 
 def press(page, slider: str, *keys: str) -> None:

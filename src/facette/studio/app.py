@@ -7,6 +7,7 @@ Enters: a loaded model and how the studio is bound. Leaves: an ASGI application.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from facette.errors import FacetteError, UsageError, import_extra
 from facette.studio.downloads import ADDRESS, Shelf
 from facette.studio.events import ActiveWork
 from facette.studio.guard import UPLOAD, Door, Guard
-from facette.studio.photo import Photos
+from facette.studio.photo import Choice, NoFaceError, Photos, photo_words
 from facette.studio.state import PreparedPhotos
 from facette.studio.theme import HEAD, look
 
@@ -49,6 +50,7 @@ class Studio:
     standings: PreparedPhotos = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
     at_work: ActiveWork = field(default_factory=ActiveWork)
+    examples: Any = None  # pictures to begin with, drawn when the page is first opened
 
     def __post_init__(self) -> None:
         self.drawer = self.model if self.drawer is None else self.drawer
@@ -135,10 +137,11 @@ def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
 
     with gr.Blocks(title="Facette studio", analytics_enabled=False) as blocks:
         gr.HTML(
-            '<header class="house"><h1>Facette</h1>'
-            f"<p>{_described(studio)}. Nothing leaves this machine.</p></header>"
+            f'<header class="house" title="{_described(studio)}"><h1>Facette</h1>'
+            "<p>Give a photo and see relatives of that person who do not exist. Nothing leaves this machine.</p>"
+            "</header>"
         )
-        with gr.Tabs(elem_id="pages"):
+        with gr.Tabs(elem_id="pages", overflow_behavior="wrap"):
             for name in pages:
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}"):
                     import_module(f"facette.studio.pages.{name}").page(studio)
@@ -153,6 +156,45 @@ def _described(studio: Studio) -> str:
     return f"Model {escape(studio.model.name)}, {side} × {side} pixels"
 
 
+def _catalogues() -> bytes:
+    """The words of the page in other languages, as the script looks them up."""
+    folder = files("facette.studio").joinpath("words")
+    words = {
+        file.name.removesuffix(".json"): json.loads(file.read_text("utf-8"))
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".json")
+    }
+    return f"const WORDS = {json.dumps(words, ensure_ascii=False)};\n".encode()
+
+
+def _photo_in_box(studio: Studio, data: bytes, name: str, chosen: str, fleeting: bool) -> dict[str, Any]:
+    """What a photo box shows of a photo that came, or of another face of one that is kept.
+
+    The face is searched here, beside everybody's work with the model. Raises as `Photos.put` and `Photos.take` do; a
+    photo without a face is no error but "refused": its middle can be taken.
+    """
+    from facette.studio.parts import preview_address
+
+    choice = Choice.of(chosen or studio.photos.put(data, name, fleeting))
+    described: dict[str, Any] = {"photo": str(choice), "token": choice.token}
+    try:
+        taken = studio.photos.take(str(choice))
+    except NoFaceError as error:
+        return {**described, "refused": str(error)}
+    several = (taken.report.faces or 0) > 1 and not chosen
+    faces = [preview_address(face) for face in studio.photos.faces(choice.token)] if several else []
+    words, warnings = photo_words(taken.report)
+    shown = preview_address(taken.picture)
+    return {
+        **described,
+        "name": taken.name,
+        "shown": shown,
+        "faces": faces,
+        "words": words,
+        "warnings": warnings,
+    }
+
+
 def _own_addresses(app: Any, studio: Studio) -> None:
     """Photos in, kept bytes out, and the page's own style and script."""
     from fastapi.concurrency import run_in_threadpool
@@ -163,15 +205,17 @@ def _own_addresses(app: Any, studio: Studio) -> None:
 
     async def take_photo(request: Any) -> Response:
         name = unquote(request.headers.get("x-name", "photo"))
+        chosen = request.headers.get("x-photo", "")  # another face of a photo that is kept here
+        fleeting = "x-fleeting" in request.headers
         try:
             data = await request.body()  # in memory; the guard has counted it
             async with gate:
-                token = await run_in_threadpool(studio.photos.put, data, name)
+                described = await run_in_threadpool(_photo_in_box, studio, data, name, chosen, fleeting)
         except ClientDisconnect:
-            return JSONResponse({"error": "the photo did not come whole."}, status_code=400)
+            return JSONResponse({"error": "The photo did not come whole."}, status_code=400)
         except FacetteError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
-        return JSONResponse({"photo": token})
+        return JSONResponse(described)
 
     async def held(request: Any) -> Response:
         item = studio.shelf.find(request.path_params["token"])
@@ -188,9 +232,9 @@ def _own_addresses(app: Any, studio: Studio) -> None:
             )
         return Response(body, media_type=item.kind, headers=headers)
 
-    def asset(kind: str, *names: str) -> Any:
+    def asset(kind: str, *names: str, before: bytes = b"") -> Any:
         folder = files("facette.studio").joinpath("assets")
-        content = b"\n".join(folder.joinpath(name).read_bytes() for name in names)
+        content = before + b"\n".join(folder.joinpath(name).read_bytes() for name in names)
 
         async def give(request: Any) -> Response:
             return Response(content, media_type=kind)
@@ -199,5 +243,6 @@ def _own_addresses(app: Any, studio: Studio) -> None:
 
     app.add_route(UPLOAD, take_photo, methods=["POST"])
     app.add_route(f"{ADDRESS}{{token}}", held, methods=["GET", "HEAD"])
-    app.add_route("/studio.js", asset("text/javascript", "studio.js", "map.js"), methods=["GET"])
+    scripts = ("messages.js", "photos.js", "looking.js", "words.js", "map.js")
+    app.add_route("/studio.js", asset("text/javascript", *scripts, before=_catalogues()), methods=["GET"])
     app.add_route("/studio.css", asset("text/css", "studio.css", "pages.css"), methods=["GET"])

@@ -6,8 +6,12 @@ and are those that the command line writes. Knows no page.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
+from io import BytesIO
 from typing import TYPE_CHECKING
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from facette.latent.film import Film
     from facette.latent.sheets import Result
     from facette.studio.app import Studio
+    from facette.studio.photo import StudioPhoto
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in a zip: the same pictures, the same bytes
 
 
 def row(*links: str) -> str:
@@ -37,16 +44,57 @@ def sheet(studio: Studio, tab: str, key: str, result: Result, stem: str) -> str:
     return link(address, "Save the sheet", name)
 
 
-def film(studio: Studio, tab: str, key: str, result: Film, stem: str, seconds: float) -> str:
-    """Links that save the result as a film there and back: a GIF and, where its codec is installed, an MP4."""
+def all_of(
+    studio: Studio,
+    tab: str,
+    key: str,
+    files: Mapping[str, Callable[[], bytes]],
+    name: str,
+    words: str,
+    commands: str,
+) -> str:
+    """A link that saves several files as one zip, with the commands that make them again beside them."""
+
+    def packed() -> bytes:
+        buffer = BytesIO()
+        with ZipFile(buffer, "w", ZIP_STORED) as archive:  # pictures are compressed already
+            for file, content in {**files, "commands.txt": lambda: commands.encode()}.items():
+                archive.writestr(ZipInfo(file, date_time=EPOCH), content())
+        return buffer.getvalue()
+
+    return link(studio.shelf.put(tab, f"{key}-zip", packed, name, "application/zip"), words, name)
+
+
+def photo_first(studio: Studio, tab: str, key: str, *photos: StudioPhoto) -> str:
+    """Links that save those photos of which no file lies at the visitor's, so that commands can name them."""
+    links = []
+    for photo in {photo.choice.token: photo for photo in photos}.values():
+        if photo.fleeting:
+            content = partial(_content, studio, str(photo.choice))
+            address = studio.shelf.put(
+                tab, f"{key}-{photo.choice.token}", content, photo.name, "application/octet-stream"
+            )
+            links.append(link(address, f"First save {photo.name}", photo.name))
+    return "".join(links)
+
+
+def _content(studio: Studio, choice: str) -> bytes:
+    return studio.photos.file(choice)[1]
+
+
+def film(
+    studio: Studio, tab: str, key: str, draw: Callable[[], Film], stem: str, seconds: float, weight: int
+) -> str:
+    """Links that save a film there and back, drawn when it is fetched: a GIF and, with its codec at hand, an MP4."""
 
     def offer(ending: str, kind: str) -> str:
         name = f"{stem}.{ending}"
 
         def played() -> bytes:
+            result = draw()
             return encode_animation(result.frames(), name, seconds=seconds, metadata=result.settings())
 
-        address = studio.shelf.put(tab, f"{key}-{ending}", played, name, kind, result.pictures.nbytes)
+        address = studio.shelf.put(tab, f"{key}-{ending}", played, name, kind, weight)
         return link(address, f"Save as {ending.upper()}", name)
 
     return offer("gif", "image/gif") + (offer("mp4", "video/mp4") if find_spec("av") else "")

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, nullcontext
 from html import escape
 from typing import Any, Protocol
 
-from facette.errors import FacetteError
+from facette.errors import FacetteError, UsageError
 from facette.runtime import give_back_freed_memory
 
 log = logging.getLogger("facette.studio")
@@ -30,6 +30,7 @@ AT_ONCE = 1  # live events are answered in the order in which they came
 LONG_AT_ONCE = 2
 REST = 2.0  # seconds
 PACE = 0.25  # seconds between words about progress
+SHOWN = 8.0  # seconds that a mistake is shown for
 
 
 class Tell(Protocol):
@@ -78,6 +79,10 @@ class Workplace(Protocol):
 
 class StoppedError(Exception):
     """The visitor stopped a long piece of work."""
+
+
+class EmptyFieldError(Exception):
+    """A field for a number is empty: somebody is about to type another one. Its name is the message."""
 
 
 def live(
@@ -132,6 +137,12 @@ def long(
     def answer(*values: Any) -> Iterator[Any]:
         *arguments, request = values
         tab = _tab(request)
+        try:
+            arguments = checked(inputs, arguments)
+        except EmptyFieldError as error:
+            raise page_error(UsageError(f"{error} is empty: type a number first.")) from None
+        except FacetteError as error:
+            raise page_error(error) from None
         messages: queue.Queue[tuple[str, Any]] = queue.Queue()
         stopped = running[tab] = threading.Event()
         tell = _ProgressReporter(messages, stopped, studio.at_work)
@@ -179,9 +190,9 @@ def page_error(error: Exception) -> Exception:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, FacetteError):
-        return gr.Error(str(error), duration=None, title="", print_exception=False)
+        return gr.Error(str(error), duration=SHOWN, title="", print_exception=False)
     log.error("an event failed", exc_info=error)
-    return gr.Error(OURS, duration=None, title="", print_exception=False)
+    return gr.Error(OURS, duration=SHOWN, title="", print_exception=False)
 
 
 def _short(
@@ -200,12 +211,55 @@ def _short(
     def answer(*values: Any) -> Any:
         *arguments, request = values
         try:
+            arguments = checked(inputs, arguments)
             with studio.at_work, turn:
                 return function(_tab(request), *arguments)
+        except EmptyFieldError:
+            return _unchanged(outputs)
         except Exception as error:
             raise page_error(error) from None
 
     return _bind(trigger, answer, inputs, outputs, lane, at_once, {"trigger_mode": "always_last", **options})
+
+
+def checked(inputs: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """The values of a page's controls, each one that its control allows.
+
+    Raises EmptyFieldError for a number that is missing, and UsageError for what the control does not take.
+    """
+    return [_checked(control, value) for control, value in zip(inputs, values, strict=True)]
+
+
+def _checked(control: Any, value: Any) -> Any:
+    import gradio as gr
+
+    match control:
+        case gr.Slider() | gr.Number():
+            return _number(str(control.label), value, control.minimum, control.maximum, control.precision)
+        case gr.Radio() if value not in (known := [choice for _, choice in control.choices]):
+            raise UsageError(f"{control.label}: {value!r} is none of {', '.join(map(str, known))}.")
+        case _:
+            return value
+
+
+def _number(
+    name: str, value: Any, least: float | None, most: float | None, digits: int | None
+) -> float | int:
+    if value is None or value == "":
+        raise EmptyFieldError(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UsageError(f"{name}: {value!r} is no number.")
+    low, high = -math.inf if least is None else least, math.inf if most is None else most
+    if not low <= value <= high:
+        bounds = f"from {low:,g} to {high:,.12g}" if high < math.inf else f"of at least {low:g}"
+        raise UsageError(f"{name}: {value:,.12g} is not possible, a number {bounds} is.")
+    return round(value) if digits == 0 else value
+
+
+def _unchanged(outputs: Sequence[Any]) -> Any:
+    import gradio as gr
+
+    return [gr.skip() for _ in outputs] if len(outputs) > 1 else gr.skip()
 
 
 class _ProgressReporter:
@@ -268,7 +322,8 @@ def _bind(
     asking = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
     answer.__signature__ = inspect.Signature([*places, asking])  # type: ignore[attr-defined]
     answer.__annotations__ = {"request": gr.Request}
-    settled = {"show_progress": "hidden", "api_visibility": "private", **options}
+    # Values come as the page sent them: Gradio's own checks speak of components and indices, `checked` of fields.
+    settled = {"show_progress": "hidden", "api_visibility": "private", "preprocess": False, **options}
     return trigger(
         answer, list(inputs), list(outputs), concurrency_id=lane, concurrency_limit=at_once, **settled
     )

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+EXACT, PREVIEW = 128, 256  # sides in pixels: shown as they are up to the one, as previews of the other beyond
+
 
 @dataclass(frozen=True, slots=True)
 class PictureButton:
@@ -28,24 +30,29 @@ class PictureButton:
     pressed: bool | None = None  # for what can be on or off
 
 
-def photo_box(label: str, name: str) -> Any:
-    """A box to drop, paste or choose a photo, or to take one; returns a component whose value is the photo's token.
+def photo_box(label: str, name: str, shared: bool = True) -> Any:
+    """A box to drop, paste or choose a photo, or to take one; returns a component whose value is what it holds.
 
-    `name` is unique in the studio. Bind its `.change`; give the token to `studio.photos.take`.
+    `name` is unique in the studio. Bind its `.change`; give the value to `studio.photos.take`. The value is empty while
+    there is no photo to work with: none was given, or the last one was refused. A `shared` box takes over the photo
+    that was given in another tab.
     """
     import gradio as gr
 
+    follows = " data-shared" if shared else ""
     gr.HTML(
-        f"""<div class="photo-box" data-input="{name}">
-  <label class="drop" for="{name}-file"><strong>{escape(label)}</strong>
-    <span>Drop or paste a picture, or <u>choose a file</u></span></label>
+        f"""<div class="photo-box" data-input="{name}"{follows}>
+  <label class="drop" for="{name}-file"><img class="photo-shown" alt="" hidden>
+    <span class="photo-words"><strong class="photo-name">{escape(label)}</strong>
+    <span>Drop or paste a picture, or <u>choose a file</u></span></span></label>
   <input class="unseen" type="file" id="{name}-file" aria-label="{escape(label)}: choose a file"
     accept="image/*,.heic,.heif">
+  <p class="photo-said" role="status" aria-live="polite"></p>
+  <div class="photo-faces" role="group" aria-label="Faces in this photo"></div>
   <div class="camera"><button type="button" data-camera="start">Use the camera</button>
     <video playsinline muted hidden></video>
     <button type="button" data-camera="shoot" hidden>Take the photo</button>
-    <button type="button" data-camera="stop" hidden>Close the camera</button></div>
-  <p class="photo-said" role="status" aria-live="polite"></p></div>""",
+    <button type="button" data-camera="stop" hidden>Close the camera</button></div></div>""",
     )
     return hidden_input(name)
 
@@ -80,41 +87,50 @@ def faces(
     *,
     alt: str = "variation",
     names: Sequence[str] = (),
+    addresses: Sequence[str] = (),
     to: str = "",
     buttons: Sequence[Sequence[PictureButton]] = (),
-    marks: Sequence[str] = (),
     kind: str = "",
+    before: str = "",
 ) -> str:
-    """Pictures side by side as HTML; each (H, W, 3), uint8.
+    """Pictures side by side as HTML, each of which opens large; each (H, W, 3), uint8.
 
-    `names`: file names, which give each a download. `buttons`: the buttons of each, whose messages go
-    to the hidden input `to`. `marks`: a CSS class for each; `kind`: one for all.
+    `names`: file names, which give each a download, from `addresses` or else the picture itself. `buttons`: the
+    buttons of each, whose messages go to the hidden input `to`. `before`: the address of what all of them were made
+    of. `kind`: a CSS class.
     """
     cells = []
     for i, picture in enumerate(pictures):
-        caption = captions[i] if i < len(captions) else ""
-        row = "".join(_button(to, shown) for shown in (buttons[i] if buttons else ()))
-        source = png_address(picture)
+        words, shown = f"{alt} {i + 1}", preview_address(picture)
+        whole = addresses[i] if addresses else shown if len(picture) <= EXACT else png_address(picture)
+        row = "".join(_button(to, button) for button in (buttons[i] if buttons else ()))
         if names:
-            words = f"Download {alt} {i + 1}"
             row += (
-                f'<a class="picture-button" href="{source}" download="{escape(names[i])}" title="{words}" '
-                f'aria-label="{words}">{SIGNS["down"]}</a>'
+                f'<a class="picture-button" href="{escape(whole)}" download="{escape(names[i])}" '
+                f'title="Save" aria-label="Save {escape(words)}">{SIGNS["down"]}</a>'
             )
-        under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-        bar = f'<div class="picture-buttons">{row}</div>' if row else ""
-        mark = f' class="{escape(marks[i])}"' if marks and marks[i] else ""
-        cells.append(
-            f'<figure{mark}><img src="{source}" alt="{escape(f"{alt} {i + 1}")}">{bar}{under}</figure>'
-        )
-    return f'<div class="faces {escape(kind)}">{"".join(cells)}</div>' if cells else ""
+        caption = captions[i] if i < len(captions) else ""
+        cells.append(_figure(picture, shown, whole, words, caption, row))
+    start = f' data-before="{escape(before)}"' if before else ""
+    return f'<div class="faces {escape(kind)}"{start}>{"".join(cells)}</div>' if cells else ""
 
 
-def face(picture: np.ndarray, caption: str, alt: str) -> str:
-    """One picture with its caption as HTML."""
+def face(picture: np.ndarray, caption: str, alt: str, before: str = "") -> str:
+    """One picture with its caption as HTML; it opens large."""
+    shown = preview_address(picture)
+    whole = shown if len(picture) <= EXACT else png_address(picture)
+    start = f' data-before="{escape(before)}"' if before else ""
+    return f'<div class="single"{start}>{_figure(picture, shown, whole, alt, caption, "")}</div>'
+
+
+def _figure(picture: np.ndarray, shown: str, whole: str, words: str, caption: str, row: str) -> str:
+    under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    bar = f'<div class="picture-buttons">{row}</div>' if row else ""
+    beyond = f' data-whole="{escape(whole)}"' if whole != shown else ""
     return (
-        f'<figure class="one"><img src="{png_address(picture)}" alt="{escape(alt)}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figure{beyond} data-side="{len(picture)}">'
+        f'<button type="button" class="look" title="Look at it" aria-label="Look at {escape(words)}">'
+        f'<img src="{shown}" alt="{escape(words)}" draggable="true"></button>{bar}{under}</figure>'
     )
 
 
@@ -134,13 +150,18 @@ def frame(address: str, title: str) -> str:
     return f'<iframe class="report" src="{escape(address)}" title="{escape(title)}"></iframe>'
 
 
-def copyable(command: str, words: str = "The same from the command line") -> str:
-    """A command with a button that copies it."""
+def copyable(command: str, words: str = "The same from the command line", first: str = "") -> str:
+    """A command with a button that copies it; `first` is HTML of what must be saved before it can run."""
     return (
-        f'<div class="command"><span class="quiet">{escape(words)}</span>'
+        f'<div class="command"><span class="quiet">{escape(words)}</span>{first}'
         f'<code tabindex="0">{escape(command)}</code>'
         '<button type="button" data-copy>Copy</button></div>'
     )
+
+
+def folded(summary: str, content: str) -> str:
+    """What is behind a word: HTML that opens when it is asked for."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>" if content else ""
 
 
 def command_line(*words: str | float | int) -> str:
@@ -153,6 +174,21 @@ def png_address(picture: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
 
 
+def preview_address(picture: np.ndarray) -> str:
+    """A picture (H, W, 3) as it is looked at: its pixels exactly while it is small, else 256 of them as WebP."""
+    if max(picture.shape[:2]) <= EXACT:
+        return png_address(picture)
+    from io import BytesIO
+
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=85, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
 def png_bytes(picture: np.ndarray) -> bytes:
     """A picture (H, W, 3) as a file, to the byte what `--each` writes."""
     from PIL import Image
@@ -162,14 +198,17 @@ def png_bytes(picture: np.ndarray) -> bytes:
     return encode_image(Image.fromarray(picture), "picture.png")
 
 
-def button(to: str, say: Mapping[str, Any], words: str) -> str:
-    """A button of words that writes into a hidden input."""
+def button(to: str, say: Mapping[str, Any], words: str, content: str = "") -> str:
+    """A button that writes into a hidden input: with its words on it, or with other HTML that they then describe."""
     message = escape(json.dumps(dict(say)))
-    return f'<button type="button" data-input="{escape(to)}" data-say="{message}">{escape(words)}</button>'
+    inside = (
+        f' title="{escape(words)}" aria-label="{escape(words)}">{content}' if content else f">{escape(words)}"
+    )
+    return f'<button type="button" data-input="{escape(to)}" data-say="{message}"{inside}</button>'
 
 
 def _button(to: str, button: PictureButton) -> str:
-    state = "" if button.pressed is None else f' aria-pressed="{str(button.pressed).lower()}"'
+    state = "" if button.pressed is None else f' aria-pressed="{str(button.pressed).lower()}" data-stays'
     message = escape(json.dumps(dict(button.say)))
     return (
         f'<button type="button" class="picture-button" data-input="{escape(to)}" data-say="{message}"{state} '

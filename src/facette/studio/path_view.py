@@ -36,4 +36,4 @@ def picture_between(
     if grid is None:
         return ""
     drawn = decode_each(studio.model, latent_between(grid, across / 100, down / 100))[0]
-    return face(drawn, "", "the face at this place of the way")
+    return face(drawn, "", "the face at this place")

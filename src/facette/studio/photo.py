@@ -1,7 +1,8 @@
 """Photos of visitors: bytes in, the face in the model's frame out, all of it in memory.
 
 Enters: the bytes of an upload. Leaves: a token for the page, and for whoever has the token the same `PhotoInput` as
-`facette vary` works with: opened within the same limits, upright, face found and aligned, encoded once. The bytes
+`facette vary` works with: opened within the same limits, upright, face found and aligned, encoded once. A box of a page
+says with the token which face is meant, or that the middle is (`Choice`). The bytes
 are kept as they came (a decoded photo is ten times as large) until they are not used for a while or newer photos
 need the room.
 """
@@ -29,7 +30,40 @@ MAX_UPLOAD = 32 * 2**20  # bytes of one photo
 KEPT_SECONDS = 2 * 60 * 60.0
 MOST_BYTES = 512 * 2**20
 MOST_PHOTOS = 512
-LONGEST_NAME = 80
+LONGEST_NAME = 255  # bytes of a file's name, on every disk
+LONGEST_STEM = 80  # letters at the start of the names of what is made of a photo
+MIDDLE = "middle"
+EASY, UNUSUAL = 50.0, 95.0  # percentiles of the model's test pictures, by how well they are redrawn
+MOST_CHOICES = 4  # of one photo, kept with it
+MOST_FACES = 12  # of one photo that are offered
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a photo box holds: a photo, and which part of it is meant. As text: TOKEN, TOKEN/2 or TOKEN/middle."""
+
+    token: str
+    align: bool = True
+    face: int = 1  # 1 is the largest
+
+    @classmethod
+    def of(cls, text: str) -> Choice:
+        """The choice that a page sent. What no page of ours sends is a photo that is not kept."""
+        token, _, part = text.partition("/")
+        if part == MIDDLE:
+            return cls(token, align=False)
+        return cls(token, face=int(part)) if part.isdecimal() and 0 < len(part) < 4 else cls(token)
+
+    def __str__(self) -> str:
+        part = "" if self.align and self.face == 1 else f"/{self.face}" if self.align else f"/{MIDDLE}"
+        return self.token + part
+
+    def words(self) -> list[str]:
+        """The same as arguments of a command."""
+        return [
+            *([] if self.align else ["--no-align"]),
+            *(["--face", str(self.face)] if self.face > 1 else []),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +72,8 @@ class StudioPhoto:
 
     input: PhotoInput  # of the whole photo only what its frame needs
     to_photo: Any  # (3, 3), from the picture's pixels to the whole photo's
-    align: bool
-    face: int
+    choice: Choice
+    fleeting: bool  # whether it lies nowhere but here: pasted, from the camera, or drawn on the page
 
     @property
     def name(self) -> str:
@@ -56,7 +90,8 @@ class StudioPhoto:
 
     @property
     def stem(self) -> str:
-        return PurePath(self.name).stem or "photo"
+        """The start of the names of what is made of it."""
+        return (PurePath(self.name).stem or "photo")[:LONGEST_STEM]
 
 
 @dataclass(slots=True)
@@ -64,7 +99,9 @@ class _Held:
     name: str
     data: bytes
     until: float
-    taken: dict[tuple[bool, int], StudioPhoto] = field(default_factory=dict)
+    fleeting: bool
+    looking: threading.Lock = field(default_factory=threading.Lock)  # one search of a photo at a time
+    known: dict[Choice, StudioPhoto | ImageError] = field(default_factory=dict)
 
 
 class Photos:
@@ -81,8 +118,11 @@ class Photos:
         self._held: OrderedDict[str, _Held] = OrderedDict()  # the one used longest ago first
         self._lock = threading.Lock()
 
-    def put(self, data: bytes, name: str = "photo") -> str:
-        """Keep a photo that can be opened; returns its token. Raises ImageError for one that cannot."""
+    def put(self, data: bytes, name: str = "photo", fleeting: bool = False) -> str:
+        """Keep a photo that can be opened; returns its token. Raises ImageError for one that cannot.
+
+        `fleeting`: it has no file of that name at the visitor's.
+        """
         from facette.images.open import open_image
 
         open_image(data, max_bytes=MAX_UPLOAD)
@@ -93,28 +133,45 @@ class Photos:
                 del self._held[stale]
             while self._held and (self.weight + len(data) > self._most or len(self._held) >= MOST_PHOTOS):
                 self._held.popitem(last=False)
-            self._held[token] = _Held(safe_name(name), data, now + self._kept)
+            self._held[token] = _Held(safe_name(name), data, now + self._kept, fleeting)
         return token
 
-    def take(self, token: str, align: bool = True, face: int = 1) -> StudioPhoto:
-        """The photo in the model's frame, as `facette vary` takes it in.
+    def take(self, text: str) -> StudioPhoto:
+        """The photo that a box holds, in the model's frame, as `facette vary` takes it in.
 
-        Raises ImageError for a photo that is no longer kept, and as the intake does.
+        A photo is searched once: a refusal is remembered with it. Raises ImageError for a photo that is no longer
+        kept, and as the intake does.
         """
-        held = self._find(token)
-        known = held.taken.get((align, face))
-        if known is None:
-            known = self._intake(held, align, face)
-            if len(held.taken) > 1:
-                held.taken.clear()
-            held.taken[(align, face)] = known
+        choice = Choice.of(text)
+        held = self._find(choice.token)
+        with held.looking:
+            if choice not in held.known:
+                if len(held.known) >= MOST_CHOICES:
+                    held.known.clear()
+                try:
+                    held.known[choice] = self._intake(held, choice)
+                except ImageError as error:
+                    held.known[choice] = error
+            known = held.known[choice]
+        if isinstance(known, ImageError):
+            raise known.with_traceback(None)
         return known
 
-    def open(self, token: str) -> Any:
-        """The whole photo, upright, as an RGB Pillow image. Raises ImageError for one that is no longer kept."""
-        from facette.images.open import open_image
+    def faces(self, token: str) -> list[Any]:
+        """The pictures (S, S, 3) of all faces in a photo where there are several, the largest first."""
+        from facette.images.faces.align import intake_all
 
-        return open_image(self._find(token).data, max_bytes=MAX_UPLOAD).image
+        held = self._find(token)
+        return [taken.picture for taken in intake_all(self._opened(held), self._model.input)][:MOST_FACES]
+
+    def file(self, text: str) -> tuple[str, bytes]:
+        """Name and content of the photo as it came."""
+        held = self._find(Choice.of(text).token)
+        return held.name, held.data
+
+    def open(self, text: str) -> Any:
+        """The whole photo, upright, as an RGB Pillow image. Raises ImageError for one that is no longer kept."""
+        return self._opened(self._find(Choice.of(text).token)).image
 
     @property
     def weight(self) -> int:
@@ -131,22 +188,49 @@ class Photos:
             held.until = self._clock() + self._kept
             return held
 
-    def _intake(self, held: _Held, align: bool, face: int) -> StudioPhoto:
+    def _opened(self, held: _Held) -> Any:
+        from facette.images.open import open_image
+
+        return open_image(held.data, max_bytes=MAX_UPLOAD)
+
+    def _intake(self, held: _Held, choice: Choice) -> StudioPhoto:
         from facette.latent.photo import take_photo
 
-        way = "auto" if align else "never"
+        way = "auto" if choice.align else "never"
         try:
-            photo = take_photo(self._model, held.data, align=way, face=face, max_bytes=MAX_UPLOAD)
-        except NoFaceError as error:
-            raise NoFaceError(
-                f"{error}: switch off “Find the face” to take its centre, or try another one."
-            ) from None
-        return StudioPhoto(replace(photo.cropped(), name=held.name), photo.to_photo, align, face)
+            photo = take_photo(self._model, held.data, align=way, face=choice.face, max_bytes=MAX_UPLOAD)
+        except NoFaceError:
+            raise NoFaceError("No face was found in this picture.") from None
+        return StudioPhoto(replace(photo.cropped(), name=held.name), photo.to_photo, choice, held.fleeting)
+
+
+def photo_words(report: Any) -> tuple[str, list[str]]:
+    """What a photo is to the model, as a person would say it, and what stands in the way of good pictures."""
+    known = report.typicality
+    if known is None:
+        return "", list(report.warnings)
+    hard, far = known["error_percentile"], known["norm_percentile"]
+    unusual = bool(known["warning"]) or max(hard, far) > UNUSUAL
+    words = (
+        "An unusual face for this model: expect a rougher likeness."
+        if unusual
+        else "An easy face for this model."
+        if hard <= EASY
+        else "A usual face for this model."
+    )
+    return words, [warning for warning in report.warnings if warning != known["warning"]]
 
 
 def safe_name(name: str) -> str:
-    """The last part of a file name from outside, printable and short; "photo" for nothing."""
+    """The last part of a file name from outside, printable and no longer than a disk takes; "photo" for nothing."""
     last = name.replace("\\", "/").rpartition("/")[2]
     kept = "".join(letter for letter in last if letter.isprintable()).strip().lstrip(".-")
     stem, dot, ending = kept.rpartition(".")
-    return f"{stem[:LONGEST_NAME]}.{ending[:8]}" if dot and stem else kept[:LONGEST_NAME] or "photo"
+    if not (dot and stem):
+        return _cut(kept, LONGEST_NAME) or "photo"
+    return f"{_cut(stem, LONGEST_NAME - 9)}.{_cut(ending, 8)}"
+
+
+def _cut(text: str, size: int) -> str:
+    """So much of it as fits into so many bytes."""
+    return text.encode("utf-8", "ignore")[:size].decode("utf-8", "ignore")

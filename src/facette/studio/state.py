@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from facette.latent.around import Step
 from facette.latent.vary import Noise, Origin, origin_of
+from facette.studio.photo import Choice
 
 if TYPE_CHECKING:
     from facette.dial.search import Dial
@@ -24,18 +25,15 @@ MOST = 64  # standings, some megabytes each: what a photo shows of its frame
 
 @dataclass(frozen=True, slots=True)
 class StartingPoint:
-    """What a page asks for: a photo, how it is taken in, and from where one goes on."""
+    """What a page asks for: a photo as its box holds it, and from where one goes on."""
 
-    token: str
-    align: bool = True
-    face: int = 1
+    photo: str
     noise: Noise = "posterior"
     around: tuple[Step, ...] = ()
 
     def words(self) -> list[str]:
         """The same as arguments of a command, but for the photo."""
-        words = [] if self.align else ["--no-align"]
-        words += ["--face", str(self.face)] if self.face != 1 else []
+        words = Choice.of(self.photo).words()
         words += ["--noise", self.noise] if self.noise != "posterior" else []
         for step in self.around:
             words += ["--around", str(step)]
@@ -76,9 +74,7 @@ class PreparedPhotos:
 
     def find(self, place: StartingPoint) -> PreparedPhoto:
         """The standing at a place. Raises ImageError and UsageError as the intake and the encoder do."""
-        taken = self._photos.take(
-            place.token, place.align, place.face
-        )  # also says that the photo is still wanted
+        taken = self._photos.take(place.photo)  # also says that the photo is still wanted
         with self._lock:
             known = self._known.get(place)
             if known is not None:

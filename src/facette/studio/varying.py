@@ -1,32 +1,32 @@
-"""What the page Vary shows: ten relatives with their buttons, how like the photo they are, favourites, the way back.
+"""What the page Vary shows: ten relatives with their buttons, how like the person they are, favourites, the way back.
 
-Enters: what the controls say (`VarySettings`), favourites (`Pin`), results of the latent room. Leaves: HTML and command
-lines.
+Enters: what the controls say (`VarySettings`), favourites (`Favourite`), results of the latent room. Leaves: HTML and
+command lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facette.errors import UsageError
-from facette.latent.around import Step
+from facette.latent.around import Step, parse_step
 from facette.latent.vary import Noise
-from facette.studio.parts import PictureButton, command_line, copyable, faces, note
+from facette.studio.parts import PictureButton, command_line, faces, folded, note, preview_address
 from facette.studio.state import PreparedPhoto, StartingPoint
 
 if TYPE_CHECKING:
-    from facette.images.faces.align import IntakeReport
     from facette.latent.vary import Variations
     from facette.studio.app import Studio
 
 MESSAGES = "vary-button"
-NOISES: dict[str, Noise] = {"its own σ": "posterior", "all faces together": "aggregate"}  # words for people
+NOISES: dict[str, Noise] = {"this person": "posterior", "how people differ": "aggregate"}  # words for people
+# Likeness on the dial, 1 the reconstruction and 0 one stranger in a hundred, in words.
+LIKENESS = ((0.6, "very like"), (0.3, "like"), (-np.inf, "hardly like"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,142 +39,159 @@ class VarySettings:
 
     @classmethod
     def of(
-        cls, token: str, align: bool, which: Any, noise: str, factor: Any, seed: Any, around: tuple[Step, ...]
+        cls, photo: str, noise: str, factor: float, seed: int, around: tuple[Step, ...]
     ) -> VarySettings | None:
-        """The wish, or None before there is a photo. Raises UsageError for an empty field."""
-        if not token:
+        """The settings, or None before there is a photo."""
+        if not photo:
             return None
-        if which is None or seed is None or factor is None:
-            raise UsageError("a number is missing: fill in the face, the diversity and the seed.")
-        place = StartingPoint(token, align, int(which), NOISES[noise], around)
-        return cls(place, float(f"{factor:.6g}"), int(seed))
+        return cls(StartingPoint(photo, NOISES[noise], around), float(f"{factor:.6g}"), int(seed))
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """A favourite: where it was made and from what, so that it stays what it was."""
+class Favourite:
+    """A relative that is kept: where it was made and from what, so that it stays what it was."""
 
     place: StartingPoint
     factor: float
     seed: int
     picture: np.ndarray  # (S, S, 3)
-    photo: str  # the file's name
+    stem: str  # of its file
+    photo: str  # name of the photo's file
 
     @property
     def step(self) -> Step:
         return Step(self.seed, self.factor)
 
+    def remembered(self) -> dict[str, Any]:
+        """What the page remembers of it over a reload."""
+        around = [str(step) for step in self.place.around]
+        return {
+            "photo": self.place.photo,
+            "noise": self.place.noise,
+            "around": around,
+            "step": str(self.step),
+        }
+
+
+def recalled(message: Mapping[str, Any]) -> tuple[StartingPoint, Step]:
+    """Where a remembered favourite was made. Raises UsageError for what no page of ours remembers."""
+    try:
+        noise, around = message["noise"], tuple(map(parse_step, message["around"]))
+        if noise not in NOISES.values():
+            raise UsageError(f"unknown noise {noise!r}.")
+        return StartingPoint(str(message["photo"]), noise, around), parse_step(message["step"])
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError("these are no favourites of this page.") from None
+
 
 def gallery_html(
-    wish: VarySettings,
+    settings: VarySettings,
     seeds: Sequence[int],
     pictures: np.ndarray,
     captions: Sequence[str],
-    pins: Sequence[Pin],
-    stem: str,
+    favourites: Sequence[Favourite],
+    standing: PreparedPhoto,
 ) -> str:
     """The ten, each with its buttons."""
-    pinned = {pin.seed for pin in pins if (pin.place, pin.factor) == (wish.place, wish.factor)}
+    kept = {
+        each.seed for each in favourites if (each.place, each.factor) == (settings.place, settings.factor)
+    }
+    depth = len(settings.place.around)
     buttons = []
-    for number, seed in enumerate(seeds, start=1):
-        said = {"seed": seed, "factor": wish.factor}
-        held = "Let go of" if seed in pinned else "Keep"
+    for seed in seeds:
+        message = {"seed": seed, "factor": settings.factor, "depth": depth}
+        words = "Let it go" if seed in kept else "Keep"
         buttons.append(
             (
-                PictureButton("pin", f"{held} variation {number}", {"do": "pin", **said}, seed in pinned),
-                PictureButton("more", f"More like variation {number}", {"do": "more", **said}),
+                PictureButton("pin", words, {"do": "keep", **message}, seed in kept),
+                PictureButton("more", "More like it", {"do": "more", **message}),
             )
         )
+    stem = standing.taken.stem
     names = [f"{stem}-{number:02d}.png" for number in range(1, len(seeds) + 1)]
-    return faces(list(pictures), captions, names=names, to=MESSAGES, buttons=buttons, kind="ten")
+    before = preview_address(standing.taken.picture)
+    return faces(
+        list(pictures), captions, names=names, to=MESSAGES, buttons=buttons, kind="ten", before=before
+    )
 
 
-def measured_html(standing: PreparedPhoto, made: Variations) -> tuple[list[str], str]:
-    """A caption for each variation, and how like the photo they are altogether."""
+def measured_html(standing: PreparedPhoto, variations: Variations) -> tuple[list[str], str]:
+    """A caption for each variation, and how like the person they are altogether."""
     dial = standing.dial
     if dial is None:
-        words = f"{made.model} has no measure of likeness yet: `facette calibrate MODEL DATA` gives it one."
-        return [" "] * len(made.pictures), note(words)
-    reading = dial.read(made.pictures, made.factor)
+        words = "This model has no measure of likeness yet."
+        return [" "] * len(variations.pictures), note(words, "meter")
+    reading = dial.read(variations.pictures, variations.factor)
     scaled = [dial.scaled(cosine) for cosine in reading.likeness.tolist()]
-    if any(one is None for one in scaled):
-        words = "The model redraws this photo no more like it than strangers are: likeness cannot be read on the dial."
-        return [f"cosine {cosine:.2f}" for cosine in reading.likeness], note(words, "warn")
+    if any(value is None for value in scaled):
+        words = "The model hardly knows this face: how like the person these are cannot be said."
+        return [" "] * len(variations.pictures), note(words, "meter warn")
     values = np.array(scaled, dtype=float)
-    return [f"likeness {value:.2f}" for value in values], _meter(values, float(reading.realism.mean()))
+    return [likeness_words(value) for value in values], _meter(values, float(reading.realism.mean()))
 
 
-def favourites_html(studio: Studio, pins: Sequence[Pin], token: str) -> str:
-    """The favourites with their commands; from those of this photo one can go on."""
-    if not pins:
+def likeness_words(value: float) -> str:
+    """How like the person a picture is, as one would say it."""
+    return next(words for least, words in LIKENESS if value >= least)
+
+
+def trail_html(standings: Sequence[PreparedPhoto], around: Sequence[Step]) -> str:
+    """From where one goes on, as pictures with the way back; nothing at the photo itself.
+
+    `standings`: of the photo, and of every step from it.
+    """
+    if not around:
         return ""
-    buttons, commands = [], []
-    for i, pin in enumerate(pins):
-        gone = PictureButton("drop", f"Let favourite {i + 1} go", {"do": "unpin", "which": i})
-        more = PictureButton("more", f"More like favourite {i + 1}", {"do": "more", "which": i})
-        buttons.append((gone, more) if pin.place.token == token else (gone,))
-        wish = VarySettings(pin.place, pin.factor, pin.seed)
-        commands.append(
-            copyable(vary_command(studio, wish, pin.photo, "--pick", pin.seed), f"Favourite {i + 1}")
-        )
-    names = [f"{PurePath(pin.photo).stem or 'photo'}-{pin.seed}.png" for pin in pins]
-    captions = [f"{pin.factor:g} · seed {pin.seed}" for pin in pins]
-    shown = faces(
-        [pin.picture for pin in pins],
-        captions,
-        alt="favourite",
-        names=names,
-        to=MESSAGES,
-        buttons=buttons,
-        kind="pins",
-    )
-    listed = f"<details><summary>The commands that make them again</summary>{''.join(commands)}</details>"
-    return f"<h2>Favourites</h2>{shown}{listed}"
-
-
-def trail_html(place: StartingPoint) -> str:
-    """From where one goes on, with the way back; nothing at the photo itself."""
-    if not place.around:
-        return ""
-    words = ["the photo", *(f"variation {step.seed} at {step.factor:g}" for step in place.around)]
-    last = len(words) - 1
-    crumbs = [
-        f"<strong>{escape(word)}</strong>" if depth == last else _crumb(word, depth)
-        for depth, word in enumerate(words)
-    ]
-    return f'<nav class="trail" aria-label="From where one goes on">{"<span>›</span>".join(crumbs)}</nav>'
-
-
-def typical_html(report: IntakeReport) -> str:
-    """How typical the photo is for the model, in one line."""
-    known = report.typicality
-    if known is None or known["warning"]:
-        return ""
-    return note(
-        f"Redrawn worse than {known['error_percentile']:g} % of the model's test pictures, farther out than "
-        f"{known['norm_percentile']:g} %."
-    )
-
-
-def vary_command(studio: Studio, wish: VarySettings, name: str, *more: str | int) -> str:
-    """The command that makes the same."""
-    model = studio.command_words()
-    return command_line("vary", name, *model, "--diversity", wish.factor, *wish.place.words(), *more)
-
-
-def _crumb(word: str, depth: int) -> str:
     from facette.studio.parts import button
 
-    return button(MESSAGES, {"do": "home", "depth": depth}, word)
+    pictures = [standings[0].taken.picture, *(standing.origin.reconstruction for standing in standings[1:])]
+    last = len(around)
+    crumbs = []
+    for depth, picture in enumerate(pictures):
+        words = "The photo" if depth == 0 else "Here" if depth == last else f"Step {depth}"
+        content = f'<img src="{preview_address(picture)}" alt="{escape(words)}">'
+        if depth == last:
+            crumbs.append(f'<span class="crumb" aria-current="step">{content}</span>')
+        else:
+            message = {"do": "home", "depth": depth, "from": last}
+            crumbs.append(button(MESSAGES, message, f"Back to: {words}", content))
+    arrow = '<span aria-hidden="true">›</span>'
+    return f'<nav class="trail" aria-label="The way here">{arrow.join(crumbs)}</nav>'
+
+
+def vary_command(studio: Studio, place: StartingPoint, factor: float, name: str, *more: str | int) -> str:
+    """The command that makes the same."""
+    model = studio.command_words()
+    return command_line("vary", name, *model, "--diversity", factor, *place.words(), *more)
+
+
+def favourites_commands(studio: Studio, favourites: Sequence[Favourite]) -> list[str]:
+    """A command for each favourite, which writes it as FOLDER/01.png, each into a folder of its own."""
+    return [
+        vary_command(
+            studio, each.place, each.factor, each.photo, "--pick", each.seed,
+            "--out", f"{each.stem}-sheet.png", "--each", each.stem,
+        )
+        for each in favourites
+    ]  # fmt: skip
 
 
 def _meter(values: np.ndarray, realism: float) -> str:
-    """Likeness on a line from a stranger in a hundred (0) to the reconstruction (1)."""
+    """Likeness on a line from somebody else (0) to the same person (1)."""
     low, mean, high = (float(np.clip(value, 0, 1)) for value in (values.min(), values.mean(), values.max()))
-    words = f"Likeness {values.mean():.2f} ({values.min():.2f} to {values.max():.2f}), realism {realism:.2f}"
+    words = {
+        "very like": "Very like the person.",
+        "like": "Like the person.",
+        "hardly like": "Hardly like the person.",
+    }
+    figures = (
+        f"Likeness {values.mean():.2f} ({values.min():.2f} to {values.max():.2f}; 1 is the model's own drawing of the "
+        f"photo, 0 what one stranger in a hundred reaches), realism {realism:.2f}."
+    )
     span = f'<i style="left:{low:.1%};width:{high - low:.1%}"></i><b style="left:{mean:.1%}"></b>'
-    ends = "<span>one stranger in a hundred</span><span>the reconstruction</span>"
+    ends = "<span>somebody else</span><span>the same person</span>"
     return (
-        f'<div class="meter"><div class="track" aria-hidden="true">{span}</div>'
-        f'<div class="ends" aria-hidden="true">{ends}</div><p>{escape(words)}</p></div>'
+        f'<div class="meter"><p>{words[likeness_words(values.mean())]}</p>'
+        f'<div class="track" aria-hidden="true">{span}</div><div class="ends" aria-hidden="true">{ends}</div>'
+        f"{folded('Figures', note(figures))}</div>"
     )

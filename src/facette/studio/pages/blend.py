@@ -1,34 +1,26 @@
 """Blend: two to four photos, and what lies between them: a path, a field of four, or one face of all.
 
 Enters: photos and how to go from one to the next. Leaves: a picture that follows a slider, the pictures on the way, a
-sheet, a GIF and an MP4. A way is kept as its latents; pictures are made of them again.
+sheet, a GIF and an MP4. A way is kept as its latents; pictures are drawn of them again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
-from facette.studio.download_links import film, picture, row, sheet
+from facette.studio.download_links import film, photo_first, picture, row, sheet
 from facette.studio.events import live, long
-from facette.studio.parts import (
-    PictureButton,
-    command_line,
-    copyable,
-    face,
-    faces,
-    hidden_input,
-    note,
-    parse_message,
-    photo_box,
-)
+from facette.studio.parts import command_line, copyable, face, faces, folded, note, photo_box
 from facette.studio.path_view import picture_between
-from facette.studio.photo import StudioPhoto
+from facette.studio.photo import Choice, StudioPhoto
 
 if TYPE_CHECKING:
     from facette.latent import Interpolation
@@ -36,159 +28,114 @@ if TYPE_CHECKING:
 
 METHODS: dict[str, Method] = {
     "Straight": "linear",
-    "Along the sphere": "slerp",
-    "Straight, but as long as the photos": "norm",
-    "Shortest in pictures (slow)": "geodesic",
+    "Round the middle": "slerp",
+    "Straight, as long as the photos": "norm",
+    "Shortest to the eye (slow)": "geodesic",
 }
-STRAIGHT, SHORTEST = "Straight", "Shortest in pictures (slow)"
+STRAIGHT, SHORTEST = "Straight", "Shortest to the eye (slow)"
 MOST_STEPS = 24
 FIELD_SIDE = 5
-Tokens = tuple[str, ...]  # CORNERS of them, empty where there is no photo
-NOBODY: Tokens = ("",) * CORNERS
+FRAMES = 24  # pictures of a film in a second, at least
+FEW, FOUR = "Give two photos, three or four.", "A field lies between four photos."
 
 
 def page(studio: Studio) -> None:
     """The tab."""
     import gradio as gr
 
-    chosen = _photos(studio)
+    with gr.Row():
+        boxes = [photo_box("First photo", "blend-photo-1"), photo_box("Second photo", "blend-photo-2", False)]
+    with gr.Accordion("A third and a fourth photo", open=False), gr.Row():
+        boxes += [
+            photo_box("Third photo", "blend-photo-3", False),
+            photo_box("Fourth photo", "blend-photo-4", False),
+        ]
     with gr.Tabs():
         with gr.Tab("Path", id="blend-path"):
-            _path(studio, chosen)
+            _path(studio, boxes)
         with gr.Tab("Field of four", id="blend-field"):
-            _field(studio, chosen)
+            _field(studio, boxes)
         with gr.Tab("One face", id="blend-one"):
-            _average(studio, chosen)
+            _average(studio, boxes)
 
 
-# ── the photos ───────────────────────────────────────────────────────────────────────────────────────────
+def _photos_of(studio: Studio, held: Sequence[str]) -> list[StudioPhoto]:
+    """What the boxes hold, without the empty ones."""
+    return [studio.photos.take(text) for text in held if text]
 
 
-def _photos(studio: Studio) -> Any:
-    """Four boxes for photos; returns the state that holds their tokens."""
-    import gradio as gr
-
-    with gr.Row():
-        boxes = [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (1, 2)]
-    with gr.Accordion("A third and a fourth photo", open=False), gr.Row():
-        boxes += [photo_box(f"Photo {number}", f"blend-photo-{number}") for number in (3, 4)]
-    shown = gr.HTML(note("Give two photos, three or four."), elem_id="blend-taken")
-    chosen = gr.State(NOBODY)
-    leaving = hidden_input("blend-leave")
-
-    def put(place: int, tab: str, token: str, tokens: Tokens) -> tuple[Tokens, str]:
-        studio.photos.take(token)  # refused before it replaces anything
-        after = (*tokens[:place], token, *tokens[place + 1 :])
-        return after, _chosen_faces(studio, after)
-
-    def leave(tab: str, message: str, tokens: Tokens) -> tuple[Tokens, str]:
-        after = tuple(
-            "" if place == parse_message(message).get("place") else token
-            for place, token in enumerate(tokens)
-        )
-        return after, _chosen_faces(studio, after)
-
-    for place, box in enumerate(boxes):
-        live(studio, box.change, partial(put, place), [box, chosen], [chosen, shown])
-    live(studio, leaving.change, leave, [leaving, chosen], [chosen, shown])
-    return chosen
-
-
-def _chosen_faces(studio: Studio, tokens: Tokens) -> str:
-    """The aligned faces, each with a button that leaves it out."""
-    places = [place for place, token in enumerate(tokens) if token]
-    photos = _photos_of(studio, tokens)
-    buttons = [[PictureButton("drop", f"Leave photo {place + 1} out", {"place": place})] for place in places]
-    captions = [
-        f"{place + 1}: {photo.name}, {photo.report.summary()}"
-        for place, photo in zip(places, photos, strict=True)
-    ]
-    more = note("" if len(photos) > 1 else "Give two photos, three or four.")
-    return (
-        faces(
-            [photo.picture for photo in photos],
-            captions,
-            alt="photo",
-            to="blend-leave",
-            buttons=buttons,
-            kind="taken",
-        )
-        + more
-    )
-
-
-def _photos_of(studio: Studio, tokens: Tokens) -> list[StudioPhoto]:
-    return [studio.photos.take(token) for token in tokens if token]
-
-
-def _names(photos: list[StudioPhoto]) -> list[str]:
-    return [photo.name for photo in photos]
-
-
-def _remark(photos: list[StudioPhoto]) -> str:
+def _remark(photos: Sequence[StudioPhoto]) -> str:
     return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
+
+
+def _terminal(
+    studio: Studio, tab: str, key: str, photos: Sequence[StudioPhoto], *commands: Sequence[Any]
+) -> str:
+    """The commands that do the same with these photos, each a command's name and its options, folded."""
+    if any(photo.choice != Choice(photo.choice.token) for photo in photos):
+        return ""  # these commands take the largest face of every photo
+    first = photo_first(studio, tab, key, *photos)
+    names = [photo.name for photo in photos]
+    lines = [command_line(name, *names, *options, *studio.command_words()) for name, *options in commands]
+    return folded("In a terminal", first + "".join(copyable(line, "") for line in lines))
 
 
 # ── a path ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _path(studio: Studio, chosen: Any) -> None:
+def _path(studio: Studio, boxes: Sequence[Any]) -> None:
     import gradio as gr
 
-    method = gr.Radio(list(METHODS), value=STRAIGHT, label="Way", elem_id="blend-way")
+    told = gr.HTML(elem_id="blend-told")
     with gr.Row():
-        steps = gr.Slider(
-            2, MOST_STEPS, 10, step=1, label="Pictures to the next photo", elem_id="blend-steps"
-        )
-        seconds = gr.Slider(1, 12, 4, step=0.5, label="Seconds of the film, there and back")
-    equal = gr.Checkbox(False, label="Every step looks equally long", elem_id="blend-equal")
-    with gr.Row(visible=False) as patience:
-        search = gr.Button("Find the shortest way: seconds for each two photos", variant="primary")
-        halt = gr.Button("Stop")
-    told = gr.HTML()
-    with gr.Row():
-        shown = gr.HTML(elem_id="blend-picture")
+        shown = gr.HTML(note(FEW), elem_id="blend-picture")
         with gr.Column():
             place = gr.Slider(0, 100, 50, step=1, label="How far on the way, in %", elem_id="blend-place")
-            words, offers = gr.HTML(), gr.HTML(elem_id="blend-offers")
-    wall, command, way = gr.HTML(elem_id="blend-steps-shown"), gr.HTML(), gr.State(None)
-    inputs, outputs = (
-        [chosen, method, steps, equal, seconds, place],
-        [way, shown, wall, words, offers, command],
+            offers = gr.HTML(elem_id="blend-offers")
+            with gr.Accordion("More", open=False):
+                method = gr.Radio(list(METHODS), value=STRAIGHT, label="Way", elem_id="blend-way")
+                steps = gr.Slider(
+                    2, MOST_STEPS, 10, step=1, label="Pictures to the next photo", elem_id="blend-steps"
+                )
+                seconds = gr.Slider(1, 12, 4, step=0.5, label="Seconds of the film, there and back")
+                equal = gr.Checkbox(False, label="Every step looks equally long", elem_id="blend-equal")
+            with gr.Row(visible=False) as patience:
+                search = gr.Button(
+                    "Find the shortest way: some seconds for each two photos", variant="primary"
+                )
+                halt = gr.Button("Stop", elem_id="blend-stop")
+    wall, command, way = (
+        gr.HTML(elem_id="blend-steps-shown"),
+        gr.HTML(elem_id="blend-command"),
+        gr.State(None),
     )
+    inputs = [method, steps, equal, seconds, place, *boxes]
+    outputs = [way, shown, wall, offers, command]
 
-    def walk(tab: str, tokens: Tokens, called: str, count: float, even: bool, length: float, share: float):
-        if len(_photos_of(studio, tokens)) < 2 or called == SHORTEST:
-            return [None, *[""] * 5]
-        return _walked(studio, tab, tokens, METHODS[called], int(count), even, length, share)
+    def walk(tab: str, called: str, count: int, even: bool, length: float, share: float, *held: str):
+        if called == SHORTEST or len(_photos_of(studio, held)) < 2:
+            return [None, "" if called == SHORTEST else note(FEW), "", "", ""]
+        return _walked(studio, tab, held, METHODS[called], count, even, length, share)
 
     def find(
-        tab: str,
-        tell: Any,
-        tokens: Tokens,
-        called: str,
-        count: float,
-        even: bool,
-        length: float,
-        share: float,
+        tab: str, tell: Any, called: str, count: int, even: bool, length: float, share: float, *held: str
     ):
-        tell("looking for the shortest way")
-        return _walked(studio, tab, tokens, "geodesic", int(count), even, length, share)
+        tell("Looking for the shortest way")
+        return _walked(studio, tab, held, METHODS[called], count, even, length, share)
 
-    changed = [chosen.change, method.input, steps.release, equal.input, seconds.release]
+    changed = [*(box.change for box in boxes), method.input, steps.release, equal.input, seconds.release]
     live(studio, partial(gr.on, changed), walk, inputs, outputs)
     live(
         studio, method.input, lambda tab, called: gr.update(visible=called == SHORTEST), [method], [patience]
     )
-    searching = long(studio, search.click, find, inputs, told, outputs)
-    halt.click(None, cancels=[searching])
+    long(studio, search.click, find, inputs, told, outputs, halt)
     live(studio, place.input, partial(picture_between, studio), [way, place], [shown])
 
 
 def _walked(
     studio: Studio,
     tab: str,
-    tokens: Tokens,
+    held: Sequence[str],
     method: Method,
     steps: int,
     equal: bool,
@@ -196,26 +143,42 @@ def _walked(
     share: float,
 ) -> list[Any]:
     """The way through the photos and all that is shown of it."""
-    photos = _photos_of(studio, tokens)
+    photos = _photos_of(studio, held)
     if len(photos) < 2:
         raise UsageError("give two photos first.")
-    pictures = [photo.picture for photo in photos]
-    walk = interpolate(studio.model, *pictures, steps=steps, method=method, equal_steps=equal)
-    walk = replace(walk, remark=_remark(photos))
+
+    def between(count: int) -> Interpolation:
+        pictures = [photo.picture for photo in photos]
+        drawn = interpolate(studio.model, *pictures, steps=count, method=method, equal_steps=equal)
+        return replace(drawn, remark=_remark(photos))
+
+    walk = between(steps)
     grid = walk.latents.numpy()[None]  # (1, C, Z)
     stem = f"{photos[0].stem}-to-{photos[-1].stem}"
-    options = ["--steps", steps, "--path", method, *(["--equal-steps"] if equal else [])]
-    command = command_line("interpolate", *_names(photos), *options, *studio.command_words())
-    offers = row(sheet(studio, tab, "path", walk, stem), film(studio, tab, "path", walk, stem, seconds))
-    wall = faces(list(walk.pictures), _captions(walk), alt="step", kind="small")
+    frames = ceil(seconds * FRAMES / 2 / (len(photos) - 1)) + 1  # there and back, in every leg
+    offers = row(
+        sheet(studio, tab, "path", walk, stem),
+        film(studio, tab, "path", partial(between, frames), stem, seconds, walk.pictures.nbytes),
+    )
+    options = ["--path", method, *(["--equal-steps"] if equal else [])]
+    played = ["--steps", frames, *options, "--seconds", seconds, "--out", f"{stem}.gif"]
+    sheeted = ["--steps", steps, *options, "--out", f"{stem}.png"]
+    commands = _terminal(studio, tab, "path", photos, ("interpolate", *sheeted), ("interpolate", *played))
+    wall = faces(
+        list(walk.pictures), _captions(walk), alt="step", kind="small", names=_names("step", steps, photos)
+    )
     return [
         grid,
         picture_between(studio, tab, grid, share),
         wall,
-        note(_summary(walk)),
-        offers,
-        copyable(command),
+        offers + folded("Figures", note(_summary(walk))),
+        commands,
     ]
+
+
+def _names(what: str, count: int, photos: Sequence[StudioPhoto]) -> list[str]:
+    many = count * (len(photos) - 1)
+    return [f"{photos[0].stem}-{what}-{number:02d}.png" for number in range(1, many + 1)]
 
 
 def _captions(walk: Interpolation) -> list[str]:
@@ -237,46 +200,44 @@ def _summary(walk: Interpolation) -> str:
 # ── a field ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _field(studio: Studio, chosen: Any) -> None:
+def _field(studio: Studio, boxes: Sequence[Any]) -> None:
     import gradio as gr
 
-    method = gr.Radio(
-        [name for name in METHODS if name != SHORTEST], value=STRAIGHT, label="Way", elem_id="blend-field-way"
-    )
-    words = gr.HTML(note("A field lies between four photos."))
     with gr.Row():
-        shown = gr.HTML(elem_id="blend-field-picture")
+        shown = gr.HTML(note(FOUR), elem_id="blend-field-picture")
         with gr.Column():
             across = gr.Slider(0, 100, 50, step=1, label="Across, in %", elem_id="blend-across")
             down = gr.Slider(0, 100, 50, step=1, label="Down, in %", elem_id="blend-down")
             offers = gr.HTML()
+            with gr.Accordion("More", open=False):
+                method = gr.Radio(
+                    [name for name in METHODS if name != SHORTEST], value=STRAIGHT, label="Way",
+                    elem_id="blend-field-way",
+                )  # fmt: skip
     wall, command, grid = gr.HTML(elem_id="blend-field-shown"), gr.HTML(), gr.State(None)
 
-    def spread(tab: str, tokens: Tokens, called: str, right: float, low: float) -> list[Any]:
-        photos = _photos_of(studio, tokens)
+    def spread(tab: str, called: str, right: float, low: float, *held: str) -> list[Any]:
+        photos = _photos_of(studio, held)
         if len(photos) < CORNERS:
-            return [None, note("A field lies between four photos."), *[""] * 4]
+            return [None, note(FOUR), "", "", ""]
         pictures = [photo.picture for photo in photos]
         square = field(studio.model, pictures, FIELD_SIDE, FIELD_SIDE, METHODS[called])
         square = replace(square, remark=_remark(photos))
         latents = square.latents.numpy().reshape(FIELD_SIDE, FIELD_SIDE, -1)
-        options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called]]
-        command = command_line("interpolate", *_names(photos), *options, *studio.command_words())
+        stem = f"{photos[0].stem}-field"
+        options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called], "--out", f"{stem}.png"]
         drawn = faces(list(square.pictures), alt="place", kind="field")
-        saved = row(sheet(studio, tab, "field", square, f"{photos[0].stem}-field"))
         return [
             latents,
-            "",
             picture_between(studio, tab, latents, right, low),
             drawn,
-            saved,
-            copyable(command),
+            row(sheet(studio, tab, "field", square, stem)),
+            _terminal(studio, tab, "field", photos, ("interpolate", *options)),
         ]
 
-    outputs = [grid, words, shown, wall, offers, command]
-    live(
-        studio, partial(gr.on, [chosen.change, method.input]), spread, [chosen, method, across, down], outputs
-    )
+    outputs = [grid, shown, wall, offers, command]
+    changed = [*(box.change for box in boxes), method.input]
+    live(studio, partial(gr.on, changed), spread, [method, across, down, *boxes], outputs)
     live(
         studio,
         partial(gr.on, [across.input, down.input]),
@@ -289,51 +250,48 @@ def _field(studio: Studio, chosen: Any) -> None:
 # ── one face ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _average(studio: Studio, chosen: Any) -> None:
+def _average(studio: Studio, boxes: Sequence[Any]) -> None:
     import gradio as gr
 
     with gr.Row():
-        weights = [
-            gr.Slider(
-                -1, 2, 1, step=0.05, label=f"Weight of photo {n}", elem_id=f"blend-weight-{n}", min_width=160
-            )
-            for n in range(1, CORNERS + 1)
-        ]
-    norm = gr.Checkbox(False, label="As far from the ordinary as the photos are", elem_id="blend-norm")
-    with gr.Row():
-        shown = gr.HTML(elem_id="blend-one-picture")
+        shown = gr.HTML(note(FEW), elem_id="blend-one-picture")
         with gr.Column():
-            words, offers = gr.HTML(), gr.HTML()
-    command = gr.HTML()
+            weights = [
+                gr.Slider(-1, 2, 1, step=0.05, label=f"{name} photo", elem_id=f"blend-weight-{n}")
+                for n, name in enumerate(("First", "Second", "Third", "Fourth"), start=1)
+            ]
+            norm = gr.Checkbox(
+                False, label="As far from the ordinary as the photos are", elem_id="blend-norm"
+            )
+            words, offers = gr.HTML(), gr.HTML(elem_id="blend-one-offers")
+    command = gr.HTML(elem_id="blend-one-command")
 
-    def mix(tab: str, tokens: Tokens, long_: bool, *shares: float) -> list[Any]:
-        photos = _photos_of(studio, tokens)
+    def mix(tab: str, as_far: bool, *values: Any) -> list[Any]:
+        held, shares = values[:CORNERS], values[CORNERS:]
+        photos = _photos_of(studio, held)
         if len(photos) < 2:
-            return [""] * 4
-        chosen_weights = [share for share, token in zip(shares, tokens, strict=True) if token]
+            return [note(FEW), "", "", ""]
+        chosen = [share for share, text in zip(shares, held, strict=True) if text]
         mixture = blend(
-            studio.model, *(photo.picture for photo in photos), weights=chosen_weights, norm_corrected=long_
+            studio.model, *(photo.picture for photo in photos), weights=chosen, norm_corrected=as_far
         )
-        options = [
-            "--weights",
-            ",".join(f"{share:g}" for share in chosen_weights),
-            *(["--norm"] if long_ else []),
-        ]
-        command = command_line("blend", *_names(photos), *options, *studio.command_words())
+        mixture = replace(mixture, remark=_remark(photos))
+        stem = f"{photos[0].stem}-blend"
         parts = ", ".join(
             f"{share:.0%} {photo.name}" for share, photo in zip(mixture.shares, photos, strict=True)
         )
-        mixture = replace(mixture, remark=_remark(photos))
         saved = row(
-            picture(studio, tab, "blend-picture", mixture.pictures[0], "blend"),
-            sheet(studio, tab, "blend", mixture, "blend"),
+            picture(studio, tab, "blend-picture", mixture.pictures[0], f"{stem}-01"),
+            sheet(studio, tab, "blend", mixture, stem),
         )
+        options = ["--weights", ",".join(f"{share:g}" for share in chosen), *(["--norm"] if as_far else [])]
+        options += ["--out", f"{stem}.png"]
         return [
             face(mixture.pictures[0], "", "the face of all photos"),
             note(parts),
             saved,
-            copyable(command),
+            _terminal(studio, tab, "blend", photos, ("blend", *options)),
         ]
 
-    changed = [chosen.change, norm.input, *(weight.input for weight in weights)]
-    live(studio, partial(gr.on, changed), mix, [chosen, norm, *weights], [shown, words, offers, command])
+    changed = [*(box.change for box in boxes), norm.input, *(weight.input for weight in weights)]
+    live(studio, partial(gr.on, changed), mix, [norm, *boxes, *weights], [shown, words, offers, command])

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
+from facette.studio.apart import work_apart
+from facette.studio.download_links import photo_first, row
 from facette.studio.events import long
-from facette.studio.parts import copyable, frame, link, note, photo_box
+from facette.studio.parts import copyable, folded, frame, link, note, photo_box
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -29,6 +31,20 @@ class CompareSettings:
     match: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ComparisonOrder:
+    """All that a comparison in a process of its own needs."""
+
+    settings: CompareSettings
+    model: str  # as on the command line
+    plain: bool
+    device: str
+    name: str  # of the photo's file
+    photo: bytes
+    held: str  # by the photo box
+    command: str
+
+
 def page(studio: Studio) -> None:
     """The tab."""
     import gradio as gr
@@ -40,7 +56,7 @@ def page(studio: Studio) -> None:
     )
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            photo = photo_box("Photo", "compare-photo")
+            photo = photo_box("Your photo", "compare-photo")
         with gr.Column(scale=2, min_width=320):
             rival = gr.Textbox(
                 "",
@@ -67,9 +83,7 @@ def page(studio: Studio) -> None:
 
     def compare(tab: str, tell: Tell, token: str, *values: Any) -> str:
         if not token:
-            raise UsageError("there is no photo yet: drop one into the page.")
-        if any(value is None for value in values):
-            raise UsageError("a number is missing: fill in the pictures, the steps and the seed.")
+            raise UsageError("There is no photo yet: drop one into the page.")
         rival, prompt, strength, count, steps, seed, match = values
         if not rival.strip():
             raise UsageError(
@@ -83,22 +97,47 @@ def page(studio: Studio) -> None:
     long(studio, start.click, compare, inputs, told, [shown], stop)
 
 
-def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: CompareSettings) -> str:
+def _compared(studio: Studio, tab: str, tell: Tell, held: str, settings: CompareSettings) -> str:
     """The page in a frame, a link that saves it, and the command that makes it."""
+    from facette.reports.comparison_page import command_line
+
+    photo = studio.photos.take(held)
+    command = command_line(_options(studio, settings), photo.name)
+    for word in photo.choice.words():
+        command += f" {word}"
+    model = (studio.model_name, studio.plain, str(studio.model.device))
+    order = ComparisonOrder(settings, *model, *studio.photos.file(held), held, command)
+    content = work_apart(comparison_of, order, tell)
+    name = f"{photo.stem}-compared.html"
+    address = studio.shelf.put(tab, "compare", content, name, "text/html; charset=utf-8")
+    first = photo_first(studio, tab, "compare", photo)
+    saved = row(link(address, "Save the page", name))
+    return f"{saved}{folded('In a terminal', copyable(command, '', first))}{frame(address, 'The comparison')}"
+
+
+def comparison_of(order: ComparisonOrder, tell: Tell) -> bytes:
+    """The page of a comparison, as a file."""
+    from facette.checkpoint.native import load_model
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import compare, gauge_for, plan_comparison
     from facette.comparison.diffusion import DiffusionSettings
     from facette.comparison.loading import load_diffusion
     from facette.images.warp import look_again
-    from facette.reports.comparison_page import command_line, comparison_page
+    from facette.reports.comparison_page import comparison_page
+    from facette.studio.photo import Choice, Photos
 
-    photo = studio.photos.take(token)
-    checkpoint = find_checkpoint(wish.rival)
-    tell(f"loading {checkpoint.class_name}")
-    settings = DiffusionSettings(prompt=wish.prompt, steps=wish.steps)
-    diffusion = load_diffusion(checkpoint, settings, studio.model.device, True)
-    plan = plan_comparison(diffusion, wish.strength, wish.count, wish.match)
-    large = look_again(studio.photos.open(token), photo.to_photo, len(photo.picture), diffusion.size)
+    settings = order.settings
+    checkpoint = find_checkpoint(settings.rival)
+    tell("Loading the models")
+    model = load_model(order.model, device=order.device)
+    model = model.plain() if order.plain else model
+    photos = Photos(model)
+    held = str(replace(Choice.of(order.held), token=photos.put(order.photo, order.name)))
+    photo = photos.take(held)
+    wishes = DiffusionSettings(prompt=settings.prompt, steps=settings.steps)
+    diffusion = load_diffusion(checkpoint, wishes, model.device, True)
+    plan = plan_comparison(diffusion, settings.strength, settings.count, settings.match)
+    large = look_again(photos.open(held), photo.to_photo, len(photo.picture), diffusion.size)
     done = 0
 
     def step(steps: int) -> None:
@@ -108,25 +147,20 @@ def _compared(studio: Studio, tab: str, tell: Tell, token: str, wish: CompareSet
 
     tell(f"{diffusion.name}: the first step", 0.0)
     comparison = compare(
-        studio.model,
+        model,
         photo.picture,
         diffusion,
         large,
-        gauge_for(studio.model),
-        strength=wish.strength,
-        count=wish.count,
-        seed=wish.seed,
-        match=wish.match,
+        gauge_for(model),
+        strength=settings.strength,
+        count=settings.count,
+        seed=settings.seed,
+        match=settings.match,
         progress=step,
     )
     comparison = replace(comparison, remark=photo.report.summary())
-    tell("drawing the page")
-    command = command_line(_options(studio, wish), photo.name)
-    content = comparison_page(comparison, command).html().encode()
-    name = f"{photo.stem}-compared.html"
-    address = studio.shelf.put(tab, "compare", content, name, "text/html; charset=utf-8")
-    saved = link(address, "Save the page", name)
-    return f'<div class="presses">{saved}</div>{copyable(command)}{frame(address, "The comparison")}'
+    tell("Drawing the page")
+    return comparison_page(comparison, order.command).html().encode()
 
 
 def _options(studio: Studio, wish: CompareSettings) -> dict[str, Any]:

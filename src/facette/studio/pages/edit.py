@@ -1,7 +1,7 @@
 """Edit: the same person, changed, one slider for each attribute that the model knows.
 
 Enters: a photo, wishes in standard deviations of each score, and what must stay. Leaves: the edited picture,
-what else will change, the sheet, the picture, and the command that makes it again.
+what else will change, the sheet, the picture, and the command that makes them again.
 """
 
 from __future__ import annotations
@@ -15,19 +15,30 @@ from facette.errors import UsageError
 from facette.latent import edit
 from facette.latent.directions import Directions, known_directions
 from facette.latent.edit import Edit
-from facette.latent.sheets import signed
-from facette.studio.download_links import picture, row, sheet
+from facette.studio.download_links import photo_first, picture, row, sheet
 from facette.studio.events import live
-from facette.studio.parts import command_line, copyable, face, faces, note, photo_box
+from facette.studio.parts import command_line, copyable, face, folded, note, photo_box, preview_address
+from facette.studio.photo import Choice
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
 
+# What people ask for first, as they would say it. Other attributes follow by `by_use`, under their own names.
+WORDS = {
+    "Smiling": "Smile",
+    "Young": "Younger",
+    "Eyeglasses": "Glasses",
+    "Blond_Hair": "Blond hair",
+    "Male": "More like a man",
+    "Mustache": "Moustache",
+    "Bangs": "Fringe",
+    "Gray_Hair": "Grey hair",
+}
 FIRST = 8  # sliders before those behind "more"
-SAID = 6  # side effects that are said at once
+SAID = 4  # side effects that are said at once
 STRONGEST = 3.0  # standard deviations; farther out faces are no longer plausible
 PERSON = ("Male", "Young")  # what `keep the person` keeps, where the model knows it
-NOTHING = "Move a slider. One step is one standard deviation of what the data show."
+NOTHING = "Move a slider: to the right for more of it, to the left for less."
 
 
 def page(studio: Studio) -> None:
@@ -41,31 +52,32 @@ def page(studio: Studio) -> None:
         return
     names = by_use(directions)
     person = [name for name in PERSON if name in names]
-    photo = photo_box("Photo", "edit-photo")
-    with gr.Row():
-        with gr.Column(elem_classes="beside"):
-            shown = gr.HTML(elem_id="edit-picture")
+    with gr.Row(elem_classes="halves"):
+        with gr.Column(scale=2, min_width=280, elem_classes="beside"):
+            photo = photo_box("Your photo", "edit-photo")
+            shown = gr.HTML(note("Give a photo first."), elem_id="edit-picture")
+            offers = gr.HTML(elem_id="edit-offers")
             warning = gr.HTML(elem_id="edit-warning")
-            keep = gr.Checkbox(
-                False, label=f"Keep the person: {' and '.join(person)} stay", elem_id="edit-keep-person",
-                visible=bool(person),
-            )  # fmt: skip
-            also = gr.Dropdown(
-                names, multiselect=True, label="Keep these too", elem_id="edit-keep", filterable=True
-            )
-            reset = gr.Button("All sliders to 0")
-            offers, command = gr.HTML(elem_id="edit-offers"), gr.HTML(elem_id="edit-command")
-        with gr.Column():
+        with gr.Column(scale=3, min_width=300):
             sliders = [_slider(name) for name in names[:FIRST]]
+            with gr.Row():
+                keep = gr.Checkbox(
+                    False, label="Stay the same person", elem_id="edit-keep-person", visible=bool(person)
+                )
+                reset = gr.Button("All back to the middle", min_width=120)
             with gr.Accordion(f"{len(names) - FIRST} more", open=False, visible=len(names) > FIRST):
                 sliders += [_slider(name) for name in names[FIRST:]]
+                also = gr.Dropdown(
+                    [(spoken(name), name) for name in names], multiselect=True, label="What must not change",
+                    elem_id="edit-keep", filterable=True,
+                )  # fmt: skip
 
-    def change(tab: str, token: str, person_stays: bool, others: Sequence[str], *strengths: float):
+    def change(tab: str, held: str, person_stays: bool, others: Sequence[str], *strengths: float):
         wishes = {name: round(s, 3) for name, s in zip(names, strengths, strict=True) if s}
-        kept = kept_of(wishes, person if person_stays else (), others)
-        return _changed(studio, tab, token, wishes, kept)
+        kept = kept_of(wishes, person if person_stays else (), others or ())
+        return _changed(studio, tab, held, wishes, kept)
 
-    inputs, outputs = [photo, keep, also, *sliders], [shown, warning, offers, command]
+    inputs, outputs = [photo, keep, also, *sliders], [shown, warning, offers]
     changed = [photo.change, keep.input, also.input, *(slider.input for slider in sliders)]
     live(studio, partial(gr.on, changed), change, inputs, outputs)
     settled = live(studio, reset.click, lambda tab: [0.0] * len(sliders), [], sliders)
@@ -73,12 +85,18 @@ def page(studio: Studio) -> None:
 
 
 def by_use(directions: Directions) -> list[str]:
-    """Attributes, the most useful first: those that are read well and that about half of the pictures have."""
+    """Attributes: what people ask for first, then those that are read well and that half of the pictures have."""
     use = {
         name: (quality.auc - 0.5) * (quality.share * (1 - quality.share)) ** 0.5
         for name, quality in zip(directions.names, directions.quality, strict=True)
     }
-    return sorted(use, key=lambda name: -use[name])
+    asked = [name for name in WORDS if name in use]
+    return [*asked, *sorted(use.keys() - asked, key=lambda name: -use[name])]
+
+
+def spoken(name: str) -> str:
+    """An attribute as a person would say it."""
+    return WORDS.get(name, name.replace("_", " ").capitalize())
 
 
 def kept_of(wishes: dict[str, float], person: Sequence[str], others: Sequence[str]) -> list[str]:
@@ -89,49 +107,51 @@ def kept_of(wishes: dict[str, float], person: Sequence[str], others: Sequence[st
 def _slider(name: str) -> Any:
     import gradio as gr
 
-    spoken = name.replace("_", " ")
-    return gr.Slider(-STRONGEST, STRONGEST, 0, step=0.1, label=spoken, elem_id=f"edit-{name}")
+    return gr.Slider(
+        -STRONGEST,
+        STRONGEST,
+        0,
+        step=0.1,
+        label=spoken(name),
+        elem_id=f"edit-{name}",
+        elem_classes="from-middle",
+    )
 
 
 def _changed(
-    studio: Studio, tab: str, token: str, wishes: dict[str, float], kept: list[str]
-) -> tuple[str, str, str, str]:
-    """The picture, what else will change, what can be saved, and the command."""
-    if not token:
-        return "", note("Give a photo first."), "", ""
-    portrait = studio.photos.take(token)
+    studio: Studio, tab: str, held: str, wishes: dict[str, float], kept: list[str]
+) -> tuple[str, str, str]:
+    """The picture, what else will change, and what can be saved."""
+    if not held:
+        return note("Give a photo first."), "", ""
+    portrait = studio.photos.take(held)
+    before = preview_address(portrait.picture)
     if not wishes:
-        return face(portrait.picture, portrait.report.summary(), "the photo"), note(NOTHING), "", ""
+        return face(portrait.picture, "", "the photo"), note(NOTHING), ""
     edited = edit(studio.model, portrait.picture, wishes, kept)
     edited = replace(edited, remark=portrait.report.summary())
     stem = f"{portrait.stem}-edited"
-    offers = row(
-        picture(studio, tab, "edit-picture", edited.pictures[0], stem),
-        sheet(studio, tab, "edit", edited, f"{stem}-sheet"),
-    )
     words = [portrait.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]
-    options = [*(["--keep", ",".join(kept)] if kept else []), *studio.command_words()]
-    command = command_line("edit", *words, *options)
-    return _shown(edited), _effects(edited), offers, copyable(command)
-
-
-def _shown(edited: Edit) -> str:
-    """The edited picture large, and what it was made of small."""
-    changes = ", ".join(f"{name} {signed(strength)}" for name, strength in edited.wishes.items())
-    before = faces(
-        [edited.photo, edited.reconstruction], ["photo", "as the model sees it"], alt="before", kind="pair"
+    options = [
+        *(["--keep", ",".join(kept)] if kept else []),
+        *Choice.of(held).words(),
+        *studio.command_words(),
+    ]
+    command = command_line("edit", *words, *options, "--out", f"{stem}.png", "--each", stem)
+    offers = row(
+        picture(studio, tab, "edit-picture", edited.pictures[0], f"{stem}-01"),
+        sheet(studio, tab, "edit", edited, stem),
     )
-    return face(edited.pictures[0], changes, "the edited face") + before
+    first = photo_first(studio, tab, "edit", portrait)
+    terminal = folded("In a terminal", copyable(command, "The sheet, and the picture in a folder", first))
+    return face(edited.pictures[0], "", "the edited face", before), _effects(edited), offers + terminal
 
 
 def _effects(edited: Edit) -> str:
-    """What else will change, as `facette edit` says it: the strongest at once, the rest on demand."""
+    """What else will change: the strongest in words, all as `facette edit` says it behind them."""
     effects = list(edited.shift.notable.items())
     if not effects:
         return note("Nothing else changes to speak of.")
-    first, rest = (replace(edited.shift, notable=dict(some)) for some in (effects[:SAID], effects[SAID:]))
-    warning = note(first.warning, "warn")
-    if not rest.notable:
-        return warning
-    more = f"and {len(rest.notable)} more, less strongly"
-    return f"{warning}<details><summary>{more}</summary>{note(rest.warning, 'plain')}</details>"
+    names = [f"{'more' if effect > 0 else 'less'} {spoken(name).lower()}" for name, effect in effects[:SAID]]
+    words = f"This also changes a little: {', '.join(names)}."
+    return note(words, "warn") + folded("Figures", note(edited.shift.warning, "plain"))

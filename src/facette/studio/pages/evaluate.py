@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
+from facette.studio.apart import work_apart
+from facette.studio.download_links import row
 from facette.studio.events import long
-from facette.studio.parts import command_line, copyable, frame, link, note
+from facette.studio.parts import command_line, copyable, folded, frame, link, note
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
     from facette.studio.events import Tell
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOrder:
+    """All that an evaluation in a process of its own needs."""
+
+    model: str  # as on the command line
+    plain: bool
+    device: str
+    source: str  # of the pictures
+    beside: str  # another model, or nothing
+    count: int
+    split: str
+    seed: int
+
 
 SPLITS = ("auto", "train", "valid", "test", "all")
 
@@ -50,65 +68,70 @@ def page(studio: Studio) -> None:
         stop = gr.Button("Stop", elem_id="evaluate-stop", min_width=110)
     told, shown = gr.HTML(elem_id="evaluate-told"), gr.HTML(elem_id="evaluate-report")
 
-    def measure(tab: str, tell: Tell, *values: Any) -> str:
-        return _measured(studio, tab, tell, *values)
+    def measure(tab: str, tell: Tell, data: str, beside: str, count: int, split: str, seed: int) -> str:
+        other = studio.readable(beside) if beside.strip() else ""
+        model = (studio.model_name, studio.plain, str(studio.model.device))
+        return _measured(
+            studio, tab, tell, EvaluationOrder(*model, studio.readable(data), other, count, split, seed)
+        )
 
     long(studio, start.click, measure, [data, beside, count, split, seed], told, [shown], stop)
 
 
-def _measured(
-    studio: Studio, tab: str, tell: Tell, data: str, beside: str, count: Any, split: Any, seed: Any
-) -> str:
+def _measured(studio: Studio, tab: str, tell: Tell, order: EvaluationOrder) -> str:
     """The card in a frame, a link that saves it, and the command that makes it."""
+    content = work_apart(card_of, order, tell)
+    address = studio.shelf.put(tab, "evaluate", content, "evaluation.html", "text/html; charset=utf-8")
+    models = [order.model, *([order.beside] if order.beside else [])]
+    words = ["--count", order.count, "--split", order.split, "--seed", order.seed, "--out", "evaluation"]
+    command = folded("In a terminal", copyable(command_line("evaluate", *models, order.source, *words), ""))
+    saved = row(link(address, "Save the card", "evaluation.html"))
+    return f"{saved}{command}{frame(address, 'The evaluation card')}"
+
+
+def card_of(order: EvaluationOrder, tell: Tell) -> bytes:
+    """The card of an evaluation, as a file."""
     from facette.data.selection import choose_data, common_split
     from facette.evaluation import evaluate
     from facette.reports.evaluation_page import card_page
 
-    if count is None or seed is None:
-        raise UsageError("a number is missing: fill in how many pictures, and the seed.")
-    source = studio.readable(data)
-    opened = _opened(studio, source, beside.strip(), tell)
-    part = common_split([(model, store) for model, store in opened.values()], split)
+    opened = _opened(order, tell)
+    part = common_split([(model, store) for model, store in opened.values()], order.split)
     evaluations = []
     for name, (model, store) in opened.items():
-        label = source if "/" not in source else Path(source).resolve().name
-        subject = choose_data(model, store, part, int(count), int(seed), label=label, source=source)
+        label = order.source if "/" not in order.source else Path(order.source).resolve().name
+        subject = choose_data(model, store, part, order.count, order.seed, label=label, source=order.source)
 
         def show(stage: str, done: int, total: int, name: str = name) -> None:
             tell(f"{name}: {stage}", done / total if total else None)
 
-        evaluations.append(evaluate(model, subject, seed=int(seed), name=name, progress=show))
-    tell("drawing the card")
-    content = card_page(evaluations).html().encode()
-    address = studio.shelf.put(tab, "evaluate", content, "evaluation.html", "text/html; charset=utf-8")
-    models = [studio.model_name, *([beside.strip()] if beside.strip() else [])]
-    words = ["--count", int(count), "--split", split, "--seed", int(seed), "--out", "evaluation"]
-    command = copyable(command_line("evaluate", *models, source, *words))
-    saved = link(address, "Save the card", "evaluation.html")
-    return f'<div class="presses">{saved}</div>{command}{frame(address, "The evaluation card")}'
+        evaluations.append(evaluate(model, subject, seed=order.seed, name=name, progress=show))
+    tell("Drawing the card")
+    return card_page(evaluations).html().encode()
 
 
-def _opened(studio: Studio, source: str, beside: str, tell: Tell) -> dict[str, tuple[Any, Any]]:
+def _opened(order: EvaluationOrder, tell: Tell) -> dict[str, tuple[Any, Any]]:
     """Each model by name, with the data in its size."""
     from facette.checkpoint.native import load_model
     from facette.data import open_dataset
 
-    models = {studio.model.name: studio.model}
-    if beside:
-        other = load_model(studio.readable(beside), device=str(studio.model.device))
+    tell("Loading the model")
+    model = load_model(order.model, device=order.device)
+    models = {model.name: model.plain() if order.plain else model}
+    if order.beside:
+        other = load_model(order.beside, device=order.device)
         if other.input.kind != "image":
             raise UsageError(
                 f"{other.name!r} is a model of points: it does not compare with one of pictures."
             )
-        models[other.name if other.name not in models else f"{other.name} ({Path(beside).stem})"] = other
+        models[other.name if other.name not in models else f"{other.name} ({Path(order.beside).stem})"] = (
+            other
+        )
+
+    def reading(done: int, total: int) -> None:
+        tell("Reading the pictures", done / total if total else None)
+
     return {
-        name: (model, open_dataset(source, model.recipe.input, progress=_reading(tell)))
+        name: (model, open_dataset(order.source, model.recipe.input, progress=reading))
         for name, model in models.items()
     }
-
-
-def _reading(tell: Tell) -> Any:
-    def show(done: int, total: int) -> None:
-        tell("reading the pictures", done / total if total else None)
-
-    return show

@@ -63,6 +63,7 @@ class PageMap:
     sheets: tuple[str, ...]  # addresses
     column: str
     pictures: tuple[Any, ...] = ()  # of the placed photos, (S, S, 3) each
+    held: tuple[str, ...] = ()  # what the photo box held when each was placed
 
 
 def page(studio: Studio) -> None:
@@ -86,7 +87,7 @@ def page(studio: Studio) -> None:
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=80)
         with gr.Row():
             draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
-            halt = gr.Button("Stop")
+            halt = gr.Button("Stop", elem_id="map-stop")
     told = gr.HTML()
     with gr.Row():
         with gr.Column(scale=3):
@@ -100,7 +101,7 @@ def page(studio: Studio) -> None:
                 0, 100, 50, step=1, label="How far on the way, in %", visible=False, elem_id="map-place"
             )
             words = gr.HTML(elem_id="map-words")
-            photo = photo_box("Put a photo on the map", "map-photo")
+            photo = photo_box("Put a photo on the map", "map-photo", shared=False)
     wall = gr.HTML(elem_id="map-way")
     picked = hidden_input("map-walk")
     state, way = gr.State(None), gr.State(None)
@@ -119,9 +120,10 @@ def page(studio: Studio) -> None:
     drawn = [state, shown, under]
     opened = Context.block
     assert isinstance(opened, gr.Tab), "a page is built inside its tab"
-    long(studio, opened.select, first, [state], told, drawn)
-    drawing = long(studio, draw.click, other, [source, method, count, seed], told, drawn)
-    halt.click(None, cancels=[drawing])
+    there = [
+        long(studio, opened.select, first, [state], told, drawn, halt),
+        long(studio, draw.click, other, [source, method, count, seed], told, drawn, halt),
+    ]
     live(
         studio,
         picked.change,
@@ -130,7 +132,8 @@ def page(studio: Studio) -> None:
         [seen, words, wall, way, place],
     )
     live(studio, place.input, partial(picture_between, studio), [way, place], [seen])
-    live(studio, photo.change, partial(_placed, studio), [photo, state], [state, shown])
+    for trigger in (photo.change, *(event.success for event in there)):
+        live(studio, trigger, partial(_placed, studio), [photo, state], [state, shown])
 
 
 class _OwnSamples:
@@ -231,11 +234,11 @@ def _placed(studio: Studio, tab: str, token: str, shown: PageMap | None) -> list
     """The map with the photo on it."""
     import gradio as gr
 
-    photo = studio.photos.take(token)
-    if shown is None:
+    if not token or shown is None or token in shown.held:
         return [gr.skip()] * 2
+    photo = studio.photos.take(token)
     walk = shown.walk.with_photo(studio.model, photo.name, photo.picture)
-    after = replace(shown, walk=walk, pictures=(*shown.pictures, photo.picture))
+    after = replace(shown, walk=walk, pictures=(*shown.pictures, photo.picture), held=(*shown.held, token))
     return [after, _html(after)]
 
 

@@ -1,31 +1,46 @@
 """Vary: a photo, a dial, ten relatives; favourites, and going on from one of them.
 
 Everything shown follows from what the controls say. While the dial moves the plain decoder draws; when it rests the
-relatives are drawn as `facette vary` draws them, measured, and offered with the command that makes them again.
+relatives are drawn as `facette vary` draws them, measured, and offered with the command that makes them again. It
+does not know where photos come from (`photos.js` and `photo.py`).
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from facette.errors import UsageError
+from facette.errors import FacetteError, UsageError
 from facette.latent.around import Step
-from facette.latent.vary import DIVERSITY, variation_seeds
-from facette.studio.download_links import sheet
-from facette.studio.events import aside, live
-from facette.studio.parts import copyable, face, hidden_input, note, parse_message, photo_box
-from facette.studio.state import StartingPoint
+from facette.latent.levels import Level, Setting, choose_setting
+from facette.latent.vary import variation_seeds
+from facette.studio.download_links import all_of, photo_first, row, sheet
+from facette.studio.events import live
+from facette.studio.examples import examples_html
+from facette.studio.parts import (
+    PictureButton,
+    copyable,
+    faces,
+    folded,
+    hidden_input,
+    note,
+    parse_message,
+    photo_box,
+    png_bytes,
+)
+from facette.studio.state import PreparedPhoto, StartingPoint
 from facette.studio.varying import (
+    MESSAGES,
     NOISES,
-    Pin,
+    Favourite,
     VarySettings,
-    favourites_html,
+    favourites_commands,
     gallery_html,
     measured_html,
+    recalled,
     trail_html,
-    typical_html,
     vary_command,
 )
 
@@ -33,178 +48,152 @@ if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 COUNT = 10
-FARTHEST = 21.0  # of the dial, for models that were never calibrated
+BEYOND = 2.0  # times the bold level: where the dial ends
+LEVELS: dict[str, Level] = {"Subtle": "subtle", "Medium": "medium", "Automatic": "auto", "Bold": "bold"}
+START = "Automatic"
 LARGEST_SEED = 999_999_999
-MOST_PINS = 24  # favourites
+MOST_FAVOURITES = 24
 
 
 def page(studio: Studio) -> None:
     """The tab."""
     import gradio as gr
+    from gradio.context import Context
 
-    settled, around, pins, automatic = gr.State(None), gr.State(()), gr.State(()), gr.State(None)
+    settled, around, favourites = gr.State(None), gr.State(()), gr.State(())
+    levels = levels_of(studio)
+    farthest = round(BEYOND * levels["Bold"].strength, 1)
     with gr.Row(elem_classes="halves"):
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=1, min_width=240, elem_classes="giving"):
             photo = photo_box("Your photo", "vary-photo")
-            taken = gr.HTML(elem_id="vary-taken")
-            with gr.Accordion("How the photo is taken in", open=False):
-                align = gr.Checkbox(
-                    True, label="Find the face", info="Off: the middle of the photo is taken."
-                )
-                which = gr.Number(1, label="Which face", info="1 is the largest.", precision=0, minimum=1)
-                noise = gr.Radio(
-                    list(NOISES),
-                    value="its own σ",
-                    label="Variation shaped by",
-                    visible=studio.standings.shaped,
-                )
-        with gr.Column(scale=3, min_width=320):
-            with gr.Row(elem_classes="dials"):
-                with gr.Column(scale=3, min_width=260):
-                    dial = gr.Slider(
-                        0,
-                        _farthest(studio),
-                        DIVERSITY["factor"],
-                        step=0.01,
-                        label="Diversity",
-                        info="0 is the reconstruction; the farther, the bolder.",
-                        elem_id="vary-dial",
-                        elem_classes="settles",
-                    )
-                    scale = gr.HTML(elem_id="vary-scale")
-                    rest = hidden_input("vary-dial-rest")
-                with gr.Column(scale=1, min_width=170):
-                    seed = gr.Number(
-                        0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="vary-seed"
-                    )
-                    lock = gr.Checkbox(False, label="Keep this seed", elem_id="vary-lock")
-            with gr.Row(elem_classes="presses"):
-                again = gr.Button("Ten others", elem_id="vary-again", min_width=110)
-                auto = gr.Button("Automatic diversity", elem_id="vary-auto", interactive=False, min_width=110)
-            meter = gr.HTML(elem_id="vary-meter")
+            sight = gr.HTML(elem_id="vary-taken")
+        with gr.Column(scale=3, min_width=300, elem_classes="seeing"):
+            with gr.Group(elem_classes="dial-bar", elem_id="vary-controls"):
+                with gr.Row(elem_classes="dial-row"):
+                    level = gr.Radio(
+                        list(LEVELS), value=START, label="How different", show_label=False, container=False,
+                        elem_id="vary-level", elem_classes="segments", min_width=200, scale=3,
+                    )  # fmt: skip
+                    again = gr.Button("Ten others", elem_id="vary-again", min_width=90, scale=1)
+                dial = gr.Slider(
+                    0, farthest, levels[START].strength, step=farthest / 200, label="How different", show_label=False,
+                    elem_id="vary-dial", elem_classes=["settles", "plain-dial"],
+                )  # fmt: skip
+            rest = hidden_input("vary-dial-rest")
             trail = gr.HTML(elem_id="vary-trail")
-            gallery = gr.HTML(
-                note("Drop a photo, and ten relatives of it appear here."), elem_id="vary-gallery"
-            )
+            gallery = gr.HTML(elem_id="vary-gallery")
+            meter = gr.HTML(elem_id="vary-meter")
             offers = gr.HTML(elem_id="vary-offers")
-            favourites = gr.HTML(elem_id="vary-pins")
-    pressed = hidden_input("vary-button")
+            kept = gr.HTML(elem_id="vary-pins")
+            with gr.Accordion("More", open=False, elem_id="vary-more"):
+                with gr.Row():
+                    exact = gr.Number(
+                        levels[START].strength, label="Diversity, in figures", minimum=0, maximum=farthest,
+                        elem_id="vary-exact", min_width=120,
+                    )  # fmt: skip
+                    seed = gr.Number(
+                        0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="vary-seed",
+                        min_width=120,
+                    )  # fmt: skip
+                    lock = gr.Checkbox(False, label="Keep this seed", elem_id="vary-lock")
+                noise = gr.Radio(
+                    list(NOISES), value=next(iter(NOISES)), label="Changes are drawn from",
+                    visible=studio.standings.shaped, elem_id="vary-noise",
+                )  # fmt: skip
+    pressed, remembered = hidden_input(MESSAGES), hidden_input("vary-remembered")
 
-    wish = [photo, align, which, noise, dial, seed, around]
-    shown = [gallery, meter, offers, trail, settled]
-    acts = _Acts(studio)
+    settings = [photo, noise, dial, seed, around]
+    shown = [gallery, meter, offers, trail, settled, level, exact]
+    acts = _Acts(studio, levels)
+    live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
 
-    for changed in (photo.change, align.input, which.input):
-        arrived = live(
-            studio,
-            changed,
-            acts.arrive,
-            [photo, align, which, pins],
-            [taken, around, scale, auto, favourites],
-        )
-        drawn = live(studio, arrived.success, acts.settle, [*wish, pins], shown)
-        aside(studio, drawn.success, acts.mark, wish, [scale, auto, automatic])
-    moved = live(studio, noise.input, acts.home, (), [around])
-    drawn = live(studio, moved.success, acts.settle, [*wish, pins], shown)
-    aside(studio, drawn.success, acts.mark, wish, [scale, auto, automatic])
-
-    live(studio, dial.input, acts.preview, [*wish, pins, settled], [gallery])
+    arrived = live(studio, photo.change, acts.arrive, [photo, favourites], [sight, around, kept])
+    live(studio, arrived.success, acts.settle, [*settings, favourites], shown)
+    live(studio, dial.input, acts.preview, [*settings, favourites, settled], [gallery])
     for changed in (rest.change, seed.input):
-        live(studio, changed, acts.settle, [*wish, pins], shown)
+        live(studio, changed, acts.settle, [*settings, favourites], shown)
+    turns = [
+        live(studio, level.input, acts.turn, [level], [dial]),
+        live(studio, exact.submit, acts.turn_exactly, [exact], [dial]),
+        live(studio, exact.blur, acts.turn_exactly, [exact], [dial]),
+        live(studio, again.click, acts.reseed, [lock, seed], [seed]),
+        live(studio, noise.input, acts.home, (), [around]),
+    ]
     live(studio, lock.input, acts.lock, [lock], [again])
-    others = live(studio, again.click, acts.reseed, [lock, seed], [seed])
-    live(studio, others.success, acts.settle, [*wish, pins], shown)
-    turned = live(studio, auto.click, acts.turn, [automatic], [dial])
-    live(studio, turned.success, acts.settle, [*wish, pins], shown)
-    done = live(
-        studio, pressed.change, acts.do, [pressed, lock, *wish, pins], [pins, favourites, around, seed]
-    )
-    live(studio, done.success, acts.settle, [*wish, pins], shown)
+    do = [pressed, lock, *settings, favourites]
+    turns.append(live(studio, pressed.change, acts.do, do, [favourites, kept, around, seed]))
+    turns.append(live(studio, remembered.change, acts.recall, [remembered, photo], [favourites, kept]))
+    for turn in turns:
+        live(studio, turn.success, acts.settle, [*settings, favourites], shown)
 
 
 class _Acts:
     """What happens at each event; every method takes the tab and the values of its inputs."""
 
-    def __init__(self, studio: Studio):
-        self._studio = studio
+    def __init__(self, studio: Studio, levels: dict[str, Setting]):
+        self._studio, self._levels = studio, levels
 
-    def arrive(self, tab: str, token: str, align: bool, which: Any, pins: tuple[Pin, ...]) -> list[Any]:
-        """A photo came, or is to be taken in otherwise."""
+    def begin(self, tab: str, photo: str) -> Any:
+        """The page opens: faces to begin with."""
         import gradio as gr
 
-        if not token:
-            return [gr.skip()] * 5
-        found = self._studio.standings.find(StartingPoint(token, align, int(which or 1)))
-        pair = face(found.taken.picture, "as the model sees it", "the photo in the model's frame")
-        kept = face(found.origin.reconstruction, "what the model keeps of it", "the reconstruction")
-        report = found.taken.report
-        said = note("; ".join(report.notes)) + "".join(note(words, "warn") for words in report.warnings)
-        shown = f'<div class="pair">{pair}{kept}</div>{said}{typical_html(report)}'
-        waiting = gr.update(interactive=False, value="Automatic diversity")
-        return [shown, (), "", waiting, favourites_html(self._studio, pins, token)]
+        return gr.skip() if photo else examples_html(self._studio, tab)
+
+    def arrive(self, tab: str, photo: str, favourites: tuple[Favourite, ...]) -> list[Any]:
+        """A photo came, or was refused: then nobody is left on the page but favourites."""
+        kept = self._favourites(tab, favourites, photo)
+        if not photo:
+            return ["", (), kept]
+        standing = self._studio.standings.find(StartingPoint(photo))
+        pair = faces(
+            [standing.taken.picture, standing.origin.reconstruction],
+            ["what it looks at", "what it keeps of it"], alt="the model's view", kind="pair",
+        )  # fmt: skip
+        report = standing.taken.report
+        figures = note("; ".join(report.notes)) + note(_percentiles(report))
+        return [folded("What the model sees", pair + figures), (), kept]
 
     def preview(self, tab: str, *values: Any) -> Any:
         """Quick, while the dial moves."""
         import gradio as gr
 
-        *controls, pins, settled = values
-        wish = VarySettings.of(*controls)
-        if wish is None or wish == settled:
+        *controls, favourites, settled = values
+        settings = VarySettings.of(*controls)
+        if settings is None or settings == settled:
             return gr.skip()
-        origin = self._studio.standings.find(wish.place).origin
-        seeds = variation_seeds(wish.seed, COUNT)
-        latents = origin.latents(seeds, wish.factor, wish.place.noise)  # (10, Z)
+        standing = self._studio.standings.find(settings.place)
+        origin, seeds = standing.origin, variation_seeds(settings.seed, COUNT)
+        latents = origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
         pictures = origin.model.plain().decode(latents)
-        return gallery_html(wish, seeds, pictures, [" "] * COUNT, pins, "vary")
+        return gallery_html(settings, seeds, pictures, [" "] * COUNT, favourites, standing)
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
         """As the command draws it, with what is measured and what is offered."""
         import gradio as gr
 
-        *controls, pins = values
-        wish = VarySettings.of(*controls)
-        if wish is None:
-            return [gr.skip()] * 5
-        standing = self._studio.standings.find(wish.place)
-        seeds = variation_seeds(wish.seed, COUNT)
-        made = standing.origin.variations(seeds, wish.factor, noise=wish.place.noise)
+        *controls, favourites = values
+        settings = VarySettings.of(*controls)
+        if settings is None:
+            return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
+        place, factor, standings = settings.place, settings.factor, self._studio.standings
+        standing, seeds = standings.find(place), variation_seeds(settings.seed, COUNT)
+        made = standing.origin.variations(seeds, factor, noise=place.noise)
         captions, meter = measured_html(standing, made)
-        stem = standing.taken.stem
-        drawn = gallery_html(wish, seeds, made.pictures, captions, pins, stem)
-        remarked = replace(made, remark=standing.taken.report.summary())
-        saved = sheet(self._studio, tab, "vary", remarked, f"{stem}-variations")
-        command = copyable(
-            vary_command(
-                self._studio, wish, standing.taken.name, "--seed", wish.seed, "--each", f"{stem}-variations"
-            )
-        )
-        return [drawn, meter, f'<div class="presses">{saved}</div>{command}', trail_html(wish.place), wish]
+        drawn = gallery_html(settings, seeds, made.pictures, captions, favourites, standing)
+        way = [standings.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
+        trail = trail_html([*way, standing], place.around)
+        level = next((words for words, known in self._levels.items() if known.strength == factor), None)
+        return [drawn, meter, self._offers(tab, settings, standing, made), trail, settings, level, factor]
 
-    def mark(self, tab: str, *values: Any) -> list[Any]:
-        """Where the automatic diversity lies on the dial."""
+    def turn(self, tab: str, level: str | None) -> Any:
+        """The dial to where the word is."""
         import gradio as gr
 
-        from facette.dial.search import automatic_factor, dial_of
+        return self._levels[level].strength if level in self._levels else gr.skip()
 
-        wish, studio = VarySettings.of(*values), self._studio
-        if wish is None or wish.place.around or not studio.standings.measured:
-            return [gr.skip(), gr.skip(), None]
-        taken = studio.standings.find(wish.place).taken
-        try:
-            factor = automatic_factor(dial_of(studio.model, taken.picture, wish.place.noise))
-        except UsageError as error:
-            return [note(str(error), "warn"), gr.update(interactive=False), None]
-        share = min(factor / _farthest(self._studio), 1.0)
-        words = f"automatic {factor:g}: as far as they stay like the photo and look real"
-        flag = f'<div class="flag" style="left: calc(8px + (100% - 16px) * {share:.4f})" aria-hidden="true"></div>'
-        button = gr.update(interactive=True, value=f"Automatic: {factor:g}")
-        return [f'<div class="scale">{flag}</div>{note(words)}', button, factor]
-
-    def turn(self, tab: str, factor: float | None) -> Any:
-        """The dial to where the mark is."""
-        import gradio as gr
-
-        return gr.skip() if factor is None else factor
+    def turn_exactly(self, tab: str, factor: float) -> float:
+        """The dial to a number."""
+        return factor
 
     def lock(self, tab: str, kept: bool) -> Any:
         """A kept seed has no ten others."""
@@ -212,53 +201,117 @@ class _Acts:
 
         return gr.update(interactive=not kept)
 
-    def reseed(self, tab: str, kept: bool, seed: Any) -> int:
+    def reseed(self, tab: str, kept: bool, seed: int) -> int:
         """Another seed, unless it is kept."""
-        return int(seed or 0) if kept else secrets.randbelow(1_000_000)
+        return seed if kept else secrets.randbelow(1_000_000)
 
     def home(self, tab: str) -> tuple[Step, ...]:
         """Back to the photo: under another noise a step would lead elsewhere."""
         return ()
 
-    def do(self, tab: str, said: str, kept: bool, *values: Any) -> list[Any]:
-        """A button on a picture."""
+    def do(self, tab: str, text: str, locked: bool, *values: Any) -> list[Any]:
+        """A button on a picture. What was pressed on pictures that are gone by now means nothing."""
         import gradio as gr
 
-        *controls, pins = values
-        wish, told = VarySettings.of(*controls), parse_message(said)
-        around, seed = controls[-1], controls[-2]
-        match told:
-            case {"do": "pin", "seed": int(which), "factor": float() | int() as factor} if wish is not None:
-                pins = self._pinned(replace(wish, factor=float(factor)), which, pins)
-            case {"do": "unpin", "which": int(which)}:
-                pins = tuple(pin for i, pin in enumerate(pins) if i != which)
-            case {"do": "more", "seed": int(which), "factor": float() | int() as factor} if wish is not None:
-                around = (*wish.place.around, Step(which, float(factor)))
-                seed = self.reseed(tab, kept, seed)
-            case {"do": "more", "which": int(which)} if which < len(pins):
-                around, seed = (*pins[which].place.around, pins[which].step), self.reseed(tab, kept, seed)
-            case {"do": "home", "depth": int(depth)}:
+        *controls, favourites = values
+        settings, message = VarySettings.of(*controls), parse_message(text)
+        *_, seed, around = controls
+        match message:
+            case {"do": "keep", "seed": int(which), "factor": float() | int() as factor} if settings:
+                favourites = self._kept(settings.place, Step(which, float(factor)), favourites)
+            case {"do": "drop", "which": int(which)}:
+                favourites = tuple(each for i, each in enumerate(favourites) if i != which)
+            case {"do": "more", "seed": int(which), "factor": float() | int() as factor, "depth": int(depth)}:
+                if settings is None or depth != len(around):
+                    return [gr.skip()] * 4
+                around = (*around, Step(which, float(factor)))
+                seed = self.reseed(tab, locked, seed)
+            case {"do": "more", "which": int(which)} if which < len(favourites):
+                around = (*favourites[which].place.around, favourites[which].step)
+                seed = self.reseed(tab, locked, seed)
+            case {"do": "home", "depth": int(depth), "from": int(last)} if last == len(around):
                 around = around[:depth]
             case _:
                 return [gr.skip()] * 4
-        return [pins, favourites_html(self._studio, pins, controls[0]), around, seed]
+        return [favourites, self._favourites(tab, favourites, controls[0]), around, seed]
 
-    def _pinned(self, wish: VarySettings, seed: int, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
-        """With the variation of a seed among the favourites, or without it where it was."""
-        there = [pin for pin in pins if (pin.place, pin.factor, pin.seed) == (wish.place, wish.factor, seed)]
+    def recall(self, tab: str, text: str, photo: str) -> list[Any]:
+        """The favourites that the page remembered over a reload, as far as their photos are still here."""
+        remembered = parse_message(text).get("favourites", [])
+        favourites: tuple[Favourite, ...] = ()
+        for message in remembered[:MOST_FAVOURITES] if isinstance(remembered, list) else ():
+            try:
+                favourites = self._kept(*recalled(message), favourites)
+            except FacetteError:
+                continue  # its photo is no longer kept here
+        return [favourites, self._favourites(tab, favourites, photo)]
+
+    def _kept(
+        self, place: StartingPoint, step: Step, favourites: tuple[Favourite, ...]
+    ) -> tuple[Favourite, ...]:
+        """With the variation of a step among the favourites, or without it where it was."""
+        there = [each for each in favourites if (each.place, each.step) == (place, step)]
         if there:
-            return tuple(pin for pin in pins if pin is not there[0])
-        if len(pins) >= MOST_PINS:
-            raise UsageError(f"{MOST_PINS} favourites are kept at most: let one of them go first.")
-        standing = self._studio.standings.find(wish.place)
-        made = standing.origin.variations([seed], wish.factor, noise=wish.place.noise)
-        return (*pins, Pin(wish.place, wish.factor, seed, made.pictures[0], standing.taken.name))
+            return tuple(each for each in favourites if each is not there[0])
+        if len(favourites) >= MOST_FAVOURITES:
+            raise UsageError(f"{MOST_FAVOURITES} favourites are kept at most: let one of them go first.")
+        standing = self._studio.standings.find(place)
+        made = standing.origin.variations([step.seed], step.factor, noise=place.noise)
+        taken = standing.taken
+        stem = f"{taken.stem}-{step.seed}-at-{step.factor:g}" + "-more" * len(place.around)
+        return (*favourites, Favourite(place, step.factor, step.seed, made.pictures[0], stem, taken.name))
+
+    def _favourites(self, tab: str, favourites: tuple[Favourite, ...], photo: str) -> str:
+        """The favourites as HTML: pictures, one file with all of them, their commands."""
+        import json
+        from html import escape
+
+        remembered = escape(json.dumps([each.remembered() for each in favourites]))
+        memory = f'<div data-remember="{remembered}"></div>'
+        if not favourites:
+            return memory
+        buttons = []
+        for i, each in enumerate(favourites):
+            gone = PictureButton("drop", "Let it go", {"do": "drop", "which": i})
+            more = PictureButton("more", "More like it", {"do": "more", "which": i})
+            buttons.append((gone, more) if each.place.photo == photo else (gone,))
+        shown = faces(
+            [each.picture for each in favourites], alt="favourite", to=MESSAGES, buttons=buttons, kind="pins",
+            names=[f"{each.stem}.png" for each in favourites],
+        )  # fmt: skip
+        commands = favourites_commands(self._studio, favourites)
+        files = {f"{each.stem}/01.png": partial(png_bytes, each.picture) for each in favourites}
+        lines = "".join(f"{command}\n" for command in commands)
+        saved = all_of(self._studio, tab, "favourites", files, "favourites.zip", "Save all favourites", lines)
+        listed = folded("In a terminal", "".join(copyable(command, "") for command in commands))
+        return f"{memory}<h2>Favourites</h2>{shown}{row(saved)}{listed}"
+
+    def _offers(self, tab: str, settings: VarySettings, standing: PreparedPhoto, made: Any) -> str:
+        """What can be saved of the ten, and the command that writes the same."""
+        studio, taken = self._studio, standing.taken
+        stem = f"{taken.stem}-variations"
+        words = ["--seed", settings.seed, "--out", f"{stem}.png", "--each", stem]
+        command = vary_command(studio, settings.place, settings.factor, taken.name, *words)
+        files = {
+            f"{stem}/{i:02d}.png": partial(png_bytes, picture) for i, picture in enumerate(made.pictures, 1)
+        }
+        every = all_of(studio, tab, "vary", files, f"{stem}.zip", "Save all ten", f"{command}\n")
+        summary = replace(made, remark=taken.report.summary())
+        saved = row(every, sheet(studio, tab, "vary", summary, stem))
+        first = photo_first(studio, tab, "vary", taken)
+        return saved + folded("In a terminal", copyable(command, "These ten, byte for byte", first))
 
 
-def _farthest(studio: Studio) -> float:
-    """The end of the dial: the largest factor that the model was calibrated at."""
-    if not studio.standings.measured:
-        return FARTHEST
-    from facette.dial.search import known_factors
+def _percentiles(report: Any) -> str:
+    known = report.typicality
+    if known is None:
+        return ""
+    return (
+        f"Redrawn worse than {min(known['error_percentile'], 99.9):g} % of the model's test pictures, farther out "
+        f"than {min(known['norm_percentile'], 99.9):g} %."
+    )
 
-    return max(known_factors(studio.model))
+
+def levels_of(studio: Studio) -> dict[str, Setting]:
+    """How far each word goes with this model."""
+    return {words: choose_setting(studio.drawer, level) for words, level in LEVELS.items()}

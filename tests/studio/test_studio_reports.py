@@ -1,0 +1,42 @@
+"""Evaluate and Compare in a browser: measured beside the page, shown in it, and stopped when somebody has enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studio_page import PATIENCE, give
+
+
+def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
+    page = visit(there, "Evaluate")
+    page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("synthetic-faces:40")
+    page.get_by_label("How many pictures").fill("24")
+    page.click("#evaluate-start")
+    page.locator("#evaluate-told progress").wait_for(timeout=PATIENCE)
+    page.click("#evaluate-stop")
+    page.get_by_text("Stopped.").wait_for(timeout=PATIENCE)
+    assert page.locator("#evaluate-report iframe").count() == 0
+    page.click("#evaluate-start")
+    report = page.frame_locator("#evaluate-report iframe")
+    report.get_by_role("heading", name="Reconstructions").first.wait_for(timeout=3 * PATIENCE)
+    assert "24 pictures of synthetic-faces:40" in report.locator("body").inner_text()
+    shot(page, "evaluate")
+    with page.expect_download() as waiting:
+        page.locator("#evaluate-report a[download]").click()
+    assert Path(waiting.value.path()).read_text("utf-8").startswith("<!DOCTYPE html>")
+    page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("/no/such/folder")
+    page.click("#evaluate-start")
+    page.get_by_text("/no/such/folder").last.wait_for(timeout=PATIENCE)
+    assert page.complaints == []
+
+
+def test_a_comparison_says_what_it_lacks(visit, there, hopper, tmp_path, shot):
+    page = visit(there, "Compare")
+    page.click("#compare-start")
+    page.get_by_text("there is no photo yet").wait_for(timeout=PATIENCE)
+    give(page, "compare-photo", hopper)
+    page.get_by_text("grace_hopper.jpg").first.wait_for(timeout=PATIENCE)
+    page.locator("#compare-with textarea, #compare-with input").first.fill(str(tmp_path))
+    page.click("#compare-start")
+    page.get_by_text("model_index.json").first.wait_for(timeout=PATIENCE)
+    shot(page, "compare")

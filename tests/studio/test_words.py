@@ -1,0 +1,57 @@
+"""The page in other languages: every word lies in one place, and the first level of a page is wholly translated."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from studio_page import give, until_drawn
+
+STUDIO = Path(str(files("facette.studio")))
+CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(STUDIO.glob("words/*.json"))}
+
+
+def test_all_languages_know_the_same_words_and_the_page_says_them():
+    assert set(CATALOGUES) == {"de", "zh"}
+    assert len({frozenset(catalogue) for catalogue in CATALOGUES.values()}) == 1
+    sources = [*STUDIO.rglob("*.py"), *STUDIO.glob("assets/*.js")]
+    text = " ".join(path.read_text("utf-8") for path in sources).lower()
+    for english in CATALOGUES["de"]:
+        parts = [part.strip().lower() for part in english.split("{}") if len(part.strip()) > 2]
+        assert all(part in text for part in parts) or english.startswith(GRADIO), english
+
+
+GRADIO = ("range slider", "number input", "Reset to default")  # what the framework says by itself
+
+
+@pytest.mark.parametrize("language", ["de", "zh"])
+def test_templates_have_as_many_places_in_every_language(language):
+    for english, words in CATALOGUES[language].items():
+        assert english.count("{}") == words.count("{}"), english
+        assert words.strip()
+
+
+@pytest.mark.parametrize(("language", "locale"), [("de", "de-AT"), ("zh", "zh-CN")])
+def test_the_first_level_is_said_in_the_visitors_language(
+    visit, there, hopper, hopper_face, relatives, shot, language, locale
+):
+    page = visit(there, locale=locale)
+    said = CATALOGUES[language]
+    page.get_by_text(said["Whose relatives would you like to see?"]).wait_for()
+    give(page, "vary-photo", hopper)
+    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
+    page.get_by_role("button", name=said["Ten others"]).wait_for()
+    assert page.evaluate("document.documentElement.lang") == language
+    seen = page.evaluate(
+        """() => { const words = new Set(), walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (walk.nextNode()) { const e = walk.currentNode.parentElement, text = walk.currentNode.data.trim();
+          if (text && e.checkVisibility() && !e.closest('script, style, .photo-name')) words.add(text); }
+        return [...words]; }"""
+    )
+    shot(page, f"vary-{language}")
+    unknown = [
+        words for words in seen if words not in said.values() and words not in ("Facette", "GIF", "MP4")
+    ]
+    assert unknown == []
