@@ -36,13 +36,16 @@ def studio(
     device: Device = "auto",
 ) -> None:
     """Open the studio: one page to vary, blend, edit, map, sample, compare, evaluate and train. It needs no network."""
+    import os
     import signal
+    import sys
 
     from facette.errors import import_extra
     from facette.studio import serve
 
     loopback = serve.check_host(host, share_lan)
     place = serve.bind(host, port)
+    used = place.getsockname()[1]
     with closing(place), serve.private_folder():
         for library in ("fastapi", "uvicorn"):  # Gradio is imported when its telemetry is off
             import_extra(library, "studio", "The studio")
@@ -68,7 +71,24 @@ def studio(
         drawer = open_model(model, device, plain, light=True)
         rooms = Studio(opened, model, runs, shared=not loopback, plain=plain, drawer=drawer)
         app = build(rooms, door, pages)
+        server = serve.server_of(app, ready)
+        wanted: list[str] = []
+
+        def reopen(name: str) -> None:
+            wanted.append(name)
+            server.should_exit = True
+
+        rooms.reopen = reopen
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, leaves nothing behind
         with suppress(KeyboardInterrupt):
-            serve.server_of(app, ready).run(sockets=[place])
+            server.run(sockets=[place])
         rooms.at_work.end(LEAVING)
+    if wanted:  # with a model of other sizes nothing of this process is of use
+        again = ["studio", "--model", wanted[-1], "--host", host, "--port", str(used), "--runs", str(runs)]
+        again += [
+            "--device",
+            device,
+            *(["--plain"] if plain else []),
+            *(["--share-lan"] if share_lan else []),
+        ]
+        os.execv(sys.executable, [sys.executable, "-m", "facette", *again])

@@ -50,6 +50,9 @@ class Studio:
     standings: PreparedPhotos = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
     at_work: ActiveWork = field(default_factory=ActiveWork)
+    reopen: Callable[[str], None] | None = (
+        None  # opens the studio again with another model, where that can be done
+    )
     examples: Any = None  # pictures to begin with, drawn when the page is first opened
 
     def __post_init__(self) -> None:

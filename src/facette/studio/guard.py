@@ -100,6 +100,11 @@ class Guard:
 
     def __init__(self, app: Any, door: Door):
         self._app, self._door = app, door
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """The studio closes: whoever still listens to it is told so, and nothing has to be torn off."""
+        self._closing.set()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -112,7 +117,7 @@ class Guard:
         if scope["type"] == "http" and self._enters_with_token(scope):
             await _let_in(send, str(self._door.token))
             return
-        await self._app(scope, _Measured(scope, receive), _Dressed(send))
+        await self._app(scope, _Measured(scope, receive, self._closing), _Dressed(send))
 
     def _refusal(self, scope: dict[str, Any]) -> Refusal | None:
         headers = _headers(scope)
@@ -150,13 +155,21 @@ class Guard:
 
 
 class _Measured:
-    """The request's body, counted: what is sent beyond the limit ends it."""
+    """The request's body, counted: what is sent beyond the limit ends it, and so does the studio's own end."""
 
-    def __init__(self, scope: dict[str, Any], receive: Any):
-        self._scope, self._receive, self._left = scope, receive, _limit(scope)
+    def __init__(self, scope: dict[str, Any], receive: Any, closing: asyncio.Event):
+        self._scope, self._receive, self._left, self._closing = scope, receive, _limit(scope), closing
 
     async def __call__(self) -> dict[str, Any]:
-        message = await self._receive()
+        coming, closing = asyncio.ensure_future(self._receive()), asyncio.ensure_future(self._closing.wait())
+        try:
+            await asyncio.wait((coming, closing), return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                return {"type": "http.disconnect"}
+            message = coming.result()
+        finally:
+            coming.cancel()
+            closing.cancel()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             _note(self._scope, Refusal(413, "the body went on beyond the limit"))

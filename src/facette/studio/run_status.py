@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facette.checkpoint.locate import describe_model, find_model
 from facette.errors import FacetteError
 from facette.recipe import load_recipe
 from facette.studio.runs import TrainingRun
@@ -61,6 +62,14 @@ def seconds_left(run: TrainingRun, rows: Sequence[Mapping[str, Any]]) -> float |
     except FacetteError:
         return None  # not written yet, or by another version
     return max(0, run.steps - run.step) * batch / logged["images_per_second"]
+
+
+def best_step(run: TrainingRun) -> int | None:
+    """The step of the best model; None where its file does not say."""
+    if run.model is None:
+        return None
+    step = describe_model(find_model(run.model)).get("provenance", {}).get("steps")
+    return step if isinstance(step, int) else None
 
 
 def stamp(run: TrainingRun) -> tuple[int, ...]:

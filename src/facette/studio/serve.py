@@ -82,6 +82,10 @@ def server_of(app: Any, ready: Callable[[], None] = lambda: None) -> Any:
             if self.started:
                 ready()
 
+        async def shutdown(self, sockets: Any = None) -> None:
+            app.close()  # pages that are open listen for ever
+            await super().shutdown(sockets)
+
     quiet = {"log_level": "warning", "access_log": False, "server_header": False}
     return Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=3, **quiet))
 

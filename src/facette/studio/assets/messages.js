@@ -103,5 +103,20 @@ const facette = (() => {
     }).observe(document.documentElement, { childList: true, subtree: true });
   });
 
+  // The studio goes away to come again with another model: the page waits for it.
+  let leaving = false;
+  const again = async (gone) => {
+    try {
+      const answer = await fetch("/config", { cache: "no-store" });
+      if (gone && answer.ok) { location.reload(); return; }
+    } catch { gone = true; }
+    setTimeout(() => again(gone), 400);
+  };
+  new MutationObserver(() => {
+    if (leaving || !document.querySelector("[data-reopen]")) return;
+    leaving = true;
+    again(false);
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   return { write, tell, press, memory, openTab, openPage, when };
 })();

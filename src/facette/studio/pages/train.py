@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from facette.errors import FacetteError, UsageError
 from facette.recipe import load_recipe, shipped_recipes
 from facette.studio import run_status, runs
+from facette.studio.download_links import row
 from facette.studio.events import aside, long
-from facette.studio.parts import command_line, copyable, note
+from facette.studio.parts import button, command_line, copyable, folded, hidden_input, note, parse_message
 from facette.studio.runs import RunCommand, TrainingRun
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ USUAL = {  # what is changed most: the label, and the recipe's key
 KEPT = 8  # drawings of a run that a page can still ask for
 _DRAWN = count()
 NO_RUN = "No run yet: plan one above."
+USE = "train-using"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _watched(studio: Studio, start: Any, planned: Any, wishes: list[Any]) -> Non
     with gr.Row():
         stop = gr.Button("Save and stop", visible=False, elem_id="train-stop")
         resume = gr.Button("Go on", variant="primary", visible=False, elem_id="train-resume")
-    use = gr.HTML(elem_id="train-use")
+    use, using = gr.HTML(elem_id="train-use"), hidden_input(USE)
     with gr.Row():
         with gr.Column(min_width=300):
             preview = gr.HTML(elem_id="train-preview")
@@ -202,9 +204,19 @@ def _watched(studio: Studio, start: Any, planned: Any, wishes: list[Any]) -> Non
 
         return done
 
+    def take(tab: str, text: str) -> str:
+        run = runs.look(studio.runs, str(parse_message(text).get("run", "")))
+        if run.model is None or studio.reopen is None:
+            raise UsageError(f"{run.name} has no model yet: its first validation writes one.")
+        studio.reopen(str(run.model))
+        return (
+            f'<p class="plain" role="status" data-reopen>The studio opens again with {escape(run.name)} …</p>'
+        )
+
     opened = Context.block
     assert isinstance(opened, gr.Tab), "a page is built inside its tab"
     arrived = [chosen, *outputs]
+    aside(studio, using.change, take, [using], [use])
     aside(studio, opened.select, arrive, [chosen], arrived)
     aside(studio, chosen.input, lambda tab, called: _looked(studio, tab, called, None), [chosen], outputs)
     aside(studio, clock.tick, look, [chosen, seen], outputs)
@@ -242,7 +254,7 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
         note(words, "warn" if run.problem else "plain"),
         gr.update(visible=run.alive, interactive=run.state == "running"),
         gr.update(visible=run.state in ("stopped", "failed")),
-        _use(run),
+        _use(studio, run),
         _log(run),
         *drawn,
         gr.Timer(active=run.alive),
@@ -278,8 +290,13 @@ def _log(run: TrainingRun) -> str:
     )
 
 
-def _use(run: TrainingRun) -> str:
+def _use(studio: Studio, run: TrainingRun) -> str:
     """How to work with the run's best model."""
     if run.model is None:
         return ""
-    return copyable(command_line("studio", "--model", str(run.folder)), "Open the studio with this model")
+    step = run_status.best_step(run)
+    best = "Its best model so far" if run.alive else "Its best model"
+    words = best + (f" is that of step {step:,}." if step else " is at hand.")
+    here = button(USE, {"run": run.name}, "Use this model now") if studio.reopen else ""
+    command = copyable(command_line("studio", "--model", str(run.model)), "Open a studio with this model")
+    return note(words, "plain") + row(here) + folded("In a terminal", command)
