@@ -194,11 +194,19 @@ def hopper() -> Path:
 
 
 @pytest.fixture(scope="session")
-def hopper_face(light, hopper):
-    """The same in the model's frame."""
-    from facette.cli.photo import take_in
+def anna(tmp_path_factory, anna_face) -> Path:
+    """A photo of nobody, in the model's own frame and at its size: what the page shows of it is exact."""
+    from PIL import Image
 
-    return take_in(light, hopper).picture
+    path = tmp_path_factory.mktemp("anna") / "anna.png"
+    Image.fromarray(anna_face).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def anna_face(drawn_faces):
+    """The same as an array."""
+    return drawn_faces[3]
 
 
 @pytest.fixture(scope="session")

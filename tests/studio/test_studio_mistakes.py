@@ -24,16 +24,16 @@ def meadow(tmp_path):
 
 
 def test_a_refused_photo_leaves_nobody_on_the_page_and_its_middle_can_be_taken(
-    visit, there, hopper, hopper_face, relatives, meadow, tmp_path, shot
+    visit, there, anna, anna_face, relatives, meadow, tmp_path, shot
 ):
     page = visit(there)
-    give(page, "vary-photo", hopper)
-    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
+    give(page, "vary-photo", anna)
+    until_drawn(page, "#vary-gallery", relatives(anna_face).pictures)
     give(page, "vary-photo", meadow)
     until_says(page, ".photo-box", "No face was found in this picture.")
     page.locator("#vary-gallery .ten").wait_for(state="detached", timeout=PATIENCE)
     assert page.locator("#vary-taken img").count() == 0
-    assert "grace_hopper" not in page.inner_text("#page-vary")
+    assert "anna" not in page.inner_text("#page-vary")
     assert page.get_by_role("button", name="Begin with").count() >= 5
     shot(page, "refused")
     page.get_by_role("button", name="Take the middle").click()
@@ -43,8 +43,8 @@ def test_a_refused_photo_leaves_nobody_on_the_page_and_its_middle_can_be_taken(
     give(page, "vary-photo", tmp_path / "notes.jpg")
     until_says(page, ".photo-box", "is not a picture in a format that is read here")
     page.locator("#vary-gallery .ten").wait_for(state="detached", timeout=PATIENCE)
-    give(page, "vary-photo", hopper)
-    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
+    give(page, "vary-photo", anna)
+    until_drawn(page, "#vary-gallery", relatives(anna_face).pictures)
     assert [text for text in page.complaints if "422" not in text] == []
 
 
@@ -75,11 +75,11 @@ def test_an_older_photo_that_arrives_later_does_not_win(visit, there, hopper, ph
 
 
 def test_an_empty_field_is_no_mistake_and_an_impossible_number_is_a_sentence(
-    visit, there, hopper, hopper_face, relatives, capfd
+    visit, there, anna, anna_face, relatives, capfd
 ):
     page = visit(there)
-    give(page, "vary-photo", hopper)
-    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
+    give(page, "vary-photo", anna)
+    until_drawn(page, "#vary-gallery", relatives(anna_face).pictures)
     page.locator("#vary-more button").first.click()
     field = page.locator("#vary-seed input")
     field.fill("")
@@ -88,7 +88,7 @@ def test_an_empty_field_is_no_mistake_and_an_impossible_number_is_a_sentence(
     field.fill("99999999999")
     until_says(page, "body", "Seed: 99,999,999,999 is not possible")
     field.fill("5")
-    until_drawn(page, "#vary-gallery", relatives(hopper_face, seed=5).pictures)
+    until_drawn(page, "#vary-gallery", relatives(anna_face, seed=5).pictures)
     captured = capfd.readouterr()
     assert "Traceback" not in captured.out + captured.err
     nothing_amiss(page)

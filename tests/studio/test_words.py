@@ -35,13 +35,13 @@ def test_templates_have_as_many_places_in_every_language(language):
 
 @pytest.mark.parametrize(("language", "locale"), [("de", "de-AT"), ("zh", "zh-CN")])
 def test_the_first_level_is_said_in_the_visitors_language(
-    visit, there, hopper, hopper_face, relatives, shot, language, locale
+    visit, there, anna, anna_face, relatives, shot, language, locale
 ):
     page = visit(there, locale=locale)
     said = CATALOGUES[language]
     page.get_by_text(said["Whose relatives would you like to see?"]).wait_for()
-    give(page, "vary-photo", hopper)
-    until_drawn(page, "#vary-gallery", relatives(hopper_face).pictures)
+    give(page, "vary-photo", anna)
+    until_drawn(page, "#vary-gallery", relatives(anna_face).pictures)
     page.get_by_role("button", name=said["Ten others"]).wait_for()
     assert page.evaluate("document.documentElement.lang") == language
     seen = page.evaluate(

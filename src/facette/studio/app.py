@@ -58,7 +58,7 @@ class Studio:
     def __post_init__(self) -> None:
         self.drawer = self.model if self.drawer is None else self.drawer
         self.photos = Photos(self.drawer)
-        self.standings = PreparedPhotos(self.model, self.drawer, self.photos)
+        self.standings = PreparedPhotos(self.drawer, self.photos)
 
     def readable(self, source: str) -> str:
         """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
+from PIL import Image
 
 from facette.images.sheets.file import encode_image
 from facette.images.sheets.film import encode_animation
@@ -98,6 +99,23 @@ def film(
         return link(address, f"Save as {ending.upper()}", name)
 
     return offer("gif", "image/gif") + (offer("mp4", "video/mp4") if find_spec("av") else "")
+
+
+def single(result: Result, number: int) -> bytes:
+    """One picture of a result as a file, to the byte what `--each` writes of it."""
+    return encode_image(Image.fromarray(result.pictures[number]), "picture.png", result.settings_of(number))
+
+
+def singles(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tuple[list[str], list[str]]:
+    """Names and addresses of every picture of a result, each a file when it is fetched."""
+    count = len(result.pictures)
+    names = [f"{stem}-{number:0{max(2, len(str(count)))}d}.png" for number in range(1, count + 1)]
+    weight = result.pictures.nbytes // count
+    addresses = [
+        studio.shelf.put(tab, f"{key}-{number}", partial(single, result, number), name, "image/png", weight)
+        for number, name in enumerate(names)
+    ]
+    return names, addresses
 
 
 def picture(studio: Studio, tab: str, key: str, shown: np.ndarray, stem: str) -> str:

@@ -110,7 +110,7 @@ def faces(
                 f'title="Save" aria-label="Save {escape(words)}">{SIGNS["down"]}</a>'
             )
         caption = captions[i] if i < len(captions) else ""
-        cells.append(_figure(picture, shown, whole, words, caption, row))
+        cells.append(_figure(shown, whole, words, caption, row))
     start = f' data-before="{escape(before)}"' if before else ""
     return f'<div class="faces {escape(kind)}"{start}>{"".join(cells)}</div>' if cells else ""
 
@@ -120,15 +120,15 @@ def face(picture: np.ndarray, caption: str, alt: str, before: str = "") -> str:
     shown = preview_address(picture)
     whole = shown if len(picture) <= EXACT else png_address(picture)
     start = f' data-before="{escape(before)}"' if before else ""
-    return f'<div class="single"{start}>{_figure(picture, shown, whole, alt, caption, "")}</div>'
+    return f'<div class="single"{start}>{_figure(shown, whole, alt, caption, "")}</div>'
 
 
-def _figure(picture: np.ndarray, shown: str, whole: str, words: str, caption: str, row: str) -> str:
+def _figure(shown: str, whole: str, words: str, caption: str, row: str) -> str:
     under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     bar = f'<div class="picture-buttons">{row}</div>' if row else ""
     beyond = f' data-whole="{escape(whole)}"' if whole != shown else ""
     return (
-        f'<figure{beyond} data-side="{len(picture)}">'
+        f"<figure{beyond}>"
         f'<button type="button" class="look" title="Look at it" aria-label="Look at {escape(words)}">'
         f'<img src="{shown}" alt="{escape(words)}" draggable="true"></button>{bar}{under}</figure>'
     )
@@ -182,11 +182,20 @@ def preview_address(picture: np.ndarray) -> str:
 
     from PIL import Image
 
+    buffer = BytesIO()
+    Image.fromarray(thumbnail(picture)).save(buffer, "WEBP", quality=85, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def thumbnail(picture: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) at 256 pixels a side at most."""
+    from PIL import Image
+
+    if max(picture.shape[:2]) <= PREVIEW:
+        return picture
     image = Image.fromarray(picture)
     image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    image.save(buffer, "WEBP", quality=85, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return np.asarray(image)
 
 
 def png_bytes(picture: np.ndarray) -> bytes:

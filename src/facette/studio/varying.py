@@ -15,18 +15,24 @@ import numpy as np
 
 from facette.errors import UsageError
 from facette.latent.around import Step, parse_step
-from facette.latent.vary import Noise
+from facette.latent.details import Details
+from facette.latent.levels import Curve
+from facette.latent.noise import Noise
 from facette.studio.parts import PictureButton, command_line, faces, folded, note, preview_address
 from facette.studio.state import PreparedPhoto, StartingPoint
 
 if TYPE_CHECKING:
-    from facette.latent.vary import Variations
     from facette.studio.app import Studio
 
 MESSAGES = "vary-button"
-NOISES: dict[str, Noise] = {"this person": "posterior", "how people differ": "aggregate"}  # words for people
-# Likeness on the dial, 1 the reconstruction and 0 one stranger in a hundred, in words.
-LIKENESS = ((0.6, "very like"), (0.3, "like"), (-np.inf, "hardly like"))
+NOISES: dict[str, Noise] = {"what the model is unsure of": "posterior", "how people differ": "people"}
+DETAILS: dict[str, Details] = {"the photo's own details": "photo", "the model's drawing alone": "model"}
+# Likeness, 1 the photo itself and 0 a stranger, in words.
+LIKENESS = (
+    (0.5, "Very like the person."),
+    (0.25, "Like the person, as another photo would be."),
+    (-np.inf, "Hardly like the person."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +45,13 @@ class VarySettings:
 
     @classmethod
     def of(
-        cls, photo: str, noise: str, factor: float, seed: int, around: tuple[Step, ...]
+        cls, photo: str, noise: str, details: str, factor: float, seed: int, around: tuple[Step, ...]
     ) -> VarySettings | None:
         """The settings, or None before there is a photo."""
         if not photo:
             return None
-        return cls(StartingPoint(photo, NOISES[noise], around), float(f"{factor:.6g}"), int(seed))
+        place = StartingPoint(photo, NOISES[noise], around, DETAILS[details])
+        return cls(place, float(f"{factor:.6g}"), int(seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Favourite:
     place: StartingPoint
     factor: float
     seed: int
-    picture: np.ndarray  # (S, S, 3)
+    picture: np.ndarray  # (W, W, 3), small enough to be kept
     stem: str  # of its file
     photo: str  # name of the photo's file
 
@@ -76,10 +83,14 @@ class Favourite:
 def recalled(message: Mapping[str, Any]) -> tuple[StartingPoint, Step]:
     """Where a remembered favourite was made. Raises UsageError for what no page of ours remembers."""
     try:
-        noise, around = message["noise"], tuple(map(parse_step, message["around"]))
-        if noise not in NOISES.values():
-            raise UsageError(f"unknown noise {noise!r}.")
-        return StartingPoint(str(message["photo"]), noise, around), parse_step(message["step"])
+        noise, details, around = (
+            message["noise"],
+            message["details"],
+            tuple(map(parse_step, message["around"])),
+        )
+        if noise not in NOISES.values() or details not in DETAILS.values():
+            raise UsageError(f"unknown noise {noise!r} or details {details!r}.")
+        return StartingPoint(str(message["photo"]), noise, around, details), parse_step(message["step"])
     except (KeyError, TypeError, AttributeError):
         raise UsageError("these are no favourites of this page.") from None
 
@@ -88,11 +99,11 @@ def gallery_html(
     settings: VarySettings,
     seeds: Sequence[int],
     pictures: np.ndarray,
-    captions: Sequence[str],
     favourites: Sequence[Favourite],
-    standing: PreparedPhoto,
+    files: tuple[Sequence[str], Sequence[str]],
+    before: str,
 ) -> str:
-    """The ten, each with its buttons."""
+    """The ten, each with its buttons; `files` are their names and addresses, `before` that of the photo."""
     kept = {
         each.seed for each in favourites if (each.place, each.factor) == (settings.place, settings.factor)
     }
@@ -107,32 +118,34 @@ def gallery_html(
                 PictureButton("more", "More like it", {"do": "more", **message}),
             )
         )
-    stem = standing.taken.stem
-    names = [f"{stem}-{number:02d}.png" for number in range(1, len(seeds) + 1)]
-    before = preview_address(standing.taken.picture)
+    names, addresses = files
     return faces(
-        list(pictures), captions, names=names, to=MESSAGES, buttons=buttons, kind="ten", before=before
+        list(pictures),
+        names=names,
+        addresses=addresses,
+        to=MESSAGES,
+        buttons=buttons,
+        kind="ten",
+        before=before,
     )
 
 
-def measured_html(standing: PreparedPhoto, variations: Variations) -> tuple[list[str], str]:
-    """A caption for each variation, and how like the person they are altogether."""
-    dial = standing.dial
-    if dial is None:
-        words = "This model has no measure of likeness yet."
-        return [" "] * len(variations.pictures), note(words, "meter")
-    reading = dial.read(variations.pictures, variations.factor)
-    scaled = [dial.scaled(cosine) for cosine in reading.likeness.tolist()]
-    if any(value is None for value in scaled):
-        words = "The model hardly knows this face: how like the person these are cannot be said."
-        return [" "] * len(variations.pictures), note(words, "meter warn")
-    values = np.array(scaled, dtype=float)
-    return [likeness_words(value) for value in values], _meter(values, float(reading.realism.mean()))
-
-
-def likeness_words(value: float) -> str:
-    """How like the person a picture is, as one would say it."""
-    return next(words for least, words in LIKENESS if value >= least)
+def meter_html(curve: Curve | None, strength: float) -> str:
+    """How like the person relatives at this strength are, on a line from somebody else to the same person."""
+    if curve is None:
+        return note("How like the person these are was never measured for this model.", "meter")
+    likeness = curve.likeness_at(strength)
+    words = next(words for least, words in LIKENESS if likeness >= least)
+    figures = (
+        f"Likeness {likeness:.2f} in the median (1 is the photo, 0 the nearest strangers); still the same person in "
+        f"{curve.same_at(strength):.0%}."
+    )
+    mark = f'<b style="left:{float(np.clip(likeness, 0, 1)):.1%}"></b>'
+    ends = "<span>somebody else</span><span>the same person</span>"
+    return (
+        f'<div class="meter"><p>{words}</p><div class="track" aria-hidden="true">{mark}</div>'
+        f'<div class="ends" aria-hidden="true">{ends}</div>{folded("Figures", note(figures))}</div>'
+    )
 
 
 def trail_html(standings: Sequence[PreparedPhoto], around: Sequence[Step]) -> str:
@@ -144,7 +157,8 @@ def trail_html(standings: Sequence[PreparedPhoto], around: Sequence[Step]) -> st
         return ""
     from facette.studio.parts import button
 
-    pictures = [standings[0].taken.picture, *(standing.origin.reconstruction for standing in standings[1:])]
+    pictures = [standings[0].taken.picture]
+    pictures += [standing.glance(standing.origin.mean)[0] for standing in standings[1:]]
     last = len(around)
     crumbs = []
     for depth, picture in enumerate(pictures):
@@ -174,24 +188,3 @@ def favourites_commands(studio: Studio, favourites: Sequence[Favourite]) -> list
         )
         for each in favourites
     ]  # fmt: skip
-
-
-def _meter(values: np.ndarray, realism: float) -> str:
-    """Likeness on a line from somebody else (0) to the same person (1)."""
-    low, mean, high = (float(np.clip(value, 0, 1)) for value in (values.min(), values.mean(), values.max()))
-    words = {
-        "very like": "Very like the person.",
-        "like": "Like the person.",
-        "hardly like": "Hardly like the person.",
-    }
-    figures = (
-        f"Likeness {values.mean():.2f} ({values.min():.2f} to {values.max():.2f}; 1 is the model's own drawing of the "
-        f"photo, 0 what one stranger in a hundred reaches), realism {realism:.2f}."
-    )
-    span = f'<i style="left:{low:.1%};width:{high - low:.1%}"></i><b style="left:{mean:.1%}"></b>'
-    ends = "<span>somebody else</span><span>the same person</span>"
-    return (
-        f'<div class="meter"><p>{words[likeness_words(values.mean())]}</p>'
-        f'<div class="track" aria-hidden="true">{span}</div><div class="ends" aria-hidden="true">{ends}</div>'
-        f"{folded('Figures', note(figures))}</div>"
-    )

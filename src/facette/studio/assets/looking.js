@@ -76,16 +76,18 @@
     if (!figure) { dialog.close(); return; }
     const image = figure.querySelector("img"), caption = figure.querySelector("figcaption");
     const after = dialog.querySelector(".large-after"), before = dialog.querySelector(".large-before");
-    [after.src, after.alt] = [wholeOf(figure), image.alt];
     const start = figure.closest("[data-before]");
     before.hidden = dialog.querySelector(".large-compare").hidden = !start;
     if (start) before.src = start.dataset.before;
     compare(0);
     const words = [image.alt, caption && caption.textContent.trim()].filter(Boolean).join(" · ");
     dialog.querySelector(".large-words").textContent = words;
-    const side = Number(figure.dataset.side);
-    dialog.querySelector(".large-size").textContent =
-      side < 256 ? `Drawn at ${side} × ${side} pixels, shown enlarged.` : `${side} × ${side} pixels.`;
+    const size = dialog.querySelector(".large-size");
+    after.onload = () => {
+      const side = after.naturalWidth;
+      size.textContent = side < 256 ? `Drawn at ${side} × ${side} pixels, shown enlarged.` : `${side} × ${side} pixels.`;
+    };
+    [after.src, after.alt] = [wholeOf(figure), image.alt];
     for (const button of dialog.querySelectorAll('[data-large="back"], [data-large="on"]')) button.hidden = all.length < 2;
     const acts = dialog.querySelector(".large-acts");
     acts.replaceChildren();

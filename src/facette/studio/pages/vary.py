@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from facette.errors import FacetteError, UsageError
 from facette.latent.around import Step
-from facette.latent.levels import Level, Setting, choose_setting
+from facette.latent.levels import Level, Setting, choose_setting, known_curve
+from facette.latent.noise import knows_people
 from facette.latent.vary import variation_seeds
-from facette.studio.download_links import all_of, photo_first, row, sheet
+from facette.studio.download_links import all_of, photo_first, row, sheet, single, singles
 from facette.studio.events import live
 from facette.studio.examples import examples_html
 from facette.studio.parts import (
@@ -29,22 +30,26 @@ from facette.studio.parts import (
     parse_message,
     photo_box,
     png_bytes,
+    preview_address,
+    thumbnail,
 )
 from facette.studio.state import PreparedPhoto, StartingPoint
 from facette.studio.varying import (
+    DETAILS,
     MESSAGES,
     NOISES,
     Favourite,
     VarySettings,
     favourites_commands,
     gallery_html,
-    measured_html,
+    meter_html,
     recalled,
     trail_html,
     vary_command,
 )
 
 if TYPE_CHECKING:
+    from facette.latent.vary import Variations
     from facette.studio.app import Studio
 
 COUNT = 10
@@ -96,13 +101,17 @@ def page(studio: Studio) -> None:
                         min_width=120,
                     )  # fmt: skip
                     lock = gr.Checkbox(False, label="Keep this seed", elem_id="vary-lock")
+                details = gr.Radio(
+                    list(DETAILS), value=next(iter(DETAILS)), label="Pictures have", elem_id="vary-details"
+                )
                 noise = gr.Radio(
-                    list(NOISES), value=next(iter(NOISES)), label="Changes are drawn from",
-                    visible=studio.standings.shaped, elem_id="vary-noise",
+                    list(NOISES), label="Changes are drawn from", visible=knows_people(studio.drawer),
+                    value=next(words for words, noise in NOISES.items() if noise == levels[START].noise),
+                    elem_id="vary-noise",
                 )  # fmt: skip
     pressed, remembered = hidden_input(MESSAGES), hidden_input("vary-remembered")
 
-    settings = [photo, noise, dial, seed, around]
+    settings = [photo, noise, details, dial, seed, around]
     shown = [gallery, meter, offers, trail, settled, level, exact]
     acts = _Acts(studio, levels)
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
@@ -117,7 +126,8 @@ def page(studio: Studio) -> None:
         live(studio, exact.submit, acts.turn_exactly, [exact], [dial]),
         live(studio, exact.blur, acts.turn_exactly, [exact], [dial]),
         live(studio, again.click, acts.reseed, [lock, seed], [seed]),
-        live(studio, noise.input, acts.home, (), [around]),
+        live(studio, noise.input, acts.home, [noise], [around, dial]),
+        live(studio, details.input, acts.same, (), [around]),
     ]
     live(studio, lock.input, acts.lock, [lock], [again])
     do = [pressed, lock, *settings, favourites]
@@ -162,10 +172,11 @@ class _Acts:
         if settings is None or settings == settled:
             return gr.skip()
         standing = self._studio.standings.find(settings.place)
-        origin, seeds = standing.origin, variation_seeds(settings.seed, COUNT)
-        latents = origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
-        pictures = origin.model.plain().decode(latents)
-        return gallery_html(settings, seeds, pictures, [" "] * COUNT, favourites, standing)
+        seeds = variation_seeds(settings.seed, COUNT)
+        latents = standing.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
+        before = preview_address(standing.taken.picture)
+        names = [f"{standing.taken.stem}-{number:02d}.png" for number in range(1, COUNT + 1)]
+        return gallery_html(settings, seeds, standing.glance(latents), favourites, (names, ()), before)
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
         """As the command draws it, with what is measured and what is offered."""
@@ -177,13 +188,24 @@ class _Acts:
             return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
         place, factor, standings = settings.place, settings.factor, self._studio.standings
         standing, seeds = standings.find(place), variation_seeds(settings.seed, COUNT)
-        made = standing.origin.variations(seeds, factor, noise=place.noise)
-        captions, meter = measured_html(standing, made)
-        drawn = gallery_html(settings, seeds, made.pictures, captions, favourites, standing)
+        relatives = standing.origin.variations(seeds, factor, noise=place.noise)
+        files = singles(self._studio, tab, "vary", relatives, standing.taken.stem)
+        photo = partial(png_bytes, relatives.photo)
+        before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
+        drawn = gallery_html(settings, seeds, relatives.pictures, favourites, files, before)
+        meter = meter_html(known_curve(self._studio.drawer, place.noise, place.details), factor)
         way = [standings.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
         trail = trail_html([*way, standing], place.around)
         level = next((words for words, known in self._levels.items() if known.strength == factor), None)
-        return [drawn, meter, self._offers(tab, settings, standing, made), trail, settings, level, factor]
+        return [
+            drawn,
+            meter,
+            self._offers(tab, settings, standing, relatives),
+            trail,
+            settings,
+            level,
+            factor,
+        ]
 
     def turn(self, tab: str, level: str | None) -> Any:
         """The dial to where the word is."""
@@ -205,9 +227,15 @@ class _Acts:
         """Another seed, unless it is kept."""
         return seed if kept else secrets.randbelow(1_000_000)
 
-    def home(self, tab: str) -> tuple[Step, ...]:
-        """Back to the photo: under another noise a step would lead elsewhere."""
-        return ()
+    def home(self, tab: str, noise: str) -> list[Any]:
+        """Back to the photo: under another noise a step would lead elsewhere, and strengths mean something else."""
+        return [(), choose_setting(self._studio.drawer, "auto", noise=NOISES[noise]).strength]
+
+    def same(self, tab: str) -> Any:
+        """Where one stands, with other details."""
+        import gradio as gr
+
+        return gr.skip()
 
     def do(self, tab: str, text: str, locked: bool, *values: Any) -> list[Any]:
         """A button on a picture. What was pressed on pictures that are gone by now means nothing."""
@@ -255,11 +283,18 @@ class _Acts:
             return tuple(each for each in favourites if each is not there[0])
         if len(favourites) >= MOST_FAVOURITES:
             raise UsageError(f"{MOST_FAVOURITES} favourites are kept at most: let one of them go first.")
-        standing = self._studio.standings.find(place)
-        made = standing.origin.variations([step.seed], step.factor, noise=place.noise)
-        taken = standing.taken
+        taken = self._studio.standings.find(place).taken
+        picture = thumbnail(self._drawn(place, step).pictures[0])
         stem = f"{taken.stem}-{step.seed}-at-{step.factor:g}" + "-more" * len(place.around)
-        return (*favourites, Favourite(place, step.factor, step.seed, made.pictures[0], stem, taken.name))
+        return (*favourites, Favourite(place, step.factor, step.seed, picture, stem, taken.name))
+
+    def _drawn(self, place: StartingPoint, step: Step) -> Variations:
+        """One variation, as the command with --pick draws it."""
+        origin = self._studio.standings.find(place).origin
+        return origin.variations([step.seed], step.factor, noise=place.noise)
+
+    def _file(self, each: Favourite) -> bytes:
+        return single(self._drawn(each.place, each.step), 0)
 
     def _favourites(self, tab: str, favourites: tuple[Favourite, ...], photo: str) -> str:
         """The favourites as HTML: pictures, one file with all of them, their commands."""
@@ -275,26 +310,30 @@ class _Acts:
             gone = PictureButton("drop", "Let it go", {"do": "drop", "which": i})
             more = PictureButton("more", "More like it", {"do": "more", "which": i})
             buttons.append((gone, more) if each.place.photo == photo else (gone,))
+        shelf = self._studio.shelf
+        addresses = [
+            shelf.put(tab, f"favourite-{i}", partial(self._file, each), f"{each.stem}.png", "image/png", 1)
+            for i, each in enumerate(favourites)
+        ]
         shown = faces(
-            [each.picture for each in favourites], alt="favourite", to=MESSAGES, buttons=buttons, kind="pins",
+            [each.picture for each in favourites], addresses=addresses, alt="favourite", to=MESSAGES,
+            buttons=buttons, kind="pins",
             names=[f"{each.stem}.png" for each in favourites],
         )  # fmt: skip
         commands = favourites_commands(self._studio, favourites)
-        files = {f"{each.stem}/01.png": partial(png_bytes, each.picture) for each in favourites}
+        files = {f"{each.stem}/01.png": partial(self._file, each) for each in favourites}
         lines = "".join(f"{command}\n" for command in commands)
         saved = all_of(self._studio, tab, "favourites", files, "favourites.zip", "Save all favourites", lines)
         listed = folded("In a terminal", "".join(copyable(command, "") for command in commands))
         return f"{memory}<h2>Favourites</h2>{shown}{row(saved)}{listed}"
 
-    def _offers(self, tab: str, settings: VarySettings, standing: PreparedPhoto, made: Any) -> str:
+    def _offers(self, tab: str, settings: VarySettings, standing: PreparedPhoto, made: Variations) -> str:
         """What can be saved of the ten, and the command that writes the same."""
         studio, taken = self._studio, standing.taken
         stem = f"{taken.stem}-variations"
         words = ["--seed", settings.seed, "--out", f"{stem}.png", "--each", stem]
         command = vary_command(studio, settings.place, settings.factor, taken.name, *words)
-        files = {
-            f"{stem}/{i:02d}.png": partial(png_bytes, picture) for i, picture in enumerate(made.pictures, 1)
-        }
+        files = {f"{stem}/{i + 1:02d}.png": partial(single, made, i) for i in range(COUNT)}
         every = all_of(studio, tab, "vary", files, f"{stem}.zip", "Save all ten", f"{command}\n")
         summary = replace(made, remark=taken.report.summary())
         saved = row(every, sheet(studio, tab, "vary", summary, stem))
