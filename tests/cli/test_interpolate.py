@@ -67,7 +67,7 @@ def test_four_photos_span_a_field(run, quick_run, quick_model, photo_files, tmp_
         (["--grid"], "exactly 4 photos, got 2"),
         (["--grid", "--equal-steps"], "leave out --equal-steps"),
         (["--grid", "--out", "walk.gif"], "even steps"),
-        (["--side", "64"], "for films"),
+        (["--seconds", "3"], "for films"),
         (["--out", "walk.avi"], "choose a file name"),
     ],
 )

@@ -93,8 +93,10 @@ def test_the_warning_reads_as_a_sentence(directions):
     assert replace(shift, notable={}).warning == ""
 
 
-def test_an_edit_by_nothing_is_the_reconstruction(quick_model, directions, photo):
-    made = edit(quick_model, photo, {"Smiling": 0}, directions=directions)
+def test_an_edit_by_nothing_is_the_photo_or_its_reconstruction(quick_model, directions, photo):
+    still = edit(quick_model, photo, {"Smiling": 0}, directions=directions)
+    assert (still.pictures[0] == photo).all()
+    made = edit(quick_model, photo, {"Smiling": 0}, directions=directions, details="model")
     assert (made.pictures[0] == reconstruct(quick_model, photo).pictures[0]).all()
     assert (made.reconstruction == made.pictures[0]).all()
     assert made.shift.warning == ""
@@ -110,10 +112,10 @@ def test_an_edit_adds_the_way_to_the_mean(quick_model, directions, photo):
     assert (made.pictures[0] != made.reconstruction).any()
 
 
-def test_a_strip_goes_from_end_to_end_through_the_reconstruction(quick_model, directions, photo):
+def test_a_strip_goes_from_end_to_end_through_the_photo(quick_model, directions, photo):
     made = strip(quick_model, photo, "smiling", (-3, 3), steps=5, directions=directions)
     assert made.strengths == (-3, -1.5, 0, 1.5, 3)
-    assert (made.pictures[2] == made.reconstruction).all()
+    assert (made.pictures[2] == photo).all()
     last = edit(quick_model, photo, {"Smiling": 3}, directions=directions)
     assert (made.pictures[-1] == last.pictures[0]).all()
     assert made.shift.notable == find_shift(directions, {"Smiling": 3}).notable or made.shift.notable == (
@@ -136,11 +138,11 @@ def test_other_wishes_hold_all_along_a_strip(quick_model, directions, photo):
     assert risen[:, directions.place("Bangs")].abs().max() < 1e-5
 
 
-def test_the_sheet_shows_photo_reconstruction_and_edit_and_knows_how_it_was_made(
-    quick_model, directions, photo, tmp_path
-):
+def test_the_sheet_shows_photo_and_edit_and_knows_how_it_was_made(quick_model, directions, photo, tmp_path):
     made = edit(quick_model, photo, WISHES, KEPT, directions)
-    assert len(made.sheet().tiles[0]) == 3
+    assert len(made.sheet().tiles[0]) == 2
+    by_model = edit(quick_model, photo, WISHES, KEPT, directions, details="model")
+    assert len(by_model.sheet().tiles[0]) == 3  # with the reconstruction between them
     settings = read_metadata(made.save(tmp_path / "edit.png"))
     assert settings["wishes"] == WISHES
     assert settings["keep"] == list(KEPT)

@@ -8,7 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit
-from facette.cli.photo import Align
+from facette.cli.photo import Align, Details, Side
 
 
 def blend(
@@ -34,6 +34,8 @@ def blend(
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
     align: Align = True,
+    details: Details = "photo",
+    side: Side = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -47,9 +49,9 @@ def blend(
         raise UsageError("a blend needs at least two photos: name another one.")
     target = sheet_path(out, "blend.png")
     numbers = None if weights is None else _numbers(weights)
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain or details == "photo")
     taken = [take_in(opened, photo, align) for photo in photos]
-    made = blend_photos(opened, *(one.picture for one in taken), weights=numbers, norm_corrected=norm)
+    made = blend_photos(opened, *taken, weights=numbers, norm_corrected=norm, details=details, side=side)
     sheet = replace(made, remark=remarks_on(taken)).save(target)
     singles = [] if each is None else made.save_each(each)
     data = {

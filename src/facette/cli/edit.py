@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.film import FRAMES, Seconds, Side
+from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
-from facette.cli.photo import Align, Eyes, Face, Photo
+from facette.cli.photo import Align, Details, Eyes, Face, Photo, Side
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _WISH = re.compile(rf"(?P<name>[^=]+)=(?P<low>{_NUMBER})(?:\.\.(?P<high>{_NUMBER}))?")
@@ -47,6 +47,7 @@ def edit(
         typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
     ] = None,
     seconds: Seconds = None,
+    details: Details = "photo",
     side: Side = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
@@ -57,7 +58,7 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Raise and lower attributes of one photo, and say what else will change."""
-    from facette.cli.film import result_path, save_result
+    from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
     from facette.cli.photo import account_of, take_in
     from facette.errors import UsageError
@@ -65,22 +66,23 @@ def edit(
     from facette.latent import edit as edit_photo
     from facette.latent import strip as strip_photo
 
-    target = result_path(out, f"{photo.stem}-edited.png", seconds, side)
+    target = result_path(out, f"{photo.stem}-edited.png", seconds)
     points, spans = parse_wishes(wishes)
     film = is_animation(target)
     if (film or steps is not None) and not spans:
         raise UsageError("a film, and --steps, need a range, such as Smiling=-3..3")
     if len(spans) > 1:
         raise UsageError(f"give one range at a time, not {', '.join(spans)}; the others as single strengths.")
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain or details == "photo")
     taken = take_in(opened, photo, align, face, eyes)
+    drawn = {"details": details, "side": drawn_side([taken], details, side, target)}
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     if spans:
         ((name, span),) = spans.items()
         count = steps or (FRAMES if film else 7)
-        made = strip_photo(opened, taken, name, span, steps=count, wishes=points, keep=kept)
+        made = strip_photo(opened, taken, name, span, steps=count, wishes=points, keep=kept, **drawn)
     else:
-        made = edit_photo(opened, taken, points, keep=kept)
+        made = edit_photo(opened, taken, points, keep=kept, **drawn)
     if made.shift.warning:
         remark(("at its strongest " if spans else "") + made.shift.warning)
     sheet = save_result(replace(made, remark=taken.report.summary()), target, seconds, side)

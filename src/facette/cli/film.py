@@ -3,10 +3,14 @@
 Knows nothing of what is shown.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from facette.latent.photo import PhotoInput
 
 FRAMES = 24  # pictures of a film from one end to the other; it is played there and back
 
@@ -16,13 +20,9 @@ Seconds = Annotated[
         "--seconds", help="How long a film takes, there and back.  [default: 4]", show_default=False
     ),
 ]
-Side = Annotated[
-    int | None,
-    typer.Option("--side", min=16, help="Pixels of a film's side.  [default: 256]", show_default=False),
-]
 
 
-def result_path(wished: Path | None, fallback: str, seconds: float | None, side: int | None) -> Path:
+def result_path(wished: Path | None, fallback: str, seconds: float | None) -> Path:
     """Where a sheet or film goes; an ending or options that cannot work are refused before any work is done."""
     from facette.cli.photo import sheet_path
     from facette.errors import UsageError
@@ -31,9 +31,21 @@ def result_path(wished: Path | None, fallback: str, seconds: float | None, side:
     target = wished or Path(fallback)
     if is_animation(target):
         return check_animation(target)
-    if seconds is not None or side is not None:
-        raise UsageError(f"--seconds and --side are for films, and {target} is none: end it in .gif or .mp4")
+    if seconds is not None:
+        raise UsageError(f"--seconds is for films, and {target} is none: end it in .gif or .mp4")
     return sheet_path(wished, fallback)
+
+
+def drawn_side(photos: "Sequence[PhotoInput]", details: str, side: int | None, target: Path) -> int | None:
+    """The side that pictures are drawn at: a film of photos has at most 256 pixels unless more are wished; what the
+    model draws by itself is enlarged only when it is played."""
+    from facette.images.sheets.film import SIDE, is_animation
+
+    if not is_animation(target):
+        return side
+    if details == "model":
+        return None
+    return min(photo.side(most=SIDE) for photo in photos) if side is None else side
 
 
 def save_result(result: Any, target: Path, seconds: float | None, side: int | None) -> Path:

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.film import FRAMES, Seconds, Side
+from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
-from facette.cli.photo import Align
+from facette.cli.photo import Align, Details, Side
 
 
 def interpolate(
@@ -47,6 +47,7 @@ def interpolate(
         typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
     ] = None,
     seconds: Seconds = None,
+    details: Details = "photo",
     side: Side = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
@@ -55,7 +56,7 @@ def interpolate(
     as_json: Json = False,
 ) -> None:
     """Walk from one photo to another, through several, or across the field between four."""
-    from facette.cli.film import result_path, save_result
+    from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
     from facette.cli.photo import account_of, remarks_on, take_in
     from facette.errors import UsageError
@@ -66,17 +67,19 @@ def interpolate(
     if len(photos) < 2:
         raise UsageError("a path needs at least two photos: name another one.")
     fallback = f"{photos[0].stem}-to-{photos[-1].stem}.png"
-    target = result_path(out, fallback, seconds, side)
+    target = result_path(out, fallback, seconds)
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain or details == "photo")
     taken = [take_in(opened, photo, align) for photo in photos]
-    pictures = [one.picture for one in taken]
+    drawn = {"details": details, "side": drawn_side(taken, details, side, target)}
     if grid:
-        made = field(opened, pictures, rows=steps or 5, columns=steps or 5, method=method)
+        made = field(opened, taken, rows=steps or 5, columns=steps or 5, method=method, **drawn)
     else:
         count = steps or (FRAMES if is_animation(target) else 10)
-        made = interpolate_photos(opened, *pictures, steps=count, method=method, equal_steps=equal_steps)
+        made = interpolate_photos(
+            opened, *taken, steps=count, method=method, equal_steps=equal_steps, **drawn
+        )
         for geodesic in made.geodesics:
             shorter = 100 * (1 - geodesic.length / geodesic.straight) if geodesic.straight else 0.0
             remark(f"geodesic: {shorter:.1f} % shorter than the straight line, in decoded pictures")

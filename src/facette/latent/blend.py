@@ -2,24 +2,27 @@
 
 Enters: a model, photos and their weights. Leaves: a `Blend`. Knows nothing of attributes.
 
-Legend: P photos, Z latents, S side of a picture.
+Legend: P photos, Z latents, W side of the pictures.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from facette.errors import UsageError
+from facette.latent.details import Details
+from facette.latent.drawing import Drawing, draw, plan_drawing, shown
 from facette.latent.inputs import Picture, resolve_model
-from facette.latent.photo import resolve_picture
-from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result
+from facette.latent.photo import PhotoSource, take_photo
+from facette.latent.points import Latents
+from facette.latent.sheets import Result, footer
+from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
@@ -33,13 +36,14 @@ SMALLEST_SUM = (
 class Blend(Result):
     """One face made of several."""
 
-    photos: Picture  # (P, S, S, 3)
-    pictures: Picture  # (1, S, S, 3)
-    latents: Tensor  # (1, Z)
+    photos: Picture  # (P, W, W, 3)
+    pictures: Picture  # (1, W, W, 3)
+    latents: Latents  # (1, Z)
     weights: tuple[float, ...]  # as given
     shares: tuple[float, ...]  # the same, adding up to 1
     norm_corrected: bool
     model: str
+    drawing: Drawing
     remark: str = ""  # a line under the sheet, such as what was done to the photos
 
     def sheet(self) -> "Sheet":
@@ -50,19 +54,27 @@ class Blend(Result):
         subtitle = " · ".join([*(["length of an ordinary face"] if self.norm_corrected else []), self.model])
         title = f"{len(cells)} photos in one face"
         row = SheetRow([*cells, Cell(self.pictures[0], "blend", framed=True)])
-        return contact_sheet([row], title=title, subtitle=subtitle, footer=self.remark)
+        return contact_sheet([row], title=title, subtitle=subtitle, footer=footer(self.drawing, self.remark))
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "blend", "model": self.model, "weights": list(self.weights)}
-        return {**made, "norm_corrected": self.norm_corrected}
+        return {**made, "norm_corrected": self.norm_corrected, **self.drawing.settings()}
 
 
-def blend(model, *photos, weights: Sequence[float] | None = None, norm_corrected: bool = False) -> Blend:
-    """The weighted mean of the photos' posterior means, decoded.
+def blend(
+    model: DrawingModel | str | Path,
+    *photos: PhotoSource,
+    weights: Sequence[float] | None = None,
+    norm_corrected: bool = False,
+    details: Details = "photo",
+    side: int | None = None,
+) -> Blend:
+    """The weighted mean of the photos' posterior means, decoded, with their details mixed by the same weights.
 
     `weights`: one for each photo (default all alike), divided by their sum. Negative ones take away: weights 1, −1, 1
     are "the first without what the second has, with what the third has". `norm_corrected`: the result is as long as
     the photos' latents are on average (by absolute weight); plain averages are shorter, and so more ordinary faces.
+    `details` and `side` as `vary` takes them; of the photos the smallest decides.
 
     Raises UsageError for fewer than 2 photos, another number of weights, and weights that (nearly) add up to 0.
     """
@@ -71,14 +83,17 @@ def blend(model, *photos, weights: Sequence[float] | None = None, norm_corrected
     given = tuple(weights) if weights is not None else (1.0,) * len(photos)
     shares = _shares(given, len(photos))
     model = resolve_model(model)
-    taken = np.stack([resolve_picture(model, photo) for photo in photos])  # (P, S, S, 3)
-    means = torch.from_numpy(encode_each(model, taken)[0])  # (P, Z)
-    latents = (torch.tensor(shares) @ means).unsqueeze(0)  # (1, Z)
+    inputs = [take_photo(model, photo) for photo in photos]
+    drawing = plan_drawing(model, inputs, details, side)
+    means = np.concatenate([photo.mean for photo in inputs])  # (P, Z)
+    mix = np.array([shares], np.float32)  # (1, P)
+    latents = mix @ means  # (1, Z)
     if norm_corrected:
-        latents = _corrected(latents, means, torch.tensor(shares))
-    pictures = decode_each(model, latents)
+        latents = _corrected(latents, means, mix[0])
+    pictures = draw(model, latents, drawing, inputs, mix)
     weights = tuple(float(weight) for weight in given)
-    return Blend(taken, pictures, latents, weights, shares, norm_corrected, model.name)
+    originals = np.stack([shown(photo, drawing) for photo in inputs])
+    return Blend(originals, pictures, latents, weights, shares, norm_corrected, model.name, drawing)
 
 
 def _shares(weights: Sequence[float], photos: int) -> tuple[float, ...]:
@@ -95,7 +110,7 @@ def _shares(weights: Sequence[float], photos: int) -> tuple[float, ...]:
     return tuple(float(weight / total) for weight in weights)
 
 
-def _corrected(latents: Tensor, means: Tensor, shares: Tensor) -> Tensor:
-    size = shares.abs() / shares.abs().sum()
-    length = latents.norm(dim=1, keepdim=True)  # (1, 1)
-    return latents * ((size @ means.norm(dim=1)) / length) if length > 0 else latents
+def _corrected(latents: Latents, means: Latents, shares: NDArray[np.float32]) -> Latents:
+    size = np.abs(shares) / np.abs(shares).sum()
+    length = np.linalg.norm(latents)
+    return latents * np.float32(size @ np.linalg.norm(means, axis=1) / length) if length > 0 else latents

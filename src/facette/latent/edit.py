@@ -4,13 +4,15 @@ Enters: a model that knows directions (or `Directions`), a photo, and wishes suc
 deviations of the attribute's score. Leaves: an `Edit`, or a `Strip` of steps along one wish, each with what else will
 change. Knows nothing of how directions are fitted.
 
-Legend: A attributes, W of them wished for, K kept, Z latents, T steps, S side of a picture.
+Legend: A attributes, W of them wished for, K kept, Z latents, T steps, S side of the model's pictures; in shapes of
+pictures W is the side of the result's.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +20,14 @@ import torch
 from torch import Tensor
 
 from facette.errors import UsageError, check_count
+from facette.latent.details import Details
 from facette.latent.directions import Directions, known_directions
+from facette.latent.drawing import Drawing, draw, plan_drawing, reconstruction_of, shown
 from facette.latent.film import Film
 from facette.latent.inputs import Picture, resolve_model
-from facette.latent.photo import resolve_picture
-from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result, signed
+from facette.latent.photo import PhotoSource, take_photo
+from facette.latent.sheets import Result, footer, signed
+from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
@@ -58,26 +62,24 @@ class Shift:
 class Edit(Result):
     """A photo, what the model makes of it, and the same with its attributes changed."""
 
-    photo: Picture  # (S, S, 3)
+    photo: Picture  # (W, W, 3)
     reconstruction: Picture  # (S, S, 3)
-    pictures: Picture  # (1, S, S, 3)
+    pictures: Picture  # (1, W, W, 3)
     latents: Tensor  # (1, Z)
     wishes: dict[str, float]
     keep: tuple[str, ...]
     shift: Shift
-    scores: dict[str, float]  # of the reconstruction, for the attributes wished for
+    scores: dict[str, float]  # of the photo's mean, for the attributes wished for
     model: str
+    drawing: Drawing
     remark: str = ""  # a line under the sheet, such as what was done to the photo
 
     def sheet(self) -> "Sheet":
-        """Photo, reconstruction, edited picture."""
+        """The photo, its reconstruction where the model draws by itself, the edited picture."""
         from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
 
-        cells = [
-            Cell(self.photo, "photo", framed=True),
-            Cell(self.reconstruction, "reconstruction"),
-            Cell(self.pictures[0], "edited"),
-        ]
+        own = [Cell(self.reconstruction, "reconstruction")] if self.drawing.details == "model" else []
+        cells = [Cell(self.photo, "photo", framed=True), *own, Cell(self.pictures[0], "edited")]
         changes = [
             f"{n} from {signed(round(self.scores[n], 1))} to {signed(round(self.scores[n] + w, 1))}"
             for n, w in self.wishes.items()
@@ -86,21 +88,22 @@ class Edit(Result):
             [SheetRow(cells)],
             title=spoken(self.wishes),
             subtitle=" · ".join([", ".join(changes), *_kept(self.keep), self.model]),
-            footer=" · ".join(filter(None, (self.shift.warning, self.remark))),
+            footer=" · ".join(filter(None, (self.shift.warning, footer(self.drawing, self.remark)))),
         )
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "edit", "model": self.model, "wishes": self.wishes, "keep": list(self.keep)}
-        return {**made, "also": {name: round(effect, 3) for name, effect in self.shift.notable.items()}}
+        also = {name: round(effect, 3) for name, effect in self.shift.notable.items()}
+        return {**made, "also": also, **self.drawing.settings()}
 
 
 @dataclass(frozen=True, slots=True)
 class Strip(Film):
     """One attribute of a photo from low to high."""
 
-    photo: Picture  # (S, S, 3)
+    photo: Picture  # (W, W, 3)
     reconstruction: Picture  # (S, S, 3)
-    pictures: Picture  # (T, S, S, 3)
+    pictures: Picture  # (T, W, W, 3)
     latents: Tensor  # (T, Z)
     attribute: str
     strengths: tuple[float, ...]  # T of them
@@ -108,6 +111,7 @@ class Strip(Film):
     keep: tuple[str, ...]
     shift: Shift  # for the strongest step
     model: str
+    drawing: Drawing
     remark: str = ""
 
     def sheet(self) -> "Sheet":
@@ -125,28 +129,35 @@ class Strip(Film):
             subtitle=" · ".join(
                 [*([spoken(self.wishes)] if self.wishes else []), *_kept(self.keep), self.model]
             ),
-            footer=" · ".join(filter(None, (self._warning(), self.remark))),
+            footer=" · ".join(filter(None, (self._warning(), footer(self.drawing, self.remark)))),
         )
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "strip", "model": self.model, "attribute": self.attribute}
-        return {**made, "strengths": list(self.strengths), "wishes": self.wishes, "keep": list(self.keep)}
+        made |= {"strengths": list(self.strengths), "wishes": self.wishes, "keep": list(self.keep)}
+        return {**made, **self.drawing.settings()}
+
+    def settings_of(self, number: int) -> dict[str, Any]:
+        return {**self.settings(), "strengths": [self.strengths[number]]}
 
     def _warning(self) -> str:
         return self.shift.warning and f"at its strongest {self.shift.warning}"
 
 
 def edit(
-    model,
-    picture,
+    model: DrawingModel | str | Path,
+    picture: PhotoSource,
     wishes: Mapping[str, float],
     keep: Sequence[str] = (),
     directions: Directions | None = None,
+    details: Details = "photo",
+    side: int | None = None,
 ) -> Edit:
     """Raise and lower attributes of one photo.
 
     `wishes`: attribute → by how many standard deviations of its score (−3…3 stays among plausible faces). `keep`:
-    attributes whose score must not move. `directions`: other ones than the model's file holds.
+    attributes whose score must not move. `directions`: other ones than the model's file holds. `details` and `side` as
+    `vary` takes them.
 
     Raises UsageError for an unknown attribute, one that is both wished for and kept, a wish that is not finite, or
     wishes that contradict each other for this model; and for a model without directions.
@@ -154,32 +165,37 @@ def edit(
     model = resolve_model(model)
     directions = directions or known_directions(model)
     shift = find_shift(directions, wishes, keep)
-    photo, mean, reconstruction = _start(model, picture)
+    photo = take_photo(model, picture)
+    drawing = plan_drawing(model, [photo], details, side)
+    mean = torch.from_numpy(photo.mean)  # (1, Z)
     latents = (mean.double() + shift.latent).float()  # (1, Z)
     names = [directions.names[directions.place(name)] for name in wishes]
     scores = dict(zip(directions.names, directions.scores(mean)[0].tolist(), strict=True))
     return Edit(
-        photo,
-        reconstruction,
-        decode_each(model, latents),
+        shown(photo, drawing),
+        reconstruction_of(model, photo, drawing),
+        draw(model, latents.numpy(), drawing, [photo]),
         latents,
         dict(zip(names, map(float, wishes.values()), strict=True)),
         tuple(directions.names[directions.place(name)] for name in keep),
         shift,
         {name: scores[name] for name in names},
         model.name,
+        drawing,
     )
 
 
 def strip(
-    model,
-    picture,
+    model: DrawingModel | str | Path,
+    picture: PhotoSource,
     attribute: str,
     span: tuple[float, float] = (-3.0, 3.0),
     steps: int = 7,
     wishes: Mapping[str, float] | None = None,
     keep: Sequence[str] = (),
     directions: Directions | None = None,
+    details: Details = "photo",
+    side: int | None = None,
 ) -> Strip:
     """One attribute from low to high in `steps` pictures; `wishes` hold in every one of them. As `edit` otherwise."""
     check_count(steps, least=2, what="The number of steps")
@@ -192,13 +208,16 @@ def strip(
     low, high = (_finite(name, end) for end in span)
     strengths = tuple(round(float(s), 9) for s in np.linspace(low, high, steps))
     shifts = [find_shift(directions, {name: strength, **others}, keep) for strength in strengths]
-    photo, mean, reconstruction = _start(model, picture)
+    photo = take_photo(model, picture)
+    drawing = plan_drawing(model, [photo], details, side)
+    mean = torch.from_numpy(photo.mean)  # (1, Z)
     latents = torch.cat([(mean.double() + shift.latent).float() for shift in shifts])  # (T, Z)
     strongest = shifts[int(np.abs(strengths).argmax())]
     kept = tuple(directions.names[directions.place(n)] for n in keep)
-    pictures = decode_each(model, latents)
+    pictures = draw(model, latents.numpy(), drawing, [photo])
+    own, redrawn = shown(photo, drawing), reconstruction_of(model, photo, drawing)
     return Strip(
-        photo, reconstruction, pictures, latents, name, strengths, others, kept, strongest, model.name
+        own, redrawn, pictures, latents, name, strengths, others, kept, strongest, model.name, drawing
     )
 
 
@@ -261,13 +280,6 @@ def _mix(directions: Directions, wished: list[int], kept: list[int], moves: Tens
 def _length(latent: Tensor, directions: Directions) -> float:
     whitened = torch.linalg.solve_triangular(directions.cloud.whitening(), latent.unsqueeze(1), upper=False)
     return float(whitened.norm())
-
-
-def _start(model, picture) -> tuple[Picture, Tensor, Picture]:
-    """The photo in the model's frame, its posterior mean (1, Z) and its reconstruction."""
-    photo = resolve_picture(model, picture)
-    mean = torch.from_numpy(encode_each(model, photo[None])[0])
-    return photo, mean, decode_each(model, mean)[0]
 
 
 def _finite(name: str, strength: float) -> float:

@@ -1,14 +1,15 @@
 """From one photo to another through the latent space, or through several, or across the field between four.
 
-Enters: a model (or its name) and photos. Leaves: an `Interpolation`, whose stations are the photos' reconstructions,
-or a `Field`. Knows nothing of attributes or of how realistic the places on the way are.
+Enters: a model (or its name) and photos. Leaves: an `Interpolation`, whose stations are the photos, or a `Field`.
+Knows nothing of attributes or of how realistic the places on the way are.
 
-Legend: P photos, T steps, R rows, C columns, Z latents, S side of a picture.
+Legend: P photos, T steps, R rows, C columns, Z latents, W side of the pictures.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,14 @@ import torch
 from torch import Tensor
 
 from facette.errors import UsageError, check_count
+from facette.latent.details import Details
+from facette.latent.drawing import Drawing, draw, plan_drawing, shown
 from facette.latent.film import Film
 from facette.latent.geodesic import Geodesic, find_geodesic
 from facette.latent.inputs import Picture, resolve_model
 from facette.latent.paths import (
     Curve,
+    Decode,
     Method,
     check_method,
     curve,
@@ -29,9 +33,9 @@ from facette.latent.paths import (
     step_lengths,
     unevenness,
 )
-from facette.latent.photo import resolve_picture
-from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result
+from facette.latent.photo import PhotoInput, PhotoSource, take_photo
+from facette.latent.sheets import Result, footer
+from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
@@ -41,16 +45,18 @@ CORNERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Interpolation(Film):
-    """A path of pictures; its stations, the first and the last among them, are the photos' reconstructions."""
+    """A path of pictures; its stations, the first and the last among them, are the photos, or what the model makes of
+    them."""
 
-    photos: Picture  # (P, S, S, 3)
-    pictures: Picture  # (T, S, S, 3)
+    photos: Picture  # (P, W, W, 3)
+    pictures: Picture  # (T, W, W, 3)
     latents: Tensor  # (T, Z)
-    stations: tuple[int, ...]  # which of the pictures are the photos' reconstructions, P of them
+    stations: tuple[int, ...]  # which of the pictures are at the photos' own latents, P of them
     method: Method
     equal_steps: bool
     geodesics: tuple[Geodesic, ...]  # P − 1 of them for method "geodesic", else none
     model: str
+    drawing: Drawing
     remark: str = ""  # a line under the sheet, such as what was done to the photos
 
     @property
@@ -84,24 +90,32 @@ class Interpolation(Film):
         even = ["equal steps"] if self.equal_steps else []
         subtitle = " · ".join([self.method, *even, self.model])
         widest = max(len(row.cells) for row in rows)
-        return contact_sheet(rows, title=title, subtitle=subtitle, footer=self.remark, wrap=min(widest, 14))
+        return contact_sheet(
+            rows,
+            title=title,
+            subtitle=subtitle,
+            footer=footer(self.drawing, self.remark),
+            wrap=min(widest, 14),
+        )
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "interpolate", "model": self.model, "photos": len(self.photos)}
-        return {**made, "steps": len(self.pictures), "method": self.method, "equal_steps": self.equal_steps}
+        made |= {"steps": len(self.pictures), "method": self.method, "equal_steps": self.equal_steps}
+        return {**made, **self.drawing.settings()}
 
 
 @dataclass(frozen=True, slots=True)
 class Field(Result):
-    """Pictures between four photos, whose reconstructions are the corners."""
+    """Pictures between four photos, which, or whose reconstructions, are the corners."""
 
-    photos: Picture  # (4, S, S, 3): top left, top right, bottom left, bottom right
-    pictures: Picture  # (R·C, S, S, 3), row after row
+    photos: Picture  # (4, W, W, 3): top left, top right, bottom left, bottom right
+    pictures: Picture  # (R·C, W, W, 3), row after row
     latents: Tensor  # (R·C, Z)
     rows: int
     columns: int
     method: Method
     model: str
+    drawing: Drawing
     remark: str = ""
 
     def sheet(self) -> "Sheet":
@@ -113,22 +127,33 @@ class Field(Result):
         rows = [SheetRow(cells[i : i + self.columns]) for i in range(0, len(cells), self.columns)]
         subtitle = f"{self.method} · {self.model}"
         return contact_sheet(
-            rows, title="Between four photos", subtitle=subtitle, footer=self.remark, wrap=self.columns
+            rows,
+            title="Between four photos",
+            subtitle=subtitle,
+            footer=footer(self.drawing, self.remark),
+            wrap=self.columns,
         )
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "field", "model": self.model, "method": self.method}
-        return {**made, "rows": self.rows, "columns": self.columns}
+        return {**made, "rows": self.rows, "columns": self.columns, **self.drawing.settings()}
 
 
 def interpolate(
-    model, *photos, steps: int = 10, method: Method = "linear", equal_steps: bool = False
+    model: DrawingModel | str | Path,
+    *photos: PhotoSource,
+    steps: int = 10,
+    method: Method = "linear",
+    equal_steps: bool = False,
+    details: Details = "photo",
+    side: int | None = None,
 ) -> Interpolation:
     """From photo to photo, with `steps` pictures from each to the next, both ends included.
 
     "linear", "slerp" and "norm" as in `facette.latent.paths.curve`; "geodesic" as in `facette.latent.geodesic`, some
     seconds for each two photos. `equal_steps`: all steps look equally long (as root mean squared difference of
     pictures); the same number of pictures is then shared among the legs by their lengths.
+    `details` and `side` as `vary` takes them: the photos' own details cross over as the way goes on.
 
     Raises UsageError for fewer than 2 photos or steps, or an unknown method.
     """
@@ -137,18 +162,32 @@ def interpolate(
     if len(photos) < 2:
         raise UsageError(f"a path needs at least 2 photos, got {len(photos)}.")
     model = resolve_model(model)
-    taken = np.stack([resolve_picture(model, photo) for photo in photos])  # (P, S, S, 3)
-    means = torch.from_numpy(encode_each(model, taken)[0])  # (P, Z)
+    inputs = [take_photo(model, photo) for photo in photos]
+    drawing = plan_drawing(model, inputs, details, side)
+    means = torch.from_numpy(np.concatenate([photo.mean for photo in inputs]))  # (P, Z)
     geodesics = tuple(_geodesics(model, means)) if method == "geodesic" else ()
     legs = [polyline(g.knots) for g in geodesics] or [curve(a, b, method) for a, b in pairwise(means)]
-    latents, stations = _walk(model, legs, steps, equal_steps)
+    legs = [_weighed(leg, number, len(inputs)) for number, leg in enumerate(legs)]
+    way, stations = _walk(legs, _look(model, drawing, inputs), steps, equal_steps)
+    latents, weights = way[:, : model.latent], way[:, model.latent :].numpy()
     for station, mean in zip(stations, means, strict=True):
         latents[station] = mean  # to the bit, whatever way led there
-    pictures = decode_each(model, latents)
-    return Interpolation(taken, pictures, latents, stations, method, equal_steps, geodesics, model.name)
+    pictures = draw(model, latents.numpy(), drawing, inputs, weights)
+    originals = np.stack([shown(photo, drawing) for photo in inputs])
+    return Interpolation(
+        originals, pictures, latents, stations, method, equal_steps, geodesics, model.name, drawing
+    )
 
 
-def field(model, photos: Sequence, rows: int = 5, columns: int = 5, method: Method = "linear") -> Field:
+def field(
+    model: DrawingModel | str | Path,
+    photos: Sequence[PhotoSource],
+    rows: int = 5,
+    columns: int = 5,
+    method: Method = "linear",
+    details: Details = "photo",
+    side: int | None = None,
+) -> Field:
     """`rows` × `columns` pictures between four photos: top left, top right, bottom left, bottom right.
 
     The left and the right edge are paths, and every row is one between them. Raises UsageError for another number of
@@ -162,33 +201,62 @@ def field(model, photos: Sequence, rows: int = 5, columns: int = 5, method: Meth
         raise UsageError("a field has no geodesic: use linear, slerp or norm.")
     check_method(method)
     model = resolve_model(model)
-    taken = np.stack([resolve_picture(model, photo) for photo in photos])
-    means = torch.from_numpy(encode_each(model, taken)[0])  # (4, Z)
+    inputs = [take_photo(model, photo) for photo in photos]
+    drawing = plan_drawing(model, inputs, details, side)
+    means = torch.from_numpy(np.concatenate([photo.mean for photo in inputs]))  # (4, Z)
     down, across = torch.linspace(0, 1, rows), torch.linspace(0, 1, columns)
     left, right = curve(means[0], means[2], method)(down), curve(means[1], means[3], method)(down)
     latents = torch.cat([curve(a, b, method)(across) for a, b in zip(left, right, strict=True)])  # (R·C, Z)
-    return Field(taken, decode_each(model, latents), latents, rows, columns, method, model.name)
+    low, right_hand = (np.repeat(np.linspace(0, 1, rows), columns), np.tile(np.linspace(0, 1, columns), rows))
+    weights = np.stack(
+        [(1 - low) * (1 - right_hand), (1 - low) * right_hand, low * (1 - right_hand), low * right_hand], 1
+    )
+    pictures = draw(model, latents.numpy(), drawing, inputs, weights)
+    originals = np.stack([shown(photo, drawing) for photo in inputs])
+    return Field(originals, pictures, latents, rows, columns, method, model.name, drawing)
 
 
-def _geodesics(model, means: Tensor) -> list[Geodesic]:
+def _geodesics(model: DrawingModel, means: Tensor) -> list[Geodesic]:
     return [find_geodesic(model, a, b) for a, b in pairwise(means)]
 
 
-def _walk(model, legs: list[Curve], steps: int, equal: bool) -> tuple[Tensor, tuple[int, ...]]:
-    """Latents (T, Z) along the legs, and the places of their ends."""
-    counts = _shared(model, legs, steps) if equal else [steps] * len(legs)
+def _weighed(leg: Curve, number: int, photos: int) -> Curve:
+    """The leg, and beside each latent (Z,) the weight of every photo (P,): (T, Z + P)."""
+
+    def at(along: Tensor) -> Tensor:
+        weights = torch.zeros(len(along), photos)
+        weights[:, number], weights[:, number + 1] = 1 - along, along
+        return torch.cat([leg(along), weights], dim=1)
+
+    return at
+
+
+def _look(model: DrawingModel, drawing: Drawing, photos: Sequence[PhotoInput]) -> Decode:
+    """What is seen at places of a way (T, Z + P), at the model's own size."""
+    small = replace(drawing, side=drawing.model_side)
+
+    def seen(way: Tensor) -> Tensor:
+        latents, weights = way[:, : model.latent].numpy(), way[:, model.latent :].numpy()
+        return torch.from_numpy(draw(model, latents, small, photos, weights)).float()
+
+    return seen
+
+
+def _walk(legs: list[Curve], look: Decode, steps: int, equal: bool) -> tuple[Tensor, tuple[int, ...]]:
+    """Latents and weights along the legs (T, Z + P), and the places of their ends."""
+    counts = _shared(legs, look, steps) if equal else [steps] * len(legs)
     parts, stations = [], [0]
     for leg, count in zip(legs, counts, strict=True):
-        places = equal_places(leg, model.decode_float, count) if equal else torch.linspace(0, 1, count)
+        places = equal_places(leg, look, count) if equal else torch.linspace(0, 1, count)
         parts.append(leg(places)[1 if parts else 0 :])
         stations.append(stations[-1] + count - 1)
     return torch.cat(parts), tuple(stations)
 
 
-def _shared(model, legs: list[Curve], steps: int) -> list[int]:
+def _shared(legs: list[Curve], look: Decode, steps: int) -> list[int]:
     """Pictures for each leg, both ends included: the same in all, shared by length, at least one step for each."""
     along = torch.linspace(0, 1, steps)
-    lengths = np.array([step_lengths(model.decode_float(leg(along))).sum() for leg in legs])
+    lengths = np.array([step_lengths(look(leg(along))).sum() for leg in legs])
     total = len(legs) * (steps - 1)
     if lengths.sum() == 0:
         return [steps] * len(legs)
