@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from facette.checkpoint.tensors import to_half, write_atomically, write_tensors
+from facette.checkpoint.tensors import read_tensors, to_half, write_atomically, write_tensors
 from facette.data import open_dataset
 from facette.data.packed import ImageStore
 from facette.data.people import find_people, read_people, set_apart
@@ -38,6 +38,7 @@ def train(
     out: Path,
     *,
     people: np.ndarray | None = None,
+    start: Path | None = None,
     epochs: int = 10,
     batch: int = 64,
     lr: float = 2e-3,
@@ -46,13 +47,16 @@ def train(
     """Train, keep the best of the averaged weights after each epoch, and write what the part held out says of them.
 
     `store`: pictures of 64 pixels that carry every name of ATTRIBUTES; DataError otherwise. `people`: (N,) whose they
-    are; then a tenth of the people is held out, else the store's validation part.
+    are; then a tenth of the people is held out, else the store's validation part. `start`: weights to go on from.
     """
     labels = attribute_matrix(store)  # (N, 40) in {0, 1}
     rows, valid = _parts(store, people)
     torch.manual_seed(seed)
     draws = torch.Generator().manual_seed(seed)
     network = AttributeNetwork()
+    if start is not None:
+        weights, _ = read_tensors(start)
+        network.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in weights.items()})
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = torch.optim.swa_utils.AveragedModel(network, avg_fn=_towards, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=0.05, fused=True)
@@ -147,6 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("data", help="aligned faces with CelebA's 40 attributes")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--people", type=Path, help="CSV image_id,person, instead of that beside the data")
+    parser.add_argument("--start", type=Path, help="weights to go on from, instead of none")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -159,6 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
         store,
         options.out,
         people=people,
+        start=options.start,
         epochs=options.epochs,
         batch=options.batch,
         lr=options.lr,

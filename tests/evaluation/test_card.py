@@ -11,14 +11,16 @@ import facette
 from facette.data.selection import choose_data
 from facette.errors import UsageError
 from facette.evaluation import evaluate
-from facette.evaluation.distribution import compare_clouds, halves
-from facette.evaluation.lines import lines
-from facette.evaluation.report import protocol_sentence, to_dict, to_markdown, write_report
-from facette.evaluation.wording import distribution_rows, findings, frames_sentence, side_by_side
+from facette.evaluation.samples import compare_clouds
 from facette.judges.attributes import extract
 from facette.judges.features import kept_features
+from facette.measures.clouds import halves
+from facette.measures.declarations import DISTRIBUTION
 from facette.measures.intervals import Interval, resampled
 from facette.model.sharpener import Sharpener
+from facette.reports.card import protocol_sentence, to_dict, to_markdown, write_report
+from facette.reports.findings import findings
+from facette.reports.table import distribution_rows, frames_sentence, lines, side_by_side
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +78,9 @@ def test_equal_clouds_are_at_the_floor_and_others_above_it():
     assert abs(floor.two_sample.value - 0.5) < 0.12
     assert far.two_sample.value > 0.75
     assert far.coverage.value < 0.8 < 0.9 < floor.coverage.value
-    for field in dataclasses.fields(far):
-        interval = getattr(far, field.name)
-        if field.name != "of":
-            assert interval.low <= interval.value <= interval.high, field.name
+    assert set(far) == {measure.field for measure in DISTRIBUTION}
+    for field, interval in far.items():
+        assert interval.low <= interval.value <= interval.high, field
 
 
 def test_halves_are_equal_apart_and_drawn_by_the_seed():

@@ -12,14 +12,14 @@ from PIL import Image
 import facette
 from facette.errors import UsageError
 from facette.evaluation import evaluate
-from facette.evaluation.lines import lines
-from facette.evaluation.report import to_dict, to_markdown, write_report
-from facette.evaluation.wording import findings
 from facette.measures.intervals import Bootstrap, Interval
 from facette.measures.reconstruction import mse, psnr, unexplained_variance
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.recipe import load_recipe
+from facette.reports.card import to_dict, to_markdown, write_report
+from facette.reports.findings import findings
+from facette.reports.table import lines
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,13 @@ def test_bits_agree_with_the_elbo_up_to_the_noise_of_dequantisation(evaluation):
 
 
 def test_intervals_hold_their_figure_and_are_ordered(evaluation):
-    for group in (evaluation.reconstruction, evaluation.bound):
-        for name in (field.name for field in dataclasses.fields(group)):
-            figure = getattr(group, name)
-            if hasattr(figure, "low"):
-                assert figure.low < figure.value < figure.high, name
+    bound = evaluation.bound
+    figures = dict(evaluation.reconstruction) | {
+        f.name: getattr(bound, f.name) for f in dataclasses.fields(bound)
+    }
+    for name, figure in figures.items():
+        if hasattr(figure, "low"):
+            assert figure.low < figure.value < figure.high, name
 
 
 def test_the_batch_size_changes_no_reconstruction_figure(quick_model, photos):
@@ -210,9 +212,9 @@ def test_a_model_of_points_gets_the_measures_that_apply(points, tmp_path):
 
 
 def test_the_card_holds_every_figure_twice_and_the_sheets(evaluation, tmp_path):
-    paths = {path.name: path for path in evaluation.save(tmp_path / "card")}
+    paths = {path.name: path for path in write_report([evaluation], tmp_path / "card")}
     figures = json.loads(paths["evaluation.json"].read_text("utf-8"))
-    assert figures == json.loads(json.dumps(evaluation.to_dict()))
+    assert figures == json.loads(json.dumps(to_dict(evaluation)))
     assert figures["reconstruction"]["psnr"]["value"] == evaluation.reconstruction.psnr.value
     card = paths["evaluation.md"].read_text("utf-8")
     for line in lines(evaluation):
@@ -239,7 +241,7 @@ def test_a_perfect_model_has_finite_figures(quick_model, photos):
     vae.decoder.forward = lambda z: z[:, :1, None, None].expand(-1, 3, 32, 32).clamp(-1, 1)
     evaluation = evaluate(TrainedModel(vae, quick_model.recipe), np.concatenate([black, photos[:1]]))
     assert evaluation.reconstruction.psnr.value < 60
-    json.dumps(evaluation.to_dict(), allow_nan=False)
+    json.dumps(to_dict(evaluation), allow_nan=False)
 
 
 @pytest.mark.parametrize(

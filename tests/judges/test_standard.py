@@ -78,7 +78,7 @@ def test_distances_are_the_librarys(pictures, alexnet):
 
 @pytest.mark.slow
 def test_the_card_has_them_with_their_protocol(quick_model, inception, tmp_path):
-    from facette.evaluation.lines import lines
+    from facette.reports.table import lines
 
     photos = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
     evaluation = evaluate(quick_model, photos, inception=inception[0])

@@ -28,7 +28,10 @@ def doctor(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Say in plain words what is wrong with a model, and which line of the recipe mends it."""
+    """Say in plain words what is wrong with a model, and which line of the recipe mends it.
+
+    Ends with 1 where the model is of no use: it draws no better than the mean picture.
+    """
     if system:
         from facette.cli.system import examine_system, lines
 
@@ -60,3 +63,5 @@ def doctor(
     journal = read_journal(Path(model)) if Path(model).is_dir() else []
     diagnosis = examine(opened, held_out, some("train") if own else None, journal)
     emit(diagnosis.to_dict(), "\n".join(diagnosis.lines()), as_json)
+    if diagnosis.fails:
+        raise typer.Exit(1)

@@ -172,7 +172,7 @@ def _stages(name: str) -> Iterator[Progress]:
 
 
 def _show(evaluations: list[Evaluation], out: Path | None, as_json: bool) -> None:
-    from facette.evaluation.report import to_json, write_report
+    from facette.reports.card import to_json, write_report
     from facette.reports.evaluation_page import card_page
 
     written = []
@@ -189,35 +189,34 @@ def _table(evaluations: list[Evaluation]) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    from facette.evaluation.wording import (
-        DISTRIBUTION_MEASURES,
-        distribution_rows,
-        findings,
-        frames_sentence,
-        side_by_side,
-        title,
-    )
+    from facette.measures.declarations import DISTRIBUTION, IDENTITY
+    from facette.reports.findings import findings
+    from facette.reports.table import distribution_rows, frames_sentence, identity_rows, side_by_side, title
 
     several = len(evaluations) > 1
-    figures = [one.model for one in evaluations] if several else ["figure"]
+    figures = [evaluation.model for evaluation in evaluations] if several else ["figure"]
     table = _columns(Table, "", "measure", *figures, *(() if several else ("meaning",)))
     group = ""
     for row in side_by_side(evaluations):
         cells = (*row.figures, *(() if several else (row.sentence,)))
         table.add_row("" if row.group == group else row.group, row.label, *cells)
         group = row.group
-    clouds = _columns(Table, "distributions", *(name for _, name, _ in DISTRIBUTION_MEASURES))
+    people = _columns(
+        Table, "the same person", "photos", "threshold", *(measure.label for measure in IDENTITY)
+    )
+    clouds = _columns(Table, "distributions", *(measure.label for measure in DISTRIBUTION))
+    for row in identity_rows(evaluations):
+        people.add_row(*row)
     for of, *values in distribution_rows(evaluations):
         clouds.add_row(of, *(value.split(" ", 1)[0] for value in values))  # intervals are on the card
-    said = [sentence for one in evaluations for sentence in findings(one)]
-    said += filter(None, [frames_sentence(evaluations)])
+    sentences = [sentence for evaluation in evaluations for sentence in findings(evaluation)]
+    sentences += filter(None, [frames_sentence(evaluations)])
+    shown = [table, *(apart for apart in (people, clouds) if apart.row_count), *sentences]
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     with console.capture() as capture:
-        for one in evaluations:
-            console.print(title(one), highlight=False, markup=False)
-        console.print(
-            table, *([clouds] if clouds.row_count else []), *said, sep="\n", highlight=False, markup=False
-        )
+        for evaluation in evaluations:
+            console.print(title(evaluation), highlight=False, markup=False)
+        console.print(*shown, sep="\n", highlight=False, markup=False)
     return capture.get().rstrip()
 
 

@@ -1,79 +1,44 @@
 """What is wrong with a model, in plain words, and the line of the recipe that mends it.
 
-Enters: a loaded model, held-out pictures, training pictures where they are known, the rows of a run's journal where
-there is one. Leaves: a `Diagnosis`, findings each with what was measured. A finding is made only where a measure is far
-from what a healthy model has; the thresholds stand beside the checks. Knows nothing of files.
+In: a loaded model, held-out pictures, training pictures where they are known, the rows of a run's journal where there
+is one. Out: a `Diagnosis`, findings each with what was measured. From where on something is wrong stands in
+`thresholds`, with the reasons. It knows no files.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from facette.errors import UsageError
+from facette.evaluation.diagnosis import Diagnosis, Finding, Weight
+from facette.evaluation.thresholds import (
+    BLURRED,
+    KNOWN_BY_HEART,
+    NOTHING_LEARNT,
+    OVERFITTED,
+    PAST_THE_BEST,
+    READ_OTHERWISE,
+    SCALE_AT_LIMIT,
+    SMEARED,
+    SOFTENED,
+    UNMIRRORED,
+    UNUSED_UNIT,
+    WEIGHT_DISGUISED,
+    judge_units,
+)
 from facette.measures.manifold import nearest_distances
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.likelihood import LOG_SIGMA_FLOOR
 from facette.model.posterior import LOG_VARIANCE_LIMIT, DiagonalGaussian
 from facette.model.trained import TrainedModel
 
-Kind = Literal[
-    "unused units", "posterior collapse", "σ at its limit", "KL weight", "wrong range", "channel order",
-    "blurred", "over-fitting", "memorised",
-]  # fmt: skip
-
 FEWEST = 32  # pictures to measure on
-USED_ABOVE = 0.01  # nats, mean rate of a unit that carries something
-COLLAPSED = 0.9  # share of unused units from which the posterior as a whole has collapsed
-AT_LIMIT = 0.001  # share of posterior σ at their limit
-WEIGHT_OFF = 1.5  # factor between the σ that the objective implies and the errors that are made
-BETTER_OTHERWISE = (
-    0.7  # unexplained variance under another reading of the values, as a share of the declared one's
-)
-BLURRED = 0.08  # sharpness of reconstructions over that of photos
-MENDABLE = 0.1  # share of the squared error that an unsharp mask takes away
-GAP = 1.5  # unexplained variance of held-out over that of training pictures
-COPIED = 0.5  # share of held-out pictures whose reconstruction lies nearer to a training picture than to themselves
-PAST = 0.02  # of the bound's whole gain, lost again since its best
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: what, in words; the remedy, a line of a recipe or a command; what was measured."""
-
-    kind: Kind
-    sentence: str
-    remedy: str
-    measured: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """Everything found, and what could not be looked at for want of pictures or a journal."""
-
-    model: str
-    findings: tuple[Finding, ...]
-    not_looked_at: tuple[str, ...]
-
-    @property
-    def healthy(self) -> bool:
-        return not self.findings
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"healthy": self.healthy}
-
-    def lines(self) -> list[str]:
-        """The diagnosis for people."""
-        lines = [f"{self.model}: nothing wrong was found"] if self.healthy else [f"{self.model}:"]
-        for finding in self.findings:
-            lines += [f"  {finding.kind}: {finding.sentence}", f"      → {finding.remedy}"]
-        return lines + [f"  not looked at: {what}" for what in self.not_looked_at]
 
 
 def examine(
@@ -99,6 +64,7 @@ def examine(
     drawn = model.decode(posterior.mean)
     ranges = value_reading(model, held_out)
     findings = [
+        *nothing_learnt(held_out, drawn),
         *units(posterior),
         *limits(model, posterior),
         *ranges,
@@ -119,19 +85,37 @@ def examine(
 # ── checks ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def nothing_learnt(photos: np.ndarray, drawn: np.ndarray) -> list[Finding]:
+    """Reconstructions that are no better than the mean picture."""
+    if np.ptp(photos.astype(np.int16), axis=0).max() == 0:
+        return []  # all pictures are one: there is no variance to explain
+    unexplained = unexplained_variance(photos / 255, drawn / 255)
+    if unexplained < NOTHING_LEARNT.limit:
+        return []
+    sentence = (
+        f"unexplained variance {unexplained:.3f}: showing the mean picture every time would be no worse, "
+        "the model has learned nothing of such pictures"
+    )
+    remedy = "more pictures or more train.steps; or pictures of the kind that it was trained on"
+    return [Finding("nothing learnt", sentence, remedy, {"unexplained_variance": unexplained}, "fatal")]
+
+
 def units(posterior: DiagonalGaussian) -> list[Finding]:
-    """Latent units whose mean rate is under 0.01 nats: they carry nothing."""
-    rate = posterior.rate_per_dimension().mean(0)  # (Z,) nats
-    unused = int((rate <= USED_ABOVE).sum())
-    total = len(rate)
-    measured = {"unused": float(unused), "units": float(total), "rate_nats": float(rate.sum())}
-    if unused >= COLLAPSED * total:
-        sentence = f"{unused} of {total} latent units carry nothing: the decoder ignores the latents"
+    """Latent units that carry nothing."""
+    rates = posterior.rate_per_dimension().mean(0)  # (Z,) nats
+    verdict, total = judge_units(rates.tolist()), len(rates)
+    unused = len(verdict.unused)
+    measured = {"unused": float(unused), "units": float(total), "rate_nats": verdict.rate}
+    if verdict.kind == "posterior collapse":
+        sentence = (
+            f"{unused} of {total} latent units carry nothing, all together {verdict.rate:.2g} nats: the decoder "
+            "ignores the latents"
+        )
         remedy = "objective.schedule = 'linear' with objective.warmup_steps, or a lower objective.beta"
         return [Finding("posterior collapse", sentence, remedy, measured)]
-    if unused:
-        which = ", ".join(str(i) for i in torch.nonzero(rate <= USED_ABOVE).flatten().tolist()[:8])
-        sentence = f"{unused} of {total} latent units carry less than {USED_ABOVE} nats (unit {which})"
+    if verdict.kind == "unused units":
+        which = ", ".join(map(str, verdict.unused[:8]))
+        sentence = f"{unused} of {total} latent units carry less than {UNUSED_UNIT.limit} nats (unit {which})"
         remedy = (
             f"model.latent = {total - unused} says the same, or objective.free_bits = 0.05 puts them to use"
         )
@@ -143,7 +127,7 @@ def limits(model: TrainedModel, posterior: DiagonalGaussian) -> list[Finding]:
     """σ of posterior or likelihood where its range ends: there its gradient is zero."""
     found = []
     share = float((posterior.log_variance.abs() >= LOG_VARIANCE_LIMIT - 1e-3).float().mean())
-    if share > AT_LIMIT:
+    if share > SCALE_AT_LIMIT.limit:
         sentence = (
             f"{share:.1%} of the posterior's σ stand at their limit, exp(±{LOG_VARIANCE_LIMIT / 2:.0f})"
         )
@@ -169,7 +153,7 @@ def kl_weight(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
     x = model.to_model(pictures)
     error = float((_reconstructed(model, x) - x).square().mean().sqrt())
     implied = sigma * math.sqrt(beta)
-    if 1 / WEIGHT_OFF < implied / max(error, 1e-9) < WEIGHT_OFF:
+    if 1 / WEIGHT_DISGUISED.limit < implied / max(error, 1e-9) < WEIGHT_DISGUISED.limit:
         return []
     wide = implied > error
     sentence = (
@@ -199,7 +183,7 @@ def value_reading(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
     }
     unexplained = {name: _unexplained(model, reading(x)) for name, reading in readings.items()}
     best = min(unexplained, key=unexplained.__getitem__)
-    if best == "declared" or unexplained[best] > BETTER_OTHERWISE * unexplained["declared"]:
+    if best == "declared" or unexplained[best] > READ_OTHERWISE.limit * unexplained["declared"]:
         return []
     measured = {"declared": unexplained["declared"], "otherwise": unexplained[best]}
     numbers = f"unexplained variance {measured['declared']:.3f}, but {measured['otherwise']:.3f}"
@@ -222,18 +206,20 @@ def blur(photos: np.ndarray, drawn: np.ndarray) -> list[Finding]:
     ratio = sharpness_ratio(photos / 255, drawn / 255)
     gain = _gain_of_unsharp_mask(photos / 255, drawn / 255)
     measured = {"sharpness": ratio, "gain_of_unsharp_mask": gain}
-    if gain > MENDABLE:
+    if gain > SOFTENED.limit:
         sentence = (
             f"pictures are blurred on their way: an unsharp mask takes {gain:.0%} off their squared error"
         )
         remedy = "look for a resize or filter in the data or behind the decoder; input.size as in training"
         return [Finding("blurred", sentence, remedy, measured)]
-    if ratio < BLURRED:
+    if ratio < BLURRED.limit:
         sentence = f"reconstructions keep {ratio:.0%} of the photos' sharpness"
         remedy = (
-            "a smaller σ (objective.beta = 1.0, model.likelihood.sigma = 'optimal'), then facette sharpen"
+            "facette sharpen draws a second stage over it; first a smaller σ (objective.beta = 1.0, "
+            "model.likelihood.sigma = 'optimal')"
         )
-        return [Finding("blurred", sentence, remedy, measured)]
+        weight: Weight = "fault" if ratio < SMEARED.limit else "advice"
+        return [Finding("blurred", sentence, remedy, measured, weight)]
     return []
 
 
@@ -245,7 +231,7 @@ def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray)
         unexplained_variance(held_out / 255, again / 255),
         unexplained_variance(training / 255, known / 255),
     )
-    if new < GAP * old:
+    if new < OVERFITTED.limit * old:
         return []
     flat, own, others = (
         pictures.reshape(len(pictures), -1) / 255 for pictures in (again, held_out, training)
@@ -253,16 +239,26 @@ def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray)
     copied = float((nearest_distances(flat, others) < np.linalg.norm(flat - own, axis=1)).mean())
     measured = {"held_out": new, "training": old, "copied": copied}
     numbers = f"unexplained variance {new:.3f} on held-out pictures, {old:.3f} on training pictures"
-    remedy = (
-        "more pictures (input.flip = true gives twice as many faces), a smaller model, or fewer train.epochs"
-    )
-    if copied > COPIED:
+    mirrored = ""
+    if not model.recipe.input.flip and may_be_mirrored(held_out, training):
+        mirrored = " (input.flip = true gives twice as many)"
+    remedy = f"more pictures{mirrored}, a smaller model, or fewer train.epochs"
+    if copied > KNOWN_BY_HEART.limit:
         sentence = (
             f"the training set is known by heart: {numbers}, "
             f"and {copied:.0%} of the former are drawn as one of the latter"
         )
         return [Finding("memorised", sentence, remedy, measured)]
     return [Finding("over-fitting", numbers, remedy, measured)]
+
+
+def may_be_mirrored(pictures: np.ndarray, training: np.ndarray) -> bool:
+    """Whether mirrored pictures are as near to the training pictures as the others: faces are, digits are not."""
+    points, others, mirrored = (
+        part.reshape(len(part), -1) / 255 for part in (pictures, training, pictures[:, :, ::-1])
+    )
+    usual, turned = (float(np.median(nearest_distances(some, others))) for some in (points, mirrored))
+    return turned <= UNMIRRORED.limit * usual
 
 
 def past_the_best(journal: Sequence[dict[str, Any]]) -> list[Finding]:
@@ -273,7 +269,7 @@ def past_the_best(journal: Sequence[dict[str, Any]]) -> list[Finding]:
     bounds = [r["elbo"] for r in rows]
     best = int(np.argmax(bounds))
     gained, lost = bounds[best] - bounds[0], bounds[best] - bounds[-1]
-    if lost <= PAST * max(gained, 1e-9):
+    if lost <= PAST_THE_BEST.limit * max(gained, 1e-9):
         return []
     step = rows[best]["step"]
     sentence = (

@@ -2,7 +2,7 @@
 
 Enters: a loaded model (or its name) and a data store, an array, or a data source. Leaves: an `Evaluation`: figures
 of reconstructions, of the bound, of the latents, of samples and of distributions, with a few pictures to look at.
-Knows nothing of files to write, nor of how figures are worded: that is `report`.
+Knows nothing of files to write, nor of how figures are worded: that is `reports`.
 
 Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 """
@@ -25,7 +25,6 @@ from facette.evaluation.result import (
     BoundFigures,
     Evaluation,
     LatentFigures,
-    ReconstructionFigures,
     Shown,
     SpreadFigure,
 )
@@ -45,10 +44,11 @@ from facette.judges.standard import check_weights
 from facette.latent.inputs import resolve_model
 from facette.latent.vary import sweep
 from facette.measures.aggregate import take_apart
+from facette.measures.declarations import JudgedPair, columns_of, figures_of
 from facette.measures.disentanglement import FEWEST as FEWEST_FACTORS
 from facette.measures.disentanglement import Disentanglement, measure_disentanglement
 from facette.measures.diversity import spread
-from facette.measures.intervals import Bootstrap, Interval
+from facette.measures.intervals import Bootstrap, Figures
 from facette.measures.memory import Memorisation
 from facette.model.posterior import DiagonalGaussian
 from facette.runtime import generator
@@ -101,28 +101,28 @@ def evaluate(
     check_count(importance_samples, least=0, what="importance_samples")
     check_weights(inception, lpips)
     model = resolve_model(model)
-    subject = choose_data(model, data, split, count, seed, people=people)
+    selection = choose_data(model, data, split, count, seed, people=people)
     image = model.input.kind == "image"
-    total = len(subject.indices)
+    total = len(selection.indices)
 
     def begin(stage: str, size: int) -> Callable[[int], None]:
         return _stage(progress, stage, size)
 
-    photos = kept_features(subject, cache, begin("looking at photos", total)) if image else None
-    passed = pass_through(model, subject, batch, seed, begin("measuring", total))
-    drawn, limited = _importance(model, subject, importance_samples, importance_count, seed, progress)
+    photos = kept_features(selection, cache, begin("looking at photos", total)) if image else None
+    passed = pass_through(model, selection, batch, seed, begin("measuring", total))
+    drawn, limited = _importance(model, selection, importance_samples, importance_count, seed, progress)
     made = draw_samples(model, total, seed) if image else {}
     clouds = sum(len(stages) for stages in made.values())
     looked = begin("looking at samples", clouds * (min(total, MOST_REAL) // 2))
     samples = extract_from_samples(made, total, looked)
     standard = measure_standard(
-        model, subject, passed, made, inception=inception, lpips=lpips, seed=seed, begin=begin
+        model, selection, passed, made, inception=inception, lpips=lpips, seed=seed, begin=begin
     )
-    training = subject.training_part(training_most, seed) if image and training_most else None
+    training = selection.training_part(training_most, seed) if image and training_most else None
     return Evaluation(
         model=name or model.name,
-        data=subject.label,
-        split=subject.split,
+        data=selection.label,
+        split=selection.split,
         count=total,
         seed=seed,
         kind=model.input.kind,
@@ -133,14 +133,14 @@ def evaluate(
         bound=_bound_figures(passed, drawn, importance_samples, limited, seed),
         latents=_latent_figures(passed.posterior, seed),
         samples=sample_figures(passed, made),
-        spreads=_spreads(model, subject, seed) if image else (),
-        distributions=photos and measure_distributions(subject, passed, photos, samples, seed),
+        spreads=_spreads(model, selection, seed) if image else (),
+        distributions=photos and measure_distributions(selection, passed, photos, samples, seed),
         standard=standard,
-        identity=measure_identity(model, subject, passed.posterior, cache, seed, begin) if image else None,
+        identity=measure_identity(model, selection, passed.posterior, cache, seed, begin) if image else None,
         memorisation=photos and _memorisation(training, photos, samples, cache, progress),
         training_pictures=0 if training is None else len(training.indices),
-        disentanglement=_disentanglement(subject, passed.posterior, seed),
-        shown=_shown(model, subject, made) if image else None,
+        disentanglement=_disentanglement(selection, passed.posterior, seed),
+        shown=_shown(model, selection, made) if image else None,
     )
 
 
@@ -178,47 +178,26 @@ def _frame(model) -> str:
 # ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────
 
 
-def _reconstruction_figures(rebuilt: Rebuilt, photos: Features | None, seed: int) -> ReconstructionFigures:
+def _reconstruction_figures(rebuilt: Rebuilt, photos: Features | None, seed: int) -> Figures:
     columns = dict(rebuilt.columns)
-    if photos is not None and rebuilt.seen is not None:
-        centre = photos.features.mean(axis=0)
-        columns["cosine"] = _cosine(photos.features - centre, rebuilt.seen.features - centre)
-        columns["attributes"] = ((photos.logits > 0) == (rebuilt.seen.logits > 0)).mean(axis=1)
-    drawn = Bootstrap(columns, seed)
-
-    def mean(column: str) -> Interval | None:
-        return drawn.mean(column) if column in drawn else None
-
-    return ReconstructionFigures(
-        mse=drawn.mean("mse"),
-        unexplained_variance=drawn.ratio("mse", "deviation"),
-        psnr=mean("psnr"),
-        ssim=mean("ssim"),
-        ms_ssim=mean("ms_ssim"),
-        sharpness=drawn.ratio("made_sharpness", "real_sharpness") if "psnr" in drawn else None,
-        cosine=mean("cosine"),
-        attributes_kept=mean("attributes"),
-    )
-
-
-def _cosine(a: NDArray, b: NDArray) -> NDArray:
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(axis=1) / np.maximum(lengths, 1e-12)
+    if photos is not None and rebuilt.features is not None:
+        columns |= columns_of(JudgedPair(photos, rebuilt.features, photos.features.mean(axis=0)))
+    return Figures(figures_of(columns, seed))
 
 
 def _importance(
-    model, subject: Selection, samples: int, count: int | None, seed: int, progress: Progress
+    model, selection: Selection, samples: int, count: int | None, seed: int, progress: Progress
 ) -> tuple[NDArray | None, int]:
     """The importance-weighted bound of some of the data, (n,) nats, and of how many."""
     if not samples:
         return None, 0
-    total = len(subject.indices)
+    total = len(selection.indices)
     rows = np.arange(total)
     if count is not None and count < total:
         rows = np.sort(
             np.random.default_rng(seed).choice(total, check_count(count, what="count"), replace=False)
         )
-    x = model.to_model(subject.read(subject.indices[rows]))
+    x = model.to_model(selection.read(selection.indices[rows]))
     advance = _stage(progress, "importance bound", len(rows) * samples)
     draws = generator(seed, "importance")
     found = bound.importance_weighted_bound(model.vae, x, samples=samples, generator=draws, advance=advance)
@@ -234,7 +213,7 @@ def _bound_figures(
         distortion=drawn.mean("distortion"),
         rate=drawn.mean("rate"),
         elbo=drawn.mean("elbo"),
-        bits_per_dimension=drawn.mean("bits") if "bits" in drawn else None,
+        bits_per_dimension=drawn.mean("bits_per_dimension") if "bits_per_dimension" in drawn else None,
         importance_weighted=weighted,
         importance_samples=samples,
         importance_count=count,
@@ -260,8 +239,8 @@ def _latent_figures(posterior: DiagonalGaussian, seed: int) -> LatentFigures:
     )
 
 
-def _disentanglement(subject: Selection, posterior: DiagonalGaussian, seed: int) -> Disentanglement | None:
-    table = subject.factors()
+def _disentanglement(selection: Selection, posterior: DiagonalGaussian, seed: int) -> Disentanglement | None:
+    table = selection.factors()
     if table is None or len(table.values) < FEWEST_FACTORS:
         return None
     from facette.data.synthetic import FACTORS
@@ -274,8 +253,8 @@ def _disentanglement(subject: Selection, posterior: DiagonalGaussian, seed: int)
 # ── variations and pictures to look at ────────────────────────────────────────────────────────────────────────────
 
 
-def _spreads(model, subject: Selection, seed: int) -> tuple[SpreadFigure, ...]:
-    photos = subject.read(subject.indices[:SPREAD_PHOTOS])
+def _spreads(model, selection: Selection, seed: int) -> tuple[SpreadFigure, ...]:
+    photos = selection.read(selection.indices[:SPREAD_PHOTOS])
     sweeps = [sweep(model, photo, SPREAD_FACTORS, count=SPREAD_COUNT, seed=seed) for photo in photos]
     return tuple(
         SpreadFigure(
@@ -296,8 +275,8 @@ def _memorisation(
     return measure_memorisation(training, photos, samples, cache, advance)
 
 
-def _shown(model, subject: Selection, made: Samples) -> Shown:
-    photos = subject.read(subject.indices[:SHOWN_PAIRS])
+def _shown(model, selection: Selection, made: Samples) -> Shown:
+    photos = selection.read(selection.indices[:SHOWN_PAIRS])
     latents = model.encode(photos).mean
     return Shown(
         photos=photos,

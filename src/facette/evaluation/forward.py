@@ -21,15 +21,12 @@ from facette.evaluation import bound
 from facette.images.convert import range_bounds
 from facette.judges.attributes import Features, extract
 from facette.judges.features import joined
-from facette.latent.inputs import Picture
-from facette.measures import reconstruction as measures
+from facette.measures.declarations import Pair, columns_of
 from facette.model.posterior import DiagonalGaussian
 from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
 from facette.runtime import generator
 
-# dB: the error that rounding to 8 bits makes by itself. Without it one perfect picture makes a mean infinite.
-PSNR_CEILING = 10 * np.log10(12 * 255.0**2)
 Columns = dict[str, NDArray]
 
 
@@ -38,26 +35,26 @@ class Rebuilt:
     """Reconstructions, measured against their data."""
 
     columns: Columns  # each (N,)
-    seen: Features | None  # None for vectors
+    features: Features | None  # by the attribute network; None for vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
     """What one pass gives."""
 
-    likelihood: Columns  # each (N,): distortion, rate, elbo, and bits where they are defined
+    likelihood: Columns  # each (N,): distortion, rate, elbo, and bits_per_dimension where it is defined
     posterior: DiagonalGaussian  # (N, Z), on the CPU
     plain: Rebuilt  # by the bare decoder
     sharpened: Rebuilt | None  # by decoder and second stage, where there is one
 
 
 def pass_through(
-    model, subject: Selection, batch: int, seed: int, advance: Callable[[int], object] = lambda done: None
+    model, selection: Selection, batch: int, seed: int, advance: Callable[[int], object] = lambda done: None
 ) -> Passed:
     """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
-    average = _average(subject, batch)
+    average = _average(selection, batch)
     parts = []
-    for start, values in subject.batches(batch):
+    for start, values in selection.batches(batch):
         parts.append(pass_batch(model, values, average, seed, start))
         advance(len(values))
     return Passed(
@@ -100,7 +97,7 @@ def _likelihood(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Gene
         low, high = range_bounds(model.input.range)
         dequantised = bound.dequantise(x, low, high, draws)
         elbo = elbo_terms(model.vae, dequantised, passed).elbo
-        columns["bits"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high)
+        columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high)
     return {name: column.cpu().double().numpy() for name, column in columns.items()}
 
 
@@ -110,43 +107,22 @@ def has_density(model) -> bool:
     return model.recipe.model.likelihood.kind == "gaussian" and model.recipe.side == model.input.size
 
 
-def _rebuilt(values: NDArray, made: NDArray, average: NDArray) -> Rebuilt:
+def _rebuilt(values: NDArray, drawn: NDArray, average: NDArray) -> Rebuilt:
     if values.ndim != 4:
-        deviation = measures.mse(values, _all(average, values))
-        return Rebuilt({"mse": measures.mse(values, made), "deviation": deviation}, None)
-    return Rebuilt(_picture_columns(values, made, average), extract(made))
+        return Rebuilt(columns_of(Pair(values, drawn, average.astype(values.dtype)), "vector"), None)
+    pair = Pair(values / 255.0, drawn / 255.0, average / 255.0)  # in [0, 1]
+    return Rebuilt(columns_of(pair, "image", min(values.shape[1:3])), extract(drawn))
 
 
-def _picture_columns(photos: Picture, made: Picture, average: NDArray) -> Columns:
-    real, decoded = photos / 255.0, made / 255.0  # (N, S, S, 3) in [0, 1]
-    columns = {
-        "mse": measures.mse(real, decoded),
-        "deviation": measures.mse(real, _all(average / 255.0, real)),
-        "psnr": np.minimum(measures.psnr(real, decoded), PSNR_CEILING),
-        "real_sharpness": measures.sharpness(real),
-        "made_sharpness": measures.sharpness(decoded),
-    }
-    side = min(photos.shape[1:3])
-    if side > 2 * measures.SSIM_RADIUS:
-        columns["ssim"] = measures.ssim(real, decoded)
-    if side >= measures.MS_SSIM_LEAST:
-        columns["ms_ssim"] = measures.ms_ssim(real, decoded)
-    return columns
-
-
-def _average(subject: Selection, batch: int) -> NDArray[np.float64]:
+def _average(selection: Selection, batch: int) -> NDArray[np.float64]:
     """The mean datum of the evaluated set, on the outside's scale: (S, S, 3) in [0, 255], or (D,)."""
-    sums = [values.sum(axis=0, dtype=np.float64) for _, values in subject.batches(batch)]
-    return np.sum(sums, axis=0) / len(subject.indices)
-
-
-def _all(average: NDArray, values: NDArray) -> NDArray:
-    return np.broadcast_to(average.astype(values.dtype), values.shape)
+    sums = [values.sum(axis=0, dtype=np.float64) for _, values in selection.batches(batch)]
+    return np.sum(sums, axis=0) / len(selection.indices)
 
 
 def _all_rebuilt(parts: list[Rebuilt]) -> Rebuilt:
-    seen = [part.seen for part in parts if part.seen is not None]
-    return Rebuilt(_stacked([part.columns for part in parts]), joined(seen) if seen else None)
+    features = [part.features for part in parts if part.features is not None]
+    return Rebuilt(_stacked([part.columns for part in parts]), joined(features) if features else None)
 
 
 def _stacked(parts: list[Columns]) -> Columns:

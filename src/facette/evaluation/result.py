@@ -1,10 +1,10 @@
 """What an evaluation found: figures with their units, and a few pictures to look at.
 
-Enters nothing: these are results. How they are measured is `evaluate`'s business, how they are worded `report`'s.
+In: nothing, these are results. What a measure means is said where it is declared (`measures.declarations`); how it is
+measured is `evaluate`'s business, how it is worded that of `reports`.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from facette.evaluation.identity import IdentityFigures
@@ -13,22 +13,8 @@ from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
 from facette.measures.aggregate import Surgery
 from facette.measures.disentanglement import Disentanglement
-from facette.measures.intervals import Interval
+from facette.measures.intervals import Figures, Interval
 from facette.measures.memory import Memorisation
-
-
-@dataclass(frozen=True, slots=True)
-class ReconstructionFigures:
-    """Decoded posterior means against the data; pictures on the scale [0, 1]."""
-
-    mse: Interval  # ≥ 0, squared units of the values
-    unexplained_variance: Interval  # 0 perfect … 1 the mean picture
-    psnr: Interval | None  # dB; None for vectors, as all that follow
-    ssim: Interval | None  # [−1, 1]; None for small pictures too
-    ms_ssim: Interval | None  # [0, 1], window of 3 px; None for small pictures too
-    sharpness: Interval | None  # of the reconstructions over that of the photos
-    cosine: Interval | None  # [−1, 1], to the photo in the attribute network's centred embedding
-    attributes_kept: Interval | None  # [0, 1], share of the 40 attributes seen as in the photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +53,12 @@ class SampleFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class DistributionFigures:
-    """One cloud of pictures against one of real pictures; what each measure means stands where it is computed."""
-
-    of: str
-    frechet: Interval  # ≥ 0, squared units of the embedding
-    kernel: Interval  # around 0 for equal distributions
-    precision: Interval  # [0, 1]
-    recall: Interval  # [0, 1]
-    density: Interval  # ≥ 0, 1 for equal distributions
-    coverage: Interval  # [0, 1]
-    two_sample: Interval  # [0, 1], 0.5 for equal distributions
-    vendi: Interval  # from 1 to the number of pictures
-
-
-@dataclass(frozen=True, slots=True)
 class Distributions:
     """Everything the model makes against real pictures, under one protocol; the floor is real against real."""
 
     protocol: Protocol
-    floor: DistributionFigures
-    made: tuple[DistributionFigures, ...]
+    floor: Figures  # of the measures in `DISTRIBUTION`
+    made: tuple[Figures, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +112,8 @@ class Evaluation:
     kind: Literal["image", "vector"]
     dimensions: int  # D
     frame: str  # which cut of a photo the model sees, and how large; empty for vectors
-    reconstruction: ReconstructionFigures  # of the bare decoder, the mean of p(x|z)
-    sharpened: ReconstructionFigures | None  # of what `decode` gives, where the model has a second stage
+    reconstruction: Figures  # of the measures in `RECONSTRUCTION`; of the bare decoder, the mean of p(x|z)
+    sharpened: Figures | None  # of what `decode` gives, where the model has a second stage
     bound: BoundFigures
     latents: LatentFigures
     samples: tuple[SampleFigures, ...]
@@ -156,15 +127,3 @@ class Evaluation:
     training_pictures: int  # that samples were compared with; 0 where they were not
     disentanglement: Disentanglement | None  # None where the factors are not known
     shown: Shown | None
-
-    def to_dict(self) -> dict:
-        """Figures and provenance as plain JSON values, without the pictures."""
-        from facette.evaluation.report import to_dict
-
-        return to_dict(self)
-
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write the card (JSON, Markdown and HTML) and, for pictures, the sheets; returns the paths written."""
-        from facette.evaluation.report import write_report
-
-        return write_report([self], directory)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from numpy.typing import NDArray
+
 from facette.data.selection import Selection
-from facette.evaluation.distribution import FEWEST, compare_clouds, halves
 from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import Distributions, SampleFigures
@@ -17,6 +18,9 @@ from facette.judges.attributes import Features, extract
 from facette.judges.features import RESIZE, kept_features, network_name
 from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
+from facette.measures.clouds import FEWEST, Clouds, halves
+from facette.measures.declarations import DISTRIBUTION
+from facette.measures.intervals import Figures
 from facette.measures.memory import FEWEST as FEWEST_HELD_OUT
 from facette.measures.memory import Memorisation, memorisation
 from facette.measures.reconstruction import sharpness
@@ -58,9 +62,11 @@ def sample_name(prior: PriorName) -> str:
     return f"samples of the {prior} prior"
 
 
-def protocol_of(subject: Selection, network: str, resize: str, count: int, seed: int) -> Protocol:
+def protocol_of(selection: Selection, network: str, resize: str, count: int, seed: int) -> Protocol:
     """The conditions under which clouds of `count` pictures were compared."""
-    return Protocol(network, resize, "uint8 RGB", f"{subject.split} of {subject.label}, seed {seed}", count)
+    return Protocol(
+        network, resize, "uint8 RGB", f"{selection.split} of {selection.label}, seed {seed}", count
+    )
 
 
 def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
@@ -69,31 +75,40 @@ def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
         SampleFigures(
             prior,
             len(stages[""]),
-            float(sharpness(stages[""] / 255.0).mean() / passed.plain.columns["real_sharpness"].mean()),
+            float(sharpness(stages[""] / 255.0).mean() / passed.plain.columns["sharpness/over"].mean()),
         )
         for prior, stages in made.items()
     )
 
 
 def measure_distributions(
-    subject: Selection, passed: Passed, photos: Features, samples: dict[str, Features], seed: int
+    selection: Selection, passed: Passed, photos: Features, samples: dict[str, Features], seed: int
 ) -> Distributions | None:
     """Everything made against one half of the photos, with the other half as the floor; None for too few photos."""
-    total = len(subject.indices)
+    total = len(selection.indices)
     if total < FEWEST:
         return None
     first, second = (half[: MOST_REAL // 2] for half in halves(total, seed))
-    clouds = {"reconstructions": passed.plain.seen}
+    clouds = {"reconstructions": passed.plain.features}
     if passed.sharpened is not None:
-        clouds = {"reconstructions": passed.sharpened.seen, "reconstructions, plain": passed.plain.seen}
-    made = {of: seen.features[second] for of, seen in clouds.items() if seen is not None}
-    made |= {of: seen.features for of, seen in samples.items()}
+        clouds = {
+            "reconstructions": passed.sharpened.features,
+            "reconstructions, plain": passed.plain.features,
+        }
+    made = {of: judged.features[second] for of, judged in clouds.items() if judged is not None}
+    made |= {of: judged.features for of, judged in samples.items()}
     real = photos.features[first]
     return Distributions(
-        protocol=protocol_of(subject, network_name(), RESIZE, len(first), seed),
+        protocol=protocol_of(selection, network_name(), RESIZE, len(first), seed),
         floor=compare_clouds(FLOOR, real, photos.features[second], seed),
         made=tuple(compare_clouds(of, real, cloud, seed) for of, cloud in made.items()),
     )
+
+
+def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> Figures:
+    """All measures of made pictures (M, D) against real ones (N, D); `of` names what was made."""
+    clouds = Clouds(real, made)
+    return Figures({measure.field: measure.of(clouds, seed) for measure in DISTRIBUTION if measure.of}, of)
 
 
 def measure_memorisation(

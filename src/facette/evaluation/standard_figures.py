@@ -12,13 +12,13 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from facette.data.selection import Selection
-from facette.evaluation.distribution import FEWEST, halves, kernel_interval
 from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import StandardFigures, StandardRow
 from facette.evaluation.samples import FLOOR, MOST_REAL, Samples, protocol_of, sample_name
 from facette.judges.standard import INCEPTION_RESIZE, inception_features, lpips_distances, weights_name
 from facette.latent.inputs import Picture
+from facette.measures.clouds import FEWEST, halves, kernel_interval
 from facette.measures.distances import frechet_distance
 from facette.measures.intervals import Bootstrap
 
@@ -27,7 +27,7 @@ Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; 
 
 def measure_standard(
     model,
-    subject: Selection,
+    selection: Selection,
     passed: Passed,
     made: Samples,
     *,
@@ -39,9 +39,9 @@ def measure_standard(
     """What the given weights allow to measure; None without any, and for points. Raises as `standard` does."""
     if model.input.kind != "image" or (inception is None and lpips is None):
         return None
-    total = len(subject.indices)
+    total = len(selection.indices)
     first, second = (half[: MOST_REAL // 2] for half in halves(total, seed))
-    photos = subject.read(subject.indices[second])
+    photos = selection.read(selection.indices[second])
     rebuilt = model.decode(passed.posterior.mean[second])
     perceived = None
     if lpips is not None:
@@ -53,10 +53,10 @@ def measure_standard(
         clouds = {FLOOR: photos, "reconstructions": rebuilt}
         clouds |= {sample_name(prior): stages[""][: len(first)] for prior, stages in made.items()}
         advance = begin("Inception", (1 + len(clouds)) * len(first))
-        real = inception_features(subject.read(subject.indices[first]), inception, advance)
+        real = inception_features(selection.read(selection.indices[first]), inception, advance)
         rows = tuple(_row(of, real, pictures, inception, seed, advance) for of, pictures in clouds.items())
         network = weights_name("Inception v3", inception)
-        protocol = protocol_of(subject, network, INCEPTION_RESIZE, len(first), seed)
+        protocol = protocol_of(selection, network, INCEPTION_RESIZE, len(first), seed)
     network = "" if lpips is None else weights_name("AlexNet, LPIPS 0.1", lpips)
     return StandardFigures(protocol, rows, perceived, network)
 

@@ -3,8 +3,9 @@
 Enters: per-datum columns of equal length. Leaves: `Interval`s. Knows nothing of what is measured.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,33 @@ class Interval:
             f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.4g}" for v in (self.value, self.low, self.high)
         )
         return f"{value} ({low} to {high})"
+
+
+@dataclass(frozen=True)
+class Figures(Mapping[str, "Interval | None"]):
+    """Figures under the fields of their measures; None for one that does not apply. `.psnr` is `["psnr"]`."""
+
+    values_by_field: dict[str, Interval | None]
+    of: str = ""  # what was measured, where there are several
+
+    def __getitem__(self, field: str) -> Interval | None:
+        return self.values_by_field[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_field)
+
+    def __len__(self) -> int:
+        return len(self.values_by_field)
+
+    def __getattr__(self, field: str) -> Any:
+        if field.startswith("_") or field not in self.values_by_field:
+            raise AttributeError(f"there is no measure {field!r} among {', '.join(self.values_by_field)}")
+        return self.values_by_field[field]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in the order of the declarations."""
+        figures = {name: None if figure is None else asdict(figure) for name, figure in self.items()}
+        return {"of": self.of} | figures if self.of else figures
 
 
 class Bootstrap:

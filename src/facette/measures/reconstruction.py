@@ -149,6 +149,12 @@ def sharpness_ratio(real: Floats, made: Floats) -> float:
     return float(sharpness(made).mean() / floor)
 
 
+def cosine(a: Floats, b: Floats) -> Floats:
+    """Cosine of each of N vectors (N, D) with its partner: (N,) in [−1, 1]; 0 for a vector of no length."""
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return (a * b).sum(axis=1) / np.maximum(lengths, 1e-12)
+
+
 def _pair(real: Floats, made: Floats) -> tuple[Floats, Floats]:
     real, made = np.asarray(real), np.asarray(made)
     if real.shape != made.shape:

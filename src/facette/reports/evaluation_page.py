@@ -7,35 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facette.evaluation import Evaluation
-    from facette.evaluation.result import ReconstructionFigures
+    from facette.measures.measure import Measure
     from facette.plots.measured import Panel
     from facette.plots.page import Page
 
-# Reconstruction measures worth a bar: field and heading, with the direction that is better.
-BARS = (
-    ("unexplained_variance", "unexplained variance (lower is better)"),
-    ("psnr", "PSNR in dB (higher is better)"),
-    ("ms_ssim", "MS-SSIM (higher is better)"),
-    ("sharpness", "sharpness of real (1 is as sharp)"),
-    ("cosine", "embedding cosine (higher is better)"),
-    ("attributes_kept", "attributes kept (higher is better)"),
-)
-CLOUD_BARS = (
-    ("frechet", "Fréchet distance (lower is better)"),
-    ("kernel", "kernel distance (lower is better)"),
-    ("density", "density (1 is as dense)"),
-    ("coverage", "coverage (higher is better)"),
-    ("two_sample", "told apart (0.5 is never)"),
-    ("vendi", "Vendi score (compare with the floor)"),
-)
 NAME_LENGTH = 34  # letters of a bar's name before it is cut
 
 
 def card_page(evaluations: Sequence[Evaluation]) -> Page:
     """Everything about one model, or about several side by side."""
-    from facette.evaluation.report import INTERVALS, draw_sheets, heading, to_json
-    from facette.evaluation.wording import findings, frames_sentence, side_by_side, title
     from facette.plots.page import Page
+    from facette.reports.card import INTERVALS, draw_sheets, heading, to_json
+    from facette.reports.findings import findings
+    from facette.reports.table import frames_sentence, side_by_side, title
 
     several = len(evaluations) > 1
     page = Page(heading(evaluations), "Evaluation card of Facette")
@@ -51,6 +35,7 @@ def card_page(evaluations: Sequence[Evaluation]) -> Page:
         ]
         page.table(("measure", *models, "meaning"), cells)
         _figures_of_group(page, group, evaluations)
+    _identity(page, evaluations)
     _distributions(page, evaluations)
     for name, sheet in draw_sheets(evaluations).items():
         page.heading(name.replace("-", " ")).picture(sheet, name)
@@ -78,52 +63,74 @@ def _figures_of_group(page: Page, group: str, evaluations: Sequence[Evaluation])
 
 
 def _reconstruction_panels(evaluations: Sequence[Evaluation]) -> list[Panel]:
-    rebuilt: dict[str, ReconstructionFigures] = {}
-    for one in evaluations:
-        rebuilt[_short(one.model)] = one.reconstruction
-        if one.sharpened is not None:
-            rebuilt[_short(f"{one.model}, sharpened")] = one.sharpened
-    return _panels(BARS, rebuilt, {})
+    from facette.measures.declarations import RECONSTRUCTION
+
+    rebuilt: dict[str, Any] = {}
+    for evaluation in evaluations:
+        rebuilt[_short(evaluation.model)] = evaluation.reconstruction
+        if evaluation.sharpened is not None:
+            rebuilt[_short(f"{evaluation.model}, sharpened")] = evaluation.sharpened
+    return _panels(RECONSTRUCTION, rebuilt, {})
+
+
+def _identity(page: Page, evaluations: Sequence[Evaluation]) -> None:
+    from facette.measures.declarations import IDENTITY
+    from facette.plots.measured import plot_bars
+    from facette.reports.table import identity_rows, identity_sentence
+
+    rows = identity_rows(evaluations)
+    if not rows:
+        return
+    page.heading("The same person").prose(identity_sentence(evaluations))
+    page.table(("pictures", "photos", "threshold", *(measure.label for measure in IDENTITY)), rows)
+    page.bullets([f"{measure.label}: {measure.sentence}." for measure in IDENTITY])
+    several = len(evaluations) > 1
+    drawings = {
+        _short(f"{each.model}: {row.of}" if several else row.of): row
+        for each in evaluations
+        if each.identity is not None
+        for row in each.identity.rows
+    }
+    page.figure(plot_bars(_panels(IDENTITY, drawings, {}), "The same person"), "Floors first.")
 
 
 def _distributions(page: Page, evaluations: Sequence[Evaluation]) -> None:
-    from facette.evaluation.report import protocol_sentence
-    from facette.evaluation.wording import DISTRIBUTION_MEASURES, distribution_rows
+    from facette.measures.declarations import DISTRIBUTION
     from facette.plots.measured import plot_bars
+    from facette.reports.card import protocol_sentence
+    from facette.reports.table import distribution_rows
 
     rows = distribution_rows(evaluations)
     if not rows:
         return
     page.heading("Distributions").prose(protocol_sentence(evaluations))
-    page.table(("pictures", *(name for _, name, _ in DISTRIBUTION_MEASURES)), rows)
-    page.bullets([f"{name}: {words}." for _, name, words in DISTRIBUTION_MEASURES])
+    page.table(("pictures", *(measure.label for measure in DISTRIBUTION)), rows)
+    page.bullets([f"{measure.label}: {measure.sentence}." for measure in DISTRIBUTION])
     several = len(evaluations) > 1
-    measured = [(one.model, one.distributions) for one in evaluations if one.distributions is not None]
+    measured = [(each.model, each.distributions) for each in evaluations if each.distributions is not None]
     clouds = {
         _short(f"{model}: {row.of}" if several else row.of): row
-        for model, found in measured
-        for row in found.made
+        for model, distributions in measured
+        for row in distributions.made
     }
     floor = measured[0][1].floor
-    marks = {field: getattr(floor, field).value for field, _ in CLOUD_BARS}
-    figure = plot_bars(_panels(CLOUD_BARS, clouds, marks), "Distributions")
+    marks = {field: figure.value for field, figure in floor.items() if figure is not None}
+    figure = plot_bars(_panels(DISTRIBUTION, clouds, marks), "Distributions")
     page.figure(
         figure, f"Dashed: the floor{', of the first model' if several else ''}, photos against other photos."
     )
 
 
-def _panels(
-    fields: Sequence[tuple[str, str]], things: dict[str, Any], marks: dict[str, float]
-) -> list[Panel]:
-    """A panel for each measure that all of the things have."""
+def _panels(measures: Sequence[Measure], drawings: dict[str, Any], marks: dict[str, float]) -> list[Panel]:
+    """A panel for each measure worth a bar that all of the drawings have."""
     from facette.plots.measured import Panel
 
     panels = []
-    for field, title in fields:
-        found = [getattr(thing, field) for thing in things.values()]
-        if all(interval is not None for interval in found):
-            values, lows, highs = ([getattr(i, side) for i in found] for side in ("value", "low", "high"))
-            panels.append(Panel(title, list(things), values, lows, highs, marks.get(field)))
+    for measure in measures:
+        figures = [getattr(row, measure.field) for row in drawings.values()]
+        if measure.bar and all(interval is not None for interval in figures):
+            values, lows, highs = ([getattr(i, side) for i in figures] for side in ("value", "low", "high"))
+            panels.append(Panel(measure.title, list(drawings), values, lows, highs, marks.get(measure.field)))
     return panels
 
 

@@ -9,7 +9,7 @@ grouped jackknifes (Efron 1982): every figure anew without one group of shards a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from facette.errors import UsageError
 from facette.evaluation.bound import ACTIVE_ABOVE
+from facette.measures.declarations import RECONSTRUCTION, Measure
 from facette.measures.distances import frechet_of_moments
 from facette.scale.sums import STAGES, Sums, add_up
 
 GROUPS_MOST, GROUPS_LEAST = 50, 8
-MEANS = ("psnr", "ssim", "ms_ssim", "attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +83,27 @@ def _figures(total: Sums) -> dict[str, float]:
     found["frechet.floor"] = _frechet(total, "photos.first", "photos.second")
     average = values["picture"] / count  # the mean picture
     for stage in STAGES:
+        for measure in RECONSTRUCTION:
+            if f"{stage}.{measure.field}" not in values:
+                continue
+            found[f"{stage}.{measure.field}"] = _figure(measure, values, stage, count, average)
         if f"{stage}.mse" not in values:
             continue
-        # Σ|x − m|² = Σ|x|² − N |m|², each a mean over the picture's values
-        deviation = float(values[f"{stage}.deviation"]) - count * float(np.square(average).mean())
-        found[f"{stage}.mse"] = float(values[f"{stage}.mse"]) / count
-        found[f"{stage}.unexplained_variance"] = float(values[f"{stage}.mse"]) / max(deviation, 1e-300)
-        found |= {
-            f"{stage}.{name}": float(values[f"{stage}.{name}"]) / count
-            for name in MEANS
-            if f"{stage}.{name}" in values
-        }
-        found[f"{stage}.sharpness"] = float(
-            values[f"{stage}.made_sharpness"] / max(float(values[f"{stage}.real_sharpness"]), 1e-300)
-        )
         found[f"{stage}.frechet"] = _frechet(total, "photos.first", f"{stage}.second")
     return found
+
+
+def _figure(
+    measure: Measure, values: Mapping[str, NDArray], stage: str, count: int, average: NDArray
+) -> float:
+    """A mean, or a ratio of two: of sums."""
+    top = float(values[f"{stage}.{measure.field}"])
+    if measure.over is None:
+        return top / count
+    bottom = float(values[f"{stage}.{measure.other_part}"])
+    if measure.around_mean:  # Σ|x − m|² = Σ|x|² − N |m|², each a mean over the picture's values
+        bottom -= count * float(np.square(average).mean())
+    return top / max(bottom, 1e-300)
 
 
 def _frechet(total: Sums, one: str, other: str) -> float:

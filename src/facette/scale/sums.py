@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from facette.evaluation.forward import Columns, Passed
 from facette.files import write_atomically
-from facette.judges.attributes import Features, extract
+from facette.judges.attributes import extract
+from facette.measures.declarations import JudgedPair, columns_of
 
 Arrays = dict[str, NDArray[np.float64]]
 STAGES = ("plain", "sharpened")
@@ -68,8 +69,8 @@ def add_up(parts: Sequence[Sums]) -> Sums:
 
 
 def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64]) -> Sums:
-    """The sums of one batch. `passed.…columns["deviation"]` are squares, that is deviations from nothing; `rows` are
-    the pictures' places in the collection, which say in which half of a comparison they stand."""
+    """The sums of one batch, whose deviations are taken from nothing, and so are squares; `rows` are the pictures'
+    places in the collection, which say in which half of a comparison they stand."""
     posterior = passed.posterior
     values: Arrays = {
         "pictures": np.array(float(len(photos))),
@@ -85,11 +86,10 @@ def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64]) 
     values |= _of_embedding("photos.first", real.features[~second])
     values |= _of_embedding("photos.second", real.features[second])
     for stage, rebuilt in zip(STAGES, (passed.plain, passed.sharpened), strict=True):
-        if rebuilt is None or rebuilt.seen is None:
+        if rebuilt is None or rebuilt.features is None:
             continue
-        columns = rebuilt.columns | {"attributes": _kept(real, rebuilt.seen)}
-        values |= _of_columns(stage, columns)
-        values |= _of_embedding(f"{stage}.second", rebuilt.seen.features[second])
+        values |= _of_columns(stage, rebuilt.columns | columns_of(JudgedPair(real, rebuilt.features)))
+        values |= _of_embedding(f"{stage}.second", rebuilt.features.features[second])
     return Sums(values)
 
 
@@ -104,10 +104,6 @@ def _of_embedding(prefix: str, features: NDArray) -> Arrays:
         f"{prefix}.features": points.sum(axis=0),
         f"{prefix}.products": points.T @ points,
     }
-
-
-def _kept(real: Features, made: Features) -> NDArray[np.float64]:
-    return ((real.logits > 0) == (made.logits > 0)).mean(axis=1)
 
 
 def _in_second_half(rows: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -136,7 +136,7 @@ class FirstStage:
         """Publishes `last`, and `best` where the score is the highest so far."""
         result, state = validate(weights, self.recipe, self.store, self.valid, self.objective), self.state
         row = {k: v for k, v in asdict(result).items() if k != "rate_per_dimension"}
-        if sentence := collapse_sentence(result, self.recipe.model.latent):
+        if sentence := collapse_sentence(result):
             self.watcher.said(sentence)
         # a state of an older version knows the bound alone, which was then the score
         better = result.score > state.best.get("score", state.best.get("elbo", -math.inf))

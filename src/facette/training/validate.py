@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from facette.evaluation.thresholds import UNUSED_UNIT, judge_units
 from facette.images.convert import to_model
 from facette.model.band import reduced, split_mask
 from facette.model.sharpener import to_symmetric
@@ -22,7 +23,6 @@ from facette.training.batches import Store, reader
 from facette.training.step import Objective
 
 BATCH = 64
-USED_ABOVE = 0.01  # nats of mean rate under which a latent unit carries nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,18 @@ def validate(
         unexplained_variance=sums["squared"] / max(variance, 1e-12),
         identity=mean["identity"],
         score=mean["weighted"] - recipe.objective.identity * mean["identity"],
-        used_units=int((per_dimension / count > USED_ABOVE).sum()),
+        used_units=int((per_dimension / count > UNUSED_UNIT.limit).sum()),
         rate_per_dimension=(per_dimension / count).numpy(),
     )
 
 
-def collapse_sentence(result: Validation, latent: int) -> str | None:
-    """What to say when latent units carry nothing (posterior collapse), or None when enough are used."""
-    if result.used_units >= 0.9 * latent:
+def collapse_sentence(result: Validation) -> str | None:
+    """What to say when latent units carry nothing, or None when enough are used."""
+    verdict, latent = judge_units(result.rate_per_dimension.tolist()), len(result.rate_per_dimension)
+    if verdict.kind == "alive":
         return None
     return (
-        f"posterior collapse: only {result.used_units} of {latent} latent units carry more than 0.01 nats; "
+        f"{verdict.kind}: only {latent - len(verdict.unused)} of {latent} latent units carry more than "
+        f"{UNUSED_UNIT.limit} nats, {verdict.rate:.3g} nats in all; "
         "lower objective.beta, warm it up (objective.schedule = 'linear'), or give free bits"
     )

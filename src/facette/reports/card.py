@@ -1,7 +1,7 @@
 """Evaluations as JSON, as Markdown and as sheets.
 
-Enters: one or more `Evaluation`s. Leaves: plain values, text, and files. Knows nothing of how anything is measured;
-the words are `wording`'s.
+In: one or more `Evaluation`s. Out: plain values, text, and files. Rows and words come from `table` and `findings`; how
+anything is measured is not known here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,83 +18,99 @@ import numpy as np
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import UsageError
 from facette.evaluation.result import Evaluation
-from facette.evaluation.wording import (
-    DISTRIBUTION_MEASURES,
-    distribution_rows,
-    findings,
-    frames_sentence,
-    side_by_side,
-    title,
-)
 from facette.images.sheets.grid import SheetRow, contact_sheet, save_sheet, wall_sheet
 from facette.images.sheets.layout import Cell, Sheet
 from facette.latent.sheets import even_columns
+from facette.measures.declarations import DISTRIBUTION, IDENTITY
+from facette.measures.intervals import Figures
+from facette.measures.measure import Measure
+from facette.reports.findings import findings
+from facette.reports.table import (
+    distribution_rows,
+    frames_sentence,
+    identity_rows,
+    identity_sentence,
+    side_by_side,
+    title,
+)
 
 POINTS = 101  # of a curve of sorted distances, in the JSON
 INTERVALS = "In brackets: 95 % bootstrap intervals."
 
 
-def to_dict(evaluation: Evaluation) -> dict:
+def to_dict(evaluation: Evaluation) -> dict[str, Any]:
     """Plain JSON values: every figure, what it was measured on, and the findings. What is not finite is null."""
     names = ("model", "data", "split", "count", "seed", "kind", "dimensions", "frame")
-    figures = {name: getattr(evaluation, name) for name in names}
-    for name in (
-        "reconstruction",
-        "sharpened",
-        "bound",
-        "latents",
-        "distributions",
-        "standard",
-        "identity",
-        "disentanglement",
-    ):
-        found = getattr(evaluation, name)
-        figures[name] = None if found is None else asdict(found)
+    figures: dict[str, Any] = {name: getattr(evaluation, name) for name in names}
+    for name in ("reconstruction", "sharpened", "bound", "latents", "distributions", "standard", "identity",
+                 "disentanglement"):  # fmt: skip
+        figures[name] = _values(getattr(evaluation, name))
     figures["samples"] = {
-        one.prior: {"count": one.count, "sharpness": one.sharpness} for one in evaluation.samples
+        samples.prior: {"count": samples.count, "sharpness": samples.sharpness}
+        for samples in evaluation.samples
     }
-    figures["spreads"] = [asdict(one) for one in evaluation.spreads]
+    figures["spreads"] = _values(evaluation.spreads)
     figures["memorisation"] = _memorisation(evaluation)
     figures["findings"] = list(findings(evaluation))
     return _plain(figures)
+
+
+def _values(result: Any) -> Any:
+    """A result's fields as plain values, figures under the fields of their measures."""
+    if isinstance(result, Figures):
+        return result.to_dict()
+    if is_dataclass(result):
+        return {field.name: _values(getattr(result, field.name)) for field in fields(result)}
+    return [_values(part) for part in result] if isinstance(result, list | tuple) else result
 
 
 def to_json(evaluations: Sequence[Evaluation]) -> dict:
     """One evaluation as itself; several as a list of them."""
     if len(evaluations) == 1:
         return to_dict(evaluations[0])
-    return {"evaluations": [to_dict(one) for one in evaluations]}
+    return {"evaluations": [to_dict(evaluation) for evaluation in evaluations]}
 
 
 def to_markdown(evaluations: Sequence[Evaluation], sheets: dict[str, str] | None = None) -> str:
     """The card, models side by side. `sheets` are captions and file names of pictures that lie beside it."""
     parts = [f"# {heading(evaluations)}"]
-    for one in evaluations:
-        parts.append(f"{title(one)}. {INTERVALS}")
-        parts.append("\n".join(f"- {sentence}" for sentence in findings(one)))
+    for evaluation in evaluations:
+        parts.append(f"{title(evaluation)}. {INTERVALS}")
+        parts.append("\n".join(f"- {sentence}" for sentence in findings(evaluation)))
     parts += filter(None, [frames_sentence(evaluations)])
     rows = side_by_side(evaluations)
-    models = [one.model for one in evaluations] if len(evaluations) > 1 else ["figure"]
+    models = [evaluation.model for evaluation in evaluations] if len(evaluations) > 1 else ["figure"]
     for group in dict.fromkeys(row.group for row in rows):
         table = [(row.label, *row.figures, row.sentence) for row in rows if row.group == group]
         parts.append(f"## {group}\n\n{_table(('measure', *models, 'meaning'), table)}")
+    people = identity_rows(evaluations)
+    if people:
+        table = _table(("pictures", "photos", "threshold", *_labels(IDENTITY)), people)
+        parts += [f"## The same person\n\n{identity_sentence(evaluations)}", table, _meanings(IDENTITY)]
     clouds = distribution_rows(evaluations)
     if clouds:
-        head = ("pictures", *(name for _, name, _ in DISTRIBUTION_MEASURES))
-        parts += [f"## Distributions\n\n{protocol_sentence(evaluations)}", _table(head, clouds)]
-        parts.append("\n".join(f"- **{name}**: {words}." for _, name, words in DISTRIBUTION_MEASURES))
+        table = _table(("pictures", *_labels(DISTRIBUTION)), clouds)
+        parts += [f"## Distributions\n\n{protocol_sentence(evaluations)}", table, _meanings(DISTRIBUTION)]
     parts += [f"![{caption}]({name})" for caption, name in (sheets or {}).items()]
     return "\n\n".join(parts) + "\n"
 
 
+def _labels(measures: Sequence[Measure]) -> tuple[str, ...]:
+    return tuple(measure.label for measure in measures)
+
+
+def _meanings(measures: Sequence[Measure]) -> str:
+    return "\n".join(f"- **{measure.label}**: {measure.sentence}." for measure in measures)
+
+
 def heading(evaluations: Sequence[Evaluation]) -> str:
     """What the card is about, in one line."""
-    return f"{', '.join(one.model for one in evaluations)} on {evaluations[0].data}"
+    return f"{', '.join(evaluation.model for evaluation in evaluations)} on {evaluations[0].data}"
 
 
 def protocol_sentence(evaluations: Sequence[Evaluation]) -> str:
     """How distributions were compared; without it their figures mean nothing."""
-    found = next(one.distributions for one in evaluations if one.distributions is not None)
+    found = next(each.distributions for each in evaluations if each.distributions is not None)
     how = found.protocol
     return (
         f"{how.count:,} pictures each against {how.count:,} photos ({how.split}), {how.format}, {how.resize}, in the "
