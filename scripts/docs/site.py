@@ -25,9 +25,6 @@ ELSEWHERE = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "NOTICE": "notice.md",
-    "src/facette/models/faces64/README.md": "cards/faces64.md",
-    "src/facette/judges/weights/README.md": "cards/attribute-network.md",
-    "src/facette/images/faces/weights/README.md": "cards/frame-regressor.md",
     "benchmarks/results/speed.md": "benchmarks/speed.md",
     "benchmarks/results/inference.md": "benchmarks/inference.md",
     "benchmarks/results/studio.md": "benchmarks/studio.md",
@@ -35,8 +32,24 @@ ELSEWHERE = {
     "notebooks/train_your_own.ipynb": "notebooks/train_your_own.md",
     "notebooks/compare_objectives.ipynb": "notebooks/compare_objectives.md",
 }
+# Every card stands beside its weights; it is known by its model's name, or by the room whose network it is.
+SOURCE = REPOSITORY / "src" / "facette"
+for _card in sorted(SOURCE.rglob("README.md")):
+    _rooms = [part for part in _card.relative_to(SOURCE).parts[:-1] if part not in ("models", "weights")]
+    ELSEWHERE[_card.relative_to(REPOSITORY).as_posix()] = f"cards/{_rooms[-1]}.md"
 HOME = {on_site: at_home for at_home, on_site in ELSEWHERE.items()}
 LINK = re.compile(r"(\]\()([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Give pages that nobody put into the contents a place among the how-to pages, so that none is lost."""
+    listed = json.dumps(config.nav)
+    docs = Path(config.docs_dir)
+    pages = (path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md")))
+    unlisted = [page for page in pages if f'"{page}"' not in listed]
+    how_to = next(entry["How to"] for entry in config.nav or [] if "How to" in entry)
+    how_to.extend(unlisted)
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
