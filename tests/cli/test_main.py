@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -11,7 +12,8 @@ import pytest
 import typer
 
 import facette
-from facette.cli import COMMANDS, FIRST_STEPS, GROUPS, build_app
+import facette.cli.info
+from facette.cli import COMMANDS, FIRST_STEPS, GROUPS, LEARNING, build_app
 from facette.cli.panels import PANELS, panel_of
 
 
@@ -129,6 +131,31 @@ def test_a_users_mistake_is_one_sentence_and_code_two(run):
         lines = [line for line in ended.err.splitlines() if line.strip() and "reading pictures" not in line]
         assert len(lines) == 1, ended.err
         assert lines[0].startswith("facette: ")
+
+
+@pytest.mark.parametrize("library", sorted(LEARNING))
+def test_what_learning_needs_is_asked_for_in_one_sentence(library, run, monkeypatch):
+    """As in an environment without it, whatever the command that takes it."""
+
+    def needy():
+        importlib.import_module(library)
+
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setattr(facette.cli.info, "info", needy)
+    ended = run("info")
+    assert ended.code == 2
+    assert (
+        ended.err == f'facette: this needs {library}, which is not installed: pip install "facette[train]"\n'
+    )
+
+
+def test_a_library_that_is_nobodys_extra_keeps_its_traceback(run, monkeypatch):
+    def broken():
+        importlib.import_module("no_such_library")
+
+    monkeypatch.setattr(facette.cli.info, "info", broken)
+    with pytest.raises(ModuleNotFoundError):
+        run("info")
 
 
 def test_the_module_is_the_command():

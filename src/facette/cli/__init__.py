@@ -62,6 +62,9 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 }
 COMMANDS = {name: place for group in GROUPS.values() for name, place in group.items()}
 
+# What learning, measuring and plotting take, and drawing does not: facette[train] brings it.
+LEARNING = frozenset({"torch", "scipy", "sklearn", "matplotlib"})
+
 HELP = "Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked."
 FIRST_STEPS = f"""facette {VERSION}: {HELP}
 
@@ -118,12 +121,20 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line. A user's mistake is one sentence on stderr and exit code 2."""
     from facette.errors import FacetteError
 
-    first = (sys.argv[1:] if arguments is None else arguments)[:1]
+    words = sys.argv[1:] if arguments is None else arguments
+    first = next((word for word in words if not word.startswith("-")), "")
+    command = first if first in COMMANDS else None
     try:
-        return build_app(*(set(first) & set(COMMANDS)))(args=arguments, prog_name="facette")
+        return build_app(command)(args=arguments, prog_name="facette")
     except FacetteError as error:
-        sys.stderr.write(f"facette: {with_options(str(error), *first)}\n")
-        raise SystemExit(2) from None
+        sentence = with_options(str(error), first)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in LEARNING:
+            raise
+        sentence = f'this needs {library}, which is not installed: pip install "facette[train]"'
+    sys.stderr.write(f"facette: {sentence}\n")
+    raise SystemExit(2)
 
 
 def with_options(sentence: str, command: str = "") -> str:
