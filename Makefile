@@ -9,16 +9,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all bench lint format docs docs-serve figures clean
+.PHONY: demo test test-all browser bench lint format docs docs-serve figures clean
 
 demo: $(READY) ## ten variations of a public-domain photo, by the bundled model
 	$(BIN)/facette demo
 
-test: $(READY) ## the test suite, a few minutes on two cores
+test: $(READY) browser ## the test suite, a few minutes on two cores
 	$(BIN)/pytest -m "not slow"
 
-test-all: $(READY) ## the suite and the slow proofs
+test-all: $(READY) browser ## the suite and the slow proofs
 	$(BIN)/pytest
+
+browser: ## the studio and the pages are tried in Chromium; where it is missing and may be installed, it is
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no chromium: the tests in a browser are skipped"
 
 bench: $(READY) ## training beside its peers, inference beside the classic script: a quiet machine, a quarter of an hour
 	$(BIN)/python benchmarks/speed.py

@@ -83,7 +83,7 @@ def test_its_own_output_is_not_taken_in_again(run, people, tmp_path):
         (("absent.jpg",), "does not exist"),
         (("a.png", "--face", "2"), "face 2 was asked for, but 1"),
         (("a.png", "--eyes", "1,2,3"), "four numbers"),
-        ((".", "--eyes", "1,2,3,4"), "single photo"),
+        ((".", "--eyes", "1,2,3,4"), "names a CSV with the eyes"),
         (("a.png", "--all-faces", "--face", "2"), "--all-faces takes every face"),
         (("a.png", "--recipe", "quick"), "no frame"),
     ],

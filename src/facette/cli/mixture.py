@@ -83,7 +83,7 @@ def mixture(
 def _trained(recipe: Recipe, store: VectorStore, data: str, folder: Path, device: str) -> TrainedModel:
     """The model of one seed; a run that is finished is loaded, one that was stopped goes on."""
     from facette.checkpoint.native import load_model
-    from facette.cli.train import Shown
+    from facette.cli.train import TrainingView
     from facette.errors import TrainingError
     from facette.training import train
     from facette.training.schedule import steps_of
@@ -96,7 +96,7 @@ def _trained(recipe: Recipe, store: VectorStore, data: str, folder: Path, device
             store,
             folder / f"seed-{recipe.seed}",
             device=device,
-            watcher=Shown(bar, batch),
+            watcher=TrainingView(bar, batch),
             source=data,
             command="facette mixture",
         )

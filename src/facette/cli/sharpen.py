@@ -30,7 +30,7 @@ def sharpen(
     """Teach a trained model to draw sharp pictures from the same latents. The same command again goes on."""
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
-    from facette.cli.train import Shown, ended_as
+    from facette.cli.train import TrainingView, ended_as
     from facette.training.batches import training_rows
     from facette.training.run import sharpen as sharpen_run
     from facette.training.schedule import steps_of
@@ -51,6 +51,6 @@ def sharpen(
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * spec.batch, "sharpening", "images") as bar:
         ended = sharpen_run(
-            loaded, store, folder, device=device, watcher=Shown(bar, spec.batch), command=command
+            loaded, store, folder, device=device, watcher=TrainingView(bar, spec.batch), command=command
         )
     emit(*ended_as(ended), as_json)

@@ -27,7 +27,7 @@ def seen_pixels(photo: Image.Image, alpha: Image.Image | None, to_photo: np.ndar
     steps = np.arange(side) + 0.5
     points = apply(to_photo, np.stack(np.meshgrid(steps, steps), axis=-1))  # (side, side, 2)
     size = np.array(photo.size)
-    inside = ((points >= 0) & (points <= size)).all(axis=-1)
+    inside: np.ndarray = np.all((points >= 0) & (points <= size), axis=-1)
     unknown = black_corners(photo)
     if alpha is None and not unknown.any():
         return inside
@@ -43,7 +43,7 @@ def black_corners(photo: Image.Image) -> np.ndarray:
     """(h, w) bool over a copy of the photo of at most SEARCHED pixels: black regions at its border with straight edges,
     as a rotated or shifted photo leaves them. Dark hair and dark backgrounds are no such regions."""
     share = min(1.0, SEARCHED / max(photo.size))
-    size = tuple(max(1, round(side * share)) for side in photo.size)
+    size = (max(1, round(photo.width * share)), max(1, round(photo.height * share)))
     small = np.asarray(photo if photo.size == size else photo.resize(size, Image.Resampling.BOX))
     black = (small.max(axis=-1) <= BLACK).astype(np.uint8)
     _, regions, stats, _ = cv2.connectedComponentsWithStats(black, connectivity=4)

@@ -50,39 +50,52 @@ class Progress(Protocol):
 class StepResult(Protocol):
     """What a step measured, on the device."""
 
-    ok: Tensor  # () bool: everything was finite, so the weights moved
+    @property
+    def ok(self) -> Tensor: ...  # () bool: everything was finite, so the weights moved
 
 
 class Cadence(Protocol):
     """How often a stage tells, measures, shows and saves, in steps."""
 
-    log_every: int
-    validate_every: int
-    preview_every: int
-    save_every: int
+    @property
+    def log_every(self) -> int: ...
+    @property
+    def validate_every(self) -> int: ...
+    @property
+    def preview_every(self) -> int: ...
+    @property
+    def save_every(self) -> int: ...
 
 
 class Stage(Protocol):
     """What differs between the first stage and the second: what a step is, and what is measured and kept of it."""
 
-    recipe: Recipe
-    store: Store
-    folder: Path
-    steps: int
-    cadence: Cadence
-    state: Progress
-    rank: Rank
-    device: torch.device
+    @property
+    def recipe(self) -> Recipe: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def cadence(self) -> Cadence: ...
+    @property
+    def state(self) -> Progress: ...
+    @property
+    def rank(self) -> Rank: ...
+    @property
+    def device(self) -> torch.device: ...
 
     def batches(self) -> Iterator[Batch]:
         """The batches of the steps to come."""
         ...
 
-    def step(self, batch: Batch) -> StepResult:
+    def step(self, batch: Batch) -> Any:  # a StepResult
         """Move the weights once, and count the step."""
         ...
 
-    def log_row(self, result: StepResult) -> dict[str, Any]:
+    def log_row(self, result: Any) -> dict[str, Any]:
         """A step's figures for the journal, the same on every process."""
         ...
 

@@ -87,6 +87,7 @@ def train_step(
     terms = elbo_terms(vae, x, passed, fit_sigma=True, focus=objective.focus)
     loss, identity = weighted_loss(terms, beta, spec.free_bits), terms.rate.new_zeros(())
     if objective.identity is not None:
+        assert recipe.input.kind == "image"  # the recipe allows the term for pictures alone
         picture, seen = split_mask(x)
         identity = identity_distance(
             objective.identity,
