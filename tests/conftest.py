@@ -104,9 +104,9 @@ def drawn_faces():
 def calibrated(tmp_path_factory: pytest.TempPathFactory, drawn_faces) -> Path:
     """A copy of the bundled model, calibrated on those faces: its file."""
     import facette
-    from facette.dial.calibrate import calibrate
+    from facette.dial.calibrate import calibrate, open_pictures
 
     model = facette.load("faces64").to("cpu")
     folder = facette.save(model, tmp_path_factory.mktemp("calibrated") / "faces64")
-    calibrate(model, drawn_faces, photos=3, count=5).save(folder)
+    calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(folder)
     return folder

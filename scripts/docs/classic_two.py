@@ -17,11 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import facette
-from facette.dial.calibrate import Calibration, calibrate
-from facette.dial.search import automatic_factor, dial_of
-from facette.errors import UsageError
+from facette.dial.calibrate import Calibration, calibrate, open_pictures
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
-from facette.latent.vary import variation_seeds
+from facette.latent.levels import DISTANCE
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 
 BY_EYE = 7.0
@@ -110,10 +108,9 @@ def tables(wanted: Wanted) -> dict[str, str]:
         model, network = imported(wanted.model, Path(folder))
         pictures = read(model, wanted.data, wanted.count)
         found = _calibrated(model, pictures, wanted, Path(folder))
-        photos = {"astronaut": photo(model, "astronaut"), "hopper": photo(model, "hopper")}
         return {
             "import": _import_table(model, network, pictures[:32]),
-            "dial": _dial_table(facette.load(folder + "/classic"), found, photos),
+            "dial": _dial_table(found),
             "blur": _blur_table(model, pictures),
         }
 
@@ -121,7 +118,7 @@ def tables(wanted: Wanted) -> dict[str, str]:
 def _calibrated(model: Any, pictures: np.ndarray, wanted: Wanted, folder: Path) -> Calibration:
     """Kept in the model's file, as `facette calibrate` does; the last pictures give the curves."""
     facette.save(model, folder / "classic")
-    found = calibrate(model, pictures, photos=wanted.photos)
+    found = calibrate(model, open_pictures(model, pictures, wanted.photos), photos=wanted.photos)
     found.save(folder / "classic")
     return found
 
@@ -147,49 +144,19 @@ def _import_table(model: Any, network: VAE, pictures: np.ndarray) -> str:
     return table(["their forward pass against the imported model", f"{len(pictures)} faces"], rows)
 
 
-def _dial_table(model: Any, found: Calibration, photos: dict[str, np.ndarray]) -> str:
-    curve = found.curves["posterior"]
-    known = dict(
-        zip(
-            curve.factors.tolist(), zip(curve.likeness, curve.realism, curve.spread, strict=True), strict=True
-        )
-    )
-    rows = [
-        [
-            f"{factor:g}",
-            f"{found.metrics['photos']} validation faces",
-            *(short(float(value)) for value in known[factor]),
-        ]
-        for factor in sorted(known)
-        if factor in (1.0, curve.recommended())
-    ]
-    rows.append(["", f"recommended for this model: {curve.recommended():g}", "", "", ""])
-    for name, picture in photos.items():
-        dial = dial_of(model, picture)
-        for way, factor in (("reconstructed", 0.0), ("by eye", BY_EYE), ("auto", _automatic(dial))):
+def _dial_table(found: Calibration) -> str:
+    """What seven σ, and each level, come to for this model: with the photo's own details, and drawn by itself."""
+    rows = []
+    for details in ("photo", "model"):
+        curve = found.curves["posterior", details]
+        levels = {level: curve.strength_at(distance) for level, distance in DISTANCE.items()}
+        for way, factor in {"reconstructed": 0.0, "by eye": BY_EYE, **levels}.items():
             if factor is None:
-                rows.append(
-                    [
-                        "none",
-                        f"{name}, auto: its reconstruction is no more like it than a stranger",
-                        "",
-                        "",
-                        "",
-                    ]
-                )
+                rows.append(["none", f"{way}, details of the {details}: not within reach", "", "", ""])
                 continue
-            reading = dial.at(factor, variation_seeds(0, 10))
-            shown = [float(reading.likeness.mean()), float(reading.realism.mean()), reading.spread]
-            rows.append([f"{factor:.3g}", f"{name}, {way}", *map(short, shown)])
-    rows.append(["", "a stranger, at most one in a hundred", short(found.gauge.threshold), "", ""])
-    return table(["factor of σ", "of", "likeness", "realism", "spread"], rows)
-
-
-def _automatic(dial: Any) -> float | None:
-    try:
-        return automatic_factor(dial)
-    except UsageError:  # no factor can keep a likeness that is not there
-        return None
+            shown = [curve.distance_at(factor), curve.likeness_at(factor), curve.same_at(factor)]
+            rows.append([f"{factor:.3g}", f"{way}, details of the {details}", *map(short, shown)])
+    return table(["factor of σ", "of", "median distance", "likeness", "the same person"], rows)
 
 
 def spectrum(pictures: np.ndarray) -> np.ndarray:

@@ -19,14 +19,13 @@ from playwright.sync_api import sync_playwright
 import facette
 from facette.cli.demo import find_photo
 from facette.data.synthetic import draw_faces
-from facette.dial.vary import dial_vary
 from facette.images.faces.align import intake
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet, wall_sheet
 from facette.judges.attributes import ATTRIBUTES, extract
-from facette.latent import field, strip, traverse
+from facette.latent import field, strip, traverse, vary
+from facette.latent.levels import known_curve
 from facette.latent.sheets import save_pictures, signed
-from facette.plots.dial import plot_dial
-from facette.plots.style import save_figure
+from facette.plots.style import accent, label, legend, new_figure, save_figure
 
 FIGURES = Path(__file__).parents[2] / "docs" / "figures"
 WIDTH = 1300  # pixels
@@ -149,27 +148,31 @@ def _dial(model, photo: np.ndarray) -> list[Path]:
     if "dial" not in model.metrics:
         print(f"{model.name} is not calibrated: dial.jpg and dial-curves.jpg stay as they are")
         return []
-    made = {
-        "--diversity auto": dial_vary(model, photo, diversity="auto"),
-        "--diversity auto --spread best": dial_vary(model, photo, diversity="auto", spread="best"),
-        "--diversity auto --noise aggregate": dial_vary(model, photo, diversity="auto", noise="aggregate"),
-        "--likeness 0.5": dial_vary(model, photo, likeness=0.5),
+    wishes = {
+        "--diversity subtle": vary(model, photo, diversity="subtle", side=128),
+        "--diversity auto": vary(model, photo, side=128),
+        "--diversity auto --spread best": vary(model, photo, spread="best", side=128),
+        "--diversity bold": vary(model, photo, diversity="bold", side=128),
     }
-    rows = [SheetRow([Cell(p) for p in one.pictures], name) for name, one in made.items()]
+    rows = [SheetRow([Cell(p) for p in relatives.pictures], name) for name, relatives in wishes.items()]
     sheet = contact_sheet(
         rows, title="One photo, four wishes", subtitle=model.name, photo=Cell(photo, "photo", framed=True)
     )
-    known = model.metrics["dial"]
-    curve = known["posterior"]
-    figure = plot_dial(
-        known["factors"],
-        np.array(curve["likeness"])[:, None],
-        np.array(curve["realism"])[:, None],
-        curve["spread"],
-        threshold=known["impostor_threshold"],
-        recommended=curve["recommended"],
-        title=f"{model.name}, mean over {known['photos']} photos",
-    )
+    figure = new_figure("", 1, 2, size=(9, 3.6))
+    for panel, noise in zip(figure.axes, ("people", "posterior"), strict=True):
+        for number, details in enumerate(("photo", "model")):
+            curve = known_curve(model, noise, details)
+            panel.plot(
+                curve.strength,
+                curve.distance,
+                marker="o",
+                ms=3,
+                color=accent(number),
+                label=f"details of the {details}",
+            )
+        panel.axhline(curve.strangers, color="0.5", linewidth=1, label="1 % of strangers")
+        label(panel, f"{noise} noise", "strength", "median distance")
+        legend(panel)
     with (
         tempfile.TemporaryDirectory() as folder,
         Image.open(save_figure(figure, Path(folder) / "dial.png")) as drawn,

@@ -3,7 +3,7 @@
     import facette
 
     model = facette.load("faces64")
-    facette.vary(model, "photo.jpg", count=10, diversity=7.0).save("variations.png")
+    facette.vary(model, "photo.jpg", count=10).save("variations.png")
 
 Importing this package imports nothing heavy: each name below is fetched when it is first used.
 """

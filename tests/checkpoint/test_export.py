@@ -13,8 +13,8 @@ from facette.checkpoint import export
 from facette.checkpoint.export import export_model
 from facette.data.synthetic import draw_faces
 from facette.errors import CheckpointError, MissingExtraError
+from facette.latent.noise import normal_draws
 from facette.latent.points import decode_each
-from facette.latent.vary import variation_noise
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
@@ -52,7 +52,7 @@ def onnx_variations(folder, photo: np.ndarray, factor: float, seeds) -> np.ndarr
     encoder, decoder = sessions(folder)
     unit = np.ascontiguousarray(photo.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
     mean, scale = encoder.run(None, {"pictures": unit})
-    noise = variation_noise(seeds, mean.shape[1])
+    noise = normal_draws(seeds, mean.shape[1])
     return decoder.run(None, {"latents": mean + np.float32(factor) * scale * noise})[0]
 
 

@@ -1,24 +1,26 @@
-"""Laws of the dial: what the factors of a photo do, which is taken, and what stays when it is taken again.
+"""Laws of the dial: what calibrating measures and keeps, and what levels come to on the photos it was measured on.
 
 The model is the bundled one, calibrated on faces that it drew itself: it redraws those well, as it does photos.
 """
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import facette
-from facette.dial import search as dials
-from facette.dial.calibrate import Curve, calibrate
+from facette.dial.calibrate import CURVES, calibrate, judged_side, open_pictures
+from facette.dial.curves import JudgedPhotos, at_side, distances_at, relatives
 from facette.dial.sweep import dial_sweep
-from facette.dial.vary import dial_vary
 from facette.dial.verify import study
 from facette.errors import UsageError
-from facette.judges.likeness import place_spread
+from facette.judges.identity import available
 from facette.latent import vary
+from facette.latent.levels import DISTANCE, choose_setting, known_curve
+from facette.latent.noise import PREFIX, knows_people
 from facette.latent.vary import variation_seeds
+
+needs_judge = pytest.mark.skipif(not available(), reason="the extra identity is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -32,160 +34,69 @@ def photo(drawn_faces):
 
 
 @pytest.fixture(scope="module")
-def dial(model, photo):
-    return dials.dial_of(model, photo)
+def photos(model, drawn_faces):
+    return JudgedPhotos.of(model, drawn_faces[-6:])
 
 
-@pytest.fixture(scope="module")
-def automatic(dial):
-    return dials.automatic_factor(dial)
+@needs_judge
+@pytest.mark.parametrize(("noise", "details"), CURVES)
+def test_distances_begin_at_the_photo_and_never_fall(model, noise, details):
+    curve = known_curve(model, noise, details)
+    assert curve.strength[0] == 0
+    assert (np.diff(curve.strength) > 0).all()
+    assert (np.diff(curve.distance) >= 0).all()
+    assert curve.distance[0] == 0 if details == "photo" else curve.distance[0] > 0
+    assert curve.distance[-1] > curve.distance[0] + 0.1
+    assert ((curve.same >= 0) & (curve.same <= 1)).all()
 
 
-SEEDS = variation_seeds(0, 8)
+@needs_judge
+def test_strength_zero_gives_the_photos_back(model, photos):
+    seeds = variation_seeds(0, 6)
+    for noise in ("people", "posterior"):
+        assert (relatives(model, photos, noise, "photo", 0.0, seeds) == photos.frames).all()
+    assert distances_at(model, photos, "people", "photo", 0.0, seeds) == pytest.approx(0, abs=1e-6)
 
 
-def test_spread_grows_and_likeness_falls_with_the_factor(model):
-    factors = model.extras["dial.factors"].numpy()
-    assert factors[0] == 0
-    assert 1.0 in factors
-    for noise in ("posterior", "aggregate"):
-        likeness, realism, spread = model.extras[f"dial.curve_{noise}"].numpy().T
-        order = np.arange(len(factors))
-        assert np.corrcoef(order, np.argsort(np.argsort(spread)))[0, 1] >= 0.95
-        assert np.corrcoef(order, np.argsort(np.argsort(-likeness)))[0, 1] >= 0.95
-        assert spread[0] == pytest.approx(0, abs=1e-9)
-        assert ((realism >= 0) & (realism <= 1)).all()
+@needs_judge
+def test_a_level_has_its_distance_where_it_was_measured(model, drawn_faces):
+    photos = JudgedPhotos.of(model, drawn_faces[-50:-47])  # those of the fixture
+    for level in ("medium", "auto"):
+        setting = choose_setting(model, level)
+        apart = distances_at(model, photos, setting.noise, "photo", setting.strength, variation_seeds(0, 3))
+        # the curve is read between two of its points, 0.1 apart or so
+        assert np.median(apart) == pytest.approx(DISTANCE[level], abs=0.06)
 
 
-def test_the_range_ends_where_variations_are_strangers(model, photo):
-    factors = dials.known_factors(model)
-    threshold = dials.dial_of(model, photo).gauge.threshold
-    likeness = model.extras["dial.curve_posterior"].numpy()[:, 0]
-    assert likeness[-1] < threshold + 0.1
-    assert likeness[len(factors) // 3] > threshold + 0.1
+@needs_judge
+def test_a_relative_is_the_same_one_that_vary_draws(model, photo, photos):
+    seed = 11
+    drawn = vary(model, photo, 1, 0.7, seed, noise="people", side=64)
+    judged = relatives(model, photos, "people", "photo", 0.7, [seed] * 6)[-1]
+    assert np.abs(drawn.pictures[0].astype(int) - judged).max() <= 1
 
 
-def test_likeness_one_is_the_reconstruction_and_zero_the_threshold(dial):
-    assert dial.scaled(dial.redrawn) == pytest.approx(1)
-    assert dial.scaled(dial.gauge.threshold) == pytest.approx(0)
-    assert dial.cosine(dial.scaled(0.4)) == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize("asked", [0.8, 0.3])
-def test_an_asked_likeness_is_met_in_the_mean(model, photo, asked):
-    made = dial_vary(model, photo, 6, likeness=asked)
-    assert np.mean(made.scaled) == pytest.approx(asked, abs=0.03)
-    assert made.likeness == pytest.approx(
-        [made.threshold + one * (_redrawn(model, photo) - made.threshold) for one in made.scaled]
-    )
-
-
-def test_the_same_likeness_needs_another_factor_with_other_noise_and_another_photo(model, drawn_faces):
-    factors = {
-        dial_vary(model, drawn_faces[i], 5, likeness=0.5, noise=noise).variations.factor
-        for i in (-1, -2)
-        for noise in ("posterior", "aggregate")
-    }
-    assert len(factors) == 4
-
-
-def test_full_likeness_is_the_reconstruction_itself(model, photo):
-    made = dial_vary(model, photo, 2, likeness=1.0)
-    assert made.variations.factor == 0
-    assert (made.pictures == made.variations.reconstruction).all()
-
-
-def test_the_automatic_factor_is_the_largest_that_passes(dial, automatic):
-    factor = automatic
-    seeds = variation_seeds(0, dials.DRAWS)
-    reference = dial.at(1.0, seeds)
-    assert factor > 0
-    assert dials.acceptable(dial.at(factor, seeds), reference, dial.gauge.threshold)
-    above = [one for one in dials.known_factors(dial.origin.model) if one > factor]
-    assert not above or not dials.acceptable(dial.at(above[0], seeds), reference, dial.gauge.threshold)
-
-
-@pytest.mark.parametrize(
-    ("likeness", "realism", "good"),
-    [
-        ([0.5, 0.3], [0.4, 0.4], True),
-        ([0.9, 0.29], [0.5, 0.5], False),  # one of them is like a stranger
-        ([0.9, 0.9], [0.6, 0.21], True),  # 0.405 in the mean: 19 % below 0.5
-        ([0.9, 0.9], [0.6, 0.19], False),  # 0.395
-    ],
-)
-def test_every_variation_must_be_like_and_their_mean_as_real(likeness, realism, good):
-    places = np.eye(2, 128)
-    reading = dials.Reading(3.0, places, np.array(likeness), np.array(realism))
-    reference = dials.Reading(1.0, places, np.ones(2), np.array([0.7, 0.3]))
-    assert dials.acceptable(reading, reference, threshold=0.3) is good
-
-
-def test_a_stricter_threshold_gives_a_smaller_automatic_factor(dial, automatic):
-    strict = replace(dial, gauge=replace(dial.gauge, threshold=dial.redrawn - 0.03))
-    assert dials.automatic_factor(strict) < automatic
-
-
-def test_what_is_redrawn_as_a_stranger_has_no_automatic_factor(dial):
-    lost = replace(dial, gauge=replace(dial.gauge, threshold=dial.redrawn + 0.01))
-    with pytest.raises(UsageError, match="give --diversity a number"):
-        dials.automatic_factor(lost)
-    with pytest.raises(UsageError, match="give --diversity a number"):
-        dials.factor_for_likeness(lost, SEEDS, 0.5)
-
-
-def test_the_best_ten_differ_more_at_no_less_likeness(model, photo):
-    random = dial_vary(model, photo, 8, diversity=9.0, pool=50)
-    best = dial_vary(model, photo, 8, diversity=9.0, spread="best", pool=50)
-    pool = dials.dial_of(model, photo).at(9.0, variation_seeds(0, 50))
-    tens = [place_spread(pool.places[i : i + 8]) for i in range(0, 48, 8)]
-    assert best.spread > 1.15 * np.mean(tens)
-    assert np.mean(best.likeness) >= pool.likeness.mean() - 0.01
-    assert random.variations.seeds == variation_seeds(0, 8)
-    assert set(best.variations.seeds) <= set(variation_seeds(0, 50))
-
-
-def test_each_variation_is_made_again_by_its_seed_alone(model, photo):
-    options = {"likeness": 0.5, "spread": "best", "pool": 20}
-    made = dial_vary(model, photo, 4, **options)
-    again = dial_vary(model, photo, 4, pick=made.variations.seeds[2], **options)
-    assert (again.pictures[0] == made.pictures[2]).all()
-    assert again.likeness[0] == pytest.approx(made.likeness[2], abs=1e-6)
-    plain = vary(model, photo, count=1, diversity=made.variations.factor, seed=made.variations.seeds[2])
-    assert (plain.pictures[0] == made.pictures[2]).all()
-
-
-def test_a_sheet_holds_seeds_and_scores(model, photo, tmp_path):
-    from facette.images.sheets.grid import read_metadata
-
-    made = dial_vary(model, photo, 3, diversity=5.0, spread="best", pool=6, seed=4)
-    settings = read_metadata(made.save(tmp_path / "sheet.png"))
-    assert settings["automatic"] is False
-    assert settings["seed"] == 4
-    assert [score["seed"] for score in settings["scores"]] == list(made.variations.seeds)
-
-
-def test_a_measured_sweep_says_what_each_row_does(model, photo, automatic, tmp_path):
-    swept = dial_sweep(model, photo, [0, 4, 12], count=4)
-    assert [reading.factor for reading in swept.readings] == [0, 4, 12]
-    assert swept.readings[0].likeness == pytest.approx(swept.redrawn, abs=1e-6)
-    assert [reading.spread for reading in swept.readings] == sorted(
-        reading.spread for reading in swept.readings
-    )
-    assert swept.cycles[2] > swept.cycles[0] > 0
-    assert swept.recommended == automatic
+@needs_judge
+def test_a_measured_sweep_says_what_each_row_does(model, photo, tmp_path):
+    swept = dial_sweep(model, photo, [0, 0.5, 1.5], count=3)
+    likeness = [reading.likeness.mean() for reading in swept.readings]
+    assert likeness[0] == pytest.approx(1)
+    assert likeness == sorted(likeness, reverse=True)
+    spreads = [reading.spread for reading in swept.readings]
+    assert spreads[0] == pytest.approx(0, abs=1e-9)
+    assert spreads == sorted(spreads)
+    assert swept.automatic == choose_setting(model).strength
     assert swept.save(tmp_path / "sweep.png").exists()
 
 
-def test_the_recommended_factor_of_a_curve_stops_at_the_first_that_fails():
-    factors = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    curve = Curve(
-        factors, factors, np.array([0.5, 0.5, 0.45, 0.41, 0.2]), factors, np.array([1, 1, 1, 0.96, 1.0])
-    )
-    assert curve.recommended() == 3
-    assert replace(curve, above=np.array([1, 1, 0.9, 1, 1.0])).recommended() == 1
-    assert replace(curve, realism=np.array([0.5, 0.5, 0.39, 0.5, 0.5])).recommended() == 1
-    assert replace(curve, above=np.zeros(5)).recommended() == 0
+@needs_judge
+def test_a_study_finds_levels_in_their_order(model, drawn_faces):
+    found = study(model, drawn_faces[:46])
+    distances = [level.distance for level in found.levels]
+    assert distances == sorted(distances)
+    assert found.best > found.random > 0
+    assert found.spread > 0
+    assert "median distance" in "\n".join(found.lines())
 
 
 def test_calibrating_changes_nothing_else_in_the_file(model, calibrated, drawn_faces, tmp_path):
@@ -193,55 +104,43 @@ def test_calibrating_changes_nothing_else_in_the_file(model, calibrated, drawn_f
     from facette.checkpoint.tensors import read_tensors
     from facette.recipe import parse_recipe
 
+    def kept(tensors):
+        return {name for name in tensors if not name.startswith(("extras.dial.", f"extras.{PREFIX}"))}
+
     before, header = read_tensors(find_model(calibrated))
     original, first = read_tensors(find_model("faces64"))
-    kept = {name for name in original if not name.startswith("extras.dial.")}
-    assert kept == {name for name in before if not name.startswith("extras.dial.")}
+    assert kept(original) == kept(before)
     assert parse_recipe(header["recipe"]) == parse_recipe(first["recipe"])
     assert header["provenance"] == first["provenance"]
     copy = shutil.copytree(calibrated, tmp_path / "copy")
-    path = calibrate(model, drawn_faces, photos=2, count=2, seed=9).save(copy)
+    path = calibrate(model, open_pictures(model, drawn_faces[:120], 2), photos=2, count=1, seed=9).save(copy)
     after, _ = read_tensors(path)
-    assert all(after[name].equal(before[name]) and after[name].dtype == before[name].dtype for name in kept)
-    assert not after["extras.dial.threshold"].equal(before["extras.dial.threshold"])
+    assert all(after[name].equal(before[name]) for name in kept(before))
+    assert not after["extras.people.light"].equal(before["extras.people.light"])
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"likeness": 1.2}, "between 0"),
-        ({"likeness": 0.5, "diversity": 3.0}, "give one of them"),
-        ({"diversity": "wild"}, "'auto', got 'wild'"),
-        ({"diversity": -1.0}, "at least 0, got -1.0"),
-        ({"spread": "best", "pool": 5}, "pool of 5 holds no 10"),
-        ({"spread": "wide"}, "unknown spread 'wide'"),
-    ],
-)
-def test_senseless_wishes_are_refused(model, photo, options, words):
-    with pytest.raises(UsageError, match=words):
-        dial_vary(model, photo, **options)
+def test_pictures_without_a_face_have_people_noise_and_no_curve(quick_model):
+    pictures = facette.open_dataset("synthetic-faces:256", quick_model.input).read(np.arange(100))
+    frames = quick_model.input.frame
+    found = calibrate(quick_model, open_pictures(quick_model, pictures, 2), photos=2)
+    assert frames is None
+    assert found.curves == {}
+    assert any(name.startswith(PREFIX) for name in found.extras)
+    assert not knows_people(quick_model)
+
+
+def test_distances_are_measured_at_one_size_whatever_the_model(model, quick_model):
+    assert judged_side(model) == 128
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    assert at_side(pictures, 128).shape == (1, 128, 128, 3)
+    assert at_side(np.full((1, 256, 256, 3), 7, np.uint8), 128).mean() == 7
+
+
+def test_too_few_pictures_are_refused(model, drawn_faces):
+    with pytest.raises(UsageError, match="leave none to compare with"):
+        open_pictures(model, drawn_faces[:40], 20)
 
 
 def test_a_model_that_was_not_calibrated_says_what_to_do(quick_model):
     with pytest.raises(UsageError, match="facette calibrate"):
-        dial_vary(quick_model, np.zeros((32, 32, 3), np.uint8), diversity="auto")
-
-
-@pytest.mark.slow
-def test_the_dial_keeps_its_word_on_real_faces(shared, tmp_path):
-    model = facette.load("faces64").to("cpu")
-    train = facette.open_dataset(shared / "celeba/faces128/train", model.recipe.input)
-    valid = facette.open_dataset(shared / "celeba/faces128/valid", model.recipe.input)
-    folder = facette.save(model, tmp_path / "faces64")
-    calibrate(model, train, photos=20, count=10).save(folder)
-    found = study(facette.load(folder).to("cpu"), valid, photos=50)
-    assert found.spread_rank >= 0.95
-    assert found.likeness_rank <= -0.95
-    assert found.automatic_above >= 0.95
-    assert found.gain >= 0.25
-    assert found.best_likeness >= found.random_likeness - 0.005
-    assert found.unlike <= 5
-
-
-def _redrawn(model, photo) -> float:
-    return dials.dial_of(model, photo).redrawn
+        dial_sweep(quick_model, np.zeros((32, 32, 3), np.uint8), [0, 1], 2)

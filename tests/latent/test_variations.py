@@ -12,7 +12,8 @@ from facette.errors import UsageError
 from facette.images.sheets.grid import read_metadata
 from facette.latent import reconstruct, sweep, vary
 from facette.latent.around import Step, parse_step
-from facette.latent.vary import spaced_factors, variation_noise, variation_seeds, varied_latents
+from facette.latent.noise import normal_draws
+from facette.latent.vary import spaced_factors, variation_seeds, varied_latents
 from facette.measures.diversity import spread
 
 
@@ -25,7 +26,7 @@ def photo(quick_model):
 def test_the_formula_is_mean_plus_factor_times_scale_times_noise(quick_model, photo):
     posterior = quick_model.encode(photo[None])
     made = vary(quick_model, photo, count=3, diversity=2.5, seed=4)
-    noise = variation_noise(variation_seeds(4, 3), quick_model.latent)
+    noise = normal_draws(variation_seeds(4, 3), quick_model.latent)
     mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)
     np.testing.assert_allclose(made.latents, mean + 2.5 * scale * noise, rtol=1e-5, atol=1e-6)
 
@@ -69,7 +70,7 @@ def test_neighbouring_seeds_share_no_variation():
 
 
 def test_the_noise_is_standard_normal():
-    noise = torch.from_numpy(variation_noise(variation_seeds(0, 2000), 16))  # 32,000 numbers
+    noise = torch.from_numpy(normal_draws(variation_seeds(0, 2000), 16))  # 32,000 numbers
     assert abs(noise.mean().item()) < 4 / math.sqrt(32_000)
     assert abs(noise.std().item() - 1) < 0.02
     # independent between variations: the largest of 16 × 15 / 2 correlations stays small
@@ -199,7 +200,7 @@ def test_a_variation_is_where_its_own_relatives_start(quick_model, photo):
     still = vary(quick_model, photo, count=2, diversity=0, seed=8, around=[step])
     assert (still.pictures == made.pictures[3]).all()
     near = vary(quick_model, photo, count=2, diversity=3, seed=8, around=[step])
-    noise = variation_noise(variation_seeds(8, 2), quick_model.latent)
+    noise = normal_draws(variation_seeds(8, 2), quick_model.latent)
     scale = np.asarray(quick_model.encode(photo[None]).scale)
     np.testing.assert_allclose(near.latents, made.latents[3:] + 3 * scale * noise, rtol=1e-5, atol=1e-6)
     onward = vary(quick_model, photo, count=1, diversity=0, around=[step, Step(8, 3.0)])

@@ -13,15 +13,13 @@ REAL = np.array([[0.5, 0.4], [0.4, 0.4], [0.1, 0.2]])
 
 
 def test_the_curves_show_what_they_are_given():
-    figure = plot_dial(
-        FACTORS, LIKE, REAL, [0.1, 0.2, 0.4], [0.1, 0.1, 0.2], threshold=0.25, floor=0.36, recommended=5
-    )
+    figure = plot_dial(FACTORS, LIKE, REAL, [0.1, 0.2, 0.4], [0.1, 0.1, 0.2], automatic=5)
     like, real, spread, cycle = figure.axes
     assert like.lines[0].get_ydata().tolist() == pytest.approx([0.85, 0.65, 0.35])
     assert real.lines[0].get_ydata().tolist() == pytest.approx([0.45, 0.4, 0.15])
     assert spread.lines[0].get_ydata().tolist() == [0.1, 0.2, 0.4]
     assert cycle.lines[0].get_ydata().tolist() == [0.1, 0.1, 0.2]
-    assert [line.get_ydata()[0] for line in (like.lines[1], real.lines[1])] == [0.25, 0.36]
+    assert like.lines[1].get_ydata()[0] == 0  # where strangers begin
     assert all(5 in axes.lines[-1].get_xdata() for axes in figure.axes)
 
 
@@ -33,9 +31,7 @@ def test_rows_must_fit_the_factors():
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_page_holds_everything_and_asks_nobody(rows):
     readings = {
-        "recommended": None,
-        "threshold": 0.55,
-        "realism_floor": 0.3,
+        "automatic": 1.04,
         "readings": [
             {
                 "factor": FACTORS[i],
@@ -49,9 +45,9 @@ def test_the_page_holds_everything_and_asks_nobody(rows):
     }
     photo = np.zeros((16, 16, 3), np.uint8)
     sheet = sweep_sheet(photo, [[photo] * 2] * rows, ["a"] * rows)
-    html = dial_page("A <face>", "model m", sheet, readings, ["Recommended: none."]).html()
+    html = dial_page("A <face>", "model m", sheet, readings, ["Auto is 1.04."]).html()
     assert "A &lt;face&gt;" in html
-    assert "Recommended: none." in html
+    assert "Auto is 1.04." in html
     assert html.count("<tr>") == rows + 1
     assert ("svg+xml" in html) == (rows > 1)
     assert "https://" not in html

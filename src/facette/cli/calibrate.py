@@ -1,4 +1,4 @@
-"""`facette calibrate`: a model and data in, a model file out that knows what its diversity factors mean."""
+"""`facette calibrate`: a model and data in, a model file out that knows how people differ and what strengths mean."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +16,12 @@ def calibrate(
     photos: Annotated[
         int, typer.Option("--photos", min=2, help="How many photos the curves are measured on.")
     ] = 50,
-    count: Annotated[int, typer.Option("--count", "-n", min=2, help="How many variations of each.")] = 10,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, help="How many relatives of each, at every strength.")
+    ] = 2,
     references: Annotated[
-        int, typer.Option("--references", min=200, help="How many training pictures to compare with.")
-    ] = 4000,
+        int, typer.Option("--references", min=2, help="How many training pictures say how people differ.")
+    ] = 8000,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -28,26 +30,33 @@ def calibrate(
     ] = None,
     verify: Annotated[
         bool,
-        typer.Option(
-            "--verify", help="Also show, on the same number of photos, that the dial keeps its word."
-        ),
+        typer.Option("--verify", help="Also show, on as many other photos, that the levels keep their word."),
     ] = False,
     cache: Cache = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Measure what diversity means for a model, and keep it in the model file."""
+    """Measure how people differ to a model and how far each diversity goes, and keep it in the model file."""
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.cli.model import open_model
+    from facette.dial.calibrate import FEWEST_PHOTOS, judged_side, open_pictures
     from facette.dial.calibrate import calibrate as measure
+    from facette.judges.identity import EXTRA, available, speaks_for
 
     _refuse_bundled(model, out)
     opened = open_model(model, device)
-    store, label = open_source(data, opened.recipe, cache=cache)
-    remark(f"likeness and realism from up to {references} pictures, then factors on {photos} photos")
-    with progress(None, "calibrating", "photos") as bar:
+    judged = opened.input.model_copy(update={"size": judged_side(opened)})
+    store, label = open_source(data, opened.recipe.model_copy(update={"input": judged}), cache=cache)
+    most = max(photos, FEWEST_PHOTOS)
+    others, shown = open_pictures(opened, store, 2 * most if verify else most, references, seed, label).part(
+        most
+    )
+    if speaks_for(opened.input.frame) is not None and not available():
+        remark(f'no judge of who a face is: pip install "facette[{EXTRA}]", or levels are fixed shares')
+    remark(f"how people differ, from {len(shown.references)} pictures; then distances of {photos} photos")
+    with progress(None, "calibrating", "strengths") as bar:
         done = 0
 
         def show(now: int, total: int) -> None:
@@ -56,25 +65,16 @@ def calibrate(
             bar.advance(now - done)
             done = now
 
-        found = measure(
-            opened,
-            store,
-            photos=photos,
-            count=count,
-            references=references,
-            seed=seed,
-            label=label,
-            progress=show,
-        )
+        found = measure(opened, shown, photos=photos, count=count, seed=seed, progress=show)
     path = found.save(model, out)
     data_ = {"model": str(path), **found.metrics}
     text = [str(path), *_table(found)]
-    if verify:
+    if verify and found.curves:
         from facette.dial.verify import study
 
-        proof = study(load_model(path, device), store, photos=photos, seed=seed)
+        proof = study(load_model(path, device), others.frames, others.people, seed=seed)
         data_["verified"] = proof.to_dict()
-        text += proof.lines()
+        text += ["", *proof.lines()]
     emit(data_, "\n".join(text), as_json)
 
 
@@ -90,17 +90,17 @@ def _refuse_bundled(model: str, out: Path | None) -> None:
 
 
 def _table(found: Any) -> list[str]:
-    """What the factors do, as lines to read."""
-    lines = [
-        f"impostor threshold: cosine {found.gauge.threshold:.3f}, which 1 % of pairs of strangers exceed"
-    ]
-    for noise, curve in found.curves.items():
-        lines += ["", f"{noise} noise; recommended factor {curve.recommended():.3g}"]
-        lines += [f"{'factor':>8}{'likeness':>10}{'above':>8}{'realism':>9}{'spread':>8}"]
+    """What the strengths do, as lines to read."""
+    from facette.latent.levels import DISTANCE
+
+    lines = []
+    for (noise, details), curve in found.curves.items():
+        levels = {level: curve.strength_at(distance) for level, distance in DISTANCE.items()}
+        said = ", ".join(f"{level} {strength:g}" for level, strength in levels.items() if strength)
+        lines += ["", f"{noise} noise, details of the {details}: {said or 'no level is within reach'}"]
+        lines += [f"{'strength':>9}{'distance':>10}{'likeness':>10}{'same person':>13}"]
         lines += [
-            f"{factor:8.3g}{cosine:10.3f}{above:8.0%}{realism:9.3f}{spread:8.3f}"
-            for factor, cosine, above, realism, spread in zip(
-                curve.factors, curve.likeness, curve.above, curve.realism, curve.spread, strict=True
-            )
+            f"{strength:9.3g}{distance:10.3f}{curve.likeness_of(distance):10.2f}{same:13.0%}"
+            for strength, distance, same in zip(curve.strength, curve.distance, curve.same, strict=True)
         ]
     return lines

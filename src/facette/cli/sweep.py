@@ -1,4 +1,4 @@
-"""`facette sweep`: one photo at growing diversity, a row for each factor; with --report also what that does to it."""
+"""`facette sweep`: one photo at growing diversity, a row for each strength; with --report also what that does to it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,28 +13,38 @@ from facette.cli.photo import Align, Eyes, Face, Photo
 if TYPE_CHECKING:
     from facette.dial.sweep import DialSweep
 
+RANGE = {"people": (0.2, 2.0), "posterior": (1.0, 10.0)}  # strengths of the first and the last row
+
 
 def sweep(
     photo: Photo,
-    first: Annotated[float, typer.Option("--from", min=0, help="The factor of the first row.")] = 1.0,
-    last: Annotated[float, typer.Option("--to", min=0, help="The factor of the last row.")] = 10.0,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="How many factors, evenly spaced.")] = 10,
+    first: Annotated[
+        float | None,
+        typer.Option("--from", min=0, help="The strength of the first row.  [default: 0.2, or 1 with σ]"),
+    ] = None,
+    last: Annotated[
+        float | None,
+        typer.Option("--to", min=0, help="The strength of the last row.  [default: 2, or 10 with σ]"),
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many strengths, evenly spaced.")] = 10,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variations in a row.")] = 10,
     mode: Annotated[
         Literal["factor", "variance"],
         typer.Option("--mode", help="What the factor multiplies: factor (of σ) or variance (σ²)."),
     ] = "factor",
     noise: Annotated[
-        Literal["posterior", "aggregate"],
+        Literal["people", "posterior"] | None,
         typer.Option(
-            "--noise", help="Shaped by this photo's σ, or by all faces together (calibrated models)."
+            "--noise",
+            help="Shares of how people differ, or factors of this photo's σ.  [default: people; σ where --from or --to "
+            "is given]",
         ),
-    ] = "posterior",
+    ] = None,
     report: Annotated[
         bool,
         typer.Option(
             "--report",
-            help="Also a page with likeness, realism, spread and the factor to take (calibrated models).",
+            help="Also a page with likeness to the person, realism and spread (calibrated models).",
         ),
     ] = False,
     out: Annotated[
@@ -53,14 +63,19 @@ def sweep(
     from facette.cli.model import open_model
     from facette.cli.photo import account_of, sheet_path, take_in
     from facette.errors import UsageError
+    from facette.latent.noise import knows_people
     from facette.latent.vary import spaced_factors
     from facette.latent.vary import sweep as sweep_photo
 
     if report and mode != "factor":
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
-    factors = spaced_factors(first, last, rows)
     target = sheet_path(out, f"{photo.stem}-sweep.png")
-    opened = open_model(model, device, plain, light=not report and noise == "posterior")
+    opened = open_model(model, device, plain, light=not report)
+    if noise is None:
+        numbers = first is not None or last is not None or mode == "variance"
+        noise = "people" if knows_people(opened) and not numbers else "posterior"
+    low, high = RANGE[noise]
+    factors = spaced_factors(low if first is None else first, high if last is None else last, rows)
     taken = take_in(opened, photo, align, face, eyes)
     said = taken.report.summary()
     if report:
@@ -84,7 +99,7 @@ def sweep(
     }
     if measured is not None:
         data = {**data, "page": str(page), **_measures(measured)}
-        remark(_recommendation(measured))
+        remark(_meaning(measured))
     emit(data, str(sheet) if page is None else f"{sheet}\n{page}", as_json)
 
 
@@ -93,7 +108,7 @@ def _write_page(measured: "DialSweep", name: str, sheet: Path) -> Path:
     from facette.plots.dial import dial_page
 
     one = measured.sweep.rows[0]
-    words = [_recommendation(measured), f"The photo: {measured.sweep.remark}."]
+    words = [_meaning(measured), f"The photo: {measured.sweep.remark}."]
     subtitle = (
         f"model {one.model} · {one.noise} noise · {len(one.seeds)} variations a row · seed {one.seeds[0]}"
     )
@@ -102,18 +117,13 @@ def _write_page(measured: "DialSweep", name: str, sheet: Path) -> Path:
 
 
 def _measures(measured: "DialSweep") -> dict[str, Any]:
-    names = ("recommended", "threshold", "realism_floor", "reconstruction_likeness", "readings")
     settings = measured.settings()
-    return {name: settings[name] for name in names}
+    return {name: settings[name] for name in ("automatic", "judged", "readings")}
 
 
-def _recommendation(measured: "DialSweep") -> str:
-    if measured.recommended is None:
-        return (
-            "No factor is recommended: the model redraws this photo so unlike it "
-            f"(likeness {measured.redrawn:.2f}) that strangers come as near ({measured.threshold:.2f})."
-        )
+def _meaning(measured: "DialSweep") -> str:
+    how = "measured on these pictures" if measured.judged else "as the model's curve expects"
     return (
-        f"Recommended factor: {measured.recommended:g}. Up to there every variation stays more like the photo than "
-        "99 % of strangers are, and as realistic as at factor 1 but for 20 %."
+        f"Auto is {measured.automatic:g}: almost as different as another photo of the same person. Likeness is "
+        f"{how}: 1 the photo itself, 0 a stranger."
     )

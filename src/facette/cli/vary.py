@@ -1,6 +1,5 @@
 """`facette vary`: one photo in, a sheet of its relatives out."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +11,6 @@ from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
 
 if TYPE_CHECKING:
-    from facette.dial.vary import Dialled
     from facette.latent.photo import PhotoInput
     from facette.latent.vary import Variations
 
@@ -25,9 +23,9 @@ def vary(
         typer.Option(
             "--diversity",
             "-d",
-            metavar="NUMBER|auto",
-            help="How far they go: 0 is the reconstruction; auto is the farthest that stays like the photo.  "
-            "[default: 7, or 0.01]",
+            metavar="LEVEL|NUMBER",
+            help="How far they go: subtle, medium, auto (almost as different as another photo of the same person) or "
+            "bold; or a factor of the photo's own σ; with --noise people a share.  [default: auto]",
         ),
     ] = None,
     likeness: Annotated[
@@ -36,7 +34,7 @@ def vary(
             "--likeness",
             min=0,
             max=1,
-            help="Instead: how like the photo, 1 the reconstruction, 0 a stranger.",
+            help="Instead: how like the person, 1 the photo itself, 0 a stranger.",
         ),
     ] = None,
     mode: Annotated[
@@ -44,15 +42,17 @@ def vary(
         typer.Option("--mode", help="What the diversity multiplies: factor (of σ) or variance (σ²)."),
     ] = "factor",
     noise: Annotated[
-        Literal["posterior", "aggregate"],
+        Literal["people", "posterior"] | None,
         typer.Option(
-            "--noise", help="Shaped by this photo's σ, or by all faces together (calibrated models)."
+            "--noise",
+            help="How people differ, or where the model is unsure of this photo.  "
+            "[default: people for levels and likeness, posterior for numbers]",
         ),
-    ] = "posterior",
+    ] = None,
     spread: Annotated[
         Literal["random", "best"],
         typer.Option(
-            "--spread", help="Take them as drawn, or of many those that differ most at that likeness."
+            "--spread", help="Take them as drawn, or of many those that differ in the most different ways."
         ),
     ] = "random",
     pool: Annotated[
@@ -100,75 +100,55 @@ def vary(
     from facette.cli.photo import sheet_path, take_in, take_in_all
     from facette.errors import UsageError
     from facette.latent.around import parse_step
+    from facette.latent.vary import vary as vary_photo
 
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
-    wished = _diversity(diversity)
-    measured = wished == "auto" or likeness is not None or spread == "best"
-    if measured and mode != "factor":
-        raise UsageError(
-            "--diversity auto, --likeness and --spread best go with factors of σ: leave out --mode variance."
-        )
     steps = [parse_step(text) for text in around or []]
-    if measured and steps:
-        raise UsageError("--around goes with a --diversity in numbers.")
     target = sheet_path(out, f"{photo.stem}-variations.png")
-    light = not (measured or refine or noise == "aggregate")
-    opened = open_model(model, device, plain or (details == "photo" and not measured), light)
-    taken = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
-    made = []
-    for number, one in enumerate(taken, start=1):
-        if measured:
-            from facette.dial.vary import dial_vary
-
-            found = dial_vary(
-                opened,
-                one,
-                count,
-                diversity=wished,
-                likeness=likeness,
-                noise=noise,
-                spread=spread,
-                pool=pool,
-                seed=seed,
-                refine=refine,
-                pick=pick,
-            )
-        else:
-            from facette.latent.vary import vary as vary_photo
-
-            assert not isinstance(wished, str)  # "auto" is measured
-            number_of, first = (count, seed) if pick is None else (1, pick)
-            found = vary_photo(
-                opened, one, number_of, wished, first, mode, refine, noise, steps, details, side
-            )
+    opened = open_model(model, device, plain or details == "photo", light=not refine)
+    photos = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
+    accounts = []
+    for number, taken_in in enumerate(photos, start=1):
+        drawn, first = (count, seed) if pick is None else (1, pick)
+        variations = vary_photo(
+            opened,
+            taken_in,
+            drawn,
+            _diversity(diversity),
+            first,
+            mode,
+            refine,
+            noise,
+            steps,
+            details,
+            side,
+            likeness=likeness,
+            spread=spread if pick is None else "random",
+            pool=pool,
+        )
         sheet, singles = _numbered(target, number), each and _numbered(each, number)
-        made.append(_write(found, one, sheet, singles, paste))
-    emit(made[0] if not all_faces else {"faces": made}, "\n".join(one["sheet"] for one in made), as_json)
+        accounts.append(_write(variations, taken_in, sheet, singles, paste))
+    sheets = "\n".join(account["sheet"] for account in accounts)
+    emit({"faces": accounts} if all_faces else accounts[0], sheets, as_json)
 
 
 def _write(
-    found: "Variations | Dialled", taken: "PhotoInput", target: Path, each: Path | None, paste: bool
+    variations: "Variations", taken: "PhotoInput", target: Path, each: Path | None, paste: bool
 ) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
     from facette.cli.photo import account_of
-    from facette.latent.vary import Variations
 
-    said = taken.report.summary()
-    if isinstance(found, Variations):
-        variations = found
-        sheet = replace(variations, remark=said).save(target)
-    else:
-        variations = found.variations
-        sheet = replace(found, variations=replace(variations, remark=said)).save(target)
-        _tell(found)
+    sheet = replace(variations, remark=taken.report.summary()).save(target)
+    if variations.note:
+        remark(variations.note)
     singles = [] if each is None else variations.save_each(each)
     account = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
         "pasted": _paste(variations, taken, target) if paste else [],
         "photo": account_of(taken),
-        **found.settings(),
+        **variations.settings(),
     }
     if variations.refined is not None:
         account["elbo_before"] = float(variations.refined.elbo_before[0])
@@ -177,31 +157,14 @@ def _write(
     return account
 
 
-def _tell(found: "Dialled") -> None:
-    """The factor, and each variation with its seed and scores, for people."""
-    remark(f"factor {found.variations.factor:g}; --pick SEED makes one of these again")
-    for score in found.settings()["scores"]:
-        like = (
-            f"cosine {score['cosine']:.2f}"
-            if score["likeness"] is None
-            else f"likeness {score['likeness']:5.2f}"
-        )
-        remark(f"  seed {score['seed']:<12} {like}  realism {score['realism']:.2f}")
-
-
 def _diversity(text: str | None) -> "float | str | None":
-    """A number, "auto" or None."""
-    from facette.errors import UsageError
-
-    if text is None or text == "auto":
-        return text
+    """A number where it is one; a level or nothing as it is."""
+    if text is None:
+        return None
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise UsageError(f"--diversity takes a number of at least 0, or auto, got {text!r}.")
-    return number
+        return text
 
 
 def _paste(variations: "Variations", taken: "PhotoInput", target: Path) -> list[str]:

@@ -27,7 +27,8 @@ from facette.comparison.result import Comparison, Entry
 from facette.comparison.trials import FEWEST, Trials
 from facette.errors import UsageError, check_count
 from facette.judges.likeness import Gauge, gauge_of
-from facette.latent.vary import DIVERSITY, variation_seeds
+from facette.latent.levels import FACTOR
+from facette.latent.vary import variation_seeds
 
 TOLERANCE = 0.01  # of a cosine
 BUNDLED = "faces64"
@@ -90,7 +91,7 @@ def compare(
     if match:
         wished, matches = _match(ours, theirs, near, likeness, tolerance, levels)
     else:
-        factor = DIVERSITY["factor"] if diversity is None else float(diversity)
+        factor = FACTOR["auto"] if diversity is None else float(diversity)
         wished, matches = None, [*(_as_asked(trials, factor) for trials in ours), _as_asked(theirs, near)]
     entries = tuple(
         Entry(

@@ -22,8 +22,9 @@ import torch
 from torch import nn
 
 from facette.comparison.diffusion import Diffusion
+from facette.latent.noise import normal_draws
 from facette.latent.points import decode_each, encode_each
-from facette.latent.vary import strength_of, variation_noise, varied_latents
+from facette.latent.vary import strength_of, varied_latents
 
 Progress = Callable[[int], None]  # so many steps of diffusion are done
 FARTHEST = 2.0  # a VAE's strongest factor adds noise of so many standard deviations of its prior
@@ -88,7 +89,7 @@ class VaeMethod:
         """The picture of each seed, as `vary` makes it."""
         with Watch(self.model.device, networks_of(self.model)) as watch:
             mean, scale = encode_each(self.model, self.photo[None])  # (1, Z), (1, Z)
-            noise = variation_noise(seeds, mean.shape[1])  # (N, Z)
+            noise = normal_draws(seeds, mean.shape[1])  # (N, Z)
             pictures = decode_each(self.model, varied_latents(mean, scale, noise, strength_of(level)))
         return Made(pictures, (False,) * len(seeds), watch.seconds / len(seeds), watch.memory)
 

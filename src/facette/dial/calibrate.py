@@ -1,17 +1,22 @@
-"""Calibrating a model: what its factors do to likeness, realism and spread, measured once and kept in its file.
+"""Calibrating a model: how people differ to it, and what strengths of noise do to who a relative is.
 
-Enters: a loaded model and data. Leaves: a `Calibration`, tensors and figures for the model file. Writing that file
-is the command's business.
+Enters: a loaded model and pictures. Leaves: a `Calibration`, tensors and figures for the model file. Nothing is
+measured while drawing. Writing the file, and what is said about it, is the command's business.
 
-    dial.centre, dial.whitening, dial.known, dial.typical, dial.threshold    the gauge (`likeness`)
-    dial.aggregate_mean, dial.aggregate_root                                 the shell of the faces (`latent.shell`)
-    dial.factors (F,), dial.curve_posterior, dial.curve_aggregate (F, 3)     cosine, realism, spread at each factor
+    cloud.*                           where the pictures lie (`latent.cloud`), where the file did not know
+    people.PART (Z, K)                how people differ, part by part (`latent.people`)
+    dial.curve.NOISE.DETAILS (F, 3)   strength, median distance, share of the same person (`latent.levels`)
+    dial.strangers (1,)               the distance that 1 % of pairs of different people are below
+    dial.centre, whitening, known, typical, threshold    what realism is measured with (`judges.likeness`)
 
-Legend: P photos, F factors, N variations of a photo.
+Legend: P photos, F strengths, N relatives of a photo.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,187 +26,205 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facette.checkpoint.extras import add_extras
-from facette.data.selection import choose_data
-from facette.dial.search import CURVES, FACTORS, REALISM_KEPT, REFERENCE, Dial, placed
+from facette.data.attributes import AttributeTable
+from facette.data.people import find_people, read_people
+from facette.dial.curves import JUDGED, JudgedPhotos, at_side, measure_curve, spaced_strengths
 from facette.errors import UsageError, check_count
 from facette.judges.attributes import extract
-from facette.judges.likeness import Gauge, likeness, make_gauge
-from facette.latent.inputs import Picture, image_size, resolve_model
-from facette.latent.shell import measure_shell
-from facette.latent.vary import Noise, origin_of, variation_seeds
+from facette.judges.identity import available, speaks_for
+from facette.judges.likeness import FEWEST, Gauge, make_gauge
+from facette.latent.cloud import MEAN, cloud_tensors, encode_set, measure_cloud
+from facette.latent.details import Details
+from facette.latent.inputs import image_size
+from facette.latent.levels import CURVE, DISTANCE, STRANGERS, Curve
+from facette.latent.noise import PREFIX as PEOPLE
+from facette.latent.noise import Noise
+from facette.latent.people import measure_people
+from facette.model.trained import TrainedModel
 
 PHOTOS = 50
-COUNT = 10  # variations of a photo at a factor
-REFERENCES = 4000  # training pictures for the gauge and for the shell
-SEARCHED = 8  # photos that the range of factors is found with
-HALVINGS = 3  # of the last doubling
-EVEN = 12  # factors up to the largest, beside 0 and 1
-LARGEST = 64.0  # the range ends here at the latest
-PREFIX = "dial."  # of everything kept in the model file
-KEPT = 0.95  # share of variations above the threshold at the recommended factor of a model
+FEWEST_PHOTOS = 46  # that hold a thousand pairs of strangers
+COUNT = 2  # relatives of a photo at a strength
+REFERENCES = 8000  # pictures that say how people differ
+REALISM = 4000  # of them, for what realism is measured with
+PREFIX = "dial."
+CURVES: tuple[tuple[Noise, Details], ...] = tuple(product(("people", "posterior"), ("photo", "model")))
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """What factors do to likeness, realism and spread in the mean over photos; (F,) each."""
+class Pictures:
+    """What a model is calibrated on."""
 
-    factors: NDArray[np.float64]
-    likeness: NDArray[np.float64]  # cosine with the photo
-    realism: NDArray[np.float64]  # [0, 1]
-    spread: NDArray[np.float64]  # 0 all are one … 1 strangers
-    above: NDArray[np.float64]  # share of the variations above the threshold
+    references: NDArray[np.uint8]  # (M, S, S, 3) at the model's size
+    labels: AttributeTable | None  # of the references
+    frames: NDArray[np.uint8]  # (P, W, W, 3), W no less than S
+    people: NDArray[np.integer] | None  # whose frames they are, where that is known
+    name: str
 
-    def recommended(self) -> float:
-        """The largest factor up to which 95 % of the variations stay above the threshold and the realism within 20 %
-        of that at factor 1; 0 where there is none."""
-        floor = REALISM_KEPT * self.realism[self.factors == REFERENCE][0]
-        good = (self.above >= KEPT) & (self.realism >= floor)
-        return float(self.factors[: len(good) if good.all() else int(good.argmin())].max(initial=0.0))
+    def part(self, photos: int) -> tuple[Pictures, Pictures]:
+        """The frames after the first so many, and those; both with all references."""
+        cut = (slice(photos, None), slice(photos))
+        people = [None if self.people is None else self.people[part] for part in cut]
+        rest, first = (
+            replace(self, frames=self.frames[part], people=whose)
+            for part, whose in zip(cut, people, strict=True)
+        )
+        return rest, first
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What a model file is given so that its dial means something."""
 
-    gauge: Gauge
-    curves: dict[Noise, Curve]
+    curves: dict[tuple[Noise, Details], Curve]
+    gauge: Gauge | None
     extras: dict[str, Tensor]
     metrics: dict[str, Any]  # plain values for the header and the card
 
     def save(self, path: str | Path, out: str | Path | None = None) -> Path:
         """Write it into the model file that was calibrated, or a copy in the folder `out`; the rest stays as it is."""
-        strangers = [name for name in self.extras if not name.startswith(PREFIX)]
-        assert not strangers, f"these would not be replaced the next time: {strangers}"
-        return add_extras(path, self.extras, {"dial": self.metrics}, out, replace=(PREFIX,))
+        return add_extras(path, self.extras, {"dial": self.metrics}, out, replace=(PREFIX, PEOPLE))
 
 
 def calibrate(
-    model,
-    data,
+    model: TrainedModel,
+    pictures: Pictures,
     *,
     photos: int = PHOTOS,
     count: int = COUNT,
+    seed: int = 0,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Calibration:
+    """Measure how people differ to a model, and what strengths of both kinds of noise do to who a relative is.
+
+    Distances are measured on the first `photos` of the frames, the threshold of strangers on all of them. Without the
+    extra `identity`, or for pictures that are not of faces in a known frame, there are no curves, and levels are fixed
+    shares. `progress(done, total)` is called after every strength. Raises UsageError for a model of vectors
+    and for fewer than two references.
+    """
+    image_size(model)
+    check_count(count)
+    check_count(len(pictures.references), least=2, what="references")
+    posterior = encode_set(model, pictures.references.__getitem__, np.arange(len(pictures.references)))
+    extras = measure_people(model, posterior.mean.numpy(), pictures.labels)
+    if MEAN not in model.extras:  # directions are measured from the one that is there
+        extras |= cloud_tensors(measure_cloud(posterior))
+    gauge = None
+    if len(pictures.references) >= FEWEST:
+        gauge = make_gauge(extract(pictures.references[:REALISM]).features, seed)
+        extras |= gauge.extras()
+    curves = {}
+    if available() and speaks_for(model.input.frame) is not None:
+        knowing = replace(model, extras={**model.extras, **extras})
+        curves, strangers = _curves(knowing, pictures, photos, count, seed, progress)
+        extras[STRANGERS] = torch.tensor([strangers], dtype=torch.float32)
+    for (noise, details), curve in curves.items():
+        rows = np.stack([curve.strength, curve.distance, curve.same], axis=1)
+        extras[f"{CURVE}{noise}.{details}"] = torch.from_numpy(rows).float()
+    return Calibration(curves, gauge, extras, _metrics(curves, pictures, photos, count, seed))
+
+
+def open_pictures(
+    model: TrainedModel,
+    data: Any,
+    photos: int = PHOTOS,
     references: int = REFERENCES,
     seed: int = 0,
-    label: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Calibration:
-    """Measure what the diversity factor of a model means.
+    name: str = "",
+) -> Pictures:
+    """References and photos of a store that was opened at `judged_side(model)`, or of an array (N, W, W, 3).
 
-    `data` as `evaluate` takes it: up to `references` pictures of its training part give the gauge and the shape of
-    the aggregate, `photos` of its validation part the curves, with `count` variations of each at every factor.
-    An array (N, S, S, 3) gives its last `photos` pictures for the curves and all others for the gauge.
-    `progress(done, total)` is called after every photo. Raises UsageError for a model of vectors and too few pictures.
+    A store's training part gives the references, its validation part the photos (at least 46, for the threshold of
+    strangers, where there are so many); an array's last pictures are the photos. Raises UsageError for too few.
     """
-    model = resolve_model(model)
-    image_size(model)
-    check_count(photos, least=2, what="photos")
-    check_count(count, least=2)
-    advance = progress or (lambda done, total: None)
-    pictures, shown, named = _pictures(model, data, photos, references, seed, label)
-    gauge = make_gauge(extract(pictures).features, seed)
-    extras = gauge.extras()
-    noises: tuple[Noise, ...] = ("posterior",)
-    if model.latent > 1:
-        extras |= measure_shell(model.encode(pictures))
-        noises = ("posterior", "aggregate")
-    ready = replace(model, extras={**model.extras, **extras})
-    seeds = variation_seeds(seed, count)
-    dials = [placed(origin_of(ready, photo, details="model"), gauge) for photo in shown]
-    factors = _factors(dials[:SEARCHED], seeds)
-    curves, total = {}, len(noises) * len(dials)
-    for i, noise in enumerate(noises):
-        one = [replace(dial, noise=noise) for dial in dials]
-        curves[noise] = measure_curve(
-            one, factors, seeds, lambda done, i=i: advance(i * len(dials) + done, total)
-        )
-    extras[FACTORS] = torch.tensor(factors, dtype=torch.float64)
-    for noise, curve in curves.items():
-        extras[CURVES[noise]] = torch.from_numpy(
-            np.stack([curve.likeness, curve.realism, curve.spread], axis=1)
-        )
-    metrics = _metrics(gauge, curves, named, len(pictures), len(dials), count, seed)
-    return Calibration(gauge, curves, extras, metrics)
-
-
-def measure_curve(
-    dials: list[Dial],
-    factors: tuple[float, ...],
-    seeds: tuple[int, ...],
-    advance: Callable[[int], None] | None = None,
-) -> Curve:
-    """Likeness, realism and spread at each factor, in the mean over the dials of photos."""
-    rows = []
-    for done, dial in enumerate(dials, start=1):
-        readings = [dial.at(factor, seeds) for factor in factors]
-        rows.append(
-            [
-                (
-                    one.likeness.mean(),
-                    one.realism.mean(),
-                    one.spread,
-                    (one.likeness > dial.gauge.threshold).mean(),
-                )
-                for one in readings
-            ]
-        )
-        if advance is not None:
-            advance(done)
-    return Curve(np.array(factors), *np.mean(rows, axis=0).T)
-
-
-def _pictures(
-    model, data, photos: int, references: int, seed: int, label: str | None
-) -> tuple[Picture, Picture, str]:
-    """Pictures for the gauge, photos for the curves, and what the data are called."""
+    size = image_size(model)
+    photos = max(check_count(photos, least=2, what="photos"), FEWEST_PHOTOS)
     if isinstance(data, np.ndarray):
         if len(data) <= photos:
-            raise UsageError(f"{len(data)} pictures leave none for the gauge beside {photos} photos.")
-        return data[:-photos][:references], data[-photos:], label or "an array"
-    known = choose_data(model, data, "train", references, seed, label=label)
-    shown = choose_data(model, data, "valid", photos, seed, label=label)
-    return known.read(known.indices), shown.read(shown.indices), known.label
+            raise UsageError(f"{len(data)} pictures leave none to compare with beside {photos} photos.")
+        known = at_side(data[:-photos][:references], size)
+        return Pictures(known, None, data[-photos:], None, name or "an array")
+    known, shown = (
+        _some(data.indices(split), most, seed) for split, most in (("train", references), ("valid", photos))
+    )
+    if not len(shown):
+        raise UsageError("there are no validation pictures to measure distances on.")
+    table = data.attributes
+    labels = None if table is None else AttributeTable(table.names, table.values[known])
+    blocks = [at_side(data.read(known[i : i + 256]), size) for i in range(0, len(known), 256)]
+    return Pictures(
+        np.concatenate(blocks), labels, data.read(shown), people_of(data, shown), name or str(data.source)
+    )
 
 
-def _factors(dials: list[Dial], seeds: tuple[int, ...]) -> tuple[float, ...]:
-    """0, 1, and evenly spaced ones up to where variations are no more like their own reconstruction than strangers."""
+def judged_side(model: TrainedModel) -> int:
+    """At which side pictures are read for calibrating: no smaller than distances are measured at."""
+    return max(JUDGED, image_size(model))
 
-    def lost(factor: float) -> bool:
-        kept = [likeness(dial.reconstruction, dial.at(factor, seeds).places).mean() for dial in dials]
-        return bool(np.mean(kept) < dials[0].gauge.threshold)
 
-    low, high = 0.0, REFERENCE
-    while high < LARGEST and not lost(high):
-        low, high = high, 2 * high
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if lost(middle) else (middle, high)
-    even = np.linspace(0, high, EVEN + 1)
-    return tuple(sorted({round(float(factor), 4) for factor in (*even, REFERENCE)}))
+def _curves(
+    model: TrainedModel,
+    pictures: Pictures,
+    photos: int,
+    count: int,
+    seed: int,
+    progress: Callable[[int, int], object],
+) -> tuple[dict[tuple[Noise, Details], Curve], float]:
+    everybody = JudgedPhotos.of(model, pictures.frames)
+    strangers, some = everybody.strangers(pictures.people), everybody.first(photos)
+    strengths = {noise: spaced_strengths(model, some, noise, seed) for noise in ("people", "posterior")}
+    total = sum(len(strengths[noise]) for noise, _ in CURVES)
+    done, curves = 0, {}
+
+    def advance(steps: int) -> None:
+        nonlocal done
+        done += steps
+        progress(done, total)
+
+    for noise, details in CURVES:
+        curves[noise, details] = measure_curve(
+            model, some, noise, details, strengths[noise], strangers, count, seed, advance
+        )
+    return curves, strangers
+
+
+def _some(indices: NDArray[np.integer], most: int, seed: int) -> NDArray[np.integer]:
+    if len(indices) <= most:
+        return indices
+    return np.sort(np.random.default_rng(seed).choice(indices, most, replace=False))
+
+
+def people_of(data: Any, indices: NDArray[np.integer]) -> NDArray[np.int64] | None:
+    """Whose pictures they are, where a list beside them says so."""
+    path = find_people(Path(str(data.source)))
+    return None if path is None else read_people(path, [data.names[int(i)] for i in indices])
 
 
 def _metrics(
-    gauge: Gauge, curves: dict[Noise, Curve], data: str, references: int, photos: int, count: int, seed: int
+    curves: dict[tuple[Noise, Details], Curve], pictures: Pictures, photos: int, count: int, seed: int
 ) -> dict[str, Any]:
-    return {
-        "data": data,
-        "references": references,
-        "photos": photos,
-        "variations": count,
+    facts: dict[str, Any] = {
+        "data": pictures.name,
+        "references": len(pictures.references),
+        "labelled": pictures.labels is not None,
         "seed": seed,
-        "impostor_threshold": round(gauge.threshold, 4),
-        "factors": [round(float(factor), 4) for factor in curves["posterior"].factors],
-        **{
-            noise: {
-                "likeness": _rounded(curve.likeness),
-                "realism": _rounded(curve.realism),
-                "spread": _rounded(curve.spread),
-                "above_threshold": _rounded(curve.above),
-                "recommended": round(curve.recommended(), 4),
-            }
-            for noise, curve in curves.items()
-        },
     }
+    if not curves:
+        return facts
+    first = next(iter(curves.values()))
+    facts |= {
+        "photos": min(photos, len(pictures.frames)),
+        "relatives": count,
+        "strangers": round(first.strangers, 4),
+    }
+    for (noise, details), curve in curves.items():
+        facts[f"{noise} noise, details {details}"] = {
+            "strength": _rounded(curve.strength),
+            "distance": _rounded(curve.distance),
+            "same_person": _rounded(curve.same),
+            "levels": {level: curve.strength_at(distance) for level, distance in DISTANCE.items()},
+        }
+    return facts
 
 
 def _rounded(values: NDArray[np.float64]) -> list[float]:

@@ -1,40 +1,58 @@
-"""A sweep with its measures: for each factor the variations, and how like, how real and how various they are.
+"""A sweep with its measures: for each strength the relatives, and how like, how real and how various they are.
 
-Enters: a calibrated model, a photo, factors. Leaves: `DialSweep`, a sheet and figures. How the page looks that
+Enters: a calibrated model, a photo, strengths. Leaves: `DialSweep`, a sheet and figures. How the page looks that
 shows them is `facette.plots.dial`'s business.
 
-Legend: F factors, N variations, Z latents.
+Legend: F strengths, N variations, Z latents, W side of a picture.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facette.dial.search import REALISM_KEPT, REFERENCE, Dial, Reading, automatic_factor, dial_of
+from facette.dial.curves import JUDGED, at_side
 from facette.errors import UsageError
-from facette.latent.inputs import Picture
+from facette.judges.identity import available, describe, speaks_for
+from facette.judges.likeness import Gauge, gauge_of, place_spread
+from facette.latent.details import Details
+from facette.latent.inputs import Picture, resolve_model
+from facette.latent.levels import STRANGERS, Curve, choose_setting, known_curve
+from facette.latent.noise import Noise
+from facette.latent.photo import PhotoSource
 from facette.latent.sheets import Result
-from facette.latent.vary import Noise, Sweep, Variations, variation_seeds
+from facette.latent.vary import Origin, Sweep, Variations, origin_of, variation_seeds
+from facette.measures.identity import distances
+from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What one strength does to one photo."""
+
+    strength: float
+    likeness: NDArray[np.float64]  # (N,): 1 the photo, 0 as far as the nearest strangers
+    realism: NDArray[np.float64]  # (N,) in [0, 1], 0.5 for real faces on average
+    spread: float  # 0 when all are one, 1 for strangers
+    cycle: float  # root mean square of E(x') − z over latents and variations; 0 when both agree
+
+
+@dataclass(frozen=True, slots=True)
 class DialSweep(Result):
-    """Variations at growing factors, measured."""
+    """Variations at growing strengths, measured."""
 
     sweep: Sweep
     readings: tuple[Reading, ...]  # F of them
-    cycles: tuple[
-        float, ...
-    ]  # (F,) root mean square of E(D(z)) − z over latents and variations; 0 when both agree
-    redrawn: float  # cosine of the reconstruction with the photo
-    threshold: float  # the cosine that one pair of strangers in a hundred exceeds
-    floor: float  # of the mean realism: 20 % below that at factor 1
-    recommended: float | None  # None: not even the reconstruction is like the photo
+    judged: bool  # likeness was measured on these very pictures; else it is what the model's curve expects
+    automatic: float  # the strength of "auto" with this noise
 
     @property
     def pictures(self) -> Picture:  # type: ignore[override]
@@ -44,84 +62,103 @@ class DialSweep(Result):
     def factors(self) -> tuple[float, ...]:
         return self.sweep.factors
 
-    def sheet(self) -> "Sheet":
-        """The photo first, then one row for each factor with its likeness and realism."""
+    def sheet(self) -> Sheet:
+        """The photo first, then one row for each strength with its likeness and realism."""
         from facette.images.sheets.grid import sweep_sheet
 
-        one = self.sweep.rows[0]
+        first = self.sweep.rows[0]
         labels = [
-            f"{reading.factor:g}\u00a0σ likeness\u00a0{reading.likeness.mean():.2f} "
+            f"{row.strength_label} likeness\u00a0{reading.likeness.mean():.2f} "
             f"realism\u00a0{reading.realism.mean():.2f}"
-            for reading in self.readings
+            for row, reading in zip(self.sweep.rows, self.readings, strict=True)
         ]
-        recommended = "" if self.recommended is None else f" · recommended factor {self.recommended:g}"
         return sweep_sheet(
             self.sweep.photo,
             [list(row.pictures) for row in self.sweep.rows],
             labels,
             title="Diversity from row to row",
-            subtitle=f"each column keeps its direction · {one.model} · seed {one.seeds[0]}{recommended}",
-            wrap=len(one.pictures),
+            subtitle=f"each column keeps its direction · {first.model} · seed {first.seeds[0]} · "
+            f"auto is {self.automatic:g}",
+            wrap=len(first.pictures),
             footer=self.sweep.remark,
         )
 
     def settings(self) -> dict[str, Any]:
         return {
             **self.sweep.settings(),
-            "recommended": self.recommended,
-            "threshold": round(self.threshold, 4),
-            "realism_floor": round(self.floor, 4),
-            "reconstruction_likeness": round(self.redrawn, 4),
+            "automatic": self.automatic,
+            "judged": self.judged,
             "readings": [
                 {
-                    "factor": reading.factor,
+                    "factor": reading.strength,
                     "likeness": [round(float(value), 4) for value in reading.likeness],
                     "realism": [round(float(value), 4) for value in reading.realism],
                     "spread": round(reading.spread, 4),
-                    "cycle": round(cycle, 4),
+                    "cycle": round(reading.cycle, 4),
                 }
-                for reading, cycle in zip(self.readings, self.cycles, strict=True)
+                for reading in self.readings
             ],
         }
 
-    def remarked(self, text: str) -> "DialSweep":
+    def remarked(self, text: str) -> DialSweep:
         """The same with a line under its sheet, such as what was done to the photo."""
         return replace(self, sweep=replace(self.sweep, remark=text))
 
 
 def dial_sweep(
-    model,
-    picture,
+    model: DrawingModel | str | Path,
+    picture: PhotoSource,
     factors: Sequence[float],
     count: int = 10,
     seed: int = 0,
-    noise: Noise = "posterior",
+    noise: Noise | None = None,
     refine: int = 0,
+    details: Details = "photo",
+    side: int | None = None,
 ) -> DialSweep:
-    """`sweep` at several factors, with likeness, realism, spread and cycle consistency of each row.
+    """`sweep` at several strengths, with likeness, realism, spread and cycle consistency of each row.
 
-    Arguments as `sweep` takes them. The recommended factor is the automatic one of `vary`, whatever the factors shown.
-    Raises UsageError as `sweep` does, for fewer than two variations, and for a model that was not calibrated.
+    Arguments as `sweep` takes them. Likeness is measured by the judge of who a face is where the extra `identity` is
+    installed; without it, it is what the model's curve expects. Raises UsageError as `sweep` does, for fewer than two
+    variations, and for a model that was not calibrated.
     """
     if count < 2:
         raise UsageError(f"a spread needs at least 2 variations in a row, got {count}.")
     if not len(factors):
         raise UsageError("a sweep needs at least one factor, none was given.")
-    dial = dial_of(model, picture, noise, seed, refine)
+    model = resolve_model(model)
+    setting = choose_setting(model, noise=noise, details=details)
+    curve, gauge = known_curve(model, setting.noise, details), gauge_of(model)
+    if curve is None:
+        raise UsageError(
+            f"model {model.name!r} has no measure of likeness yet: run `facette calibrate MODEL DATA` once."
+        )
+    origin = origin_of(model, picture, seed, refine, details, side)
     seeds = variation_seeds(seed, count)
-    rows = tuple(dial.origin.variations(seeds, factor, noise=noise) for factor in factors)
+    rows = tuple(origin.variations(seeds, factor, noise=setting.noise) for factor in factors)
+    readings = tuple(_read(origin, row, curve, gauge) for row in rows)
     return DialSweep(
-        sweep=Sweep(rows[0].photo, dial.origin.reconstruction, rows),
-        readings=tuple(dial.read(row.pictures, row.factor) for row in rows),
-        cycles=tuple(_cycle(dial, row) for row in rows),
-        redrawn=dial.redrawn,
-        threshold=dial.gauge.threshold,
-        floor=REALISM_KEPT * float(dial.at(REFERENCE, seeds).realism.mean()),
-        recommended=automatic_factor(dial, seed) if dial.redrawn > dial.gauge.threshold else None,
+        Sweep(rows[0].photo, origin.reconstruction, rows), readings, available(), setting.strength
     )
 
 
-def _cycle(dial: Dial, row: Variations) -> float:
-    """How far the encoder puts decoded variations from the latents they were decoded from, per latent."""
-    again = dial.origin.model.encode(row.pictures).mean  # (N, Z)
-    return float(np.sqrt(np.square(np.asarray(again, np.float64) - row.latents).mean()))
+def _read(origin: Origin, row: Variations, curve: Curve, gauge: Gauge) -> Reading:
+    places = gauge.places(row.pictures)
+    again = np.asarray(origin.model.encode(at_side(row.pictures, origin.model.input.size)).mean, np.float64)
+    return Reading(
+        strength=row.factor,
+        likeness=_likeness(origin.model, row, curve),
+        realism=gauge.realism(places),
+        spread=place_spread(places),
+        cycle=float(np.sqrt(np.square(again - row.latents).mean())),
+    )
+
+
+def _likeness(model: DrawingModel, row: Variations, curve: Curve) -> NDArray[np.float64]:
+    """(N,), always at one size, whatever size the pictures have."""
+    if not available():
+        return np.full(len(row.pictures), curve.likeness_at(row.factor))
+    box = speaks_for(model.input.frame)
+    assert box is not None, f"{STRANGERS} is only measured where the judge speaks"
+    who = describe(at_side(np.concatenate([row.photo[None], row.pictures]), JUDGED), box)
+    return 1 - distances(who[1:], np.repeat(who[:1], len(row.pictures), axis=0)) / curve.strangers

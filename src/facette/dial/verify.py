@@ -1,13 +1,14 @@
-"""Whether the dial keeps its word: three figures over photos that calibration did not see.
+"""Whether the dial keeps its word on photos that calibration did not see.
 
-    python -m facette.dial.verify MODEL DATA --count 50
+    python -m facette.dial.verify MODEL DATA --photos 100
 
-Enters: a calibrated model and data. Leaves: how surely spread grows and likeness falls with the factor, how many
-variations at the automatic factor stay more like their photo than strangers are, and how much more the chosen ten
-spread than random ones at the same likeness.
+Enters: a calibrated model and photos of faces. Leaves: how far relatives at each level are from their photo, how many
+are still taken for the same person, how much they differ among themselves, and what choosing the most various adds.
 
-Legend: P photos, F factors.
+Legend: P photos, N relatives of each, D features.
 """
+
+from __future__ import annotations
 
 import argparse
 import sys
@@ -16,140 +17,136 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facette.data.selection import choose_data
-from facette.dial.calibrate import PHOTOS, measure_curve
-from facette.dial.choice import best_spread
-from facette.dial.search import Dial, automatic_factor, dial_of, factor_for_likeness, known_factors
-from facette.dial.vary import POOL, SEARCHED
-from facette.judges.likeness import place_spread
+from facette.dial.curves import JudgedPhotos, distances_at, relatives
+from facette.errors import UsageError
+from facette.judges.attributes import extract
+from facette.latent.choice import most_various
+from facette.latent.details import Details
 from facette.latent.inputs import resolve_model
-from facette.latent.vary import Noise, variation_seeds
+from facette.latent.levels import DISTANCE, Level, choose_setting
+from facette.latent.noise import Noise, people_noise, ways_to_differ
+from facette.latent.vary import variation_seeds
+from facette.model.interface import DrawingModel
 
-COUNT = 10
-ASKED = 0.5  # the likeness at which choices are compared
+RELATIVES = 3  # of a photo, for spread
+CHOSEN, POOL, COMPARED = 10, 100, 12  # of so many seeds, so many are chosen, on so many photos
+
+
+@dataclass(frozen=True, slots=True)
+class LevelStudy:
+    """One level, over P photos with a relative each."""
+
+    level: Level
+    strength: float
+    distance: float  # median
+    same: float  # share nearer to their photo than 1 % of strangers are to each other
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What was found on P photos with one kind of noise."""
+    """What P photos say of one kind of noise."""
 
     photos: int
     noise: Noise
-    spread_rank: float  # Spearman's correlation of the mean spread with the factor
-    likeness_rank: float  # and of the mean likeness
-    automatic_factors: tuple[float, float, float]  # least, median and largest of the automatic factors
-    automatic_above: float  # share of fresh variations at the automatic factor above the impostor threshold
-    unlike: int  # photos redrawn so unlike that there is no automatic factor
-    random_spread: float  # mean over photos, at the likeness asked
-    best_spread: float
-    random_likeness: float  # cosines
-    best_likeness: float
-
-    @property
-    def gain(self) -> float:
-        """How much more the chosen ten spread than ten random ones: 0.25 is a quarter more."""
-        return self.best_spread / self.random_spread - 1
+    details: Details
+    strangers: float  # measured anew on these photos
+    levels: tuple[LevelStudy, ...]
+    spread: float  # variance of features among relatives of a photo at auto ÷ among people
+    best: float  # the same of ten chosen from a hundred
+    random: float  # and of ten that were not
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "gain": self.gain}
+        return asdict(self)
 
     def lines(self) -> list[str]:
         """The figures as sentences."""
-        least, median, largest = self.automatic_factors
+        head = f"{self.photos} photos, {self.noise} noise, details of the {self.details}"
+        rows = [
+            f"  {row.level:>6}: strength {row.strength:.3g}, median distance {row.distance:.3f}, "
+            f"the same person in {row.same:.1%}"
+            for row in self.levels
+        ]
         return [
-            f"{self.photos} photos, {self.noise} noise",
-            f"  rank correlation with the factor: spread {self.spread_rank:+.3f}, likeness {self.likeness_rank:+.3f}",
-            f"  automatic factor {median:.3g} ({least:.3g} to {largest:.3g}): {self.automatic_above:.1%} of fresh "
-            f"variations above the impostor threshold"
-            + (f"; {self.unlike} photos are redrawn too unlike to have one" if self.unlike else ""),
-            f"  at likeness {ASKED:g}, ten of {POOL} chosen spread {self.best_spread:.3f} (cosine "
-            f"{self.best_likeness:.3f}), ten at random {self.random_spread:.3f} ({self.random_likeness:.3f}): "
-            f"{self.gain:+.0%}",
+            f"{head}; strangers from {self.strangers:.3f}",
+            *rows,
+            f"  spread at auto {self.spread:.3f} of people's; ten of {POOL} chosen {self.best:.3f}, "
+            f"at random {self.random:.3f}",
         ]
 
 
 def study(
-    model,
-    data,
+    model: DrawingModel,
+    frames: NDArray[np.uint8],
+    people: NDArray[np.integer] | None = None,
     *,
-    photos: int = PHOTOS,
-    noise: Noise = "posterior",
+    noise: Noise | None = None,
+    details: Details = "photo",
     seed: int = 0,
-    advance: Callable[[int], None] | None = None,
+    advance: Callable[[int], object] = lambda done: None,
 ) -> Study:
-    """Measure the three figures on `photos` validation pictures of `data`.
+    """Measure frames (P, W, W, 3) of faces that calibration did not see; `people` (P,) says whose they are.
 
-    The automatic factor is found with the draws of one seed and judged by those of another, so that it is not
-    measured on what it was made for. Random tens are every tenth of the pool in turn, at the same factor.
+    `advance(1)` is called after every level. Raises UsageError for fewer than two photos.
     """
-    model = resolve_model(model)
-    subject = choose_data(model, data, "valid", photos, seed + 1)
-    dials = [dial_of(model, photo, noise) for photo in subject.read(subject.indices)]
-    fresh = variation_seeds(seed + 1, COUNT)
-    factors = known_factors(model)
-    curve = measure_curve(dials, factors, variation_seeds(seed, COUNT))
-    kept = [dial for dial in dials if dial.redrawn > dial.gauge.threshold]
-    found, above, compared = [], [], []
-    for done, dial in enumerate(kept, start=1):
-        found.append(factor := automatic_factor(dial, seed))
-        above.append((dial.at(factor, fresh).likeness >= dial.gauge.threshold).mean())
-        compared.append(_compare(dial, seed))
-        if advance is not None:
-            advance(done)
-    means = [float(np.mean(column)) for column in zip(*compared, strict=True)]
-    return Study(
-        photos=len(dials),
-        noise=noise,
-        spread_rank=_rank_correlation(curve.factors, curve.spread),
-        likeness_rank=_rank_correlation(curve.factors, curve.likeness),
-        automatic_factors=(min(found), float(np.median(found)), max(found)),
-        automatic_above=float(np.mean(above)),
-        unlike=len(dials) - len(kept),
-        random_spread=means[0],
-        best_spread=means[2],
-        random_likeness=means[1],
-        best_likeness=means[3],
+    if len(frames) < 2:
+        raise UsageError(f"a study takes at least 2 photos, there is {len(frames)}.")
+    photos = JudgedPhotos.of(model, frames)
+    strangers = photos.strangers(people)
+    seeds = variation_seeds(seed + 1, len(frames) * RELATIVES)
+    levels = []
+    for level in DISTANCE:
+        setting = choose_setting(model, level, noise=noise, details=details)
+        apart = distances_at(model, photos, setting.noise, details, setting.strength, seeds[: len(frames)])
+        near = float((apart < strangers).mean())
+        levels.append(LevelStudy(level, setting.strength, float(np.median(apart)), near))
+        advance(1)
+    auto = choose_setting(model, "auto", noise=noise, details=details)
+
+    def features(some: JudgedPhotos, chosen: list[tuple[int, ...]]) -> NDArray[np.floating]:
+        """(N, P, D) of N relatives of each photo at auto; a seed for each photo."""
+        drawn = (relatives(model, some, auto.noise, details, auto.strength, row) for row in chosen)
+        return np.stack([extract(pictures).features for pictures in drawn])
+
+    varied = features(photos, [seeds[i::RELATIVES] for i in range(RELATIVES)])
+    among_people = extract(photos.frames).features.var(axis=0)  # (D,)
+    few, pool = photos.first(COMPARED), variation_seeds(seed, POOL)
+    shaped = people_noise(model) if auto.noise == "people" else None
+    best = most_various(ways_to_differ(pool, shaped, model.latent), CHOSEN)
+    size = len(few.frames)
+    chosen, random = (
+        features(few, [(pool[i],) * size for i in rows]) for rows in (best.tolist(), range(CHOSEN))
     )
+    spread = (_spread(values, among_people) for values in (varied, chosen, random))
+    return Study(len(frames), auto.noise, details, strangers, tuple(levels), *spread)
 
 
-def _compare(dial: Dial, seed: int) -> tuple[float, float, float, float]:
-    """Spread and mean likeness of random tens of a pool, then of the ten chosen from it at no less likeness."""
-    seeds = variation_seeds(seed, POOL)
-    pool = dial.at(factor_for_likeness(dial, seeds[:SEARCHED], ASKED), seeds)
-    tens = [pool.places[i : i + COUNT] for i in range(0, POOL, COUNT)]
-    mean = float(pool.likeness.mean())
-    chosen = best_spread(pool.places, pool.likeness, COUNT, mean)
-    spread = float(np.mean([place_spread(ten) for ten in tens]))
-    return spread, mean, place_spread(pool.places[chosen]), float(pool.likeness[chosen].mean())
-
-
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's, of two rows without ties."""
-    one, other = (
-        np.argsort(np.argsort(row)) - (len(row) - 1) / 2 for row in (first, second)
-    )  # ranks, centred
-    return float(one @ other / (one @ one))
+def _spread(features: NDArray[np.floating], among_people: NDArray[np.floating]) -> float:
+    """Mean over D features of the variance among the N relatives (N, P, D) of a photo ÷ that among people (D,)."""
+    return float((features.var(axis=0, ddof=1).mean(axis=0) / among_people).mean())
 
 
 def main() -> None:
-    """The three figures for both kinds of noise, on stdout."""
+    """The study of both kinds of noise, on stdout."""
     from facette.data import open_dataset
+    from facette.dial.calibrate import judged_side, people_of
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model")
     parser.add_argument("data")
-    parser.add_argument("--count", type=int, default=PHOTOS, help="photos")
-    parser.add_argument("--noise", choices=["posterior", "aggregate"], action="append")
+    parser.add_argument("--photos", type=int, default=100)
+    parser.add_argument("--noise", choices=["people", "posterior"], action="append")
     parser.add_argument("--seed", type=int, default=0)
-    wished = parser.parse_args()
-    model = resolve_model(wished.model)
-    store = open_dataset(wished.data, model.recipe.input)
-    noises: list[Noise] = wished.noise or ["posterior", "aggregate"]
-    for noise in noises:
-        found = study(model, store, photos=wished.count, noise=noise, seed=wished.seed)
+    asked = parser.parse_args()
+    model = resolve_model(asked.model)
+    store = open_dataset(asked.data, model.input.model_copy(update={"size": judged_side(model)}))
+    indices = np.sort(np.random.default_rng(asked.seed).permutation(store.indices("all"))[: asked.photos])
+    people = people_of(store, indices)
+    for noise in asked.noise or ["people", "posterior"]:
+        found = study(model, store.read(indices), people, noise=noise, seed=asked.seed)
         sys.stdout.write("\n".join(found.lines()) + "\n")
 
 

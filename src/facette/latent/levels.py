@@ -1,15 +1,17 @@
-"""How far relatives go, in terms of the person: levels, likeness, and the curve in the model file that both use.
+"""How far relatives go, in terms of the person: levels and likeness, read off a curve in the model file.
 
-Enters: a loaded model, and what is asked: a level, a likeness, a number, or nothing. Leaves: a `Setting`, the noise and
-the strength to draw with. Nothing is searched and nothing measured: `facette.dial.calibrate` did that once. No torch.
+Enters: a loaded model, and what is asked: a level, a likeness, a number, or nothing. Leaves: a `Setting`, the noise
+and the strength to draw with. Nothing is searched and nothing measured, for `facette.dial.calibrate` did that once;
+no torch.
 
-    distance     of two pictures of a face, in the eyes of a network that knows people (`facette.judges.identity`): 0
-                 the same picture, 0.44 another photo of the same person, in the median
+    distance     of two pictures of a face, to a network that knows people (`facette.judges.identity`): 0 the same
+                 picture, 0.44 another photo of the same person, in the median
     strangers    the distance that 1 % of all pairs of different people are below
     likeness     1 − distance / strangers: 1 the photo itself, 0 as far as the nearest strangers
 
-A curve holds the median distance of relatives to their photo, and the share of them that are nearer than strangers, at
-growing strengths: shares of people noise, factors of posterior noise. One for each noise and whose details are kept.
+A curve holds the median distance of relatives to their photo, and the share of them that are nearer than strangers,
+at growing strengths: shares of people noise, factors of posterior noise. One for each noise and for whose details are
+kept.
 
 Legend: F strengths.
 """

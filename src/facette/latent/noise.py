@@ -52,7 +52,7 @@ class PeopleNoise:
 
 
 def ways_to_differ(seeds: Sequence[int], noise: PeopleNoise | None, latents: int) -> NDArray[np.float64]:
-    """Where each seed leads, (N, K), rows of length 1, every part counting alike; without people noise, ε's way."""
+    """Where each seed leads, (N, K): rows of length 1 in which every part counts alike; without people noise, ε's."""
     if noise is None:
         draws, sizes = _on_sphere(normal_draws(seeds, latents).astype(np.float64)), [latents]
     else:

@@ -27,10 +27,7 @@ from facette.model.trained import TrainedModel
 KEPT = ("Eyeglasses", "Wearing_Hat")  # relatives keep them
 NAMED = {
     "expression": ("Smiling", "Mouth_Slightly_Open", "High_Cheekbones", "Narrow_Eyes"),
-    "age": (
-        *("Young", "Gray_Hair", "Bags_Under_Eyes", "Double_Chin", "Chubby", "Receding_Hairline"),
-        "Attractive",
-    ),
+    "age": ("Young", "Gray_Hair", "Double_Chin", "Chubby", "Receding_Hairline"),
     "hair": ("Bangs", "Black_Hair", "Blond_Hair", "Brown_Hair", "Wavy_Hair", "Straight_Hair", "Bald"),
     "features": (
         *("Arched_Eyebrows", "Bushy_Eyebrows", "Big_Lips", "Big_Nose", "Pointy_Nose", "Oval_Face"),
@@ -38,7 +35,7 @@ NAMED = {
         *("Sideburns", "Male"),
     ),
 }
-WEIGHT = {"light": 0.3, "expression": 1.3, "age": 1.5, "hair": 1.3, "features": 0.8, "rest": 0.8}
+WEIGHT = {"light": 0.3, "expression": 1.3, "age": 1.6, "hair": 1.3, "features": 0.8, "rest": 0.8}
 LAMP = 5  # directions: brightness, two of colour, two of slope
 LEADING = 64  # directions that the Jacobian is taken along
 REST = 48  # directions of unlabelled pictures
@@ -130,7 +127,8 @@ def _face(model: TrainedModel) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         left, top, right, _ = frame.box
         eyes = (np.array(frame.eyes) - (left, top)) * size / (right - left)
         apart = float(np.linalg.norm(eyes[1] - eyes[0]))
-        middle, half = eyes.mean(axis=0) + np.array((0, 0.44 * apart)), (0.95 * apart, 1.25 * apart)
+        (x0, y0), half = eyes.mean(axis=0), (0.95 * apart, 1.25 * apart)
+        middle = (x0, y0 + 0.44 * apart)
     across, down = (x - middle[0]) / half[0], (y - middle[1]) / half[1]
     face = across**2 + down**2 <= 1
     basis, _ = np.linalg.qr(np.stack([np.ones(face.sum()), across[face], down[face]], axis=1))

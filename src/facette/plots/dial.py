@@ -1,9 +1,9 @@
-"""What a diversity factor does, as curves and as a page.
+"""What strengths of noise do, as curves and as a page.
 
-Enters: factors and arrays of likeness, realism, spread and cycle consistency, a contact sheet, words. Leaves: a
+Enters: strengths and arrays of likeness, realism, spread and cycle consistency, a contact sheet, words. Leaves: a
 matplotlib figure, a `Page`. It knows no model and measures nothing.
 
-Legend: F factors, N variations.
+Legend: F strengths, N variations.
 """
 
 from __future__ import annotations
@@ -33,15 +33,13 @@ def plot_dial(
     spread: Sequence[float],
     cycle: Sequence[float] | None = None,
     *,
-    threshold: float | None = None,
-    floor: float | None = None,
-    recommended: float | None = None,
-    title: str = "What the factor does",
+    automatic: float | None = None,
+    title: str = "What the strength does",
 ) -> Figure:
-    """A panel each over the factor (F,): likeness and realism (F, N) as means with their range, spread and cycle (F,).
+    """A panel each over the strength (F,): likeness, realism (F, N) as means with their range, spread, cycle (F,).
 
-    `threshold` is drawn under the likeness, `floor` under the realism, `recommended` through all panels.
-    UsageError: arrays that do not have a row for each factor.
+    Where strangers begin is drawn under the likeness, `automatic` through all panels. UsageError: arrays that do not
+    have a row for each strength.
     """
     like, real = np.asarray(likeness, float), np.asarray(realism, float)
     x = np.asarray(factors, float)
@@ -52,26 +50,21 @@ def plot_dial(
     )
     axes = figure.axes
     _draw_range(axes[0], x, like, 0)
-    label(axes[0], "likeness to the photo", "factor", "cosine")
-    if threshold is not None:
-        _draw_line(axes[0], threshold, "1 % of strangers")
+    label(axes[0], "likeness to the person", "strength", "1 the photo, 0 a stranger")
+    _draw_line(axes[0], 0, "1 % of strangers")
     _draw_range(axes[1], x, real, 1)
-    label(axes[1], "realism", "factor", "share of real faces")
+    label(axes[1], "realism", "strength", "share of real faces")
     axes[1].set_ylim(bottom=0)
-    if floor is not None:
-        _draw_line(axes[1], floor, "20 % below factor 1")
     axes[2].plot(x, spread, color=accent(2), marker="o", ms=3)
-    label(axes[2], "spread among the variations", "factor", "1 − mean cosine")
+    label(axes[2], "spread among the variations", "strength", "1 − mean cosine")
     axes[2].set_ylim(bottom=0)
     if cycle is not None:
         axes[3].plot(x, cycle, color=accent(3), marker="o", ms=3)
-        label(axes[3], "cycle: encoded again", "factor", "RMS per latent")
+        label(axes[3], "cycle: encoded again", "strength", "RMS per latent")
         axes[3].set_ylim(bottom=0)
-    if recommended is not None:
+    if automatic is not None:
         for panel in axes:
-            panel.axvline(
-                recommended, color=hexed(LIGHT.ink), linewidth=1, label=f"recommended {recommended:.3g}"
-            )
+            panel.axvline(automatic, color=hexed(LIGHT.ink), linewidth=1, label=f"auto {automatic:.3g}")
     for panel in axes[:2]:
         if len(panel.lines) > 1:
             legend(panel)
@@ -85,10 +78,10 @@ def dial_page(
     readings: Mapping[str, Any],
     words: Sequence[str],
 ) -> Page:
-    """The report of one photo: the recommendation, the curves, the sheet, a table and the numbers.
+    """The report of one photo: what is said of it, the curves, the sheet, a table and the numbers.
 
-    `readings` are plain values as JSON has them: `threshold`, `realism_floor`, `recommended` (or None), and `readings`,
-    one for each factor with `factor`, `likeness` and `realism` (N,), `spread` and `cycle`. `words` are said first.
+    `readings` are plain values as JSON has them: `automatic`, and `readings`, one for each strength with `factor`,
+    `likeness` and `realism` (N,), `spread` and `cycle`. `words` are said first.
     """
     from facette.plots.page import Page
 
@@ -104,28 +97,26 @@ def dial_page(
                 [row["realism"] for row in rows],
                 [row["spread"] for row in rows],
                 [row["cycle"] for row in rows],
-                threshold=readings["threshold"],
-                floor=readings["realism_floor"],
-                recommended=readings["recommended"],
+                automatic=readings["automatic"],
                 title="",
             ),
             "The line is the mean of the variations, the band reaches from the least to the largest of them.",
         )
-    page.heading("Variations").picture(sheet, "A row for each factor; a column keeps its direction.")
+    page.heading("Variations").picture(sheet, "A row for each strength; a column keeps its direction.")
     page.heading("Figures").table(
-        ("factor", "likeness", "least like", "above threshold", "realism", "spread", "cycle"),
-        [_row(row, readings["threshold"]) for row in rows],
+        ("strength", "likeness", "least like", "the same person", "realism", "spread", "cycle"),
+        [_row(row) for row in rows],
     )
     return page.prose(_MEANING).data(readings)
 
 
-def _row(row: Mapping[str, Any], threshold: float) -> tuple[str | float, ...]:
+def _row(row: Mapping[str, Any]) -> tuple[str | float, ...]:
     like = np.asarray(row["likeness"], float)
     return (
         f"{row['factor']:g}",
         float(like.mean()),
         float(like.min()),
-        f"{(like >= threshold).mean():.0%}",
+        f"{(like > 0).mean():.0%}",
         float(np.mean(row["realism"])),
         float(row["spread"]),
         float(row["cycle"]),
@@ -133,11 +124,12 @@ def _row(row: Mapping[str, Any], threshold: float) -> tuple[str | float, ...]:
 
 
 _MEANING = """
-Likeness is the cosine of a variation with the photo in the embedding of the attribute network, whitened: 1 is the
-photo itself, 0 an average stranger. It sees hair, age, beard, glasses, expression and colouring, not who somebody is.
-The threshold is what one pair of strangers in a hundred exceeds.
+Likeness is how like the person a variation is, to a network that knows people, measured on faces of 128 pixels: 1 is
+the photo itself, 0 as far from it as the nearest of strangers, one pair in a hundred. Another photo of the same person
+is at 0.3 in the median. Where that network is not installed, it is what the model's curve expects.
 
-Realism is the share of real faces that lie no nearer to their like than the variation does: 0.5 for real faces on
+Realism is the share of real faces that lie no nearer to their like than the variation does, to the attribute network,
+which sees hair, age, beard, glasses, expression and colouring and not who somebody is: 0.5 for real faces on
 average, 0 for what no real face looks like. Spread is one minus the mean cosine of every two variations: 0 when all are
 the same, 1 for strangers. The cycle is how far the encoder finds a decoded variation from the latent it came from.
 """

@@ -25,7 +25,8 @@ from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
 from facette.data.source import Block, PictureSource, decode_block
 from facette.evaluation.forward import pass_batch
-from facette.latent.vary import variation_noise, variation_seeds, varied_latents
+from facette.latent.noise import normal_draws
+from facette.latent.vary import variation_seeds, varied_latents
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed
 from facette.scale.files import publish_archive, publish_folder
@@ -146,7 +147,7 @@ class Bench:
         seeds = [
             variation_seeds(derive_seed(task.seed, "vary", text(name)), task.count) for name in batch.names
         ]
-        noise = [torch.as_tensor(variation_noise(drawn, self.model.latent)) for drawn in seeds]  # N of (K, Z)
+        noise = [torch.as_tensor(normal_draws(drawn, self.model.latent)) for drawn in seeds]  # N of (K, Z)
         latents = [
             varied_latents(posterior.mean[i], posterior.scale[i], one, task.diversity)
             for i, one in enumerate(noise)

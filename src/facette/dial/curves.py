@@ -1,0 +1,158 @@
+"""What a strength does to who a relative is: the curves that `facette.latent.levels` reads off, measured.
+
+Enters: a model, photos of faces in its frame at one size, a noise, and whose details are kept. Leaves: a `Curve`.
+The judge of who a face is looks on; it chooses nothing and no loss ever sees it. Knows nothing of model files.
+
+Legend: P photos, N relatives of each, F strengths, Z latents, S side of the model's pictures, W of the photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facette.errors import UsageError
+from facette.judges.identity import FaceBox, describe, speaks_for
+from facette.latent.details import Details, Values, add_change, enlarged, to_bytes
+from facette.latent.levels import Curve
+from facette.latent.noise import Noise, normal_draws, people_noise
+from facette.latent.photo import unit_values
+from facette.latent.points import Latents
+from facette.latent.vary import variation_seeds, varied_latents
+from facette.measures.identity import accept_threshold, distances
+from facette.model.interface import DrawingModel
+
+JUDGED = 128  # side of the pictures that distances are measured at, whatever the model's and the photo's
+FARTHEST = 0.6  # median distance, where the strengths end
+SEARCHED = 8  # photos that the last strength is found with
+EVEN = 8  # strengths beside 0
+LARGEST = 64.0  # strength, where they end at the latest
+STEP = 1.5  # from one strength that is tried as the last to the next
+FIRST = {"people": 0.75, "posterior": 4.0}  # strengths that the search begins with
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPhotos:
+    """Photos with everything that relatives of them are drawn from and measured against."""
+
+    frames: NDArray[np.uint8]  # (P, W, W, 3)
+    mean: Latents  # (P, Z)
+    scale: Latents  # (P, Z)
+    before: Values  # (P, S, S, 3): D(μ)
+    who: NDArray[np.float32]  # (P, 128): descriptors
+    box: FaceBox
+
+    @classmethod
+    def of(cls, model: DrawingModel, frames: NDArray[np.uint8]) -> JudgedPhotos:
+        """From frames (P, W, W, 3), W no less than S. Raises UsageError for pictures that the judge does not speak for,
+        and MissingExtraError where it is not installed."""
+        box = speaks_for(model.input.frame)
+        if box is None:
+            raise UsageError(
+                f"no judge knows who is in the pictures of {model.name!r}: they are not of faces."
+            )
+        posterior = model.encode(at_side(frames, model.input.size))
+        mean, scale = (np.asarray(moment, np.float32) for moment in (posterior.mean, posterior.scale))
+        return cls(
+            frames, mean, scale, unit_values(model, model.decode_mean(mean)), describe(frames, box), box
+        )
+
+    def first(self, count: int) -> JudgedPhotos:
+        """The first so many of them."""
+        parts = (part[:count] for part in (self.frames, self.mean, self.scale, self.before, self.who))
+        return JudgedPhotos(*parts, self.box)
+
+    def strangers(self, people: NDArray[np.integer] | None = None) -> float:
+        """The distance that 1 % of pairs of different people are below; without `people` (P,), everybody is another."""
+        return accept_threshold(self.who, np.arange(len(self.who)) if people is None else people)
+
+
+def at_side(pictures: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Pictures (P, W, W, 3) at another side: averaged where it is smaller, bicubic where it is larger."""
+    if pictures.shape[1] == side:
+        return pictures
+    import cv2
+
+    way = cv2.INTER_AREA if pictures.shape[1] > side else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(picture, (side, side), interpolation=way) for picture in pictures])
+
+
+def relatives(
+    model: DrawingModel,
+    photos: JudgedPhotos,
+    noise: Noise,
+    details: Details,
+    strength: float,
+    seeds: Sequence[int],
+) -> NDArray[np.uint8]:
+    """One relative of each photo, of a seed each: (P, W, W, 3); with the model's own details too, they are enlarged."""
+    if noise == "people":
+        z = (photos.mean + strength * people_noise(model).steps(seeds)).astype(np.float32)  # (P, Z)
+    else:
+        z = varied_latents(photos.mean, photos.scale, normal_draws(seeds, photos.mean.shape[1]), strength)
+    size = photos.frames.shape[1:3]
+    if details == "model":
+        drawn = model.decode(z).astype(np.float32) / np.float32(255)
+        return np.stack([to_bytes(enlarged(picture, size)) for picture in drawn])
+    after = unit_values(model, model.decode_mean(z))
+    frames = photos.frames.astype(np.float32) / np.float32(255)
+    changed = (add_change(*values) for values in zip(frames, photos.before, after, strict=True))
+    return np.stack([to_bytes(values) for values in changed])
+
+
+def distances_at(
+    model: DrawingModel,
+    photos: JudgedPhotos,
+    noise: Noise,
+    details: Details,
+    strength: float,
+    seeds: Sequence[int],
+) -> NDArray[np.float64]:
+    """How far one relative of each photo is from it, (P,)."""
+    return distances(
+        describe(relatives(model, photos, noise, details, strength, seeds), photos.box), photos.who
+    )
+
+
+def measure_curve(
+    model: DrawingModel,
+    photos: JudgedPhotos,
+    noise: Noise,
+    details: Details,
+    strengths: Sequence[float],
+    strangers: float,
+    count: int,
+    seed: int = 0,
+    advance: Callable[[int], object] = lambda done: None,
+) -> Curve:
+    """The curve over P photos, with N = `count` relatives of each at every strength; the same seeds at all of them.
+
+    `advance(1)` is called after every strength.
+    """
+    seeds = variation_seeds(seed, count * len(photos.frames))
+    medians, shares = [], []
+    for strength in strengths:
+        rows = [
+            distances_at(model, photos, noise, details, strength, seeds[i::count])
+            for i in range(count if strength else 1)
+        ]
+        medians.append(np.median(rows))
+        shares.append(np.mean(np.array(rows) < strangers))
+        advance(1)
+    # Medians of a few hundred relatives rise but for chance, and a strength is read off where they rise.
+    return Curve(np.array(strengths), np.maximum.accumulate(medians), np.array(shares), strangers)
+
+
+def spaced_strengths(
+    model: DrawingModel, photos: JudgedPhotos, noise: Noise, seed: int = 0
+) -> tuple[float, ...]:
+    """0 and eight evenly spaced strengths up to where relatives with the photo's details are hardly the person."""
+    some = photos.first(SEARCHED)
+    seeds = variation_seeds(seed, len(some.frames))
+    last = FIRST[noise]
+    while last < LARGEST and np.median(distances_at(model, some, noise, "photo", last, seeds)) < FARTHEST:
+        last *= STEP
+    return tuple(round(float(strength), 4) for strength in np.linspace(0, min(last, LARGEST), EVEN + 1))
