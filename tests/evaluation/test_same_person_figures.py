@@ -16,11 +16,14 @@ from facette.evaluation.identity import (
     ANOTHER_PHOTO,
     AT_MODEL_SIZE,
     FEWEST_OF_GROUP,
+    _drawings,
     _groups,
     _rows,
+    _varied,
     speaks_for,
 )
 from facette.judges import identity as judge
+from facette.latent.levels import Setting
 from facette.measures.identity import accept_threshold
 
 installed = pytest.mark.skipif(not judge.available(), reason="the extra `identity` is not installed")
@@ -54,7 +57,17 @@ def test_floors_and_drawings_stand_in_their_order(folder):
     model = facette.load("faces64").to("cpu")
     figures = evaluate(model, folder, training_most=0).identity
     rows = {row.of: row for row in figures.rows}
-    assert list(rows) == [ANOTHER_PHOTO, AT_MODEL_SIZE, "reconstructions", "reconstructions, plain"]
+    kept, own = "variations, the photo's details", "variations, the model's own drawing"
+    assert list(rows) == [
+        ANOTHER_PHOTO,
+        AT_MODEL_SIZE,
+        "reconstructions",
+        "reconstructions, plain",
+        kept,
+        own,
+    ]
+    assert rows[kept].same_person.value > 0.9 > rows[own].same_person.value
+    assert rows[kept].identity_distance.value < rows[own].identity_distance.value
     assert figures.people_known
     assert 0.5 < figures.threshold < 0.75
     assert rows[AT_MODEL_SIZE].same_person.value > 0.97
@@ -83,6 +96,21 @@ def test_a_group_is_judged_by_its_own_strangers():
     assert group.threshold < threshold
     assert group.rows[0].same_person.value < everybody.same_person.value
     assert group.rows[0].identity_distance == everybody.identity_distance
+
+
+def test_no_change_keeps_the_photo_and_a_change_is_drawn_from_its_own_seed(folder):
+    """What the variations' rows are about: at strength 0 the sum is the photo, and photos do not share a draw."""
+    model = facette.load("faces64").to("cpu")
+    chosen = choose_data(model, folder, count=4)
+    posterior = model.encode(chosen.read(chosen.indices))
+    drawings = dict(_drawings(model, chosen, posterior, Setting("posterior", 0.0), 0))
+    photos = chosen.at_side(model.input, judge.SIDE).read(chosen.indices)
+    assert (drawings["variations, the photo's details"](0) == photos).all()
+    assert (drawings["variations, the model's own drawing"](0) == drawings["reconstructions"](0)).all()
+    steps = _varied(model, posterior, Setting("posterior", 1.0), 0) - posterior.mean.numpy()
+    scaled = steps / posterior.scale.numpy()
+    assert np.abs(np.corrcoef(scaled)[np.triu_indices(4, 1)]).max() < 0.4
+    assert scaled.std() == pytest.approx(1, abs=0.1)
 
 
 def test_nobody_is_asked_where_nobody_says_who_it_is_or_the_frame_is_not_known(folder, quick_model):

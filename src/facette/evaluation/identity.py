@@ -20,6 +20,10 @@ from numpy.typing import NDArray
 from facette.data.selection import Selection
 from facette.judges import identity as judge
 from facette.judges.features import kept_arrays
+from facette.latent.details import add_change, to_bytes
+from facette.latent.levels import Setting, choose_setting
+from facette.latent.noise import normal_draws, people_noise
+from facette.latent.photo import unit_values
 from facette.measures.identity import (
     FEWEST_PAIRS,
     accept_threshold,
@@ -33,6 +37,7 @@ from facette.measures.intervals import Bootstrap, Interval, resampled
 from facette.model.posterior import DiagonalGaussian
 
 BATCH = 64
+SEEDS = 1_000_003  # between the variations of one evaluation's seed and of the next
 MEDIANS = 200  # resamples of a median
 FEWEST_OF_GROUP = 80  # photos of a group that gets figures of its own
 ANOTHER_PHOTO = "another photo of the same person (floor)"
@@ -69,6 +74,7 @@ class IdentityFigures:
     network: str
     threshold: float  # distance that 1 % of all pairs of different people are below
     people_known: bool  # else every photo counts as of another person
+    varied: str  # how far variations go: the noise and its strength
     rows: tuple[SamePerson, ...]  # floors first
     groups: tuple[IdentityGroup, ...]
 
@@ -99,7 +105,8 @@ def measure_identity(
     people = distinct_people(np.full(total, -1) if selection.people is None else selection.people)
     if total * (total - 1) // 2 < FEWEST_PAIRS:
         return None
-    drawings = list(_drawings(model, posterior.mean))
+    setting = choose_setting(model)
+    drawings = list(_drawings(model, selection, posterior, setting, seed))
     advance = begin("asking who it is", (2 + len(drawings)) * total)
     photos, reduced = _photos(model, selection, cache, advance)
     faces = {AT_MODEL_SIZE: reduced}
@@ -114,17 +121,45 @@ def measure_identity(
         network=judge.NAME,
         threshold=threshold,
         people_known=known,
+        varied=f"{setting.noise} noise, strength {setting.strength:g}",
         rows=tuple(_rows(photos, faces, people, everybody, threshold, seed)),
         groups=tuple(_groups(photos, faces, people, selection.groups, seed)),
     )
 
 
-def _drawings(model: Any, means: Any) -> Iterator[tuple[str, Callable[[int], NDArray]]]:
-    """Each kind of drawings, with a function from the place of a batch to its pictures."""
+def _drawings(
+    model: Any, selection: Selection, posterior: DiagonalGaussian, setting: Setting, seed: int
+) -> Iterator[tuple[str, Callable[[int], NDArray[np.uint8]]]]:
+    """Each kind of drawings, with a function from the place of a batch to its pictures; one variation a photo."""
+    means = posterior.mean
     yield "reconstructions", lambda start: model.decode(means[start : start + BATCH])
     if model.sharpener is not None:
         plain = model.plain()
         yield "reconstructions, plain", lambda start: plain.decode(means[start : start + BATCH])
+    moved = _varied(model, posterior, setting, seed)  # (N, Z)
+    whole = selection.at_side(model.input, judge.SIDE)
+
+    def with_details(start: int) -> NDArray[np.uint8]:
+        rows = slice(start, start + BATCH)
+        photos = whole.read(whole.indices[rows]).astype(np.float32) / 255
+        before, after = (
+            unit_values(model, model.decode_mean(latents[rows])) for latents in (means.numpy(), moved)
+        )
+        return np.stack([to_bytes(add_change(*each)) for each in zip(photos, before, after, strict=True)])
+
+    yield "variations, the photo's details", with_details
+    yield "variations, the model's own drawing", lambda start: model.decode(moved[start : start + BATCH])
+
+
+def _varied(model: Any, posterior: DiagonalGaussian, setting: Setting, seed: int) -> NDArray[np.float32]:
+    """A latent beside each posterior mean, (N, Z), as far away as relatives go where nobody says how far."""
+    means, scales = posterior.mean.numpy(), posterior.scale.numpy()
+    seeds = [seed * SEEDS + row for row in range(len(means))]
+    if setting.noise == "people":
+        steps = people_noise(model).steps(seeds)
+    else:
+        steps = scales * normal_draws(seeds, means.shape[1])
+    return (means + setting.strength * steps).astype(np.float32)
 
 
 def _photos(

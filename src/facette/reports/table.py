@@ -128,7 +128,8 @@ def identity_sentence(evaluations: Sequence[Evaluation]) -> str:
     strangers = "different people" if figures.people_known else "photos, each counted as another person's"
     return (
         f"By {figures.network}, which no training uses. The threshold is the distance that 1 % of all pairs of "
-        f"{strangers} are under, measured on these photos, and within a group on the group's own."
+        f"{strangers} are under, measured on these photos, and within a group on the group's own. Variations are "
+        f"drawn by {figures.varied}."
     )
 
 
