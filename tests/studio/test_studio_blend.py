@@ -22,7 +22,6 @@ from studio_page import (
 )
 
 from facette.latent import blend, interpolate
-from facette.latent.points import decode_each, encode_each
 from facette.studio.path_view import latent_between
 
 
@@ -52,10 +51,9 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     made = interpolate(model, *ends, steps=10)
     until_drawn(page, "#blend-steps-shown", made.pictures)
     shot(page, "blend")
-    means, _ = encode_each(model, ends)
-    for key, mean in (("Home", means[0]), ("End", means[1])):
+    for key, end in (("Home", ends[0]), ("End", ends[1])):
         press(page, "#blend-place", key)
-        until_drawn(page, "#blend-picture", [decode_each(model, mean[None])[0]])
+        until_drawn(page, "#blend-picture", [end])  # where a way begins and ends, it is the photo
     _holds_what_was_shown(page, photos, tmp_path, run)
 
     page.get_by_role("button", name="More", exact=True).locator("visible=true").click()
@@ -100,8 +98,7 @@ def test_four_photos_on_a_phone_make_a_field_and_one_face_and_each_can_be_left_o
     until_count(page, "#blend-field-shown", 25)
     for slider in ("#blend-across", "#blend-down"):
         press(page, slider, "End")
-    means, _ = encode_each(model, corners)
-    until_drawn(page, "#blend-field-picture", [decode_each(model, means[3:])[0]])
+    until_drawn(page, "#blend-field-picture", corners[3:])
 
     page.get_by_role("tab", name="One face").click()
     set_to(page, "#blend-weight-2", -0.5)

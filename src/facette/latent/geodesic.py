@@ -8,6 +8,7 @@ at constant speed. It is found by gradient descent on the inner knots, from the 
 Legend: K pieces, Z latents, D numbers of a decoded picture.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,21 +32,29 @@ class Geodesic:
     straight: float  # the straight line's length, measured in the same way
 
 
-def find_geodesic(model, start: Tensor, end: Tensor, pieces: int = PIECES, steps: int = STEPS) -> Geodesic:
+def find_geodesic(
+    model,
+    start: Tensor,
+    end: Tensor,
+    pieces: int = PIECES,
+    steps: int = STEPS,
+    progress: Callable[[], object] | None = None,
+) -> Geodesic:
     """From `start` to `end`, (Z,) each, by the decoder without any sharpener.
 
-    Deterministic. Where the descent finds nothing shorter, the knots lie on the straight line.
+    Deterministic. Where the descent finds nothing shorter, the knots lie on the straight line. `progress` is called at
+    every step of it; what it raises ends the search.
     """
     share = torch.linspace(0, 1, pieces + 1).unsqueeze(1)
     line = (1 - share) * start + share * end  # (K + 1, Z)
-    found = _descend(model, line, steps)
+    found = _descend(model, line, steps, progress)
     straight, length = (_length(model, knots) for knots in (line, found))
     if length < straight:
         return Geodesic(found, length, straight)
     return Geodesic(line, straight, straight)
 
 
-def _descend(model, line: Tensor, steps: int) -> Tensor:
+def _descend(model, line: Tensor, steps: int, progress: Callable[[], object] | None) -> Tensor:
     """The knots of least energy that `steps` steps of Adam come by; the ends stay."""
     device = model.device
     ends = line[:1].to(device), line[-1:].to(device)
@@ -60,6 +69,8 @@ def _descend(model, line: Tensor, steps: int) -> Tensor:
         fixed = model.vae.decode(torch.cat(ends))  # (2, …)
     best, least = line, np.inf
     for _ in range(steps):
+        if progress is not None:
+            progress()
         knots = inner + scale * shift
         seen = torch.cat([fixed[:1], model.vae.decode(knots), fixed[1:]]).flatten(1)  # (K + 1, D)
         energy = seen.diff(dim=0).square().sum()

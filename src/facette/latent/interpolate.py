@@ -6,7 +6,7 @@ Knows nothing of attributes or of how realistic the places on the way are.
 Legend: P photos, T steps, R rows, C columns, Z latents, W side of the pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -147,13 +147,15 @@ def interpolate(
     equal_steps: bool = False,
     details: Details = "photo",
     side: int | None = None,
+    progress: Callable[[], object] | None = None,
 ) -> Interpolation:
     """From photo to photo, with `steps` pictures from each to the next, both ends included.
 
     "linear", "slerp" and "norm" as in `facette.latent.paths.curve`; "geodesic" as in `facette.latent.geodesic`, some
     seconds for each two photos. `equal_steps`: all steps look equally long (as root mean squared difference of
     pictures); the same number of pictures is then shared among the legs by their lengths.
-    `details` and `side` as `vary` takes them: the photos' own details cross over as the way goes on.
+    `details` and `side` as `vary` takes them: the photos' own details cross over as the way goes on. `progress` is
+    called at every step of the search for a geodesic; what it raises ends it.
 
     Raises UsageError for fewer than 2 photos or steps, or an unknown method.
     """
@@ -165,7 +167,7 @@ def interpolate(
     inputs = [take_photo(model, photo) for photo in photos]
     drawing = plan_drawing(model, inputs, details, side)
     means = torch.from_numpy(np.concatenate([photo.mean for photo in inputs]))  # (P, Z)
-    geodesics = tuple(_geodesics(model, means)) if method == "geodesic" else ()
+    geodesics = tuple(_geodesics(model, means, progress)) if method == "geodesic" else ()
     legs = [polyline(g.knots) for g in geodesics] or [curve(a, b, method) for a, b in pairwise(means)]
     legs = [_weighed(leg, number, len(inputs)) for number, leg in enumerate(legs)]
     way, stations = _walk(legs, _look(model, drawing, inputs), steps, equal_steps)
@@ -216,8 +218,8 @@ def field(
     return Field(originals, pictures, latents, rows, columns, method, model.name, drawing)
 
 
-def _geodesics(model: DrawingModel, means: Tensor) -> list[Geodesic]:
-    return [find_geodesic(model, a, b) for a, b in pairwise(means)]
+def _geodesics(model: DrawingModel, means: Tensor, progress: Callable[[], object] | None) -> list[Geodesic]:
+    return [find_geodesic(model, a, b, progress=progress) for a, b in pairwise(means)]
 
 
 def _weighed(leg: Curve, number: int, photos: int) -> Curve:

@@ -118,7 +118,15 @@ def singles(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tu
     return names, addresses
 
 
-def picture(studio: Studio, tab: str, key: str, shown: np.ndarray, stem: str) -> str:
+def picture(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tuple[str, str]:
+    """The address of a result's only picture as a file, and a link that saves it."""
+    name = f"{stem}.png"
+    content, weight = partial(single, result, 0), result.pictures.nbytes
+    address = studio.shelf.put(tab, key, content, name, "image/png", weight)
+    return address, link(address, "Save the picture", name)
+
+
+def drawn_picture(studio: Studio, tab: str, key: str, shown: np.ndarray, stem: str) -> str:
     """A link that saves one picture (S, S, 3), pixel for pixel."""
     name = f"{stem}.png"
     return link(studio.shelf.put(tab, key, png_bytes(shown), name, "image/png"), "Save the picture", name)

@@ -115,10 +115,10 @@ def faces(
     return f'<div class="faces {escape(kind)}"{start}>{"".join(cells)}</div>' if cells else ""
 
 
-def face(picture: np.ndarray, caption: str, alt: str, before: str = "") -> str:
-    """One picture with its caption as HTML; it opens large."""
+def face(picture: np.ndarray, caption: str, alt: str, before: str = "", whole: str = "") -> str:
+    """One picture with its caption as HTML; it opens large, from the address `whole` or as it is."""
     shown = preview_address(picture)
-    whole = shown if len(picture) <= EXACT else png_address(picture)
+    whole = whole or (shown if len(picture) <= EXACT else png_address(picture))
     start = f' data-before="{escape(before)}"' if before else ""
     return f'<div class="single"{start}>{_figure(shown, whole, alt, caption, "")}</div>'
 

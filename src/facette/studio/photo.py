@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from facette.errors import ImageError, NoFaceError
 
 if TYPE_CHECKING:
@@ -87,6 +89,12 @@ class StudioPhoto:
     @property
     def report(self) -> IntakeReport:
         return self.input.report
+
+    def by(self, model: DrawingModel) -> PhotoInput:
+        """The same as another opening of the model encodes it: what torch computes differs in the last bits."""
+        posterior = model.encode(self.picture[None])
+        mean, scale = np.asarray(posterior.mean, np.float32), np.asarray(posterior.scale, np.float32)
+        return replace(self.input, mean=mean, scale=scale, decoded=model.decode_mean(mean))
 
     @property
     def stem(self) -> str:

@@ -1,20 +1,18 @@
-"""What the page Vary shows: ten relatives with their buttons, how like the person they are, favourites, the way back.
+"""What the page Vary shows: ten relatives with their buttons, how like the person they are, the way back.
 
-Enters: what the controls say (`VarySettings`), favourites (`Favourite`), results of the latent room. Leaves: HTML and
-command lines.
+Enters: what the controls say (`VarySettings`), results of the latent room. Leaves: HTML and command lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facette.errors import UsageError
-from facette.latent.around import Step, parse_step
+from facette.latent.around import Step
 from facette.latent.details import Details
 from facette.latent.levels import Curve
 from facette.latent.noise import Noise
@@ -54,59 +52,18 @@ class VarySettings:
         return cls(place, float(f"{factor:.6g}"), int(seed))
 
 
-@dataclass(frozen=True, slots=True)
-class Favourite:
-    """A relative that is kept: where it was made and from what, so that it stays what it was."""
-
-    place: StartingPoint
-    factor: float
-    seed: int
-    picture: np.ndarray  # (W, W, 3), small enough to be kept
-    stem: str  # of its file
-    photo: str  # name of the photo's file
-
-    @property
-    def step(self) -> Step:
-        return Step(self.seed, self.factor)
-
-    def remembered(self) -> dict[str, Any]:
-        """What the page remembers of it over a reload."""
-        around = [str(step) for step in self.place.around]
-        return {
-            "photo": self.place.photo,
-            "noise": self.place.noise,
-            "around": around,
-            "step": str(self.step),
-        }
-
-
-def recalled(message: Mapping[str, Any]) -> tuple[StartingPoint, Step]:
-    """Where a remembered favourite was made. Raises UsageError for what no page of ours remembers."""
-    try:
-        noise, details, around = (
-            message["noise"],
-            message["details"],
-            tuple(map(parse_step, message["around"])),
-        )
-        if noise not in NOISES.values() or details not in DETAILS.values():
-            raise UsageError(f"unknown noise {noise!r} or details {details!r}.")
-        return StartingPoint(str(message["photo"]), noise, around, details), parse_step(message["step"])
-    except (KeyError, TypeError, AttributeError):
-        raise UsageError("these are no favourites of this page.") from None
-
-
 def gallery_html(
     settings: VarySettings,
     seeds: Sequence[int],
     pictures: np.ndarray,
-    favourites: Sequence[Favourite],
+    kept: Collection[int],
     files: tuple[Sequence[str], Sequence[str]],
     before: str,
 ) -> str:
-    """The ten, each with its buttons; `files` are their names and addresses, `before` that of the photo."""
-    kept = {
-        each.seed for each in favourites if (each.place, each.factor) == (settings.place, settings.factor)
-    }
+    """The ten, each with its buttons.
+
+    `kept`: seeds of favourites. `files`: names and addresses of the ten. `before`: the address of the photo.
+    """
     depth = len(settings.place.around)
     buttons = []
     for seed in seeds:
@@ -177,14 +134,3 @@ def vary_command(studio: Studio, place: StartingPoint, factor: float, name: str,
     """The command that makes the same."""
     model = studio.command_words()
     return command_line("vary", name, *model, "--diversity", factor, *place.words(), *more)
-
-
-def favourites_commands(studio: Studio, favourites: Sequence[Favourite]) -> list[str]:
-    """A command for each favourite, which writes it as FOLDER/01.png, each into a folder of its own."""
-    return [
-        vary_command(
-            studio, each.place, each.factor, each.photo, "--pick", each.seed,
-            "--out", f"{each.stem}-sheet.png", "--each", each.stem,
-        )
-        for each in favourites
-    ]  # fmt: skip

@@ -93,13 +93,25 @@ const facette = (() => {
     waiting.observe(document.documentElement, { childList: true, subtree: true });
   };
 
-  // Favourites lie with the page: after a reload the server makes them again from what is remembered here.
+  // Favourites lie with the page: after a reload the server draws them again from what is remembered here. It is told
+  // until it has heard, for a page may be there before its events are.
   when("vary-remembered", () => {
-    const kept = memory.read("favourites");
-    if (kept && kept.length) setTimeout(() => tell("vary-remembered", { favourites: kept }), 300);
-    new MutationObserver(() => {
+    const kept = memory.read("favourites") || [];
+    const shown = () => {
       const list = document.querySelector("#vary-pins [data-remember]");
-      if (list) memory.write("favourites", JSON.parse(list.dataset.remember));
+      return list ? JSON.parse(list.dataset.remember) : [];
+    };
+    let recalling = kept.length ? 12 : 0;
+    const recall = () => {
+      if (!recalling || shown().length) { recalling = 0; return; }
+      recalling -= 1;
+      tell("vary-remembered", { favourites: kept });
+      setTimeout(recall, 1500);
+    };
+    setTimeout(recall, 300);
+    new MutationObserver(() => {
+      if (document.querySelector("#vary-pins [data-remember]") && (shown().length || !recalling))
+        memory.write("favourites", shown());
     }).observe(document.documentElement, { childList: true, subtree: true });
   });
 

@@ -6,20 +6,23 @@ sheet, a GIF and an MP4. A way is kept as its latents; pictures are drawn of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from facette.errors import UsageError
+from facette.images.sheets.film import SIDE as FILM_SIDE
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
-from facette.studio.download_links import film, photo_first, picture, row, sheet
+from facette.studio.download_links import film, photo_first, picture, row, sheet, singles
 from facette.studio.events import live, long
 from facette.studio.parts import command_line, copyable, face, faces, folded, note, photo_box
-from facette.studio.path_view import picture_between
+from facette.studio.path_view import Way, picture_between
 from facette.studio.photo import Choice, StudioPhoto
 
 if TYPE_CHECKING:
@@ -120,8 +123,8 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
     def find(
         tab: str, tell: Any, called: str, count: int, even: bool, length: float, share: float, *held: str
     ):
-        tell("Looking for the shortest way")
-        return _walked(studio, tab, held, METHODS[called], count, even, length, share)
+        looking = partial(tell, "Looking for the shortest way")
+        return _walked(studio, tab, held, METHODS[called], count, even, length, share, looking)
 
     changed = [*(box.change for box in boxes), method.input, steps.release, equal.input, seconds.release]
     live(studio, partial(gr.on, changed), walk, inputs, outputs)
@@ -141,44 +144,47 @@ def _walked(
     equal: bool,
     seconds: float,
     share: float,
+    looking: Callable[[], object] | None = None,
 ) -> list[Any]:
     """The way through the photos and all that is shown of it."""
     photos = _photos_of(studio, held)
     if len(photos) < 2:
         raise UsageError("give two photos first.")
 
-    def between(count: int) -> Interpolation:
-        pictures = [photo.picture for photo in photos]
-        drawn = interpolate(studio.model, *pictures, steps=count, method=method, equal_steps=equal)
-        return replace(drawn, remark=_remark(photos))
+    inputs = [photo.by(studio.model) for photo in photos]
 
-    walk = between(steps)
-    grid = walk.latents.numpy()[None]  # (1, C, Z)
+    def between(
+        count: int, side: int | None = None, progress: Callable[[], object] | None = None
+    ) -> Interpolation:
+        options = {"method": method, "equal_steps": equal, "side": side, "progress": progress}
+        return replace(interpolate(studio.model, *inputs, steps=count, **options), remark=_remark(photos))
+
+    walk = between(steps, progress=looking)
+    way = _way_of(walk, tuple(text for text in held if text))
     stem = f"{photos[0].stem}-to-{photos[-1].stem}"
     frames = ceil(seconds * FRAMES / 2 / (len(photos) - 1)) + 1  # there and back, in every leg
+    side = min(photo.side(most=FILM_SIDE) for photo in inputs)
+    played_at = partial(between, frames, side)
     offers = row(
         sheet(studio, tab, "path", walk, stem),
-        film(studio, tab, "path", partial(between, frames), stem, seconds, walk.pictures.nbytes),
+        film(studio, tab, "path", played_at, stem, seconds, walk.pictures.nbytes),
     )
     options = ["--path", method, *(["--equal-steps"] if equal else [])]
     played = ["--steps", frames, *options, "--seconds", seconds, "--out", f"{stem}.gif"]
     sheeted = ["--steps", steps, *options, "--out", f"{stem}.png"]
     commands = _terminal(studio, tab, "path", photos, ("interpolate", *sheeted), ("interpolate", *played))
-    wall = faces(
-        list(walk.pictures), _captions(walk), alt="step", kind="small", names=_names("step", steps, photos)
-    )
-    return [
-        grid,
-        picture_between(studio, tab, grid, share),
-        wall,
-        offers + folded("Figures", note(_summary(walk))),
-        commands,
-    ]
+    names, addresses = singles(studio, tab, "path", walk, f"{photos[0].stem}-step")
+    captions = _captions(walk)
+    wall = faces(list(walk.pictures), captions, alt="step", kind="small", names=names, addresses=addresses)
+    reported = offers + folded("Figures", note(_summary(walk)))
+    return [way, picture_between(studio, tab, way, share), wall, reported, commands]
 
 
-def _names(what: str, count: int, photos: Sequence[StudioPhoto]) -> list[str]:
-    many = count * (len(photos) - 1)
-    return [f"{photos[0].stem}-{what}-{number:02d}.png" for number in range(1, many + 1)]
+def _way_of(walk: Interpolation, held: tuple[str, ...]) -> Way:
+    """The same for a slider: the details of two photos cross over evenly from the one to the other."""
+    turns = np.arange(len(walk.pictures))
+    weights = [np.interp(turns, walk.stations, corner) for corner in np.eye(len(held))]
+    return Way(np.asarray(walk.latents)[None], np.stack(weights, 1).astype(np.float32)[None], held)
 
 
 def _captions(walk: Interpolation) -> list[str]:
@@ -220,16 +226,20 @@ def _field(studio: Studio, boxes: Sequence[Any]) -> None:
         photos = _photos_of(studio, held)
         if len(photos) < CORNERS:
             return [None, note(FOUR), "", "", ""]
-        pictures = [photo.picture for photo in photos]
-        square = field(studio.model, pictures, FIELD_SIDE, FIELD_SIDE, METHODS[called])
+        inputs = [photo.by(studio.model) for photo in photos]
+        square = field(studio.model, inputs, FIELD_SIDE, FIELD_SIDE, METHODS[called])
         square = replace(square, remark=_remark(photos))
-        latents = square.latents.numpy().reshape(FIELD_SIDE, FIELD_SIDE, -1)
+        shares = np.linspace(0, 1, FIELD_SIDE, dtype=np.float32)
+        rows, columns = np.meshgrid(shares, shares, indexing="ij")
+        corners = ((1 - rows) * (1 - columns), (1 - rows) * columns, rows * (1 - columns), rows * columns)
+        latents = np.asarray(square.latents).reshape(FIELD_SIDE, FIELD_SIDE, -1)
+        way = Way(latents, np.stack(corners, -1), tuple(held))
         stem = f"{photos[0].stem}-field"
         options = ["--grid", "--steps", FIELD_SIDE, "--path", METHODS[called], "--out", f"{stem}.png"]
         drawn = faces(list(square.pictures), alt="place", kind="field")
         return [
-            latents,
-            picture_between(studio, tab, latents, right, low),
+            way,
+            picture_between(studio, tab, way, right, low),
             drawn,
             row(sheet(studio, tab, "field", square, stem)),
             _terminal(studio, tab, "field", photos, ("interpolate", *options)),
@@ -272,22 +282,19 @@ def _average(studio: Studio, boxes: Sequence[Any]) -> None:
         if len(photos) < 2:
             return [note(FEW), "", "", ""]
         chosen = [share for share, text in zip(shares, held, strict=True) if text]
-        mixture = blend(
-            studio.model, *(photo.picture for photo in photos), weights=chosen, norm_corrected=as_far
-        )
+        inputs = [photo.by(studio.model) for photo in photos]
+        mixture = blend(studio.model, *inputs, weights=chosen, norm_corrected=as_far)
         mixture = replace(mixture, remark=_remark(photos))
         stem = f"{photos[0].stem}-blend"
         parts = ", ".join(
             f"{share:.0%} {photo.name}" for share, photo in zip(mixture.shares, photos, strict=True)
         )
-        saved = row(
-            picture(studio, tab, "blend-picture", mixture.pictures[0], f"{stem}-01"),
-            sheet(studio, tab, "blend", mixture, stem),
-        )
+        whole, kept = picture(studio, tab, "blend-picture", mixture, f"{stem}-01")
+        saved = row(kept, sheet(studio, tab, "blend", mixture, stem))
         options = ["--weights", ",".join(f"{share:g}" for share in chosen), *(["--norm"] if as_far else [])]
-        options += ["--out", f"{stem}.png"]
+        options += ["--out", f"{stem}.png", "--each", stem]
         return [
-            face(mixture.pictures[0], "", "the face of all photos"),
+            face(mixture.pictures[0], "", "the face of all photos", whole=whole),
             note(parts),
             saved,
             _terminal(studio, tab, "blend", photos, ("blend", *options)),

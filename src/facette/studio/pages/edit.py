@@ -17,7 +17,7 @@ from facette.latent.directions import Directions, known_directions
 from facette.latent.edit import Edit
 from facette.studio.download_links import photo_first, picture, row, sheet
 from facette.studio.events import live
-from facette.studio.parts import command_line, copyable, face, folded, note, photo_box, preview_address
+from facette.studio.parts import command_line, copyable, face, folded, note, photo_box, png_bytes
 from facette.studio.photo import Choice
 
 if TYPE_CHECKING:
@@ -125,10 +125,9 @@ def _changed(
     if not held:
         return note("Give a photo first."), "", ""
     portrait = studio.photos.take(held)
-    before = preview_address(portrait.picture)
     if not wishes:
         return face(portrait.picture, "", "the photo"), note(NOTHING), ""
-    edited = edit(studio.model, portrait.picture, wishes, kept)
+    edited = edit(studio.model, portrait.by(studio.model), wishes, kept)
     edited = replace(edited, remark=portrait.report.summary())
     stem = f"{portrait.stem}-edited"
     words = [portrait.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]
@@ -138,13 +137,13 @@ def _changed(
         *studio.command_words(),
     ]
     command = command_line("edit", *words, *options, "--out", f"{stem}.png", "--each", stem)
-    offers = row(
-        picture(studio, tab, "edit-picture", edited.pictures[0], f"{stem}-01"),
-        sheet(studio, tab, "edit", edited, stem),
-    )
+    whole, saved = picture(studio, tab, "edit-picture", edited, f"{stem}-01")
+    before = studio.shelf.put(tab, "edit-before", partial(png_bytes, edited.photo), "photo.png", "image/png")
+    offers = row(saved, sheet(studio, tab, "edit", edited, stem))
     first = photo_first(studio, tab, "edit", portrait)
     terminal = folded("In a terminal", copyable(command, "The sheet, and the picture in a folder", first))
-    return face(edited.pictures[0], "", "the edited face", before), _effects(edited), offers + terminal
+    shown = face(edited.pictures[0], "", "the edited face", before, whole)
+    return shown, _effects(edited), offers + terminal
 
 
 def _effects(edited: Edit) -> str:

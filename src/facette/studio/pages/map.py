@@ -19,7 +19,7 @@ from facette.latent.points import decode_each
 from facette.latent.project import Method
 from facette.plots.interactive_map.atlas import Atlas
 from facette.studio.chart import SAMPLES, SAVED, Walk, chart_files, draw_map, methods, packed
-from facette.studio.download_links import picture
+from facette.studio.download_links import drawn_picture
 from facette.studio.events import live, long
 from facette.studio.parts import (
     command_line,
@@ -33,7 +33,7 @@ from facette.studio.parts import (
     photo_box,
     png_address,
 )
-from facette.studio.path_view import picture_between
+from facette.studio.path_view import Way, picture_between
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -219,10 +219,10 @@ def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share
     if len(ends) == 1:
         drawn = decode_each(studio.model, latents[0])[0]
         stem = f"face-{ends[0]}"
-        saved = picture(studio, tab, "map-picture", drawn, stem)
+        saved = drawn_picture(studio, tab, "map-picture", drawn, stem)
         return [face(drawn, names[0], f"the face of {names[0]}"), saved, "", None, gr.update(visible=False)]
     way = path(latents[0][0], latents[1][0], STEPS)  # (T, Z)
-    grid = way.numpy()[None]
+    grid = Way.between_latents(way.numpy())
     pictures = decode_each(studio.model, way)
     captions = [names[0], *("" for _ in range(STEPS - 2)), names[1]]
     told = note(f"From {names[0]} to {names[1]}")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from facette.errors import FacetteError, UsageError
+from facette.errors import ImageError
 from facette.latent.around import Step
 from facette.latent.levels import Level, Setting, choose_setting, known_curve
 from facette.latent.noise import knows_people
@@ -20,8 +20,15 @@ from facette.latent.vary import variation_seeds
 from facette.studio.download_links import all_of, photo_first, row, sheet, single, singles
 from facette.studio.events import live
 from facette.studio.examples import examples_html
+from facette.studio.favourites import (
+    MOST,
+    Favourite,
+    favourites_html,
+    recalled,
+    seeds_kept,
+    with_or_without,
+)
 from facette.studio.parts import (
-    PictureButton,
     copyable,
     faces,
     folded,
@@ -31,19 +38,15 @@ from facette.studio.parts import (
     photo_box,
     png_bytes,
     preview_address,
-    thumbnail,
 )
 from facette.studio.state import PreparedPhoto, StartingPoint
 from facette.studio.varying import (
     DETAILS,
     MESSAGES,
     NOISES,
-    Favourite,
     VarySettings,
-    favourites_commands,
     gallery_html,
     meter_html,
-    recalled,
     trail_html,
     vary_command,
 )
@@ -57,7 +60,6 @@ BEYOND = 2.0  # times the bold level: where the dial ends
 LEVELS: dict[str, Level] = {"Subtle": "subtle", "Medium": "medium", "Automatic": "auto", "Bold": "bold"}
 START = "Automatic"
 LARGEST_SEED = 999_999_999
-MOST_FAVOURITES = 24
 
 
 def page(studio: Studio) -> None:
@@ -151,7 +153,7 @@ class _Acts:
 
     def arrive(self, tab: str, photo: str, favourites: tuple[Favourite, ...]) -> list[Any]:
         """A photo came, or was refused: then nobody is left on the page but favourites."""
-        kept = self._favourites(tab, favourites, photo)
+        kept = favourites_html(self._studio, tab, favourites, photo)
         if not photo:
             return ["", (), kept]
         standing = self._studio.standings.find(StartingPoint(photo))
@@ -175,8 +177,9 @@ class _Acts:
         seeds = variation_seeds(settings.seed, COUNT)
         latents = standing.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
         before = preview_address(standing.taken.picture)
+        kept = seeds_kept(favourites, settings.place, settings.factor)
         names = [f"{standing.taken.stem}-{number:02d}.png" for number in range(1, COUNT + 1)]
-        return gallery_html(settings, seeds, standing.glance(latents), favourites, (names, ()), before)
+        return gallery_html(settings, seeds, standing.glance(latents), kept, (names, ()), before)
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
         """As the command draws it, with what is measured and what is offered."""
@@ -190,9 +193,10 @@ class _Acts:
         standing, seeds = standings.find(place), variation_seeds(settings.seed, COUNT)
         relatives = standing.origin.variations(seeds, factor, noise=place.noise)
         files = singles(self._studio, tab, "vary", relatives, standing.taken.stem)
+        kept = seeds_kept(favourites, place, factor)
         photo = partial(png_bytes, relatives.photo)
         before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
-        drawn = gallery_html(settings, seeds, relatives.pictures, favourites, files, before)
+        drawn = gallery_html(settings, seeds, relatives.pictures, kept, files, before)
         meter = meter_html(known_curve(self._studio.drawer, place.noise, place.details), factor)
         way = [standings.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
         trail = trail_html([*way, standing], place.around)
@@ -246,7 +250,9 @@ class _Acts:
         *_, seed, around = controls
         match message:
             case {"do": "keep", "seed": int(which), "factor": float() | int() as factor} if settings:
-                favourites = self._kept(settings.place, Step(which, float(factor)), favourites)
+                favourites = with_or_without(
+                    self._studio, favourites, settings.place, Step(which, float(factor))
+                )
             case {"do": "drop", "which": int(which)}:
                 favourites = tuple(each for i, each in enumerate(favourites) if i != which)
             case {"do": "more", "seed": int(which), "factor": float() | int() as factor, "depth": int(depth)}:
@@ -261,71 +267,19 @@ class _Acts:
                 around = around[:depth]
             case _:
                 return [gr.skip()] * 4
-        return [favourites, self._favourites(tab, favourites, controls[0]), around, seed]
+        return [favourites, favourites_html(self._studio, tab, favourites, controls[0]), around, seed]
 
     def recall(self, tab: str, text: str, photo: str) -> list[Any]:
         """The favourites that the page remembered over a reload, as far as their photos are still here."""
         remembered = parse_message(text).get("favourites", [])
         favourites: tuple[Favourite, ...] = ()
-        for message in remembered[:MOST_FAVOURITES] if isinstance(remembered, list) else ():
+        for message in remembered[:MOST] if isinstance(remembered, list) else ():
+            place, step = recalled(message)
             try:
-                favourites = self._kept(*recalled(message), favourites)
-            except FacetteError:
+                favourites = with_or_without(self._studio, favourites, place, step)
+            except ImageError:
                 continue  # its photo is no longer kept here
-        return [favourites, self._favourites(tab, favourites, photo)]
-
-    def _kept(
-        self, place: StartingPoint, step: Step, favourites: tuple[Favourite, ...]
-    ) -> tuple[Favourite, ...]:
-        """With the variation of a step among the favourites, or without it where it was."""
-        there = [each for each in favourites if (each.place, each.step) == (place, step)]
-        if there:
-            return tuple(each for each in favourites if each is not there[0])
-        if len(favourites) >= MOST_FAVOURITES:
-            raise UsageError(f"{MOST_FAVOURITES} favourites are kept at most: let one of them go first.")
-        taken = self._studio.standings.find(place).taken
-        picture = thumbnail(self._drawn(place, step).pictures[0])
-        stem = f"{taken.stem}-{step.seed}-at-{step.factor:g}" + "-more" * len(place.around)
-        return (*favourites, Favourite(place, step.factor, step.seed, picture, stem, taken.name))
-
-    def _drawn(self, place: StartingPoint, step: Step) -> Variations:
-        """One variation, as the command with --pick draws it."""
-        origin = self._studio.standings.find(place).origin
-        return origin.variations([step.seed], step.factor, noise=place.noise)
-
-    def _file(self, each: Favourite) -> bytes:
-        return single(self._drawn(each.place, each.step), 0)
-
-    def _favourites(self, tab: str, favourites: tuple[Favourite, ...], photo: str) -> str:
-        """The favourites as HTML: pictures, one file with all of them, their commands."""
-        import json
-        from html import escape
-
-        remembered = escape(json.dumps([each.remembered() for each in favourites]))
-        memory = f'<div data-remember="{remembered}"></div>'
-        if not favourites:
-            return memory
-        buttons = []
-        for i, each in enumerate(favourites):
-            gone = PictureButton("drop", "Let it go", {"do": "drop", "which": i})
-            more = PictureButton("more", "More like it", {"do": "more", "which": i})
-            buttons.append((gone, more) if each.place.photo == photo else (gone,))
-        shelf = self._studio.shelf
-        addresses = [
-            shelf.put(tab, f"favourite-{i}", partial(self._file, each), f"{each.stem}.png", "image/png", 1)
-            for i, each in enumerate(favourites)
-        ]
-        shown = faces(
-            [each.picture for each in favourites], addresses=addresses, alt="favourite", to=MESSAGES,
-            buttons=buttons, kind="pins",
-            names=[f"{each.stem}.png" for each in favourites],
-        )  # fmt: skip
-        commands = favourites_commands(self._studio, favourites)
-        files = {f"{each.stem}/01.png": partial(self._file, each) for each in favourites}
-        lines = "".join(f"{command}\n" for command in commands)
-        saved = all_of(self._studio, tab, "favourites", files, "favourites.zip", "Save all favourites", lines)
-        listed = folded("In a terminal", "".join(copyable(command, "") for command in commands))
-        return f"{memory}<h2>Favourites</h2>{shown}{row(saved)}{listed}"
+        return [favourites, favourites_html(self._studio, tab, favourites, photo)]
 
     def _offers(self, tab: str, settings: VarySettings, standing: PreparedPhoto, made: Variations) -> str:
         """What can be saved of the ten, and the command that writes the same."""
