@@ -1,4 +1,4 @@
-"""What the studio keeps in memory, and for how long: photos, standings, bytes on the shelf."""
+"""What the studio keeps in memory, and for how long: photos, prepared, bytes on the shelf."""
 
 from __future__ import annotations
 
@@ -111,20 +111,20 @@ def test_a_token_is_of_one_photo_only(quick_model):
 
 def test_standings_are_few_and_made_again_when_they_are_gone(quick_model, photo_bytes):
     photos = Photos(quick_model)
-    standings = PreparedPhotos(quick_model, photos, most=2)
+    prepared = PreparedPhotos(quick_model, photos, most=2)
     token = photos.put(photo_bytes)
     places = [
         StartingPoint(f"{token}/middle", around=tuple(Step(i, 2.0) for i in range(n))) for n in range(3)
     ]
-    first = standings.find(places[0])
-    assert standings.find(places[0]) is first
+    first = prepared.find(places[0])
+    assert prepared.find(places[0]) is first
     for place in places:
-        standings.find(place)
-    again = standings.find(places[0])
+        prepared.find(place)
+    again = prepared.find(places[0])
     assert again is not first
     assert (again.origin.reconstruction == first.origin.reconstruction).all()
-    far = standings.find(places[2]).origin.variations([7], 3.0)
-    alone = vary(quick_model, first.taken.input, 1, 3.0, 7, around=places[2].around)
+    far = prepared.find(places[2]).origin.variations([7], 3.0)
+    alone = vary(quick_model, first.photo.input, 1, 3.0, 7, around=places[2].around)
     assert (far.pictures == alone.pictures).all()
 
 

@@ -10,10 +10,10 @@ A page is a file in `pages/` with one function, called while the Gradio blocks a
 What a page may count on:
 
     studio.model, studio.model_name           the loaded model, and what it was called on the command line
-    studio.photos.take(token, align, face)    the photo in the model's frame with its report (photo.py), or one sentence
-    studio.shelf.put(tab, key, bytes, …)      bytes for a download or a frame, at the address it returns (shelf.py)
+    studio.photos.take(held)                  the photo that a box holds, as the model sees it (photo.py)
+    studio.shelf.put(tab, key, bytes, …)      bytes for a download or a frame, at the address it returns (downloads.py)
     studio.readable(text)                     a folder that was typed, where the studio may read it
-    live, aside, long                         bind an event (work.py); errors become sentences
+    live, aside, long                         bind an event (events.py); errors become sentences
     command_line(…)                           the same as `facette …`, quoted (parts.py)
 
 Nothing of a visitor is written to disk, and the server looks nothing up but by unguessable tokens, so tabs do not mix.

@@ -36,16 +36,16 @@ def work_apart(function: Callable[[Any, Tell], Any], order: Any, tell: Tell) -> 
     process = spawning.Process(target=_work, args=(there, function, order), daemon=True)
     process.start()
     there.close()
-    said: tuple[str, float | None] = ("Starting", None)
+    news: tuple[str, float | None] = ("Starting", None)
     try:
         while True:
-            tell(*said)
+            tell(*news)
             if not here.poll(LISTENING):
                 continue
             kind, value = here.recv()
             match kind:
                 case "told":
-                    said = value
+                    news = value
                 case "done":
                     return value
                 case "mistake":

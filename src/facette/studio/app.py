@@ -47,7 +47,7 @@ class Studio:
     )
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
-    standings: PreparedPhotos = field(init=False)
+    prepared: PreparedPhotos = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
     at_work: ActiveWork = field(default_factory=ActiveWork)
     reopen: Callable[[str], None] | None = (
@@ -58,7 +58,7 @@ class Studio:
     def __post_init__(self) -> None:
         self.drawer = self.model if self.drawer is None else self.drawer
         self.photos = Photos(self.drawer)
-        self.standings = PreparedPhotos(self.drawer, self.photos)
+        self.prepared = PreparedPhotos(self.drawer, self.photos)
 
     def readable(self, source: str) -> str:
         """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""
@@ -174,23 +174,23 @@ def _photo_in_box(studio: Studio, data: bytes, name: str, chosen: str, fleeting:
     """What a photo box shows of a photo that came, or of another face of one that is kept.
 
     The face is searched here, beside everybody's work with the model. Raises as `Photos.put` and `Photos.take` do; a
-    photo without a face is no error but "refused": its middle can be taken.
+    photo without a face is no error but "refused": its middle can be photo.
     """
     from facette.studio.parts import preview_address
 
     choice = Choice.of(chosen or studio.photos.put(data, name, fleeting))
     described: dict[str, Any] = {"photo": str(choice), "token": choice.token}
     try:
-        taken = studio.photos.take(str(choice))
+        photo = studio.photos.take(str(choice))
     except NoFaceError as error:
         return {**described, "refused": str(error)}
-    several = (taken.report.faces or 0) > 1 and not chosen
+    several = (photo.report.faces or 0) > 1 and not chosen
     faces = [preview_address(face) for face in studio.photos.faces(choice.token)] if several else []
-    words, warnings = photo_words(taken.report)
-    shown = preview_address(taken.picture)
+    words, warnings = photo_words(photo.report)
+    shown = preview_address(photo.picture)
     return {
         **described,
-        "name": taken.name,
+        "name": photo.name,
         "shown": shown,
         "faces": faces,
         "words": words,

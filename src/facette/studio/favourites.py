@@ -86,10 +86,10 @@ def with_or_without(
         return tuple(each for each in favourites if each is not there[0])
     if len(favourites) >= MOST:
         raise UsageError(f"{MOST} favourites are kept at most: let one of them go first.")
-    taken = studio.standings.find(place).taken
+    photo = studio.prepared.find(place).photo
     picture = thumbnail(_drawn(studio, place, step).pictures[0])
-    stem = f"{taken.stem}-{step.seed}-at-{step.factor:g}" + "-more" * len(place.around)
-    return (*favourites, Favourite(place, step.factor, step.seed, picture, stem, taken.name))
+    stem = f"{photo.stem}-{step.seed}-at-{step.factor:g}" + "-more" * len(place.around)
+    return (*favourites, Favourite(place, step.factor, step.seed, picture, stem, photo.name))
 
 
 def favourites_html(studio: Studio, tab: str, favourites: Sequence[Favourite], photo: str) -> str:
@@ -124,7 +124,7 @@ def favourites_html(studio: Studio, tab: str, favourites: Sequence[Favourite], p
 
 def _drawn(studio: Studio, place: StartingPoint, step: Step) -> Variations:
     """One relative, as the command with --pick draws it."""
-    origin = studio.standings.find(place).origin
+    origin = studio.prepared.find(place).origin
     return origin.variations([step.seed], step.factor, noise=place.noise)
 
 

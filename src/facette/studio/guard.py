@@ -146,7 +146,7 @@ class Guard:
 
     def _knows_token(self, scope: dict[str, Any], headers: dict[str, str]) -> bool:
         token = self._door.token
-        return token is None or any(_same(token, given) for given in (_cookie(headers), _asked_token(scope)))
+        return token is None or any(_same(token, shown) for shown in (_cookie(headers), _asked_token(scope)))
 
     def _enters_with_token(self, scope: dict[str, Any]) -> bool:
         """Whether this is the printed address; the token then goes into a cookie and out of sight."""
@@ -249,8 +249,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _same(token: str, given: str | None) -> bool:
-    return given is not None and hmac.compare_digest(token.encode(), given.encode("utf-8", "replace"))
+def _same(token: str, shown: str | None) -> bool:
+    return shown is not None and hmac.compare_digest(token.encode(), shown.encode("utf-8", "replace"))
 
 
 def _cookie(headers: dict[str, str]) -> str | None:

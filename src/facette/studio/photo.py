@@ -137,7 +137,7 @@ class Photos:
         token = secrets.token_urlsafe(24)
         with self._lock:
             now = self._clock()
-            for stale in [one for one, held in self._held.items() if held.until <= now]:
+            for stale in [token for token, held in self._held.items() if held.until <= now]:
                 del self._held[stale]
             while self._held and (self.weight + len(data) > self._most or len(self._held) >= MOST_PHOTOS):
                 self._held.popitem(last=False)
@@ -170,7 +170,7 @@ class Photos:
         from facette.images.faces.align import intake_all
 
         held = self._find(token)
-        return [taken.picture for taken in intake_all(self._opened(held), self._model.input)][:MOST_FACES]
+        return [framed.picture for framed in intake_all(self._opened(held), self._model.input)][:MOST_FACES]
 
     def file(self, text: str) -> tuple[str, bytes]:
         """Name and content of the photo as it came."""

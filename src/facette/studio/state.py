@@ -51,7 +51,7 @@ class StartingPoint:
 class PreparedPhoto:
     """A photo ready to be varied."""
 
-    taken: StudioPhoto
+    photo: StudioPhoto
     origin: Origin
 
     def glance(self, latents: Latents) -> Picture:
@@ -75,21 +75,21 @@ class PreparedPhotos:
 
     def find(self, place: StartingPoint) -> PreparedPhoto:
         """The photo at a place. Raises ImageError and UsageError as the intake and the encoder do."""
-        taken = self._photos.take(place.photo)  # also says that the photo is still wanted
+        photo = self._photos.take(place.photo)  # also says that the photo is still wanted
         with self._lock:
             known = self._known.get(place)
             if known is not None:
                 self._known.move_to_end(place)
                 return known
-        prepared = self._prepare(place, taken)
+        prepared = self._prepare(place, photo)
         with self._lock:
             self._known[place] = prepared
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
         return prepared
 
-    def _prepare(self, place: StartingPoint, taken: StudioPhoto) -> PreparedPhoto:
-        origin = origin_of(self._drawer, taken.input, details=place.details)
+    def _prepare(self, place: StartingPoint, photo: StudioPhoto) -> PreparedPhoto:
+        origin = origin_of(self._drawer, photo.input, details=place.details)
         for step in place.around:
             origin = origin.moved(step, noise=place.noise)
-        return PreparedPhoto(taken, origin)
+        return PreparedPhoto(photo, origin)

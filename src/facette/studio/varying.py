@@ -105,17 +105,17 @@ def meter_html(curve: Curve | None, strength: float) -> str:
     )
 
 
-def trail_html(standings: Sequence[PreparedPhoto], around: Sequence[Step]) -> str:
+def trail_html(starts: Sequence[PreparedPhoto], around: Sequence[Step]) -> str:
     """From where one goes on, as pictures with the way back; nothing at the photo itself.
 
-    `standings`: of the photo, and of every step from it.
+    `starts`: of the photo, and of every step from it.
     """
     if not around:
         return ""
     from facette.studio.parts import button
 
-    pictures = [standings[0].taken.picture]
-    pictures += [standing.glance(standing.origin.mean)[0] for standing in standings[1:]]
+    pictures = [starts[0].photo.picture]
+    pictures += [start.glance(start.origin.mean)[0] for start in starts[1:]]
     last = len(around)
     crumbs = []
     for depth, picture in enumerate(pictures):

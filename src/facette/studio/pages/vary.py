@@ -156,12 +156,12 @@ class _Acts:
         kept = favourites_html(self._studio, tab, favourites, photo)
         if not photo:
             return ["", (), kept]
-        standing = self._studio.standings.find(StartingPoint(photo))
+        start = self._studio.prepared.find(StartingPoint(photo))
         pair = faces(
-            [standing.taken.picture, standing.origin.reconstruction],
+            [start.photo.picture, start.origin.reconstruction],
             ["what it looks at", "what it keeps of it"], alt="the model's view", kind="pair",
         )  # fmt: skip
-        report = standing.taken.report
+        report = start.photo.report
         figures = note("; ".join(report.notes)) + note(_percentiles(report))
         return [folded("What the model sees", pair + figures), (), kept]
 
@@ -173,13 +173,13 @@ class _Acts:
         settings = VarySettings.of(*controls)
         if settings is None or settings == settled:
             return gr.skip()
-        standing = self._studio.standings.find(settings.place)
+        start = self._studio.prepared.find(settings.place)
         seeds = variation_seeds(settings.seed, COUNT)
-        latents = standing.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
-        before = preview_address(standing.taken.picture)
+        latents = start.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
+        before = preview_address(start.photo.picture)
         kept = seeds_kept(favourites, settings.place, settings.factor)
-        names = [f"{standing.taken.stem}-{number:02d}.png" for number in range(1, COUNT + 1)]
-        return gallery_html(settings, seeds, standing.glance(latents), kept, (names, ()), before)
+        names = [f"{start.photo.stem}-{number:02d}.png" for number in range(1, COUNT + 1)]
+        return gallery_html(settings, seeds, start.glance(latents), kept, (names, ()), before)
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
         """As the command draws it, with what is measured and what is offered."""
@@ -189,22 +189,22 @@ class _Acts:
         settings = VarySettings.of(*controls)
         if settings is None:
             return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
-        place, factor, standings = settings.place, settings.factor, self._studio.standings
-        standing, seeds = standings.find(place), variation_seeds(settings.seed, COUNT)
-        relatives = standing.origin.variations(seeds, factor, noise=place.noise)
-        files = singles(self._studio, tab, "vary", relatives, standing.taken.stem)
+        place, factor, prepared = settings.place, settings.factor, self._studio.prepared
+        start, seeds = prepared.find(place), variation_seeds(settings.seed, COUNT)
+        relatives = start.origin.variations(seeds, factor, noise=place.noise)
+        files = singles(self._studio, tab, "vary", relatives, start.photo.stem)
         kept = seeds_kept(favourites, place, factor)
         photo = partial(png_bytes, relatives.photo)
         before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
         drawn = gallery_html(settings, seeds, relatives.pictures, kept, files, before)
         meter = meter_html(known_curve(self._studio.drawer, place.noise, place.details), factor)
-        way = [standings.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
-        trail = trail_html([*way, standing], place.around)
+        way = [prepared.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
+        trail = trail_html([*way, start], place.around)
         level = next((words for words, known in self._levels.items() if known.strength == factor), None)
         return [
             drawn,
             meter,
-            self._offers(tab, settings, standing, relatives),
+            self._offers(tab, settings, start, relatives),
             trail,
             settings,
             level,
@@ -281,17 +281,17 @@ class _Acts:
                 continue  # its photo is no longer kept here
         return [favourites, favourites_html(self._studio, tab, favourites, photo)]
 
-    def _offers(self, tab: str, settings: VarySettings, standing: PreparedPhoto, made: Variations) -> str:
+    def _offers(self, tab: str, settings: VarySettings, start: PreparedPhoto, relatives: Variations) -> str:
         """What can be saved of the ten, and the command that writes the same."""
-        studio, taken = self._studio, standing.taken
-        stem = f"{taken.stem}-variations"
+        studio, photo = self._studio, start.photo
+        stem = f"{photo.stem}-variations"
         words = ["--seed", settings.seed, "--out", f"{stem}.png", "--each", stem]
-        command = vary_command(studio, settings.place, settings.factor, taken.name, *words)
-        files = {f"{stem}/{i + 1:02d}.png": partial(single, made, i) for i in range(COUNT)}
+        command = vary_command(studio, settings.place, settings.factor, photo.name, *words)
+        files = {f"{stem}/{i + 1:02d}.png": partial(single, relatives, i) for i in range(COUNT)}
         every = all_of(studio, tab, "vary", files, f"{stem}.zip", "Save all ten", f"{command}\n")
-        summary = replace(made, remark=taken.report.summary())
+        summary = replace(relatives, remark=photo.report.summary())
         saved = row(every, sheet(studio, tab, "vary", summary, stem))
-        first = photo_first(studio, tab, "vary", taken)
+        first = photo_first(studio, tab, "vary", photo)
         return saved + folded("In a terminal", copyable(command, "These ten, byte for byte", first))
 
 
