@@ -113,7 +113,7 @@ def test_mistakes_go_by_themselves_and_never_pile_up(visit, there):
     page = visit(there, "Compare")
     for _ in range(3):
         page.click("#compare-start")
-        page.get_by_text("there is no photo yet").last.wait_for(timeout=PATIENCE)
+        page.get_by_text("There is no photo yet").last.wait_for(timeout=PATIENCE)
     assert page.locator(".toast-wrap > *:visible").count() == 1
     page.locator(".toast-wrap > *:visible").wait_for(state="detached", timeout=PATIENCE)
 

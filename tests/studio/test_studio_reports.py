@@ -33,7 +33,7 @@ def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
 def test_a_comparison_says_what_it_lacks(visit, there, hopper, tmp_path, shot):
     page = visit(there, "Compare")
     page.click("#compare-start")
-    page.get_by_text("there is no photo yet").wait_for(timeout=PATIENCE)
+    page.get_by_text("There is no photo yet").wait_for(timeout=PATIENCE)
     give(page, "compare-photo", hopper)
     page.get_by_text("grace_hopper.jpg").first.wait_for(timeout=PATIENCE)
     page.locator("#compare-with textarea, #compare-with input").first.fill(str(tmp_path))

@@ -59,6 +59,12 @@ const facette = (() => {
     if (again) { again.focus(); last = null; }
   }).observe(document.documentElement, { childList: true, subtree: true });
 
+  // The framework's mistakes are buttons around buttons; nothing is lost when they are words with a button.
+  new MutationObserver(() => document.querySelectorAll(".toast-header[role]").forEach((header) => {
+    header.removeAttribute("role");
+    header.removeAttribute("tabindex");
+  })).observe(document.documentElement, { childList: true, subtree: true });
+
   // ── tabs ──────────────────────────────────────────────────────────────────────────────────────────────
   document.addEventListener("keydown", (event) => {
     const tab = event.target.closest('[role="tab"]');
