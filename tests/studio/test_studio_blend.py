@@ -56,7 +56,7 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
         until_drawn(page, "#blend-picture", [end])  # where a way begins and ends, it is the photo
     _holds_what_was_shown(page, photos, tmp_path, run)
 
-    page.get_by_role("button", name="More", exact=True).locator("visible=true").click()
+    page.locator("#blend-more button").first.click()
     page.get_by_label("Round the middle").first.check()
     until_drawn(page, "#blend-steps-shown", interpolate(model, *ends, steps=10, method="slerp").pictures)
     set_to(page, "#blend-steps", 3)

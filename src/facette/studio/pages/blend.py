@@ -95,7 +95,7 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
         with gr.Column():
             place = gr.Slider(0, 100, 50, step=1, label="How far on the way, in %", elem_id="blend-place")
             offers = gr.HTML(elem_id="blend-offers")
-            with gr.Accordion("More", open=False):
+            with gr.Accordion("More", open=False, elem_id="blend-more"):
                 method = gr.Radio(list(METHODS), value=STRAIGHT, label="Way", elem_id="blend-way")
                 steps = gr.Slider(
                     2, MOST_STEPS, 10, step=1, label="Pictures to the next photo", elem_id="blend-steps"
