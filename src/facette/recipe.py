@@ -347,6 +347,13 @@ class Recipe(Spec):
             self.input.kind == "vector" or self.input.range != "unit"
         ):
             raise ValueError("a bernoulli likelihood needs input.range 'unit'")
+        if (
+            self.model.likelihood.kind == "bernoulli"
+            and getattr(self.model.decoder, "output", "") != "sigmoid"
+        ):
+            raise ValueError(
+                "a bernoulli likelihood needs model.decoder.output 'sigmoid': its means lie in [0, 1]"
+            )
         if vector and self.sharpen is not None:
             raise ValueError("only pictures can be sharpened: leave the section sharpen out")
         self._check_pictures()

@@ -50,6 +50,7 @@ def train(
     from facette.recipe import load_recipe
     from facette.training import train as train_run
     from facette.training.batches import balanced, training_rows
+    from facette.training.rehearsal import rehearse
     from facette.training.schedule import steps_of
 
     resolved = load_recipe(recipe, overrides or [])
@@ -58,7 +59,9 @@ def train(
     rows = training_rows(store, resolved.train.pictures)
     images = len(rows)
     steps = steps_of(resolved.train, len(balanced(rows, store, resolved.train.balance)))
+    model = None if start is None else load_model(start)
     if dry_run:
+        rehearse(resolved, store, device=device, start=model)
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}
         emit(
             plan,
@@ -66,7 +69,6 @@ def train(
             as_json,
         )
         return
-    model = None if start is None else load_model(start)
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * resolved.train.batch, "training", "images") as bar:
         ended = train_run(
