@@ -401,8 +401,8 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
 
 def override(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """A nested dictionary with `section.key=value` changes made in place. Raises RecipeError for malformed ones."""
-    for one in overrides:
-        _apply(data, one)
+    for change in overrides:
+        _apply(data, change)
     return data
 
 
