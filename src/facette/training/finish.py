@@ -88,7 +88,7 @@ def finish_run(
         model = load_model(folder / name)
         step = model.provenance["steps"]
         if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
-            model.extras |= measure_typicality(model, store.read(valid))
+            model.extras |= measure_typicality(model, reader(store, recipe)(valid))
             save_model(model, folder / name)
         if model.fitted_prior is not None or not recipe.train.mixture_components:
             continue
