@@ -127,8 +127,10 @@ class TrainingView:
                 f"(plain {row['plain_unexplained_variance']:.4f})"
             )
         else:
+            weighted = row.get("weighted_elbo", row["elbo"])
+            with_weights = f" (weighted {weighted:.1f})" if weighted != row["elbo"] else ""
             self._bar.remark(
-                f"step {row['step']:>7,}  elbo {row['elbo']:.1f} nats  rate {row['rate']:.1f}  "
+                f"step {row['step']:>7,}  elbo {row['elbo']:.1f} nats{with_weights}  rate {row['rate']:.1f}  "
                 f"unexplained variance {row['unexplained_variance']:.4f}  units used {row['used_units']}"
             )
 
