@@ -19,6 +19,7 @@ ORDER = [
         "version",
         "errors",
         "files",
+        "text",
         "runtime",
         "recipe",
         "onnx_graph",

@@ -15,12 +15,14 @@ import shutil
 import socket
 import sys
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from facette.errors import BusyError, UsageError
 
+_LONGEST_NAME = 255  # bytes, on every file system in common use
 LOCK, OWNER = ".lock", ".owner"
 _TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp(\.\w+)?")
 
@@ -63,6 +65,72 @@ def clear_leftovers(folder: Path) -> list[Path]:
         else:
             path.unlink(missing_ok=True)
     return leftovers
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
+    """See, before any work, that what will be written has a place and falls onto nothing that is read.
+
+    Raises UsageError for an output that is one of the inputs, whatever name it goes by, for one that lies where nothing
+    can be written, and for two outputs of one name.
+    """
+    known = [path for path in inputs if path.exists()]
+    used: set[Path] = set()
+    for output in outputs:
+        if max(len(os.fsencode(part)) for part in (*output.parts, "")) > _LONGEST_NAME:
+            raise UsageError(f"{output.name[:40]!r}… is too long a name: {_LONGEST_NAME} bytes are the most")
+        place = output.resolve()
+        if place in used:
+            raise UsageError(f"two results would be written to {str(output)!r}: give them two names")
+        used.add(place)
+        for path in known:
+            if path.resolve() == place or (output.exists() and path.samefile(output)):
+                raise UsageError(f"{str(output)!r} is read, and would be written over: name another place")
+        _check_writable(output)
+
+
+def _check_writable(output: Path) -> None:
+    folder = output if output.is_dir() else output.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise UsageError(
+            f"nothing can be written to {str(output)!r}: {str(folder)!r} is a file, not a folder"
+        )
+    probe = temporary_beside(folder / "x")
+    try:
+        with probe.open("xb"):
+            pass
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"nothing can be written to {str(output)!r}: {error.strerror}") from error
+
+
+def name_apart(wished: Path, used: set[str]) -> Path:
+    """`wished`, with a number behind its name where that is in `used`, to which it is added.
+
+    Names that differ in capitals or in their Unicode form alone are one name, as they are on some disks.
+    """
+    path, number = wished, 1
+    while (key := name_key(path)) in used:
+        number += 1
+        path = wished.with_name(f"{wished.stem}-{number}{wished.suffix}")
+    used.add(key)
+    return path
+
+
+def name_key(path: Path) -> str:
+    """What two paths have in common that are, or on some disks would be, one file."""
+    return unicodedata.normalize("NFC", str(path.resolve())).casefold()
+
+
+def json_text(data: object, indent: int | None = 2) -> str:
+    """JSON that can be written as UTF-8: where a name holds bytes that are no text, everything foreign is escaped."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(data, ensure_ascii=True, indent=indent)
+    return text + "\n"
 
 
 def digest_of(data: bytes | memoryview) -> str:

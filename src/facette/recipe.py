@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from facette.errors import RecipeError
+from facette.errors import DataError, RecipeError
+from facette.text import read_text
 
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -423,7 +424,10 @@ def _read(source: str | Path) -> tuple[dict[str, Any], str]:
     if path.suffix != ".toml" and str(source) in shipped_recipes():
         text = files("facette.recipes").joinpath(f"{source}.toml").read_text("utf-8")
     elif path.is_file():
-        text = path.read_text("utf-8")
+        try:
+            text = read_text(path)
+        except DataError as error:
+            raise RecipeError(f"recipe {error}") from None
     else:
         raise RecipeError(
             f"no recipe {str(source)!r}: give the path of a TOML file or one of {', '.join(shipped_recipes())}"

@@ -26,9 +26,22 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"no device is called {name!r}: use auto, cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {name!r} was asked for, but torch sees no CUDA device: use `device='cpu'`")
+    if not _is_there(device):
+        raise UsageError(f"device {name!r} was asked for, but torch sees none of it here: use `device='cpu'`")
     return device
+
+
+def _is_there(device: torch.device) -> bool:
+    match device.type:
+        case "cpu":
+            return True
+        case "cuda":
+            return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+        case "mps":
+            return torch.backends.mps.is_available()
+        case "xpu":
+            return torch.xpu.is_available()
+    return False  # devices on which nothing is computed (meta), or for which torch was not built
 
 
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:

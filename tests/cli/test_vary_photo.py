@@ -26,7 +26,6 @@ def face_model(quick_model, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def couple(tmp_path_factory) -> Path:
     skimage = pytest.importorskip("skimage")
-    pytest.importorskip("cv2")
     import matplotlib
 
     with Image.open(Path(skimage.__path__[0]) / "data" / "astronaut.png") as astronaut:

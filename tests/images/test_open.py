@@ -8,6 +8,7 @@ import struct
 import threading
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -255,3 +256,107 @@ def test_the_caller_keeps_its_warnings(scene):
     assert list(warnings.filters) == before
     with pytest.warns(UserWarning, match="still heard"):
         warnings.warn("still heard", stacklevel=1)
+
+
+def test_floating_point_a_little_beyond_one_is_cut_off_there(tmp_path):
+    values = np.linspace(-0.02, 1.02, 64 * 64, dtype=np.float32).reshape(64, 64)
+    Image.fromarray(values).save(tmp_path / "x.tif")
+    read = np.asarray(open_image(tmp_path / "x.tif").image)[..., 0]
+    assert (read[0, 0], read[-1, -1]) == (0, 255)
+    assert abs(float(read.mean()) - 127.5) < 1
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA"])
+def test_a_profile_is_applied_in_every_colour_mode(tmp_path, mode):
+    """Linear grey of 64 is sRGB 137 (IEC 61966-2-1)."""
+    profile = _linear_grey_profile() if mode != "P" else _linear_rgb_profile()
+    grey = Image.new("L", (32, 32), 64)
+    picture = grey.convert("RGB").quantize(4) if mode == "P" else grey.convert(mode)
+    picture.save(tmp_path / "x.png", icc_profile=profile)
+    opened = open_image(tmp_path / "x.png")
+    assert abs(int(np.asarray(opened.image)[5, 5, 0]) - 137) <= 2
+    assert any("colours converted" in note for note in opened.notes)
+
+
+def test_a_png_with_much_text_is_no_damaged_picture(tmp_path):
+    from PIL.PngImagePlugin import PngInfo
+
+    texts = PngInfo()
+    texts.add_itxt("parameters", "a" * 2_000_000, zip=True)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 900, 3), np.uint8))
+    picture.save(tmp_path / "x.png", pnginfo=texts)
+    opened = open_image(tmp_path / "x.png")
+    assert (np.asarray(opened.image) == np.asarray(picture)).all()
+    assert any("left out" in note for note in opened.notes)
+
+
+def test_a_jpeg_of_too_many_pixels_is_decoded_smaller(tmp_path):
+    Image.new("L", (12000, 9000), 90).save(tmp_path / "x.jpg", quality=30)
+    opened = open_image(tmp_path / "x.jpg")
+    assert opened.image.size == (6000, 4500)
+    assert "decoded at 6000 × 4500 of its 12000 × 9000 pixels" in opened.notes
+
+
+def test_a_raw_files_preview_is_said_to_be_one(tmp_path):
+    Image.new("RGB", (160, 120), (9, 99, 9)).save(tmp_path / "x.tif")
+    (tmp_path / "x.tif").rename(tmp_path / "photo.nef")
+    assert "preview of 160 × 120" in open_image(tmp_path / "photo.nef").notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3\n", "git lfs pull"),
+        (b"II*\0\x08\0\0\0\0\0", "TIFF of a kind that is not read"),
+    ],
+)
+def test_what_only_looks_like_a_picture_is_named(tmp_path, content, words):
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(ImageError, match=words):
+        open_image(tmp_path / "x.png")
+
+
+def test_an_address_stays_one_as_a_path():
+    with pytest.raises(ImageError, match="is an address, and nothing is fetched"):
+        open_image(Path("https://example.org/a.jpg"))
+
+
+def _linear_rgb_profile() -> bytes:
+    """sRGB's colours with gamma 1: the curves of Pillow's own sRGB profile replaced."""
+    from PIL import ImageCms
+
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    return _with_curves(bytes(content), (b"rTRC", b"gTRC", b"bTRC"), b"linear")
+
+
+def _with_curves(profile: bytes, tags: tuple[bytes, ...], name: bytes) -> bytes:
+    """The profile with `tags` pointing to a curve of gamma 1 at its end, and another description."""
+    curve = b"curv" + bytes(8)
+    content = bytearray(profile.replace("sRGB".encode("utf-16-be"), "flat".encode("utf-16-be")))
+    content += bytes(-len(content) % 4)
+    place = len(content)
+    content += curve
+    for i in range(int.from_bytes(content[128:132], "big")):
+        at = 132 + 12 * i
+        if bytes(content[at : at + 4]) in tags:
+            content[at + 4 : at + 12] = place.to_bytes(4, "big") + len(curve).to_bytes(4, "big")
+    content[0:4] = len(content).to_bytes(4, "big")
+    return bytes(content)
+
+
+def _linear_grey_profile() -> bytes:
+    """ICC.1:2004-10: a monochrome display profile with white point and a grey curve of gamma 1."""
+    white = b"XYZ " + bytes(4) + b"".join(int(v * 65536).to_bytes(4, "big") for v in (0.9642, 1.0, 0.8249))
+    text = b"desc" + bytes(4) + (5).to_bytes(4, "big") + b"flat\0" + bytes(12) + bytes(67)
+    right = b"text" + bytes(4) + b"none\0"
+    parts = {b"desc": text, b"wtpt": white, b"kTRC": b"curv" + bytes(8), b"cprt": right}
+    table, body, start = b"", b"", 132 + 12 * len(parts)
+    for tag, part in parts.items():
+        table += tag + (start + len(body)).to_bytes(4, "big") + len(part).to_bytes(4, "big")
+        body += part + bytes(-len(part) % 4)
+    header = bytearray(128)
+    header[8:12], header[12:16], header[16:20], header[20:24] = b"\x02\x10\0\0", b"mntr", b"GRAY", b"XYZ "
+    header[36:40] = b"acsp"
+    header[68:80] = b"".join(int(v * 65536).to_bytes(4, "big") for v in (0.9642, 1.0, 0.8249))
+    content = bytes(header) + len(parts).to_bytes(4, "big") + table + body
+    return len(content).to_bytes(4, "big") + content[4:]

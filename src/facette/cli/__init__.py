@@ -8,6 +8,7 @@ inside its function. In which panel of its help an option stands is decided in `
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from typing import Annotated, Any
@@ -80,6 +81,7 @@ facette --help lists every command, facette COMMAND --help what it takes."""
 def build_app(only: str | None = None) -> typer.Typer:
     """The typer application with every command, or with one of them alone, which is built sooner."""
     from facette.cli.panels import PanelGroup
+    from facette.cli.places import with_places_checked
 
     app = typer.Typer(
         name="facette",
@@ -95,7 +97,7 @@ def build_app(only: str | None = None) -> typer.Typer:
         for name, (module, function) in commands.items():
             if only in (None, name):
                 command = getattr(importlib.import_module(f"facette.cli.{module}"), function)
-                app.command(name, rich_help_panel=panel)(command)
+                app.command(name, rich_help_panel=panel)(with_places_checked(command))
     return app
 
 
@@ -119,8 +121,10 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line. A user's mistake is one sentence on stderr and exit code 2."""
+    from facette.cli.output import speak_everywhere
     from facette.errors import FacetteError
 
+    speak_everywhere()
     words = sys.argv[1:] if arguments is None else arguments
     first = next((word for word in words if not word.startswith("-")), "")
     command = first if first in COMMANDS else None
@@ -133,6 +137,11 @@ def main(arguments: list[str] | None = None) -> Any:
         if library not in LEARNING:
             raise
         sentence = f'this needs {library}, which is not installed: pip install "facette[train]"'
+    except BrokenPipeError:  # whoever read the output has seen enough
+        raise SystemExit(1) from None
+    except OSError as error:
+        place = "" if error.filename is None else f"{os.fspath(error.filename)!r}: "
+        sentence = f"{place}{error.strerror or error}"
     sys.stderr.write(f"facette: {sentence}\n")
     raise SystemExit(2)
 

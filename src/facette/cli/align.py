@@ -1,5 +1,6 @@
 """`facette align`: a training folder out of ordinary photos."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,23 +41,29 @@ def align(
     What lies beyond a photo is transparent in the face's file, and unknown to recipes with input.alpha = "mask". What
     was left out, and why, is said at the end and written to report.json beside the faces.
     """
+    from facette.files import name_apart, name_key
+
     spec = _frame_of(recipe, size)
     if all_faces and (eyes is not None or face != 1):
         raise UsageError("--all-faces takes every face; leave out --face and --eyes.")
     choice = {"all_faces": all_faces, "face": face}
     if not source.is_dir():
         places = None if eyes is None else parse_eyes(eyes)
-        written = _align_photo(source, out / source.name, spec, eyes=places, **choice)
+        target = name_apart(_target(out / source.name, False), {name_key(source)})
+        written = _align_photo(source, target, spec, eyes=places, used=set(), **choice)
         return _finish(out, written, [], as_json)
     photos = _photos_in(source, out)
     known = None if eyes is None else _known_eyes(Path(eyes))
+    same = Counter(name_key(photo.with_suffix("")) for photo in photos)
+    used = {name_key(photo) for photo in photos}  # no face is written onto a photo
     written, left_out = [], []
     with progress(len(photos), "aligning", "photos") as bar:
         for photo in photos:
             name = photo.relative_to(source)
             try:
                 places = None if known is None else known.of(name.as_posix())
-                written += _align_photo(photo, out / name, spec, eyes=places, **choice)
+                target = _target(out / name, same[name_key(photo.with_suffix(""))] > 1)
+                written += _align_photo(photo, target, spec, eyes=places, used=used, **choice)
             except (ImageError, UsageError) as error:
                 left_out.append({"photo": str(photo), "reason": str(error)})
             bar.advance()
@@ -87,25 +94,33 @@ def _frame_of(recipe: str, size: int) -> "ImageInput":
 
 def _photos_in(folder: Path, out: Path) -> list[Path]:
     """Picture files of the folder in order of their names; hidden ones and our own output are passed over."""
+    from facette.data.folder import FolderSource
     from facette.images.open import SUFFIXES
 
-    ours = out.resolve()
-    photos = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and ours not in path.resolve().parents
-    ]
+    ours, root = out.resolve(), folder.resolve()
+    if ours == root:
+        raise UsageError(f"the faces would lie among the photos of {str(folder)!r}: name another folder")
+    source = FolderSource(folder)
+    photos = [folder / name for name in source.names]
+    if ours.is_relative_to(root):
+        photos = [photo for photo in photos if ours not in photo.resolve().parents]
     if not photos:
-        raise DataError(f"{folder} holds no photos ({', '.join(SUFFIXES[:6])} …).")
+        raise DataError(
+            f"{folder} holds no photos ({', '.join(SUFFIXES[:6])} …){source.others_spoken(', but ')}."
+        )
+    if source.others:
+        remark(f"passed over: {source.others_spoken()}")
     return photos
 
 
 def _align_photo(
-    photo: Path, target: Path, spec: "ImageInput", *, all_faces: bool, face: int, eyes
+    photo: Path, target: Path, spec: "ImageInput", *, all_faces: bool, face: int, eyes: Any, used: set[str]
 ) -> list[dict]:
-    """Writes one face, or each, as `target` with the ending .png; returns an account of each."""
+    """Writes one face, or each, as `target` and with its number behind; returns an account of each.
+
+    `used`: names that no face may have; those that are written are added.
+    """
+    from facette.files import name_apart
     from facette.images.faces.align import intake, intake_all
     from facette.images.open import open_image
 
@@ -114,14 +129,20 @@ def _align_photo(
         faces = intake_all(opened, spec, align="always")
     else:
         faces = [intake(opened, spec, align="always", face=face, eyes=eyes)]
-    return [_write(taken, photo, _target(target, taken.report.face if all_faces else 1)) for taken in faces]
+    account = []
+    for framed in faces:
+        number = framed.report.face if all_faces else 1
+        wished = target if number in (1, None) else target.with_name(f"{target.stem}-face{number}.png")
+        account.append(_write(framed, photo, name_apart(wished, used)))
+    return account
 
 
-def _target(path: Path, face: int | None) -> Path:
-    # The old ending stays in the name: a.jpg and a.png of one folder must not become the same file.
+def _target(path: Path, shared: bool) -> Path:
+    """Where a photo's face goes: its own name, so that lists go on speaking of it. Where several photos of a folder
+    share one, the ending tells them apart."""
     ending = path.suffix.lower().removeprefix(".")
-    name = path.stem + (f"-{ending}" if ending and ending not in ("jpg", "jpeg") else "")
-    return path.with_name(name + ("" if face in (1, None) else f"-face{face}") + ".png")
+    told = f"-{ending}" if shared and ending not in ("jpg", "") else ""
+    return path.with_name(f"{path.stem}{told}.png")
 
 
 def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
@@ -130,12 +151,14 @@ def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
     from PIL import Image
 
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        remark(f"{target} is replaced")
     Image.fromarray(taken.picture if taken.seen is None else taken.masked).save(target)
     return {"photo": str(photo), "picture": str(target), **asdict(taken.report)}
 
 
 def _finish(out: Path, written: list[dict], left_out: list[dict], as_json: bool) -> None:
-    import json
+    from facette.files import json_text, write_atomically
 
     for entry in left_out:
         remark(f"left out: {entry['reason']}" if entry["photo"] in entry["reason"] else
@@ -145,6 +168,6 @@ def _finish(out: Path, written: list[dict], left_out: list[dict], as_json: bool)
             f"none of the {len(left_out)} photos could be aligned, so nothing was written to {out}."
         )
     report = {"out": str(out), "aligned": len(written), "left_out": left_out, "pictures": written}
-    (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    write_atomically(out / "report.json", json_text(report))
     remark(f"{len(written)} faces written, {len(left_out)} photos left out")
     emit(report, str(out), as_json)

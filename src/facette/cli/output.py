@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import codecs
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,30 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+# What stands for our signs where a terminal does not have them.
+PLAIN = {
+    "−": "-",
+    "×": "x",
+    "…": "...",
+    "→": "->",
+    "·": "-",
+    "±": "+-",
+    "≥": ">=",
+    "≤": "<=",
+    "σ": "sigma",
+    "μ": "mu",
+    "ε": "eps",
+}
+PLAIN |= dict.fromkeys("─━╭╮╰╯│┃┌┐└┘├┤┬┴┼╞╡╶╴╸╺", "-") | {
+    "“": '"',
+    "”": '"',
+    "’": "'",
+    "–": "-",
+    "β": "beta",
+    "■": "#",
+    "█": "#",
+}
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -42,9 +67,27 @@ Strict = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, show the plan, train nothing.")]
 
 
+def speak_everywhere() -> None:
+    """Let terminals and pipes of any encoding take what we say, and names that are no text."""
+    codecs.register_error("facette", in_other_words)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="facette")
+
+
+def in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    part = error.object[error.start : error.end]
+    words = (PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in part)
+    return "".join(words), error.end
+
+
 def emit(data: dict[str, Any], text: str, as_json: bool) -> None:
     """The result on stdout: one JSON object for machines, or the text for people."""
-    sys.stdout.write((json.dumps(data, ensure_ascii=False, indent=2) if as_json else text) + "\n")
+    from facette.files import json_text
+
+    sys.stdout.write(json_text(data) if as_json else text + "\n")
 
 
 class _Manner:

@@ -100,9 +100,14 @@ def _remarked(photo: "PhotoInput") -> "PhotoInput":
 
 def sheet_path(wished: Path | None, fallback: str) -> Path:
     """Where the sheet goes; an ending that cannot be written is refused before any work is done."""
+    from facette.files import check_outputs
     from facette.images.sheets.grid import check_sheet_path
 
-    return check_sheet_path(wished or Path(fallback))
+    path = check_sheet_path(wished or Path(fallback))
+    check_outputs([path])
+    if path.exists():
+        remark(f"{path} will be replaced")
+    return path
 
 
 def parse_eyes(text: str) -> tuple[tuple[float, float], tuple[float, float]]:

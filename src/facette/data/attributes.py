@@ -14,8 +14,8 @@ import numpy as np
 
 from facette.data.joining import UNLISTED, ConflictError, Joined, join_names
 from facette.data.names import NameTable
-from facette.data.text import read_text
 from facette.errors import DataError
+from facette.text import read_text
 
 YES, NO, UNKNOWN = 1, -1, 0
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from facette.data.attributes import LabelRows, collect_rows
 from facette.data.names import NameTable
-from facette.data.text import read_text
 from facette.errors import DataError
+from facette.text import read_text
 
 PICTURES = "img_align_celeba"
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")

@@ -6,6 +6,7 @@ times), and blocks of decoded pictures. Knows nothing of stores, attributes or p
 
 import os
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +19,7 @@ from facette.errors import DataError
 from facette.images.open import SUFFIXES
 from facette.recipe import ImageInput
 
+LISTS = (".csv", ".txt", ".json", ".md", ".html", ".npz")  # what lies beside pictures on purpose
 NOT_PICTURES = ("__MACOSX",)  # folders that macOS adds to archives; they hold no pictures
 
 
@@ -37,9 +39,21 @@ class FolderSource:
             raise DataError(f"{str(root)!r} is not a folder; give a folder of pictures or a zip of them.")
         self.location = str(self.root.resolve())
         sizes, stamps = array("q"), array("q")
-        self.names = NameTable.of(_walk(self.root, sizes, stamps))
+        self.others: Counter[str] = (
+            Counter()
+        )  # endings of files that are not called pictures, and how many of each
+        self.names = NameTable.of(_walk(self.root, sizes, stamps, self.others))
         self.sizes = np.array(sizes, np.int64)  # (N,) bytes
         self.stamps = np.array(stamps, np.int64)  # (N,) modification times in ns
+
+    def others_spoken(self, before: str = "") -> str:
+        """How many files are not called pictures, and their endings; empty where there is none."""
+        if not self.others:
+            return ""
+        endings = ", ".join(
+            f"{ending or 'no ending'} {count:,}" for ending, count in self.others.most_common(4)
+        )
+        return f"{before}{sum(self.others.values()):,} files that are not called pictures ({endings})"
 
     def signature(self) -> str:
         """Changes when a file is added, removed, renamed, resized or touched."""
@@ -61,13 +75,13 @@ def is_picture_name(name: str) -> bool:
     return not hidden and os.path.splitext(parts[-1])[1].lower() in SUFFIXES
 
 
-def _walk(root: Path, sizes: array, stamps: array) -> Iterator[str]:
-    """Names of pictures relative to root, in order; appends their sizes and times as it goes."""
-    return _walk_folder(root, "", {_identity(os.stat(root))}, sizes, stamps)
+def _walk(root: Path, sizes: array, stamps: array, others: Counter[str]) -> Iterator[str]:
+    """Names of pictures relative to root, in order; appends their sizes and times, and counts others, as it goes."""
+    return _walk_folder(root, "", {_identity(os.stat(root))}, sizes, stamps, others)
 
 
 def _walk_folder(
-    root: Path, folder: str, seen: set[tuple[int, int]], sizes: array, stamps: array
+    root: Path, folder: str, seen: set[tuple[int, int]], sizes: array, stamps: array, others: Counter[str]
 ) -> Iterator[str]:
     try:
         # A folder sorts as its name with a slash: then the walk comes out in the order of the whole names.
@@ -81,12 +95,14 @@ def _walk_folder(
             identity = _identity(os.stat(entry.path))
             if identity not in seen:
                 seen.add(identity)
-                yield from _walk_folder(root, f"{folder}{entry.name}/", seen, sizes, stamps)
+                yield from _walk_folder(root, f"{folder}{entry.name}/", seen, sizes, stamps, others)
         elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
             size, stamp = _size_and_time(entry)
             sizes.append(size)
             stamps.append(stamp)
             yield folder + entry.name
+        elif (ending := os.path.splitext(entry.name)[1].lower()) not in LISTS:
+            others[ending] += 1
 
 
 def _size_and_time(entry: os.DirEntry) -> tuple[int, int]:

@@ -138,8 +138,9 @@ class _Bench:
     def __init__(self, folder: Path, count: int, size: int, masked: bool):
         self.folder, self.count, self.size, self.masked = folder, count, size, masked
         self._row_bytes = size * size * (4 if masked else 3)
-        self._pixels = os.open(folder / PIXELS, os.O_RDWR | os.O_CREAT, 0o644)
-        os.ftruncate(self._pixels, count * self._row_bytes)
+        (folder / PIXELS).touch()
+        self._pixels = (folder / PIXELS).open("r+b", buffering=0)
+        self._pixels.truncate(count * self._row_bytes)
         self._states = _state_file(folder / _STATES, (count,))  # (N,) uint8
         self._digests = _state_file(folder / _DIGESTS, (count, DIGEST))  # (N, 16) uint8
 
@@ -151,7 +152,8 @@ class _Bench:
         """Keeps the rows whose pixels are what their digest says; the others are packed again."""
         self._states[self._states == _UNREADABLE] = _PENDING  # the reason may have gone away
         for row in np.flatnonzero(self._states):
-            pixels = os.pread(self._pixels, self._row_bytes, int(row) * self._row_bytes)
+            self._pixels.seek(int(row) * self._row_bytes)
+            pixels = self._pixels.read(self._row_bytes)
             if _digest(pixels) != self._digests[row].tobytes():
                 self._states[row] = _PENDING
         if progress is not None:
@@ -164,7 +166,8 @@ class _Bench:
                 yield start, stop
 
     def put(self, start: int, block: Block) -> None:
-        os.pwrite(self._pixels, block.pixels.data, start * self._row_bytes)
+        self._pixels.seek(start * self._row_bytes)
+        self._pixels.write(block.pixels.data)
         for row, pixels in enumerate(block.pixels):
             self._digests[start + row] = np.frombuffer(_digest(pixels.data), np.uint8)
         states = np.full(len(block.pixels), _PACKED, np.uint8)
@@ -195,7 +198,7 @@ class _Bench:
             "fingerprint": self._fingerprint(names, rows),
         }
         (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")
-        os.fsync(self._pixels)
+        os.fsync(self._pixels.fileno())
         for file in self.folder.iterdir():
             _sync(file)
         _sync(self.folder)
@@ -208,7 +211,7 @@ class _Bench:
         return whole.hexdigest()
 
     def close(self) -> None:
-        os.close(self._pixels)
+        self._pixels.close()
 
 
 def _state_file(path: Path, shape: tuple[int, ...]) -> np.memmap:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.data.joining import stem
-from facette.data.text import read_text
 from facette.errors import DataError
+from facette.text import read_text
 
 UNKNOWN = -1  # the number of a person whom no list names
 APART = 10  # training people whose number is a multiple of ten choose and calibrate: a tenth of them

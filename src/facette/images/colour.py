@@ -11,6 +11,7 @@ from PIL import Image
 
 from facette.errors import ImageError
 
+OVERSHOOT = 0.5  # how far beyond 0 to 1 values may lie that were meant to lie there: resampling and highlights do that
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 
 
@@ -25,21 +26,28 @@ def to_rgb(
     if image.mode in _DEEP_MODES:
         image = _eight_bits(image, name)
         notes.append("reduced to 8 bits a channel")
+    alpha = None
     if image.has_transparency_data:
-        image = _flatten(image, background)
-        notes.append("transparent parts laid on " + _colour_name(background))
-    if profile and image.mode in ("RGB", "CMYK"):
-        image, described = _to_srgb(image, profile)
-        notes += described
+        image = image.convert("LA" if image.mode in ("La", "LA") else "RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    if image.mode == "P":
+        image = image.convert("RGB")
     if image.mode == "CMYK":
         notes.append("converted from CMYK")
-    return image.convert("RGB"), notes
+    if profile:
+        image, described = _to_srgb(image, profile)
+        notes = described + notes
+    image = image.convert("RGB")
+    if alpha is not None:
+        image = _flatten(image, alpha, background)
+        notes.append("transparent parts laid on " + _colour_name(background))
+    return image, notes
 
 
-def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    if image.mode == "La":
-        image = image.convert("LA")
-    image = image.convert("RGBA")
+def _flatten(image: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    image = image.copy()
+    image.putalpha(alpha)
     # A picture whose alpha is full everywhere comes out unchanged, to the bit.
     return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
 
@@ -47,13 +55,15 @@ def _flatten(image: Image.Image, background: tuple[int, int, int]) -> Image.Imag
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     """Grey of 16 or 32 bits, or floating point, as 8-bit grey.
 
-    The full scale is what the values call for: 1 (floating point only), 255 or 65535. Nothing is stretched:
-    a dark picture stays dark.
+    The full scale is what the values call for: 1 (floating point only, a little beyond is cut off), 255 or 65535.
+    Nothing is stretched: a dark picture stays dark.
     """
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise ImageError(f"{name} holds values that are not numbers (NaN or infinite).")
     low, high = float(values.min()), float(values.max())
+    if image.mode == "F" and low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
+        return Image.fromarray(np.round(values.clip(0, 1) * 255).astype(np.uint8))
     if low < 0 or high > 65535:
         raise ImageError(f"{name} holds values from {low:g} to {high:g}; 0 to 65535 can be read.")
     if image.mode.startswith("I;16"):
@@ -72,7 +82,12 @@ def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]
         description = ImageCms.getProfileDescription(source)
         described = " ".join((description or "an unnamed colour profile").split())[:60]
         if described.isprintable() and "srgb" in described.lower():
-            return image, []
+            return image.convert("RGB"), []
+        space = source.profile.xcolor_space.strip()
+        suited = {"GRAY": ("1", "L"), "RGB": ("1", "L", "RGB"), "CMYK": ("CMYK",)}.get(space, ())
+        if image.mode not in suited:
+            return image, [f"its colour profile is for {space} pictures and was left out"]
+        image = image.convert({"GRAY": "L"}.get(space, space))
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image, ["its colour profile is damaged and was left out"]

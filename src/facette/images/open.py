@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,9 +37,13 @@ SUFFIXES = (
 # Left out on purpose: formats that run other programs (EPS), and those nobody takes photos in.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "ICO")
 _FORMATS_SPOKEN = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM, JPEG 2000, ICO, HEIC"
-_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|data:|www\.)", re.IGNORECASE)
+# A path made of an address has lost one of its slashes.
+_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|(?:https?|ftps?|s3|gs|file):/|data:|www\.)", re.IGNORECASE)
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
+_DNG_VERSION = 50706  # the TIFF tag
+_RAW = (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
+_PNG = b"\x89PNG\r\n\x1a\n"
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -80,15 +84,36 @@ def open_image(
     name, data = ("the picture", None) if isinstance(source, Image.Image) else _read(source, max_bytes)
     with _quiet_decoders():
         try:
-            image = opened if opened is not None else _header(data or b"")
-            _check_size(image.size, name, max_pixels)
-            return _decode(image, name, draft_side, background)
+            try:
+                return _opened(opened, data or b"", name, max_pixels, draft_side, background)
+            except ValueError as error:
+                if data is None or "MAX_TEXT" not in str(error):
+                    raise
+            left = "texts or a profile of more than 1 MiB were left out"  # Pillow refuses a PNG for them
+            decoded = _opened(None, _without_texts(data), name, max_pixels, draft_side, background)
+            return replace(decoded, notes=(left, *decoded.notes))
         except ImageError:
             raise
         # The decoders fail in every way there is on hostile bytes: struct.error, SyntaxError, OverflowError,
         # zlib.error, MemoryError … Here, and only here, all of them mean the same thing: the picture is bad.
         except Exception as error:
             raise ImageError(_explain(error, name, data, max_pixels)) from error
+
+
+def _opened(
+    opened: Image.Image | None,
+    data: bytes,
+    name: str,
+    max_pixels: int,
+    draft_side: int | None,
+    background: tuple[int, int, int],
+) -> OpenedImage:
+    image = opened if opened is not None else _header(data)
+    notes = _reduced_beyond(image, max_pixels)
+    _check_size(image.size, name, max_pixels)
+    notes += _preview_notes(image, name)
+    decoded = _decode(image, name, draft_side, background)
+    return replace(decoded, notes=(*notes, *decoded.notes))
 
 
 def _read(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[str, bytes]:
@@ -114,7 +139,7 @@ def _read(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[str, b
 
 def _read_file(source: str | Path, max_bytes: int) -> bytes:
     name = _speakable(str(source))
-    if isinstance(source, str) and _ADDRESS.match(source):
+    if _ADDRESS.match(str(source)) and not Path(source).exists():
         raise ImageError(f"{name} is an address, and nothing is fetched; save the picture and name the file.")
     try:
         # Asked before opening: opening a pipe or a device could block for ever.
@@ -140,6 +165,38 @@ def _header(data: bytes) -> Image.Image:
     except UnidentifiedImageError:
         Image.init()
         return _identified(data)
+
+
+def _without_texts(data: bytes) -> bytes:
+    """A PNG without those chunks that people and programs write beside the pixels."""
+    kept, at = [_PNG], len(_PNG)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] not in (b"iTXt", b"zTXt", b"tEXt", b"iCCP"):
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)
+
+
+def _reduced_beyond(image: Image.Image, max_pixels: int) -> list[str]:
+    """Has a JPEG of too many pixels decoded at 1/2, 1/4 or 1/8 of its size, which costs no more than its share."""
+    width, height = image.size
+    if image.format not in ("JPEG", "MPO") or width * height <= max_pixels:
+        return []
+    image.draft(None, (width // 2, height // 2))
+    return [f"decoded at {image.width} × {image.height} of its {width} × {height} pixels"]
+
+
+def _preview_notes(image: Image.Image, name: str) -> list[str]:
+    """A camera's raw file is a TIFF whose first picture is a small preview."""
+    raw = image.format == "TIFF" and (
+        _DNG_VERSION in getattr(image, "tag_v2", {}) or name.lower().endswith(_RAW)
+    )
+    return (
+        [f"a camera's raw file: its preview of {image.width} × {image.height} pixels was taken"]
+        if raw
+        else []
+    )
 
 
 def _identified(data: bytes) -> Image.Image:
@@ -206,6 +263,10 @@ def _explain(error: Exception, name: str, data: bytes | None, max_pixels: int) -
     if isinstance(error, UnidentifiedImageError):
         if data is not None and _is_heic(data):
             return f'{name} is a HEIC picture; reading it needs: pip install "facette[heic]"'
+        if data is not None and data.startswith(b"version https://git-lfs"):
+            return f"{name} is not the picture but Git LFS's pointer to it: git lfs pull."
+        if data is not None and data[:4] in (b"II*\0", b"MM\0*"):
+            return f"{name} is a TIFF of a kind that is not read here: save it with 8 or 16 bits a channel."
         return f"{name} is not a picture in a format that is read here ({_FORMATS_SPOKEN})."
     if isinstance(error, Image.DecompressionBombError):
         return f"{name} has more than the {max_pixels:,} pixels allowed for one picture."

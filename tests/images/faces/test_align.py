@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from facette.errors import ImageError, MissingExtraError, NoFaceError, UsageError
+from facette.images.faces import detector
 from facette.images.faces.align import align_face, intake, intake_all
 from facette.images.faces.find import find_faces
 from facette.images.open import open_image
@@ -28,7 +29,6 @@ WHOLE_FRAME = load_recipe("celeba64-z50").input
 def photos() -> dict[str, Image.Image]:
     """Faces that come with libraries, or are drawn here."""
     skimage = pytest.importorskip("skimage")
-    pytest.importorskip("cv2")
     import matplotlib
 
     from facette.data import open_dataset
@@ -182,7 +182,6 @@ def test_a_group_is_ordered_by_size_and_every_face_can_be_had(photos):
 )
 def test_where_there_is_no_face_none_is_found(name):
     skimage = pytest.importorskip("skimage")
-    pytest.importorskip("cv2")
     image = open_image(Path(skimage.__path__[0]) / "data" / name).image
     with pytest.raises(NoFaceError, match="no face was found"):
         intake(image, SPEC)
@@ -190,11 +189,11 @@ def test_where_there_is_no_face_none_is_found(name):
     assert (fitted.report.way, fitted.report.faces) == ("fitted", None)
 
 
-def test_given_eyes_land_exactly_on_the_frames_and_need_no_opencv(monkeypatch):
+def test_given_eyes_land_exactly_on_the_frames_and_need_no_search(monkeypatch):
     photo = Image.new("RGB", (400, 400), (90, 90, 90))
     photo.paste((250, 0, 0), (148, 198, 152, 202))  # red and blue dots, leaning
     photo.paste((0, 0, 250), (218, 228, 222, 232))
-    _without_opencv(monkeypatch)
+    _without_onnxruntime(monkeypatch)
     taken = intake(photo, SPEC.model_copy(update={"size": 288}), eyes=((150, 200), (220, 230)))
     assert taken.report.way == "eyes given"
     assert taken.report.rotation_degrees == pytest.approx(np.degrees(np.arctan2(30, 70) - np.arctan2(1, 38)))
@@ -205,20 +204,21 @@ def test_given_eyes_land_exactly_on_the_frames_and_need_no_opencv(monkeypatch):
         assert place == pytest.approx((np.array(eye) - SPEC.frame.box[:2]) * 2, abs=1)
 
 
-def _without_opencv(monkeypatch) -> None:
+def _without_onnxruntime(monkeypatch) -> None:
     real = builtins.__import__
 
     def refuse(name, *rest, **named):
-        if name == "cv2":
+        if name == "onnxruntime":
             raise ImportError(name)
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
 
 
-def test_without_opencv_the_message_says_what_to_install(monkeypatch):
-    _without_opencv(monkeypatch)
-    with pytest.raises(MissingExtraError, match=r"facette\[face\]"):
+def test_without_onnxruntime_the_message_says_what_to_install(monkeypatch):
+    _without_onnxruntime(monkeypatch)
+    detector._network.cache_clear()
+    with pytest.raises(MissingExtraError, match="needs onnxruntime"):
         intake(Image.new("RGB", (300, 300)), SPEC)
     assert intake(Image.new("RGB", (300, 300)), NO_FACES).report.way == "fitted"
 
@@ -303,7 +303,6 @@ def _known_photos(shared: Path, count: int, turned: bool) -> list[tuple[Image.Im
 )
 def test_known_frames_are_found_again(shared, turned, count):
     """Median error at most 2 of 178 pixels as they are and 3 turned and scaled; nearly all faces found."""
-    pytest.importorskip("cv2")
     gaps = []
     for photo, known in _known_photos(shared, count, turned):
         faces = find_faces(photo)

@@ -2,7 +2,7 @@
 
 In: an upright RGB photo and the recipe's `ImageInput`. Out: the picture the model takes, and what was done to get
 it. `intake` is the one call for commands; `align_face` the part that always looks for a face. Finding faces needs
-OpenCV; giving the eyes does not. Knows nothing of networks but the recipe's frame.
+onnxruntime; giving the eyes does not. Knows nothing of networks but the recipe's frame.
 
 A photo is left alone where that is right: a picture of exactly the frame's size or of the model's own size is
 taken as already aligned, and so is one whose face already lies within `CLOSE` of where it would be put.
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import ImageError, NoFaceError, UsageError
-from facette.images.faces.find import CELEBA_EYES, FoundFace, find_faces, find_largest
+from facette.images.faces.find import CELEBA_EYES, FoundFace, find_faces
 from facette.images.fit import crop_box, fit_picture
 from facette.images.mask import seen_pixels
 from facette.images.open import OpenedImage
@@ -116,14 +116,12 @@ def intake(
     align: Literal["auto", "never", "always"] = "auto",
     face: int = 1,
     eyes: tuple[Point, Point] | None = None,
-    every: bool = False,
 ) -> Intake:
     """Brings a photo into the model's frame.
 
     "auto" aligns for models of faces unless the photo is already aligned, and fits otherwise; "always" aligns
     whatever the photo's size; "never" cuts the centre. `face`: which one, 1 is the largest. `eyes`: their places in
-    the photo, which then is aligned by them. `every`: count small faces too where a large one stands alone, which takes
-    several times longer; it is always done for another than the largest. Raises ImageError when there is no such face.
+    the photo, which then is aligned by them. Raises NoFaceError when there is no such face.
     """
     image = photo.image if isinstance(photo, OpenedImage) else photo
     image = image if image.mode == "RGB" else image.convert("RGB")
@@ -140,8 +138,7 @@ def intake(
             image, spec, "already aligned", f"{image.width} × {image.height} pixels: taken as aligned"
         )
     else:
-        find = find_faces if every or face > 1 else find_largest
-        framed = _of_found(image, spec, find(image), face, align == "auto")
+        framed = _of_found(image, spec, find_faces(image), face, align == "auto")
     return _completed(framed, photo)
 
 

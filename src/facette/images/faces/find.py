@@ -1,35 +1,33 @@
 """Finds faces in a photo, however it is turned, and where exactly each one's eyes are.
 
-In: an RGB picture. Out: faces, the largest first, each with the place of CelebA's aligned frame in the photo.
-OpenCV's cascade proposes boxes in the photo turned by several angles; our regressor then puts each proposal
-right in a few looks and says whether it is a face. Knows nothing of models or recipes.
+In: an RGB picture. Out: faces, the largest first, each with the place of CelebA's aligned frame in the photo. A
+detector is shown the photo at several sizes and sights faces; our regressor then puts each sighting right in a few
+looks and says whether it is a face. Knows nothing of models or recipes. What is found and what is not is measured by
+benchmarks/faces.py and told in docs/photos.md.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from functools import partial
-from threading import local
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from facette.errors import MissingExtraError
+from facette.images.faces.detector import Sighting, apart, sightings
 from facette.images.similarity import Point, apply, rotation_of, scale_of, similarity
 from facette.images.warp import warp
 
 PATCH = 64  # pixels a side of what the regressor sees
 CELEBA_EYES = ((69.0, 111.0), (107.0, 112.0))  # in pixels of CelebA's aligned frame, 178×218
 
-LEANING = (0.0, -30.0, 30.0)  # where the cascade looks first; it finds faces up to 20 degrees off
-ANY_WAY = (-60.0, 60.0, 90.0, -90.0, 180.0, 120.0, -120.0, 150.0, -150.0)
-LONG_SIDE = (320, 512)  # pixels that the searched picture's longer side is brought between
-# A face that fills a good part of the photo is found in a picture so many times smaller, several times sooner.
-COARSER = (4.0, 2.8, 2.0)
-SMALLEST = 24  # pixels of the cascade's box
-AMPLE = 1.4  # times that: from this size on the cascade misses no more faces in the smaller picture than in the whole
-MARGIN = 0.12  # of the longer side, added all round: the cascade wants to see some room around a face
-BOX_SIDE, BOX_DOWN = 2.18, -0.045  # of the cascade's boxes, in canonical units: medians over aligned faces
-FACE = BOX_SIDE * 46.9  # pixels of CelebA's frame that such a box is wide
+# The photo is searched with a longer side of LONG_SIDE pixels, larger ones LARGEST_STEP times smaller than they are: a
+# face of 100 pixels then has 25, of which the detector needs 14. From one size to the next it becomes NEXT_STEP times
+# smaller, down to a longer side of LAST_SIDE or less, where a face that fills the photo has no more than 100.
+LONG_SIDE, LARGEST_STEP, NEXT_STEP, LAST_SIDE = 1024, 4.0, 3.0, 160
+MARGIN = 0.15  # of the shorter side, added all round: the detector wants to see some room around a face
+AS_IT_IS, OTHER_WAYS = (0,), (1, 3, 2)  # quarter turns; a face is seen up to 60 degrees off
+MOST = 300  # sightings that are looked at
 LOOKS = 4
 # Looks around the last place: (a, b, tx, ty) of small similarities in canonical units.
 VIEWS = (
@@ -40,10 +38,13 @@ VIEWS = (
     (1, -0.09, -0.06, 0),
     (1, 0, 0, 0.08),
 )
-# Logits of the regressor from which on a proposal is a face. Well aligned faces have 7 and more, half hidden ones 4.5.
-# Faces that lie or stand on their heads are rare, and what is no face has reached 6.5 in a photo's thousand proposals.
+
+# Logits of the regressor from which on a sighting is a face. Well aligned faces have 7 and more, half hidden ones 4.5.
+# Faces that lie or stand on their heads are rare, and what is no face has reached 6.5 in a photo's thousand patches.
 UPRIGHT = 60.0  # degrees
 SURE, SURE_BEYOND_UPRIGHT = 4.25, 6.7
+# What the detector sees this clearly (a logit) may look that much less like a face to the regressor: blur, profiles.
+CLEAR, ALLOWANCE = 1.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,86 +61,63 @@ class FoundFace:
 def find_faces(image: Image.Image) -> list[FoundFace]:
     """Faces in an RGB picture, the largest first; empty when there is none.
 
-    Raises MissingExtraError when OpenCV is not installed.
+    Raises MissingExtraError where the detector cannot be computed.
     """
     grey = image.convert("L")
-    search, to_photo = _searched(grey)
-    searches = (partial(_by_cascade, angles=LEANING), _by_regressor, partial(_by_cascade, angles=ANY_WAY))
-    for propose in searches:
-        proposals = [to_photo @ proposal for proposal in propose(search)]
-        faces = _distinct(_refine(grey, proposals)) if proposals else []
+    levels = _levels(image)
+    for turns in (AS_IT_IS, OTHER_WAYS):
+        seen = _sighted(levels, turns)
+        faces = _distinct(_refine(grey, seen)) if seen else []
         if faces:
             return sorted(faces, key=lambda face: -face.scale)
     return []
 
 
-def find_largest(image: Image.Image) -> list[FoundFace]:
-    """As `find_faces`, but where one face alone fills a good part of the photo, smaller ones are not looked for.
-
-    The first is the same face, found several times sooner.
-    """
-    grey = image.convert("L")
-    search, to_photo = _searched(grey)
-    for coarser in COARSER:
-        side = [round(length / coarser) for length in search.shape[::-1]]
-        small = np.asarray(Image.fromarray(search).resize(side, Image.Resampling.BICUBIC))
-        to_search = to_photo @ np.diag([search.shape[1] / side[0], search.shape[0] / side[1], 1.0])
-        proposals = [to_search @ proposal for proposal in _by_cascade(small, LEANING)]
-        faces = _distinct(_refine(grey, proposals)) if proposals else []
-        if len(faces) > 1:
-            break  # a group, of which everybody is looked for
-        if faces and scale_of(np.linalg.inv(to_search) @ faces[0].frame_to_photo) * FACE >= AMPLE * SMALLEST:
-            return faces
-    return find_faces(image)
+def _levels(image: Image.Image) -> list[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
+    """The picture at the sizes it is searched in, (H, W, 3) each, and the matrix from each to the photo."""
+    longest = max(image.size)
+    step = min(max(1.0, longest / LONG_SIDE), LARGEST_STEP)
+    levels = []
+    while not levels or longest / step > LAST_SIDE / NEXT_STEP:
+        width, height = (max(1, round(side / step)) for side in image.size)
+        small = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
+        margin = round(min(width, height) * MARGIN)
+        framed = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        to_photo = np.diag([image.width / width, image.height / height, 1.0]) @ similarity(
+            1, 0, -margin, -margin
+        )
+        levels.append((framed, to_photo))
+        step *= NEXT_STEP
+    return levels
 
 
-def _searched(grey: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """The picture the cascade searches, uint8 (H, W), and the matrix from it to the photo."""
-    longest = max(grey.size)
-    shrink = np.clip(longest, *LONG_SIDE) / longest
-    width, height = (max(1, round(side * shrink)) for side in grey.size)
-    small = np.asarray(grey.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
-    margin = round(max(width, height) * MARGIN)
-    to_photo = np.diag([grey.size[0] / width, grey.size[1] / height, 1.0]) @ similarity(
-        1, 0, -margin, -margin
-    )
-    return np.pad(small, margin, mode="edge"), to_photo
+def _sighted(
+    levels: list[tuple[NDArray[np.uint8], NDArray[np.float64]]], turns: tuple[int, ...]
+) -> list[Sighting]:
+    """What the detector sees at all sizes, the picture turned by so many quarters; in pixels of the photo."""
+    seen = []
+    for picture, to_photo in levels:
+        for quarters in turns:
+            turned = np.ascontiguousarray(np.rot90(picture, quarters))
+            back = to_photo @ _quarter_turned(quarters, picture.shape[1], picture.shape[0])
+            seen += [sighting.within(back, scale_of(back)) for sighting in sightings(turned)]
+    kept: list[Sighting] = []
+    for sighting in sorted(seen, key=lambda sighting: -sighting.score):
+        if all(apart(sighting.middle, sighting.side, other) for other in kept):
+            kept.append(sighting)
+    return kept[:MOST]
 
 
-def _by_cascade(search: np.ndarray, angles: tuple[float, ...]) -> list[np.ndarray]:
-    """Rough places of the regressor's canonical square in `search`, from faces leaning by about these angles."""
-    cv2 = _opencv()
-    proposals = []
-    for angle in angles:
-        turned, to_search = _turned(search, angle)
-        # Two neighbours are few, and some boxes are no faces: the regressor tells.
-        boxes = _cascade().detectMultiScale(cv2.equalizeHist(turned), 1.1, 2, minSize=(SMALLEST, SMALLEST))
-        for x, y, w, h in boxes:
-            half = w / BOX_SIDE
-            proposals.append(to_search @ similarity(half, 0, x + w / 2, y + h / 2 - BOX_DOWN * half))
-    return proposals
-
-
-def _by_regressor(search: np.ndarray) -> list[np.ndarray]:
-    """The same from the regressor alone, which is shown a grid of places, sizes and angles.
-
-    It sees what the cascade misses (a hand, a profile, hard light) in faces that fill a good part of the photo;
-    small faces would need too fine a grid.
-    """
-    from facette.images.faces.frame_regressor import estimate
-
-    small = Image.fromarray(search).reduce(2)  # the patches are coarse, and there are many
-    width, height = small.size
-    places = []
-    for share in (0.13, 0.19, 0.28, 0.4):  # of the shorter side: half a canonical square
-        half = share * min(width, height)
-        columns, rows = (np.arange(half, length - half + 1, 0.8 * half) for length in (width, height))
-        for turn in np.deg2rad(np.arange(-180, 180, 30)):
-            a, b = half * np.cos(turn), half * np.sin(turn)
-            places += [similarity(a, b, x, y) for y in rows for x in columns]
-    changes, logits = estimate(np.stack([_patch(small, place) for place in places]))
-    likely = [i for i in np.argsort(-logits)[:12] if logits[i] > 0]
-    return [np.diag([2.0, 2.0, 1.0]) @ places[i] @ changes[i] for i in likely]
+def _quarter_turned(quarters: int, width: int, height: int) -> NDArray[np.float64]:
+    """(3, 3), from a picture turned by quarters against the clock (as np.rot90 does) to the picture itself."""
+    match quarters % 4:
+        case 0:
+            return np.eye(3)
+        case 1:
+            return similarity(0, 1, width, 0)
+        case 2:
+            return similarity(-1, 0, width, height)
+    return similarity(0, -1, 0, height)
 
 
 def _patch(grey: Image.Image, place: np.ndarray) -> np.ndarray:
@@ -148,51 +126,34 @@ def _patch(grey: Image.Image, place: np.ndarray) -> np.ndarray:
     return warp(grey, place @ to_canonical, (PATCH, PATCH))
 
 
-def _turned(search: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """`search` turned so that faces leaning by `angle` stand upright, and the matrix back to `search`."""
-    if angle == 0:
-        return search, np.eye(3)
-    cv2 = _opencv()
-    height, width = search.shape
-    turn = np.deg2rad(angle)
-    back = similarity(np.cos(turn), np.sin(turn), 0, 0)  # turned to search, both seen from their middles
-    spans = np.abs(back[:2, :2]) @ (width, height)
-    turned_width, turned_height = (int(np.ceil(span)) for span in spans)
-    to_search = similarity(1, 0, width / 2, height / 2) @ back
-    to_search = to_search @ similarity(1, 0, -turned_width / 2, -turned_height / 2)
-    # OpenCV counts from pixel middles, hence the half pixels.
-    half = similarity(1, 0, 0.5, 0.5)
-    matrix = np.linalg.inv(half) @ to_search @ half
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    turned = cv2.warpAffine(
-        search, matrix[:2], (turned_width, turned_height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
-    return turned, to_search
-
-
-def _refine(grey: Image.Image, proposals: list[np.ndarray]) -> list[FoundFace]:
-    """Looks again and again through each proposal until the regressor has put it right; drops what is no face."""
+def _refine(grey: Image.Image, seen: list[Sighting]) -> list[FoundFace]:
+    """Looks again and again through each sighting until the regressor has put it right; drops what is no face."""
     from facette.images.faces.frame_regressor import canonical_to_frame, estimate
 
-    places = np.stack(proposals)  # (N, 3, 3), canonical square to photo
+    places = np.stack([sighting.place for sighting in seen])  # (N, 3, 3), canonical square to photo
     logits = np.zeros(len(places))
     for _ in range(LOOKS):
         changes, logits = estimate(np.stack([_patch(grey, place) for place in places]))
         places = places @ changes
     frame_to_canonical = np.linalg.inv(canonical_to_frame())
     faces = []
-    for reached, first, logit in zip(places, proposals, logits, strict=True):
-        drift = np.abs(reached[:2, 2] - first[:2, 2]).max() / scale_of(first)
-        if logit < 0 or drift > 1 or not 0.5 < scale_of(reached) / scale_of(first) < 2:
-            continue
-        place, score = _settled(grey, reached)
-        if score < (SURE if abs(rotation_of(place)) <= UPRIGHT else SURE_BEYOND_UPRIGHT):
+    for reached, sighting, logit in zip(places, seen, logits.tolist(), strict=True):
+        drift = np.abs(reached[:2, 2] - sighting.place[:2, 2]).max() / scale_of(sighting.place)
+        astray = drift > 1 or not 0.5 < scale_of(reached) / scale_of(sighting.place) < 2
+        place, score = (sighting.place, -np.inf) if astray or logit < 0 else _settled(grey, reached)
+        if not _is_face(sighting.score, score, rotation_of(place)):
             continue
         frame_to_photo = place @ frame_to_canonical
         left, right = apply(frame_to_photo, CELEBA_EYES).tolist()
         rotation, scale = rotation_of(frame_to_photo), scale_of(frame_to_photo)
         faces.append(FoundFace((tuple(left), tuple(right)), rotation, scale, score, frame_to_photo))
     return faces
+
+
+def _is_face(sighted: float, settled: float, rotation: float) -> bool:
+    """What the detector and the regressor say together, both logits."""
+    needed = SURE if abs(rotation) <= UPRIGHT else SURE_BEYOND_UPRIGHT
+    return settled >= needed - (ALLOWANCE if sighted >= CLEAR else 0)
 
 
 def _settled(grey: Image.Image, place: np.ndarray) -> tuple[np.ndarray, float]:
@@ -222,25 +183,3 @@ def _distinct(faces: list[FoundFace]) -> list[FoundFace]:
         if all(gap > 40 * max(face.scale, other.scale) for gap, other in zip(apart, kept, strict=True)):
             kept.append(face)
     return kept
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise MissingExtraError(
-            'Finding faces needs OpenCV: pip install "facette[face]", or give the eyes with --eyes, '
-            "or take the centre with --no-align."
-        ) from None
-    return cv2
-
-
-_of_this_thread = local()  # a cascade keeps state while it searches, so threads must not share one
-
-
-def _cascade() -> Any:
-    if not hasattr(_of_this_thread, "cascade"):
-        cv2 = _opencv()
-        path = cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml"
-        _of_this_thread.cascade = cv2.CascadeClassifier(path)
-    return _of_this_thread.cascade
