@@ -42,13 +42,16 @@ LINK = re.compile(r"(\]\()([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Give pages that nobody put into the contents a place among the how-to pages, so that none is lost."""
+    """Give pages that nobody put into the contents a place there, so that none is lost."""
     listed = json.dumps(config.nav)
     docs = Path(config.docs_dir)
-    pages = (path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md")))
-    unlisted = [page for page in pages if f'"{page}"' not in listed]
-    how_to = next(entry["How to"] for entry in config.nav or [] if "How to" in entry)
-    how_to.extend(unlisted)
+    sections = {name: pages for entry in config.nav or [] for name, pages in entry.items()}
+    pages = [path.relative_to(docs).as_posix() for path in sorted(docs.rglob("*.md"))]
+    papers = [on_site for at_home, on_site in ELSEWHERE.items() if (REPOSITORY / at_home).exists()]
+    for section, candidates in (("How to", pages), ("Contributing", papers)):
+        sections[section] += [
+            page for page in candidates if f'"{page}"' not in listed and "cards/" not in page
+        ]
     return config
 
 
