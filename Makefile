@@ -40,7 +40,7 @@ format: $(READY) ## put the code in its form
 
 docs: $(READY) ## the site, strictly, into site/: open site/index.html
 	$(BIN)/python scripts/docs/reference.py
-	$(BIN)/codespell README.md CHANGELOG.md docs src scripts notebooks
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs src scripts notebooks
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 docs-serve: $(READY) ## the site as you write it, on this machine
