@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 PHOTOS, SEEDS = 4, 2  # which clients have in turn: 8 sets of pictures are told apart
-FACTORS = (4.0, 7.0, 10.0, 13.0)  # positions of the dial: the last one at rest
+POSITIONS = (15.0, 25.0, 35.0, 45.0)  # of the dial: the last one at rest
 COUNT = 10
 WAIT = 120  # seconds until an answer counts as lost
 SETTLING = 8  # seconds after the last client before memory is read again
@@ -63,7 +63,7 @@ class Case:
 
     photo: bytes  # PNG
     seed: int
-    expected: dict[tuple[str, float], list[bytes]]  # kind and factor → pixels of the ten
+    expected: dict[tuple[str, float], list[bytes]]  # kind and position of the dial → pixels of the ten
 
 
 def main() -> None:
@@ -130,27 +130,32 @@ def make_cases() -> list[Case]:
 
     import facette
     from facette.cli.model import open_model
+    from facette.latent.levels import choose_setting
     from facette.latent.vary import origin_of, variation_seeds
+    from facette.studio.state import PreparedPhoto
+    from facette.studio.varying import reaches_of
 
     whole = facette.load("faces64")
     faces = whole.decode(whole.sample_latents(PHOTOS, seed=11))
     model: Any = open_model("faces64", "cpu", light=True)  # as `facette vary` and the studio draw
+    noise = choose_setting(model, "auto").noise  # where the page begins
+    reach = reaches_of(model)[noise]
     cases = []
     for face in faces:
         buffer = io.BytesIO()
         Image.fromarray(face).save(buffer, "PNG")
         origin = origin_of(model, face)
+        start = PreparedPhoto(None, origin)  # type: ignore[arg-type]  # nothing is said of the photo here
         for seed in range(SEEDS):
             seeds = variation_seeds(seed, COUNT)
-            expected = {
-                ("preview", factor): [
-                    one.tobytes() for one in model.plain().decode(origin.latents(seeds, factor))
+            expected = {}
+            for position in POSITIONS:
+                latents = origin.latents(seeds, reach.strength(position), noise)
+                rests = position == POSITIONS[-1]
+                pictures = origin.draw(latents) if rests else start.glance(latents)
+                expected["sharp" if rests else "preview", position] = [
+                    picture.tobytes() for picture in pictures
                 ]
-                for factor in FACTORS[:-1]
-            }
-            expected["sharp", FACTORS[-1]] = [
-                one.tobytes() for one in origin.variations(seeds, FACTORS[-1]).pictures
-            ]
             cases.append(Case(buffer.getvalue(), seed, expected))
     return cases
 
@@ -196,8 +201,10 @@ class Client:
 
     def turn_dial(self, tally: Tally) -> None:
         """A few previews, then the sharp ten."""
-        for factor in FACTORS:
-            kind, target = ("sharp", "vary-dial-rest") if factor == FACTORS[-1] else ("preview", "vary-dial")
+        for factor in POSITIONS:
+            kind, target = (
+                ("sharp", "vary-dial-rest") if factor == POSITIONS[-1] else ("preview", "vary-dial")
+            )
             began = time.monotonic()
             shown = self._event(target, factor)[0]
             right = pixels(shown) == self._case.expected[kind, factor]

@@ -14,21 +14,26 @@ import numpy as np
 
 from facette.latent.around import Step
 from facette.latent.details import Details
-from facette.latent.levels import Curve
-from facette.latent.noise import Noise
+from facette.latent.levels import DIGITS, Curve, Level, choose_setting
+from facette.latent.noise import Noise, knows_people
 from facette.studio.parts import PictureButton, command_line, faces, folded, note, preview_address
 from facette.studio.state import PreparedPhoto, StartingPoint
 
 if TYPE_CHECKING:
+    from facette.model.interface import DrawingModel
     from facette.studio.app import Studio
 
 MESSAGES = "vary-button"
 NOISES: dict[str, Noise] = {"what the model is unsure of": "posterior", "how people differ": "people"}
 DETAILS: dict[str, Details] = {"the photo's own details": "photo", "the model's drawing alone": "model"}
+LEVELS: dict[str, Level] = {"Subtle": "subtle", "Medium": "medium", "Automatic": "auto", "Bold": "bold"}
+WHOLE = 100.0  # the dial's end
+BEYOND = 2.0  # times the bold level: the strength there
 # Likeness, 1 the photo itself and 0 a stranger, in words.
 LIKENESS = (
     (0.5, "Very like the person."),
     (0.25, "Like the person, as another photo would be."),
+    (0.1, "Like the person at second sight."),
     (-np.inf, "Hardly like the person."),
 )
 
@@ -41,15 +46,34 @@ class VarySettings:
     factor: float
     seed: int
 
-    @classmethod
-    def of(
-        cls, photo: str, noise: str, details: str, factor: float, seed: int, around: tuple[Step, ...]
-    ) -> VarySettings | None:
-        """The settings, or None before there is a photo."""
-        if not photo:
-            return None
-        place = StartingPoint(photo, NOISES[noise], around, DETAILS[details])
-        return cls(place, float(f"{factor:.6g}"), int(seed))
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the dial goes with one kind of noise, and where the words lie on it."""
+
+    levels: dict[str, float]  # strengths
+    farthest: float  # strength at the dial's end
+
+    def strength(self, position: float) -> float:
+        """Few digits, so that a strength read off the page draws the same pictures again."""
+        return float(f"{position / WHOLE * self.farthest:.{DIGITS}g}")
+
+    def position(self, strength: float) -> float:
+        return strength / self.farthest * WHOLE
+
+    def level(self, strength: float) -> str | None:
+        """The word for a strength; None where it has none."""
+        return next((words for words, known in self.levels.items() if known == strength), None)
+
+
+def reaches_of(model: DrawingModel) -> dict[Noise, Reach]:
+    """The dial for every kind of noise that the model knows."""
+    reaches: dict[Noise, Reach] = {}
+    for noise in NOISES.values():
+        if noise == "posterior" or knows_people(model):
+            levels = {w: choose_setting(model, level, noise=noise).strength for w, level in LEVELS.items()}
+            reaches[noise] = Reach(levels, BEYOND * levels["Bold"])
+    return reaches
 
 
 def gallery_html(

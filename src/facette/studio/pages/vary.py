@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from facette.errors import ImageError
 from facette.latent.around import Step
-from facette.latent.levels import Level, Setting, choose_setting, known_curve
-from facette.latent.noise import knows_people
+from facette.latent.levels import choose_setting, known_curve
+from facette.latent.noise import Noise, knows_people
 from facette.latent.vary import variation_seeds
 from facette.studio.download_links import all_of, photo_first, row, sheet, single, singles
 from facette.studio.events import live
@@ -42,11 +42,15 @@ from facette.studio.parts import (
 from facette.studio.state import PreparedPhoto, StartingPoint
 from facette.studio.varying import (
     DETAILS,
+    LEVELS,
     MESSAGES,
     NOISES,
+    WHOLE,
+    Reach,
     VarySettings,
     gallery_html,
     meter_html,
+    reaches_of,
     trail_html,
     vary_command,
 )
@@ -56,8 +60,6 @@ if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 COUNT = 10
-BEYOND = 2.0  # times the bold level: where the dial ends
-LEVELS: dict[str, Level] = {"Subtle": "subtle", "Medium": "medium", "Automatic": "auto", "Bold": "bold"}
 START = "Automatic"
 LARGEST_SEED = 999_999_999
 
@@ -68,8 +70,9 @@ def page(studio: Studio) -> None:
     from gradio.context import Context
 
     settled, around, favourites = gr.State(None), gr.State(()), gr.State(())
-    levels = levels_of(studio)
-    farthest = round(BEYOND * levels["Bold"].strength, 1)
+    reaches = reaches_of(studio.drawer)
+    usual = choose_setting(studio.drawer, LEVELS[START])
+    begin = reaches[usual.noise].position(usual.strength)
     with gr.Row(elem_classes="halves"):
         with gr.Column(scale=1, min_width=240, elem_classes="giving"):
             photo = photo_box("Your photo", "vary-photo")
@@ -83,8 +86,8 @@ def page(studio: Studio) -> None:
                     )  # fmt: skip
                     again = gr.Button("Ten others", elem_id="vary-again", min_width=90, scale=1)
                 dial = gr.Slider(
-                    0, farthest, levels[START].strength, step=farthest / 200, label="How different", show_label=False,
-                    elem_id="vary-dial", elem_classes=["settles", "plain-dial"],
+                    0, WHOLE, begin, step=0.5, label="How different", show_label=False, elem_id="vary-dial",
+                    elem_classes=["settles", "plain-dial"],
                 )  # fmt: skip
             rest = hidden_input("vary-dial-rest")
             trail = gr.HTML(elem_id="vary-trail")
@@ -95,8 +98,8 @@ def page(studio: Studio) -> None:
             with gr.Accordion("More", open=False, elem_id="vary-more"):
                 with gr.Row():
                     exact = gr.Number(
-                        levels[START].strength, label="Diversity, in figures", minimum=0, maximum=farthest,
-                        elem_id="vary-exact", min_width=120,
+                        usual.strength, label="Diversity, in figures", minimum=0, elem_id="vary-exact",
+                        maximum=max(reach.farthest for reach in reaches.values()), min_width=120,
                     )  # fmt: skip
                     seed = gr.Number(
                         0, label="Seed", precision=0, minimum=0, maximum=LARGEST_SEED, elem_id="vary-seed",
@@ -108,14 +111,14 @@ def page(studio: Studio) -> None:
                 )
                 noise = gr.Radio(
                     list(NOISES), label="Changes are drawn from", visible=knows_people(studio.drawer),
-                    value=next(words for words, noise in NOISES.items() if noise == levels[START].noise),
+                    value=next(words for words, noise in NOISES.items() if noise == usual.noise),
                     elem_id="vary-noise",
                 )  # fmt: skip
     pressed, remembered = hidden_input(MESSAGES), hidden_input("vary-remembered")
 
     settings = [photo, noise, details, dial, seed, around]
     shown = [gallery, meter, offers, trail, settled, level, exact]
-    acts = _Acts(studio, levels)
+    acts = _Acts(studio, reaches)
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
 
     arrived = live(studio, photo.change, acts.arrive, [photo, favourites], [sight, around, kept])
@@ -124,9 +127,9 @@ def page(studio: Studio) -> None:
     for changed in (rest.change, seed.input):
         live(studio, changed, acts.settle, [*settings, favourites], shown)
     turns = [
-        live(studio, level.input, acts.turn, [level], [dial]),
-        live(studio, exact.submit, acts.turn_exactly, [exact], [dial]),
-        live(studio, exact.blur, acts.turn_exactly, [exact], [dial]),
+        live(studio, level.input, acts.turn, [level, noise], [dial]),
+        live(studio, exact.submit, acts.turn_exactly, [exact, noise], [dial]),
+        live(studio, exact.blur, acts.turn_exactly, [exact, noise], [dial]),
         live(studio, again.click, acts.reseed, [lock, seed], [seed]),
         live(studio, noise.input, acts.home, [noise], [around, dial]),
         live(studio, details.input, acts.same, (), [around]),
@@ -142,8 +145,8 @@ def page(studio: Studio) -> None:
 class _Acts:
     """What happens at each event; every method takes the tab and the values of its inputs."""
 
-    def __init__(self, studio: Studio, levels: dict[str, Setting]):
-        self._studio, self._levels = studio, levels
+    def __init__(self, studio: Studio, reaches: dict[Noise, Reach]):
+        self._studio, self._reaches = studio, reaches
 
     def begin(self, tab: str, photo: str) -> Any:
         """The page opens: faces to begin with."""
@@ -170,7 +173,7 @@ class _Acts:
         import gradio as gr
 
         *controls, favourites, settled = values
-        settings = VarySettings.of(*controls)
+        settings = self._settings(*controls)
         if settings is None or settings == settled:
             return gr.skip()
         start = self._studio.prepared.find(settings.place)
@@ -186,7 +189,7 @@ class _Acts:
         import gradio as gr
 
         *controls, favourites = values
-        settings = VarySettings.of(*controls)
+        settings = self._settings(*controls)
         if settings is None:
             return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
         place, factor, prepared = settings.place, settings.factor, self._studio.prepared
@@ -200,26 +203,17 @@ class _Acts:
         meter = meter_html(known_curve(self._studio.drawer, place.noise, place.details), factor)
         way = [prepared.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
         trail = trail_html([*way, start], place.around)
-        level = next((words for words, known in self._levels.items() if known.strength == factor), None)
-        return [
-            drawn,
-            meter,
-            self._offers(tab, settings, start, relatives),
-            trail,
-            settings,
-            level,
-            factor,
-        ]
+        level = self._reaches[place.noise].level(factor)
+        return [drawn, meter, self._offers(tab, settings, start, relatives), trail, settings, level, factor]
 
-    def turn(self, tab: str, level: str | None) -> Any:
+    def turn(self, tab: str, level: str, noise: str) -> float:
         """The dial to where the word is."""
-        import gradio as gr
+        reach = self._reaches[NOISES[noise]]
+        return reach.position(reach.levels[level])
 
-        return self._levels[level].strength if level in self._levels else gr.skip()
-
-    def turn_exactly(self, tab: str, factor: float) -> float:
+    def turn_exactly(self, tab: str, strength: float, noise: str) -> float:
         """The dial to a number."""
-        return factor
+        return self._reaches[NOISES[noise]].position(strength)
 
     def lock(self, tab: str, kept: bool) -> Any:
         """A kept seed has no ten others."""
@@ -233,7 +227,7 @@ class _Acts:
 
     def home(self, tab: str, noise: str) -> list[Any]:
         """Back to the photo: under another noise a step would lead elsewhere, and strengths mean something else."""
-        return [(), choose_setting(self._studio.drawer, "auto", noise=NOISES[noise]).strength]
+        return [(), self.turn(tab, START, noise)]
 
     def same(self, tab: str) -> Any:
         """Where one stands, with other details."""
@@ -246,7 +240,7 @@ class _Acts:
         import gradio as gr
 
         *controls, favourites = values
-        settings, message = VarySettings.of(*controls), parse_message(text)
+        settings, message = self._settings(*controls), parse_message(text)
         *_, seed, around = controls
         match message:
             case {"do": "keep", "seed": int(which), "factor": float() | int() as factor} if settings:
@@ -281,6 +275,15 @@ class _Acts:
                 continue  # its photo is no longer kept here
         return [favourites, favourites_html(self._studio, tab, favourites, photo)]
 
+    def _settings(
+        self, photo: str, noise: str, details: str, position: float, seed: int, around: tuple[Step, ...]
+    ) -> VarySettings | None:
+        """What the controls say; None before there is a photo."""
+        if not photo:
+            return None
+        place = StartingPoint(photo, NOISES[noise], around, DETAILS[details])
+        return VarySettings(place, self._reaches[place.noise].strength(position), seed)
+
     def _offers(self, tab: str, settings: VarySettings, start: PreparedPhoto, relatives: Variations) -> str:
         """What can be saved of the ten, and the command that writes the same."""
         studio, photo = self._studio, start.photo
@@ -303,8 +306,3 @@ def _percentiles(report: Any) -> str:
         f"Redrawn worse than {min(known['error_percentile'], 99.9):g} % of the model's test pictures, farther out "
         f"than {min(known['norm_percentile'], 99.9):g} %."
     )
-
-
-def levels_of(studio: Studio) -> dict[str, Setting]:
-    """How far each word goes with this model."""
-    return {words: choose_setting(studio.drawer, level) for words, level in LEVELS.items()}
