@@ -101,3 +101,19 @@ def test_what_was_done_to_the_photo_stands_on_every_sheet(quick_model, couple):
     for result in results:
         plain, told = (replace(result, remark=text).sheet().image for text in ("", "turned by 3°"))
         assert told.tobytes() != plain.tobytes(), type(result).__name__
+
+
+def test_everybody_changes_in_one_file_and_everything_else_stays(run, face_model, couple, tmp_path):
+    said = run("vary", couple, "--model", face_model, "-n", 1, "--paste", "--all-faces", "--json").json
+    assert said["pasted"] == ["couple-variations-photo-01.png"]
+    before = np.asarray(Image.open(couple).convert("RGB"))
+    after = np.asarray(Image.open(tmp_path / said["pasted"][0]))
+    changed = (before != after).any(axis=-1)
+    boxes = np.zeros_like(changed)
+    for face in said["faces"]:
+        corners = np.array(face["photo"]["corners"])
+        left, top = np.clip(corners.min(0), 0, None).astype(int)
+        right, bottom = np.ceil(corners.max(0)).astype(int) + 1
+        assert changed[top:bottom, left:right].mean() > 0.2
+        boxes[top:bottom, left:right] = True
+    assert not changed[~boxes].any()

@@ -12,7 +12,8 @@ import typer
 from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
-from facette.cli.photo import Align, Details, Eyes, Face, Photo, Side
+from facette.cli.paste import Paste
+from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _WISH = re.compile(rf"(?P<name>[^=]+)=(?P<low>{_NUMBER})(?:\.\.(?P<high>{_NUMBER}))?")
@@ -53,14 +54,17 @@ def edit(
     plain: Plain = False,
     align: Align = True,
     face: Face = 1,
+    all_faces: AllFaces = False,
     eyes: Eyes = None,
+    paste: Paste = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Raise and lower attributes of one photo, and say what else will change."""
     from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, take_in
+    from facette.cli.paste import paste_results
+    from facette.cli.photo import account_of, numbered, take_in, take_in_all
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import edit as edit_photo
@@ -73,22 +77,38 @@ def edit(
         raise UsageError("a film, and --steps, need a range, such as Smiling=-3..3")
     if len(spans) > 1:
         raise UsageError(f"give one range at a time, not {', '.join(spans)}; the others as single strengths.")
+    if all_faces and (face != 1 or eyes is not None or not align):
+        raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
     opened = open_model(model, device, plain or details == "photo")
-    taken = take_in(opened, photo, align, face, eyes)
-    drawn = {"details": details, "side": drawn_side([taken], details, side, target)}
+    photos = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
     kept = [name.strip() for name in keep.split(",") if name.strip()]
-    if spans:
-        ((name, span),) = spans.items()
-        count = steps or (FRAMES if film else 7)
-        made = strip_photo(opened, taken, name, span, steps=count, wishes=points, keep=kept, **drawn)
-    else:
-        made = edit_photo(opened, taken, points, keep=kept, **drawn)
-    if made.shift.warning:
-        remark(("at its strongest " if spans else "") + made.shift.warning)
-    sheet = save_result(replace(made, remark=taken.report.summary()), target, seconds, side)
-    singles = [] if each is None else made.save_each(each)
-    data = {"sheet": str(sheet), "each": [str(single) for single in singles], "photo": account_of(taken)}
-    emit({**data, **made.settings(), **_account(made)}, str(sheet), as_json)
+    results, accounts = [], []
+    for number, portrait in enumerate(photos, start=1):
+        drawn = {"details": details, "side": drawn_side([portrait], details, side, target)}
+        if spans:
+            ((name, span),) = spans.items()
+            count = steps or (FRAMES if film else 7)
+            result = strip_photo(opened, portrait, name, span, steps=count, wishes=points, keep=kept, **drawn)
+        else:
+            result = edit_photo(opened, portrait, points, keep=kept, **drawn)
+        if result.shift.warning:
+            remark(("at its strongest " if spans else "") + result.shift.warning)
+        place = numbered(target, number)
+        sheet = save_result(replace(result, remark=portrait.report.summary()), place, seconds, side)
+        singles = [] if each is None else result.save_each(numbered(each, number))
+        results.append(result)
+        accounts.append(
+            {
+                "sheet": str(sheet),
+                "each": [str(single) for single in singles],
+                "photo": account_of(portrait),
+                **result.settings(),
+                **_account(result),
+            }
+        )
+    pasted = {"pasted": paste_results(opened, photos, results, target)} if paste else {}
+    data = {"faces": accounts, **pasted} if all_faces else {**accounts[0], **pasted}
+    emit(data, "\n".join(account["sheet"] for account in accounts), as_json)
 
 
 def parse_wishes(wishes: list[str]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:

@@ -98,6 +98,11 @@ def _remarked(photo: "PhotoInput") -> "PhotoInput":
     return photo
 
 
+def numbered(path: Path, face: int) -> Path:
+    """The path for one of several faces of a photo: the first has it as it is."""
+    return path if face == 1 else path.with_name(f"{path.stem}-face{face}{path.suffix}")
+
+
 def sheet_path(wished: Path | None, fallback: str) -> Path:
     """Where the sheet goes; an ending that cannot be written is refused before any work is done."""
     from facette.files import check_outputs

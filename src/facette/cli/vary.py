@@ -8,6 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
+from facette.cli.paste import Paste
 from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
 
 if TYPE_CHECKING:
@@ -86,9 +87,7 @@ def vary(
         int,
         typer.Option("--refine", min=0, metavar="N", help="Fit this photo closer in N gradient steps first."),
     ] = 0,
-    paste: Annotated[
-        bool, typer.Option("--paste", help="Also put each variation back into the photo, beside the sheet.")
-    ] = False,
+    paste: Paste = False,
     details: Details = "photo",
     side: Side = None,
     seed: Seed = 0,
@@ -97,7 +96,8 @@ def vary(
 ) -> None:
     """Make relatives of one photo, which stands first on the sheet."""
     from facette.cli.model import open_model
-    from facette.cli.photo import sheet_path, take_in, take_in_all
+    from facette.cli.paste import paste_results
+    from facette.cli.photo import numbered, sheet_path, take_in, take_in_all
     from facette.errors import UsageError
     from facette.latent.around import parse_step
     from facette.latent.vary import vary as vary_photo
@@ -108,7 +108,7 @@ def vary(
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device, plain or details == "photo", light=not refine)
     photos = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
-    accounts = []
+    results, accounts = [], []
     for number, taken_in in enumerate(photos, start=1):
         drawn, first = (count, seed) if pick is None else (1, pick)
         variations = vary_photo(
@@ -127,15 +127,15 @@ def vary(
             spread=spread if pick is None else "random",
             pool=pool,
         )
-        sheet, singles = _numbered(target, number), each and _numbered(each, number)
-        accounts.append(_write(variations, taken_in, sheet, singles, paste))
+        sheet, singles = numbered(target, number), each and numbered(each, number)
+        results.append(variations)
+        accounts.append(_write(variations, taken_in, sheet, singles))
+    pasted = {"pasted": paste_results(opened, photos, results, target) if paste else []}
     sheets = "\n".join(account["sheet"] for account in accounts)
-    emit({"faces": accounts} if all_faces else accounts[0], sheets, as_json)
+    emit({"faces": accounts, **pasted} if all_faces else {**accounts[0], **pasted}, sheets, as_json)
 
 
-def _write(
-    variations: "Variations", taken: "PhotoInput", target: Path, each: Path | None, paste: bool
-) -> dict[str, Any]:
+def _write(variations: "Variations", taken: "PhotoInput", target: Path, each: Path | None) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
     from facette.cli.photo import account_of
 
@@ -146,7 +146,6 @@ def _write(
     account = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
-        "pasted": _paste(variations, taken, target) if paste else [],
         "photo": account_of(taken),
         **variations.settings(),
     }
@@ -165,22 +164,3 @@ def _diversity(text: str | None) -> "float | str | None":
         return float(text)
     except ValueError:
         return text
-
-
-def _paste(variations: "Variations", taken: "PhotoInput", target: Path) -> list[str]:
-    """The photo with each variation in it, as TARGET-photo-01.png and so on."""
-    import numpy as np
-
-    from facette.images.faces.paste import paste_face
-
-    paths = []
-    smaller = len(taken.picture) / len(variations.photo)
-    for number, picture in enumerate(variations.pictures, start=1):
-        path = target.with_name(f"{target.stem}-photo-{number:02d}.png")
-        paste_face(taken.image, picture, taken.to_photo @ np.diag([smaller, smaller, 1.0])).save(path)
-        paths.append(str(path))
-    return paths
-
-
-def _numbered(path: Path, face: int) -> Path:
-    return path if face == 1 else path.with_name(f"{path.stem}-face{face}{path.suffix}")

@@ -44,7 +44,7 @@ _EXIF_ORIENTATION = 0x0112
 _DNG_VERSION = 50706  # the TIFF tag
 _RAW = (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
 _PNG = b"\x89PNG\r\n\x1a\n"
-_UPRIGHT = {
+TURNED_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -228,7 +228,7 @@ def _decode(
         image.draft(None, (draft_side, draft_side))
     image.load()
     # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
-    turn = _UPRIGHT.get(_orientation(image))
+    turn = TURNED_UPRIGHT.get(_orientation(image))
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     image, colour_notes = to_rgb(image, name, background)
     notes += colour_notes
@@ -236,7 +236,7 @@ def _decode(
         image = image.transpose(turn)
         alpha = None if alpha is None else alpha.transpose(turn)
         notes.append("turned upright as its EXIF orientation says")
-        if turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]):
+        if turn in (TURNED_UPRIGHT[5], TURNED_UPRIGHT[6], TURNED_UPRIGHT[7], TURNED_UPRIGHT[8]):
             full_size = (full_size[1], full_size[0])
     return OpenedImage(image, tuple(notes), full_size, alpha)
 

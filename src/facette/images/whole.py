@@ -1,0 +1,132 @@
+"""A whole photo as its file holds it, to be changed in places and written again: own profile, own depth, own metadata.
+
+Enters: the file of a photo. Leaves: its pixels, upright, uint8 or uint16; and another file with changed pixels that
+keeps profile, EXIF and resolution, without the embedded thumbnail, which would still show the face that was there.
+What cannot be kept as it is (palettes, CMYK, animations, floating point) is read as 8-bit sRGB by `open_image`. Knows
+nothing of faces.
+"""
+
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from facette.images.open import TURNED_UPRIGHT, open_image
+from facette.images.sheets.file import write_whole
+
+ORIENTATION = 0x0112
+JPEG_QUALITY = 95
+_BACK = {
+    Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
+    Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
+}
+_PLAIN = ("L", "RGB", "RGBA", "LA")
+_DEPTH, _SIGNATURE = 24, 8  # of a PNG: where its header says how deep it is, and the length of its signature
+
+
+@dataclass(frozen=True, slots=True)
+class WholePhoto:
+    """The pixels of a file, and what has to be written with them."""
+
+    pixels: NDArray[Any]  # (H, W, C) uint8 or uint16, upright; C is 1 to 4, alpha last where there is any
+    form: str  # "JPEG" or "PNG": what it is written as
+    turn: Image.Transpose | None  # what made it upright
+    kept: Mapping[str, Any]  # profile, EXIF and resolution, as Pillow writes them
+
+    @property
+    def ending(self) -> str:
+        return ".jpg" if self.form == "JPEG" else ".png"
+
+    def save(self, pixels: NDArray[Any], path: Path, settings: Mapping[str, Any]) -> Path:
+        """Write changed pixels, upright as they came, in the file's own orientation, with `settings` beside them."""
+        text = json.dumps(dict(settings), default=str)
+        if self.turn is not None:
+            turned = _BACK.get(self.turn, self.turn)
+            pixels = np.stack(
+                [np.asarray(_channel(c).transpose(turned)) for c in np.moveaxis(pixels, 2, 0)], 2
+            )
+        pixels = np.ascontiguousarray(pixels)
+        if pixels.dtype == np.uint16:
+            return write_whole(path, lambda file: _write_deep(file, pixels, self.kept, text))
+        image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        options: dict[str, Any] = {name: value for name, value in self.kept.items() if value}
+        if self.form == "JPEG":
+            options |= {"quality": JPEG_QUALITY, "subsampling": 0, "comment": text.encode("ascii")}
+        else:
+            chunks = PngImagePlugin.PngInfo()
+            chunks.add_text("facette", text)
+            options |= {"pnginfo": chunks, "compress_type": zlib.Z_RLE, "compress_level": 1}
+        return write_whole(path, lambda file: image.save(file, self.form, **options))
+
+
+def open_whole(path: Path) -> WholePhoto:
+    """The photo of a file that `open_image` opens; raises ImageError as that does."""
+    with Image.open(path) as image:
+        exif = image.getexif()
+        turn = TURNED_UPRIGHT.get(int(exif.get(ORIENTATION, 1)))
+        kept = {
+            "icc_profile": image.info.get("icc_profile"),
+            "exif": exif.tobytes() if len(exif) else b"",  # of a thumbnail it writes nothing
+            "dpi": image.info.get("dpi"),
+        }
+        form = "JPEG" if image.format in ("JPEG", "MPO") else "PNG"
+        deep = _deep_pixels(path) if image.format == "PNG" else None
+        plain = (image.mode in _PLAIN and not getattr(image, "is_animated", False)) or image.format == "MPO"
+        if deep is None and not plain:
+            return WholePhoto(np.asarray(open_image(path).image), "PNG", None, {})
+        if deep is None:
+            upright = image if turn is None else image.transpose(turn)
+            pixels = np.atleast_3d(np.asarray(upright))
+        else:
+            pixels = (
+                deep if turn is None else np.stack([_turned(c, turn) for c in np.moveaxis(deep, 2, 0)], 2)
+            )
+    return WholePhoto(pixels, form, turn, kept)
+
+
+def _deep_pixels(path: Path) -> NDArray[np.uint16] | None:
+    """(H, W, C) of a PNG of 16 bits, which Pillow would cut to 8; None for others."""
+    data = path.read_bytes()
+    if data[_DEPTH] != 16:
+        return None
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        return None
+    pixels = np.atleast_3d(pixels)
+    return pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] > 2 else pixels
+
+
+def _write_deep(file: IO[bytes], pixels: NDArray[np.uint16], kept: Mapping[str, Any], text: str) -> None:
+    """A PNG of 16 bits by OpenCV, with the chunks that it does not write put in behind the header."""
+    ordered = pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] > 2 else pixels
+    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    data = encoded.tobytes()
+    end = _SIGNATURE + 4 + 4 + 13 + 4  # of the header's chunk
+    chunks = io.BytesIO()
+    if kept.get("icc_profile"):
+        _chunk(chunks, b"iCCP", b"ICC\0\0" + zlib.compress(kept["icc_profile"]))
+    if kept.get("exif"):
+        _chunk(chunks, b"eXIf", kept["exif"].removeprefix(b"Exif\0\0"))
+    _chunk(chunks, b"tEXt", b"facette\0" + text.encode("latin-1"))
+    file.write(data[:end] + chunks.getvalue() + data[end:])
+
+
+def _chunk(file: IO[bytes], name: bytes, content: bytes) -> None:
+    body = name + content
+    file.write(len(content).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big"))
+
+
+def _channel(values: NDArray[Any]) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(values))
+
+
+def _turned(values: NDArray[Any], turn: Image.Transpose) -> NDArray[Any]:
+    return np.asarray(_channel(values).transpose(turn))
