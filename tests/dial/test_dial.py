@@ -17,7 +17,7 @@ from facette.errors import UsageError
 from facette.judges.identity import available
 from facette.latent import vary
 from facette.latent.levels import DISTANCE, choose_setting, known_curve
-from facette.latent.noise import PREFIX, knows_people
+from facette.latent.noise import PREFIX
 from facette.latent.vary import variation_seeds
 
 needs_judge = pytest.mark.skipif(not available(), reason="the extra identity is not installed")
@@ -126,7 +126,6 @@ def test_pictures_without_a_face_have_people_noise_and_no_curve(quick_model):
     assert frames is None
     assert found.curves == {}
     assert any(name.startswith(PREFIX) for name in found.extras)
-    assert not knows_people(quick_model)
 
 
 def test_distances_are_measured_at_one_size_whatever_the_model(model, quick_model):

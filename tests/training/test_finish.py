@@ -12,6 +12,8 @@ import torch
 
 from facette.checkpoint.native import load_model
 from facette.data import open_dataset
+from facette.latent.noise import people_noise
+from facette.latent.people import WEIGHT
 from facette.latent.typicality import FEWEST, typicality
 from facette.training.finish import finish_run, latents_of
 
@@ -54,6 +56,18 @@ def test_a_model_knows_how_typical_pictures_are_for_it(quick_run, tmp_path):
     assert drawn is not None
     assert noise is not None
     assert noise.error_percentile == 100 > drawn.error_percentile
+
+
+def test_a_model_knows_how_the_people_it_learnt_from_differ(quick_run):
+    best = load_model(quick_run / "best")
+    shape = people_noise(best)
+    store = open_dataset("synthetic-faces:256", best.input)
+    means = best.encode(store.read(store.indices("train"))).mean.double().numpy()
+    # no direction is longer than the widest in which the latents differ, up to the largest weight of a part
+    widest = np.sqrt(np.linalg.eigvalsh(np.cov(means.T))[-1])
+    lengths = np.linalg.norm(shape.basis, axis=0)
+    assert (lengths > 0).all()
+    assert lengths.max() <= 1.01 * max(WEIGHT.values()) * widest
 
 
 def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_path):

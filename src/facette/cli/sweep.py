@@ -8,7 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
-from facette.cli.photo import Align, Eyes, Face, Photo
+from facette.cli.photo import Align, Details, Eyes, Face, Photo, Side
 
 if TYPE_CHECKING:
     from facette.dial.sweep import DialSweep
@@ -55,6 +55,8 @@ def sweep(
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
+    details: Details = "photo",
+    side: Side = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -70,7 +72,7 @@ def sweep(
     if report and mode != "factor":
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
     target = sheet_path(out, f"{photo.stem}-sweep.png")
-    opened = open_model(model, device, plain, light=not report)
+    opened = open_model(model, device, plain or details == "photo", light=not report)
     if noise is None:
         numbers = first is not None or last is not None or mode == "variance"
         noise = "people" if knows_people(opened) and not numbers else "posterior"
@@ -81,10 +83,22 @@ def sweep(
     if report:
         from facette.dial.sweep import dial_sweep
 
-        measured = dial_sweep(opened, taken, factors, count=count, seed=seed, noise=noise).remarked(said)
+        measured = dial_sweep(
+            opened, taken, factors, count=count, seed=seed, noise=noise, details=details, side=side
+        ).remarked(said)
         swept, sheet, page = measured.sweep, measured.save(target), _write_page(measured, photo.name, target)
     else:
-        swept = sweep_photo(opened, taken, factors, count=count, seed=seed, mode=mode, noise=noise)
+        swept = sweep_photo(
+            opened,
+            taken,
+            factors,
+            count=count,
+            seed=seed,
+            mode=mode,
+            noise=noise,
+            details=details,
+            side=side,
+        )
         sheet, page, measured = replace(swept, remark=said).save(target), None, None
     data = {
         "sheet": str(sheet),
@@ -94,6 +108,7 @@ def sweep(
         "count": count,
         "mode": mode,
         "noise": noise,
+        "details": details,
         "seed": seed,
         "seeds": list(swept.rows[0].seeds),
     }

@@ -60,6 +60,8 @@ def measure_people(
     centre = means.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(means.T).reshape(means.shape[1], -1))
     wide = np.flatnonzero(variances > NARROWEST * variances[-1])[::-1]
+    if not len(wide):  # nothing of a picture is left in the latents
+        return {}
     root = axes[:, wide] * np.sqrt(variances[wide])  # (Z, W): R, widest first
     white = (means - centre) @ axes[:, wide] / np.sqrt(variances[wide])  # (M, W)
     spans = {"light": _lamp(model, means, root)}

@@ -17,7 +17,10 @@ import numpy as np
 import torch
 
 from facette.checkpoint.native import load_model, save_model
+from facette.data.attributes import AttributeTable
 from facette.errors import CheckpointError, DataError
+from facette.latent.noise import knows_people
+from facette.latent.people import measure_people
 from facette.latent.typicality import ERROR, FEWEST, measure_typicality
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
@@ -28,6 +31,7 @@ from facette.training.batches import Store, reader
 from facette.training.state import TrainState
 
 READ_AT_ONCE = 512
+PEOPLE = 8_000  # pictures that say how people differ
 FIT_AT_MOST = 50_000  # latents; more change a mixture's parameters by less than its own error
 
 
@@ -80,7 +84,8 @@ def finish_run(
     say: Callable[[str], None],
 ) -> None:
     """Give the best and the last model what training alone does not: how typical pictures are for it, measured on
-    the validation rows, and a mixture fitted to its latents of the training rows, where the recipe asks for one.
+    the validation rows; how people differ, of the training rows; and a mixture fitted to their latents, where the
+    recipe asks for one.
     What a model already has is left as it is."""
     mend_models(folder, say)
     fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
@@ -89,6 +94,9 @@ def finish_run(
         step = model.provenance["steps"]
         if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
             model.extras |= measure_typicality(model, reader(store, recipe)(valid))
+            save_model(model, folder / name)
+        if recipe.input.kind == "image" and not knows_people(model) and len(rows) > 1:
+            model.extras |= _people(model, store, rows)
             save_model(model, folder / name)
         if model.fitted_prior is not None or not recipe.train.mixture_components:
             continue
@@ -123,6 +131,18 @@ def mend_models(folder: Path, say: Callable[[str], None]) -> None:
         other = "last" if name == "best" else "best"
         say(f"{problem}: {folder / other} takes its place")
         save_model(load_model(folder / other), folder / name)
+
+
+def _people(model: TrainedModel, store: Store, rows: np.ndarray) -> dict[str, torch.Tensor]:
+    """How the people of some rows differ to the model, drawn evenly from all of them."""
+    chosen = rows[:: max(1, len(rows) // PEOPLE)][:PEOPLE]
+    read_rows, labels = reader(store, model.recipe), getattr(store, "attributes", None)
+    means = [
+        np.asarray(model.encode(read_rows(chosen[start : start + READ_AT_ONCE])).mean)
+        for start in range(0, len(chosen), READ_AT_ONCE)
+    ]
+    table = None if labels is None else AttributeTable(labels.names, labels.values[chosen])
+    return measure_people(model, np.concatenate(means), table)
 
 
 def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:
