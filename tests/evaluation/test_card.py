@@ -128,8 +128,11 @@ def test_every_kind_of_figure_is_on_the_card(evaluation):
     assert evaluation.distributions.protocol.count == 100
     assert evaluation.bound.importance_count == 5
     assert evaluation.training_pictures == 56
-    assert 0 < evaluation.reconstruction.cosine.value < 1
-    assert 0.5 < evaluation.reconstruction.attributes_kept.value <= 1
+    assert evaluation.reconstruction.cosine is None, (
+        "the judge of faces is silent on pictures without a frame"
+    )
+    assert evaluation.reconstruction.attributes_kept is None
+    assert evaluation.distributions.protocol.network.endswith("for want of one that knows such pictures")
     json.dumps(to_dict(evaluation), allow_nan=False)
 
 

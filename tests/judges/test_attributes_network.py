@@ -12,7 +12,8 @@ from train_attribute_network import attribute_matrix, measure, train
 import facette
 from facette.data.attributes import AttributeTable
 from facette.errors import DataError
-from facette.judges.attributes import ATTRIBUTES, FEATURES, AttributeNetwork, extract
+from facette.judges.attributes import ATTRIBUTES, FEATURES, AttributeNetwork, extract, speaks_for
+from facette.recipe import load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,18 @@ def test_its_trainer_teaches_what_can_be_seen(store, tmp_path):
 def test_forty_attributes_are_asked_for(store):
     with pytest.raises(DataError, match="have no attribute '5_o_Clock_Shadow'"):
         train(store, "nowhere")
+
+
+def test_it_speaks_for_faces_in_a_frame_and_is_silent_elsewhere(shared):
+    """On faces the card says what the network sees alike; test_card.py holds that it is silent on drawn pictures."""
+    from facette.evaluation import evaluate
+
+    assert speaks_for(load_recipe("faces64").input)
+    assert not speaks_for(load_recipe("quick").input)
+    assert not speaks_for(load_recipe("mixture3d").input)
+    model = facette.load("faces64").to("cpu")
+    folder = shared / "celeba" / "faces128" / "valid"
+    figures = evaluate(model, folder, count=24, people="none", training_most=0)
+    assert 0.5 < figures.reconstruction.cosine.value < 1
+    assert 0.8 < figures.reconstruction.attributes_kept.value <= 1
+    assert figures.identity is None

@@ -51,9 +51,7 @@ def test_figures_are_those_of_one_process(collected, expected):
         assert figures[f"plain.{name}"].value == pytest.approx(
             getattr(expected.reconstruction, name).value, rel=1e-9
         )
-    assert figures["plain.attributes_kept"].value == pytest.approx(
-        expected.reconstruction.attributes_kept.value, rel=1e-9
-    )
+    assert "plain.attributes_kept" not in figures, "the judge of faces is silent on drawn ones"
     assert figures["posterior_scale"].value == pytest.approx(expected.latents.posterior_scale, rel=1e-5)
 
 

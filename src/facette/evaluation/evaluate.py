@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from facette.evaluation.samples import (
     sample_figures,
 )
 from facette.evaluation.standard_figures import measure_standard
-from facette.judges.attributes import Features
+from facette.judges.attributes import Features, speaks_for
 from facette.judges.features import kept_features
 from facette.judges.standard import check_weights
 from facette.latent.inputs import resolve_model
@@ -51,6 +52,7 @@ from facette.measures.diversity import spread
 from facette.measures.intervals import Bootstrap, Figures
 from facette.measures.memory import Memorisation
 from facette.model.posterior import DiagonalGaussian
+from facette.model.trained import TrainedModel
 from facette.runtime import generator
 
 Progress = Callable[[str, int, int], object]  # the stage, how much of it is done, how much it is in all
@@ -64,8 +66,8 @@ SPREAD_COUNT = 10
 
 
 def evaluate(
-    model,
-    data,
+    model: TrainedModel | str | Path,
+    data: Any,
     *,
     split: Split = "auto",
     count: int | None = None,
@@ -109,6 +111,7 @@ def evaluate(
         return _stage(progress, stage, size)
 
     photos = kept_features(selection, cache, begin("looking at photos", total)) if image else None
+    judged = photos if speaks_for(model.input) else None
     passed = pass_through(model, selection, batch, seed, begin("measuring", total))
     drawn, limited = _importance(model, selection, importance_samples, importance_count, seed, progress)
     made = draw_samples(model, total, seed) if image else {}
@@ -128,13 +131,14 @@ def evaluate(
         kind=model.input.kind,
         dimensions=_dimensions(model),
         frame=_frame(model),
-        reconstruction=_reconstruction_figures(passed.plain, photos, seed),
-        sharpened=passed.sharpened and _reconstruction_figures(passed.sharpened, photos, seed),
+        reconstruction=_reconstruction_figures(passed.plain, judged, seed),
+        sharpened=passed.sharpened and _reconstruction_figures(passed.sharpened, judged, seed),
         bound=_bound_figures(passed, drawn, importance_samples, limited, seed),
         latents=_latent_figures(passed.posterior, seed),
         samples=sample_figures(passed, made),
         spreads=_spreads(model, selection, seed) if image else (),
-        distributions=photos and measure_distributions(selection, passed, photos, samples, seed),
+        distributions=photos
+        and measure_distributions(selection, passed, photos, samples, seed, known=judged is not None),
         standard=standard,
         identity=measure_identity(model, selection, passed.posterior, cache, seed, begin) if image else None,
         memorisation=photos and _memorisation(training, photos, samples, cache, progress),
@@ -158,12 +162,12 @@ def _stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
     return advance
 
 
-def _dimensions(model) -> int:
+def _dimensions(model: TrainedModel) -> int:
     given = model.input
     return given.size if given.kind == "vector" else given.size**2 * given.channels
 
 
-def _frame(model) -> str:
+def _frame(model: TrainedModel) -> str:
     given = model.input
     if given.kind == "vector":
         return ""
@@ -186,7 +190,7 @@ def _reconstruction_figures(rebuilt: Rebuilt, photos: Features | None, seed: int
 
 
 def _importance(
-    model, selection: Selection, samples: int, count: int | None, seed: int, progress: Progress
+    model: TrainedModel, selection: Selection, samples: int, count: int | None, seed: int, progress: Progress
 ) -> tuple[NDArray | None, int]:
     """The importance-weighted bound of some of the data, (n,) nats, and of how many."""
     if not samples:
@@ -253,9 +257,12 @@ def _disentanglement(selection: Selection, posterior: DiagonalGaussian, seed: in
 # ── variations and pictures to look at ────────────────────────────────────────────────────────────────────────────
 
 
-def _spreads(model, selection: Selection, seed: int) -> tuple[SpreadFigure, ...]:
+def _spreads(model: TrainedModel, selection: Selection, seed: int) -> tuple[SpreadFigure, ...]:
     photos = selection.read(selection.indices[:SPREAD_PHOTOS])
-    sweeps = [sweep(model, photo, SPREAD_FACTORS, count=SPREAD_COUNT, seed=seed) for photo in photos]
+    sweeps = [
+        sweep(model, photo, SPREAD_FACTORS, count=SPREAD_COUNT, seed=seed, details="model")
+        for photo in photos
+    ]
     return tuple(
         SpreadFigure(
             factor=factor,
@@ -268,14 +275,18 @@ def _spreads(model, selection: Selection, seed: int) -> tuple[SpreadFigure, ...]
 
 
 def _memorisation(
-    training: Selection | None, photos: Features, samples: dict[str, Features], cache, progress: Progress
+    training: Selection | None,
+    photos: Features,
+    samples: dict[str, Features],
+    cache: str | Path | None,
+    progress: Progress,
 ) -> Memorisation | None:
     total = 0 if training is None else len(training.indices)
     advance = _stage(progress, "looking at training pictures", total)
     return measure_memorisation(training, photos, samples, cache, advance)
 
 
-def _shown(model, selection: Selection, made: Samples) -> Shown:
+def _shown(model: TrainedModel, selection: Selection, made: Samples) -> Shown:
     photos = selection.read(selection.indices[:SHOWN_PAIRS])
     latents = model.encode(photos).mean
     return Shown(

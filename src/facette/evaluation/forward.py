@@ -23,6 +23,7 @@ from facette.judges.attributes import Features, extract
 from facette.judges.features import joined
 from facette.measures.declarations import Pair, columns_of
 from facette.model.posterior import DiagonalGaussian
+from facette.model.trained import TrainedModel
 from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
 from facette.runtime import generator
@@ -49,7 +50,11 @@ class Passed:
 
 
 def pass_through(
-    model, selection: Selection, batch: int, seed: int, advance: Callable[[int], object] = lambda done: None
+    model: TrainedModel,
+    selection: Selection,
+    batch: int,
+    seed: int,
+    advance: Callable[[int], object] = lambda done: None,
 ) -> Passed:
     """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
     average = _average(selection, batch)
@@ -71,7 +76,7 @@ def pass_through(
 
 
 @torch.no_grad()
-def pass_batch(model, values: NDArray, average: NDArray, seed: int, start: int) -> Passed:
+def pass_batch(model: TrainedModel, values: NDArray, average: NDArray, seed: int, start: int) -> Passed:
     """One batch of `pass_through`: `start` is the place of its first datum, which its noise is drawn by, and `average`
     the mean datum that deviations are taken from."""
     draws = generator(seed, "evaluate", start)
@@ -87,7 +92,9 @@ def pass_batch(model, values: NDArray, average: NDArray, seed: int, start: int) 
     )
 
 
-def _likelihood(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator) -> Columns:
+def _likelihood(
+    model: TrainedModel, x: Tensor, posterior: DiagonalGaussian, draws: torch.Generator
+) -> Columns:
     """Terms of the bound with one draw of z for each datum, and from the same draw the bits per dimension."""
     z = posterior.sample(generator=draws)  # (N, Z)
     passed = VAEOutput(posterior, z, model.vae.decoder(z).float())
@@ -101,7 +108,7 @@ def _likelihood(model, x: Tensor, posterior: DiagonalGaussian, draws: torch.Gene
     return {name: column.cpu().double().numpy() for name, column in columns.items()}
 
 
-def has_density(model) -> bool:
+def has_density(model: TrainedModel) -> bool:
     """Whether the likelihood is a density of the pictures' own values; a Bernoulli's is not, and a core at fewer
     pixels has one of reduced pictures."""
     return model.recipe.model.likelihood.kind == "gaussian" and model.recipe.side == model.input.size

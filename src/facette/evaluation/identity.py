@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,7 @@ from facette.measures.identity import (
 )
 from facette.measures.intervals import Bootstrap, Interval, resampled
 from facette.model.posterior import DiagonalGaussian
+from facette.model.trained import TrainedModel
 
 BATCH = 64
 SEEDS = 1_000_003  # between the variations of one evaluation's seed and of the next
@@ -79,18 +79,19 @@ class IdentityFigures:
     groups: tuple[IdentityGroup, ...]
 
 
-def speaks_for(model: Any, selection: Selection) -> bool:
+def speaks_for(model: TrainedModel, selection: Selection) -> bool:
     """Whether the judge is asked: it is installed, knows the model's frame, and lists say who or of which age."""
+    given = model.input
     return (
-        model.input.kind == "image"
-        and judge.speaks_for(model.input.frame) is not None
+        given.kind == "image"
+        and judge.speaks_for(given.frame) is not None
         and (selection.people is not None or bool(selection.groups))
         and judge.available()
     )
 
 
 def measure_identity(
-    model: Any,
+    model: TrainedModel,
     selection: Selection,
     posterior: DiagonalGaussian,
     cache: str | Path | None,
@@ -128,7 +129,7 @@ def measure_identity(
 
 
 def _drawings(
-    model: Any, selection: Selection, posterior: DiagonalGaussian, setting: Setting, seed: int
+    model: TrainedModel, selection: Selection, posterior: DiagonalGaussian, setting: Setting, seed: int
 ) -> Iterator[tuple[str, Callable[[int], NDArray[np.uint8]]]]:
     """Each kind of drawings, with a function from the place of a batch to its pictures; one variation a photo."""
     means = posterior.mean
@@ -151,7 +152,9 @@ def _drawings(
     yield "variations, the model's own drawing", lambda start: model.decode(moved[start : start + BATCH])
 
 
-def _varied(model: Any, posterior: DiagonalGaussian, setting: Setting, seed: int) -> NDArray[np.float32]:
+def _varied(
+    model: TrainedModel, posterior: DiagonalGaussian, setting: Setting, seed: int
+) -> NDArray[np.float32]:
     """A latent beside each posterior mean, (N, Z), as far away as relatives go where nobody says how far."""
     means, scales = posterior.mean.numpy(), posterior.scale.numpy()
     seeds = [seed * SEEDS + row for row in range(len(means))]
@@ -163,7 +166,7 @@ def _varied(model: Any, posterior: DiagonalGaussian, setting: Setting, seed: int
 
 
 def _photos(
-    model: Any, selection: Selection, cache: str | Path | None, advance: Callable[[int], object]
+    model: TrainedModel, selection: Selection, cache: str | Path | None, advance: Callable[[int], object]
 ) -> tuple[Faces, Faces]:
     """Descriptors of the photos as their files have them, and at the model's size."""
     box = judge.speaks_for(model.input.frame)

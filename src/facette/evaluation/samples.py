@@ -24,8 +24,10 @@ from facette.measures.intervals import Figures
 from facette.measures.memory import FEWEST as FEWEST_HELD_OUT
 from facette.measures.memory import Memorisation, memorisation
 from facette.measures.reconstruction import sharpness
+from facette.model.trained import TrainedModel
 
 FLOOR = "other photos (floor)"
+UNKNOWN = ", for want of one that knows such pictures"
 LEAST_SAMPLES = 200  # of each prior; more where half of the real pictures are more
 MOST_REAL = 5000  # real pictures that distributions are compared with, both halves together
 
@@ -34,7 +36,7 @@ Samples = dict[
 ]  # prior → stage ("" for what `decode` gives, or "plain") → pictures
 
 
-def draw_samples(model, photos: int, seed: int) -> Samples:
+def draw_samples(model: TrainedModel, photos: int, seed: int) -> Samples:
     """Pictures of every prior the model has, and with a second stage the same ones without it."""
     count = max(LEAST_SAMPLES, min(photos, MOST_REAL) // 2)
     priors: list[PriorName] = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
@@ -82,9 +84,15 @@ def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
 
 
 def measure_distributions(
-    selection: Selection, passed: Passed, photos: Features, samples: dict[str, Features], seed: int
+    selection: Selection,
+    passed: Passed,
+    photos: Features,
+    samples: dict[str, Features],
+    seed: int,
+    known: bool = True,
 ) -> Distributions | None:
-    """Everything made against one half of the photos, with the other half as the floor; None for too few photos."""
+    """Everything made against one half of the photos, with the other half as the floor; None for too few photos.
+    `known`: the network knows such pictures; else its embedding is one of many, and the protocol says so."""
     total = len(selection.indices)
     if total < FEWEST:
         return None
@@ -99,7 +107,9 @@ def measure_distributions(
     made |= {of: judged.features for of, judged in samples.items()}
     real = photos.features[first]
     return Distributions(
-        protocol=protocol_of(selection, network_name(), RESIZE, len(first), seed),
+        protocol=protocol_of(
+            selection, network_name() + ("" if known else UNKNOWN), RESIZE, len(first), seed
+        ),
         floor=compare_clouds(FLOOR, real, photos.features[second], seed),
         made=tuple(compare_clouds(of, real, cloud, seed) for of, cloud in made.items()),
     )

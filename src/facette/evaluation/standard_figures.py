@@ -21,12 +21,13 @@ from facette.latent.inputs import Picture
 from facette.measures.clouds import FEWEST, halves, kernel_interval
 from facette.measures.distances import frechet_distance
 from facette.measures.intervals import Bootstrap
+from facette.model.trained import TrainedModel
 
 Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
 
 
 def measure_standard(
-    model,
+    model: TrainedModel,
     selection: Selection,
     passed: Passed,
     made: Samples,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facette.images.convert import to_model
+from facette.recipe import ImageInput, VectorInput
 
 SIZE = 64  # pixels a side that the network looks at
 FEATURES = 128
@@ -107,6 +108,14 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
+
+
+def speaks_for(given: ImageInput | VectorInput) -> bool:
+    """Whether the network has a word to say on pictures that a model takes: on faces in a frame that is known.
+
+    On others, emoji or digits, its attributes mean nothing, and it is silent.
+    """
+    return given.kind == "image" and given.frame is not None
 
 
 def extract(pictures: np.ndarray, batch: int = BATCH) -> Features:

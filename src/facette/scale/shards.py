@@ -25,6 +25,7 @@ from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
 from facette.data.source import Block, PictureSource, decode_block
 from facette.evaluation.forward import pass_batch
+from facette.judges.attributes import speaks_for
 from facette.latent.noise import normal_draws
 from facette.latent.vary import variation_seeds, varied_latents
 from facette.recipe import ImageInput
@@ -165,7 +166,7 @@ class Bench:
             # Deviations from nothing are squares, of which the deviations from the mean picture follow.
             nothing = np.zeros(batch.pixels.shape[1:])
             passed = pass_batch(self.model, batch.pixels, nothing, task.seed, batch.start)
-            parts.append(sums_of(batch.pixels, passed, batch.rows))
+            parts.append(sums_of(batch.pixels, passed, batch.rows, speaks_for(self.model.input)))
         total = add_up(parts)
         path = self.ledger.file(SUMS, number, ".npz")
         return total.count, [total.save(path)]

@@ -68,9 +68,10 @@ def add_up(parts: Sequence[Sums]) -> Sums:
     return Sums(total)
 
 
-def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64]) -> Sums:
+def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64], judged: bool) -> Sums:
     """The sums of one batch, whose deviations are taken from nothing, and so are squares; `rows` are the pictures'
-    places in the collection, which say in which half of a comparison they stand."""
+    places in the collection, which say in which half of a comparison they stand; `judged`: the attribute network knows
+    such pictures."""
     posterior = passed.posterior
     values: Arrays = {
         "pictures": np.array(float(len(photos))),
@@ -88,7 +89,8 @@ def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64]) 
     for stage, rebuilt in zip(STAGES, (passed.plain, passed.sharpened), strict=True):
         if rebuilt is None or rebuilt.features is None:
             continue
-        values |= _of_columns(stage, rebuilt.columns | columns_of(JudgedPair(real, rebuilt.features)))
+        columns = columns_of(JudgedPair(real, rebuilt.features)) if judged else {}
+        values |= _of_columns(stage, rebuilt.columns | columns)
         values |= _of_embedding(f"{stage}.second", rebuilt.features.features[second])
     return Sums(values)
 
