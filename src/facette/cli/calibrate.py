@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import Cache, Device, Json, Pictures, Seed, emit, progress, remark
+from facette.cli.output import AlignAll, Cache, Device, Json, Pictures, Seed, emit, progress, remark
 
 
 def calibrate(
@@ -33,6 +33,7 @@ def calibrate(
         typer.Option("--verify", help="Also show, on as many other photos, that the levels keep their word."),
     ] = False,
     cache: Cache = None,
+    align: AlignAll = True,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -48,7 +49,9 @@ def calibrate(
     _refuse_bundled(model, out)
     opened = open_model(model, device)
     judged = opened.input.model_copy(update={"size": judged_side(opened)})
-    store, label = open_source(data, opened.recipe.model_copy(update={"input": judged}), cache=cache)
+    store, label = open_source(
+        data, opened.recipe.model_copy(update={"input": judged}), cache=cache, align=align
+    )
     most = max(photos, FEWEST_PHOTOS)
     others, shown = open_pictures(opened, store, 2 * most if verify else most, references, seed, label).part(
         most

@@ -20,6 +20,7 @@ def open_source(
     cache: Path | None = None,
     attributes: Path | None = None,
     strict: bool = False,
+    align: bool = True,
     fresh: bool = False,
     remarks: bool = True,
 ) -> tuple[Any, str]:
@@ -47,8 +48,19 @@ def open_source(
             bar.advance(done - settled)
             settled = done
 
-        store = open_datasets(sources, recipe.input, cache, strict, show, attributes=attributes, fresh=fresh)
+        store = open_datasets(
+            sources,
+            recipe.input,
+            cache,
+            strict,
+            show,
+            attributes=attributes,
+            align="auto" if align else "never",
+            fresh=fresh,
+        )
     unreadable = getattr(store, "unreadable", []) if remarks else []
+    if remarks and getattr(recipe.input, "frame", None) is not None:
+        remark(taken_in(store))
     for name, reason in unreadable[:SHOWN_UNREADABLE]:
         remark(f"left out: {name} {reason}")
     for listing in getattr(store, "listings", ()) if remarks else ():
@@ -56,3 +68,11 @@ def open_source(
     if len(unreadable) > SHOWN_UNREADABLE:
         remark(f"left out: {len(unreadable) - SHOWN_UNREADABLE} more; `facette prepare` lists them all")
     return store, ", ".join(each if "/" not in each else Path(each).resolve().name for each in sources)
+
+
+def taken_in(store: Any) -> str:
+    """How many pictures were aligned, taken as they are, and left out."""
+    left = len(getattr(store, "unreadable", ()))
+    aligned = getattr(store, "aligned", 0)
+    sentence = f"{aligned:,} pictures aligned, {len(store) - aligned:,} taken as they are, {left:,} left out"
+    return sentence + (" (--no-align takes the centre of photos without a face)" if aligned and left else "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.output import Bar, Cache, Device, Json, Seed, emit, progress, remark
+from facette.cli.output import AlignAll, Bar, Cache, Device, Json, Seed, emit, progress, remark
 
 if TYPE_CHECKING:
     from facette.evaluation import Evaluation
@@ -79,6 +79,7 @@ def evaluate(
         typer.Option("--out", "-o", file_okay=False, help="A folder for the card and the sheets."),
     ] = None,
     cache: Cache = None,
+    align: AlignAll = True,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -94,7 +95,7 @@ def evaluate(
         raise UsageError(f"evaluate takes at least one model and then the data, got only {given[0]!r}.")
     if people not in (None, NOBODY):
         require()
-    opened = _opened(given[:-1], given[-1], device, cache)
+    opened = _opened(given[:-1], given[-1], device, cache, align)
     whole = common_split([(model, store) for model, store, _ in opened.values()], split)
     evaluations = []
     for name, (model, store, label) in opened.items():
@@ -121,7 +122,9 @@ def evaluate(
     _show(evaluations, out, as_json)
 
 
-def _opened(models: Sequence[str], data: str, device: str, cache: Path | None) -> dict[str, tuple]:
+def _opened(
+    models: Sequence[str], data: str, device: str, cache: Path | None, align: bool
+) -> dict[str, tuple]:
     """Each model under a name of its own, with the data in its size and what to call them.
 
     Raises UsageError for models of pictures and models of points together.
@@ -134,7 +137,7 @@ def _opened(models: Sequence[str], data: str, device: str, cache: Path | None) -
     for path in models:
         model = open_model(path, device)
         name = next(n for n in _names(model.name, path) if n not in opened)
-        opened[name] = (model, *open_source(data, model.recipe, cache=cache))
+        opened[name] = (model, *open_source(data, model.recipe, cache=cache, align=align))
     kinds = {model.input.kind for model, _, _ in opened.values()}
     if len(kinds) > 1:
         raise UsageError("a model of pictures and a model of points do not compare: evaluate them apart.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from facette.cli.model import ModelArgument, Plain
-from facette.cli.output import Cache, Device, Json, Pictures, Seed, emit, progress, remark
+from facette.cli.output import AlignAll, Cache, Device, Json, Pictures, Seed, emit, progress, remark
 
 
 def map_(
@@ -51,6 +52,7 @@ def map_(
         ),
     ] = None,
     cache: Cache = None,
+    align: AlignAll = True,
     seed: Seed = 0,
     device: Device = "auto",
     plain: Plain = False,
@@ -71,8 +73,12 @@ def map_(
     opened = open_model(model, device, plain)
     if thumbnails and opened.input.kind == "vector":
         raise UsageError("--thumbnails needs a model of pictures: leave it out")
-    photos = {path.name: take_in(opened, path).picture for path in place or []}
-    store, label = open_source(data, opened.recipe, cache=cache)
+    names = Counter(path.name for path in place or [])
+    photos = {
+        path.name if names[path.name] == 1 else str(path): take_in(opened, path).picture
+        for path in place or []
+    }
+    store, label = open_source(data, opened.recipe, cache=cache, align=align)
     total = min(count, len(store.indices(split)))
     with progress(total, "encoding, projecting", "images") as bar:
         drawn = map_latents(

@@ -55,6 +55,13 @@ Folders = Annotated[
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Where packed pictures are kept.", file_okay=False)
 ]
+AlignAll = Annotated[
+    bool,
+    typer.Option(
+        "--align/--no-align",
+        help="Where the pictures are photos, bring their faces into the model's frame (face models).",
+    ),
+]
 Attributes = Annotated[
     Path | None, typer.Option("--attributes", help="A CSV of attributes: the picture's name, then −1 or 1.")
 ]

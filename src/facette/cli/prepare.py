@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import Attributes, Cache, Json, Pictures, Set, Strict, emit
+from facette.cli.output import AlignAll, Attributes, Cache, Json, Pictures, Set, Strict, emit
 
 
 def prepare(
@@ -17,6 +17,7 @@ def prepare(
     ] = "faces64",
     overrides: Set = None,
     cache: Cache = None,
+    align: AlignAll = True,
     attributes: Attributes = None,
     strict: Strict = False,
     fresh: Annotated[
@@ -33,7 +34,14 @@ def prepare(
     if not isinstance(resolved.input, ImageInput):
         raise UsageError(f"recipe {resolved.name!r} takes vectors; there are no pictures to prepare.")
     store, _ = open_source(
-        source, resolved, cache=cache, attributes=attributes, strict=strict, fresh=fresh, remarks=False
+        source,
+        resolved,
+        cache=cache,
+        align=align,
+        attributes=attributes,
+        strict=strict,
+        fresh=fresh,
+        remarks=False,
     )
     account = _account(store)
     listings = [listing.sentence() for listing in store.listings]
@@ -52,6 +60,7 @@ def _account(store: Any) -> dict[str, Any]:
             for listing in store.listings
         ],
         "attributes": [] if store.attributes is None else list(store.attributes.names),
+        "aligned": store.aligned,
         "unreadable": [{"name": _printable(name), "reason": reason} for name, reason in store.unreadable],
     }
 
@@ -62,6 +71,7 @@ def _spoken(account: dict[str, Any], listings: list[str]) -> str:
         account["store"],
         f"{account['pictures']:,} pictures of {account['size']}×{account['size']}: {splits}",
     ]
+    lines += [f"{account['aligned']:,} of them aligned"] if account["aligned"] else []
     lines += listings
     if account["attributes"]:
         lines.append(f"{len(account['attributes'])} attributes: {', '.join(account['attributes'])}")

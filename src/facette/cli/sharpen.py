@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from facette.cli.model import ModelArgument
-from facette.cli.output import Attributes, Cache, Device, DryRun, Json, Pictures, Set, Strict, emit, progress
+from facette.cli.output import (
+    AlignAll,
+    Attributes,
+    Cache,
+    Device,
+    DryRun,
+    Json,
+    Pictures,
+    Set,
+    Strict,
+    emit,
+    progress,
+)
 
 
 def sharpen(
@@ -22,6 +34,7 @@ def sharpen(
     overrides: Set = None,
     device: Device = "auto",
     cache: Cache = None,
+    align: AlignAll = True,
     attributes: Attributes = None,
     strict: Strict = False,
     dry_run: DryRun = False,
@@ -32,20 +45,20 @@ def sharpen(
     from facette.cli.data import open_source
     from facette.cli.train import TrainingView, ended_as
     from facette.training.batches import training_rows
-    from facette.training.rehearsal import rehearse_sharpening
     from facette.training.run import sharpen as sharpen_run
     from facette.training.schedule import steps_of
-    from facette.training.second_stage import with_section
+    from facette.training.sharpen import with_section
 
     loaded = with_section(load_model(model), overrides or [])
     spec = loaded.recipe.sharpen
     assert spec is not None
     folder = run or Path("runs") / f"{loaded.name}-sharp"
-    store, source = open_source(data, loaded.recipe, cache=cache, attributes=attributes, strict=strict)
+    store, source = open_source(
+        data, loaded.recipe, cache=cache, align=align, attributes=attributes, strict=strict
+    )
     images = len(training_rows(store, loaded.recipe.train.pictures))
     steps = steps_of(spec, images)
     if dry_run:
-        rehearse_sharpening(loaded, store, device=device)
         plan = {"model": loaded.name, "run": str(folder), "pictures": images, "steps": steps}
         text = f"{loaded.name}: {steps:,} steps of {spec.batch} over {images:,} pictures of {source} into {folder}"
         emit(plan, text, as_json)

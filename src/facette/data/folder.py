@@ -64,8 +64,10 @@ class FolderSource:
         return digest.hexdigest()
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        paths = (self.root / name for name in self.names[start:stop])
-        return decode_block(paths, stop - start, spec)
+        return decode_block(self.contents(start, stop), stop - start, spec)
+
+    def contents(self, start: int, stop: int) -> Iterator[Path]:
+        return (self.root / name for name in self.names[start:stop])
 
 
 def is_picture_name(name: str) -> bool:

@@ -40,6 +40,8 @@ class JoinedStore:
             "\0".join(store.fingerprint for store in stores).encode(), digest_size=16
         ).hexdigest()
         self.attributes = _joined_attributes(stores)
+        self.aligned = sum(store.aligned for store in stores)
+        self.kind = ", ".join(store.kind for store in stores)
         self.listings = tuple(listing for store in stores for listing in store.listings)
 
     def __len__(self) -> int:

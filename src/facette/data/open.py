@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from facette.data.aligned import Align, AlignedSource, in_frame
 from facette.data.celeba import find_celeba
 from facette.data.folder import FolderSource
 from facette.data.generated import FacesSource
@@ -17,8 +18,8 @@ from facette.data.joined import JoinedStore
 from facette.data.labels import find_labels, read_labels
 from facette.data.mixture import SOURCE as MIXTURE
 from facette.data.mixture import VectorStore, is_mixture, open_mixture
-from facette.data.packed import ImageStore
-from facette.data.packing import Progress, pack
+from facette.data.packed import STORE, ImageStore, read_description
+from facette.data.packing import Progress, pack, store_name
 from facette.data.sequence import SequenceSource
 from facette.data.source import PictureSource
 from facette.data.split import split_by_name
@@ -39,6 +40,7 @@ def open_dataset(
     progress: Progress | None = None,
     *,
     attributes: str | Path | None = None,
+    align: Align = "auto",
     fresh: bool = False,
     workers: int | None = None,
 ) -> ImageStore | VectorStore:
@@ -48,7 +50,8 @@ def open_dataset(
     object with `__len__` and `__getitem__` (as torchvision's data sets); for vectors `synthetic-mixture[:COUNT]`
     (`open_mixture` says what else may stand there).
     `spec`: a recipe's `input`. `cache_dir`: see `cache_folder`. `attributes`: a CSV (or CelebA's list_attr file)
-    instead of those found beside the pictures. `fresh`: decode again. `workers`: decoding threads, one per core
+    instead of those found beside the pictures. `align`: whether photos are brought into the frame of a model of faces
+    first, see `in_frame`. `fresh`: decode again. `workers`: decoding threads, one per core
     when None. `progress(done, total)` is called as pictures are settled, not at all when there is nothing to do.
     Raises DataError when the source is no data set, holds no readable picture or, if `strict`, any unreadable one.
     """
@@ -67,7 +70,7 @@ def open_dataset(
         return _python(source, spec, cache, options)
     path = Path(source).expanduser()
     celeba = find_celeba(path)
-    pictures = _pictures(path if celeba is None else celeba.pictures)
+    pictures = _as_before(_pictures(path if celeba is None else celeba.pictures), spec, align, cache)
     store = ImageStore(pack(pictures, spec, cache, **options))
     files = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
     labels = read_labels(files, store.names, store.path, strict=strict)
@@ -83,6 +86,7 @@ def open_datasets(
     progress: Progress | None = None,
     *,
     attributes: str | Path | None = None,
+    align: Align = "auto",
     fresh: bool = False,
 ) -> ImageStore | JoinedStore | VectorStore:
     """Opens one data set or several, which are then read as one; see `open_dataset`.
@@ -90,7 +94,9 @@ def open_datasets(
     Raises UsageError for several data sets of vectors, and DataError as `open_dataset` does.
     """
     stores = [
-        open_dataset(source, spec, cache_dir, strict, progress, attributes=attributes, fresh=fresh)
+        open_dataset(
+            source, spec, cache_dir, strict, progress, attributes=attributes, align=align, fresh=fresh
+        )
         for source in sources
     ]
     if len(stores) == 1:
@@ -101,17 +107,30 @@ def open_datasets(
     return JoinedStore(pictures, [Path(source).name for source in sources])
 
 
-def find_pictures(source: str | Path) -> PictureSource:
+def _as_before(
+    pictures: FolderSource | ZipSource, spec: ImageInput, align: Align, cache: Path
+) -> FolderSource | ZipSource | AlignedSource:
+    """As `in_frame`; what was decided when the pictures were packed holds, and no picture is looked at again."""
+    for decided in (pictures, AlignedSource(pictures)) if align == "auto" and spec.frame is not None else ():
+        store = cache / store_name(decided, spec)
+        if (store / STORE).exists() and read_description(store).get("kind"):
+            return decided
+    return in_frame(pictures, spec, align)
+
+
+def find_pictures(source: str | Path, spec: ImageInput | None = None, align: Align = "auto") -> PictureSource:
     """The pictures of a folder, a zip, CelebA's layout or `synthetic-faces[:COUNT]`: listed, none of them decoded.
 
-    Raises DataError when the source is none of these.
+    With the `spec` of a model of faces, photos are aligned as `in_frame` says. Raises DataError when the source is none
+    of these.
     """
     count = _faces(source)
     if count is not None:
         return FacesSource(count)
     path = Path(source).expanduser()
     celeba = find_celeba(path)
-    return _pictures(path if celeba is None else celeba.pictures)
+    pictures = _pictures(path if celeba is None else celeba.pictures)
+    return pictures if spec is None else in_frame(pictures, spec, align)
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
@@ -119,7 +138,7 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
     return Path(cache_dir).expanduser() if cache_dir else user_cache()
 
 
-def _pictures(path: Path) -> PictureSource:
+def _pictures(path: Path) -> FolderSource | ZipSource:
     if path.is_dir():
         return FolderSource(path)
     if path.is_file():

@@ -54,6 +54,8 @@ class ImageStore:
         self.source: str = about["source"]
         self.size: int = about["size"]
         self.masked: bool = about.get("masked", False)
+        self.kind: str = about.get("kind", "")
+        self.aligned: int = about.get("aligned", 0)  # pictures whose face was brought into the frame
         self.fingerprint: str = about["fingerprint"]
         self.names = NameTable.load(path)
         self.unreadable = [Unreadable(*pair) for pair in json.loads((path / UNREADABLE).read_text("utf-8"))]

@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]  # pictures settled so far, pictures in al
 
 BLOCK = 64  # pictures decoded by one thread at a time
 DIGEST = 16  # bytes
-_PENDING, _PACKED, _UNREADABLE = 0, 1, 2
+_PENDING, _PACKED, _UNREADABLE, _ALIGNED = 0, 1, 2, 3  # aligned: packed, its face brought into the frame
 _STATES, _DIGESTS = "states.u8", "digests.u8"
 
 
@@ -171,12 +171,13 @@ class _Bench:
         for row, pixels in enumerate(block.pixels):
             self._digests[start + row] = np.frombuffer(_digest(pixels.data), np.uint8)
         states = np.full(len(block.pixels), _PACKED, np.uint8)
+        states[list(block.aligned)] = _ALIGNED
         states[list(block.reasons)] = _UNREADABLE
         self._states[start : start + len(states)] = states
 
     def finish(self, source: PictureSource, unreadable: list[Unreadable]) -> None:
         """Writes what makes the folder a store; everything is on the disk when this returns."""
-        rows = np.flatnonzero(self._states == _PACKED)
+        rows = np.flatnonzero((self._states == _PACKED) | (self._states == _ALIGNED))
         if rows.size == 0:
             first = unreadable[0]
             raise DataError(
@@ -195,6 +196,8 @@ class _Bench:
             "masked": self.masked,
             "rows": self.count,
             "pictures": int(rows.size),
+            "kind": source.kind,
+            "aligned": int(np.count_nonzero(self._states == _ALIGNED)),
             "fingerprint": self._fingerprint(names, rows),
         }
         (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facette.data.aligned import ALIGNED, Align
 from facette.data.people import find_groups, find_people, read_groups, read_people
 from facette.errors import UsageError, check_count
 
@@ -75,7 +76,7 @@ class Selection:
             return self
         from facette.data.open import find_pictures
 
-        files, names = find_pictures(self.source), self.store.names
+        files, names = find_pictures(self.source, spec, _alignment(self.store)), self.store.names
         place = {name: row for row, name in enumerate(files.names)}
         larger = spec.model_copy(update={"size": side})
 
@@ -84,6 +85,11 @@ class Selection:
             return np.concatenate([files.block(row, row + 1, larger).pixels for row in rows])
 
         return replace(self, read=read)
+
+
+def _alignment(store: Any) -> Align:
+    """How the store's pictures were taken, so that they are taken again in the same way."""
+    return "always" if ALIGNED in getattr(store, "kind", "") else "never"
 
 
 def choose_data(

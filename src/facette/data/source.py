@@ -4,10 +4,10 @@ In: anything `open_image` opens, and an `ImageInput`. Out: blocks of uint8 pixel
 could not be read, the reason. Knows nothing of where pictures come from or where pixels go.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -25,6 +25,7 @@ class Block:
 
     pixels: np.ndarray  # (B, S, S, 3) uint8, or (B, S, S, 4) where the recipe takes a mask
     reasons: dict[int, str]  # row in the block → why it cannot be read: a sentence after the picture's name
+    aligned: frozenset[int] = frozenset()  # rows whose face was brought into the frame
 
 
 class PictureSource(Protocol):
@@ -45,13 +46,20 @@ def decode_block(
     pictures: Iterable[Path | bytes | Image.Image | ImageError], count: int, spec: ImageInput
 ) -> Block:
     """Decodes and fits `count` pictures. An ImageError in place of a picture is taken as its reason."""
+    return block_of(pictures, count, spec, lambda picture, row: decode_picture(picture, spec))
+
+
+def block_of(
+    pictures: Iterable[Any], count: int, spec: ImageInput, decode: Callable[[Any, int], np.ndarray]
+) -> Block:
+    """`count` pictures as `decode(picture, row)` gives them; an ImageError raised or in a place is a reason."""
     pixels = np.zeros((count, spec.size, spec.size, 4 if spec.masked else 3), np.uint8)  # (B, S, S, 3 or 4)
     reasons = {}
     for row, picture in enumerate(pictures):
         try:
             if isinstance(picture, ImageError):
                 raise picture
-            pixels[row] = decode_picture(picture, spec)
+            pixels[row] = decode(picture, row)
         except ImageError as error:
             reasons[row] = _reason(error, picture)
     return Block(pixels, reasons)

@@ -66,9 +66,9 @@ class ZipSource:
         return blake2b(listing.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        return decode_block(self._contents(start, stop), stop - start, spec)
+        return decode_block(self.contents(start, stop), stop - start, spec)
 
-    def _contents(self, start: int, stop: int) -> Iterator[bytes | ImageError]:
+    def contents(self, start: int, stop: int) -> Iterator[bytes | ImageError]:
         for index in range(start, stop):
             try:
                 yield self._read(index)

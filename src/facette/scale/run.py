@@ -154,7 +154,7 @@ def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard:
     if opened.input.kind != "image":
         raise UsageError(f"{opened.name!r} is a model of {opened.input.kind}s: this needs one of pictures.")
     weights = path.read_bytes()
-    pictures = find_pictures(source)
+    pictures = find_pictures(source, opened.input)
     if not len(pictures.names):
         raise DataError(f"there are no pictures in {pictures.location!r}.")
     job = Job(

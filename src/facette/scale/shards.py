@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from facette.checkpoint.native import load_model
+from facette.data.aligned import ALIGNED, in_frame
 from facette.data.names import NameTable
 from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
@@ -64,7 +65,7 @@ class Bench:
         model = load_model(self.ledger.folder / MODEL, device=device)
         self.model = model.plain() if self.job.plain else model
         self.names = self.ledger.names()
-        self.source = _reopened(self.job.kind, self.job.source, self.names)
+        self.source = _reopened(self.job.kind, self.job.source, self.names, self.model.input)
 
     def make(self, number: int, advance: Advance = lambda pictures: None) -> Account:
         """Do a shard, whether or not it was done before; `advance` is told of every batch."""
@@ -187,7 +188,10 @@ class ListedFolder:
         raise NotImplementedError("the listing was signed when it was made")
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        return decode_block((self.root / name for name in self.names[start:stop]), stop - start, spec)
+        return decode_block(self.contents(start, stop), stop - start, spec)
+
+    def contents(self, start: int, stop: int) -> Iterator[Path]:
+        return (self.root / name for name in self.names[start:stop])
 
 
 def text(name: str) -> str:
@@ -195,8 +199,9 @@ def text(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _reopened(kind: str, location: str, names: NameTable) -> PictureSource:
-    return ListedFolder(Path(location), names) if kind == "folder" else find_pictures(location)
+def _reopened(kind: str, location: str, names: NameTable, spec: ImageInput) -> PictureSource:
+    source = ListedFolder(Path(location), names) if kind.startswith("folder") else find_pictures(location)
+    return in_frame(source, spec, "always" if kind.endswith(ALIGNED) else "never")
 
 
 def _readable(start: int, block: Block, names: NameTable) -> Readable:

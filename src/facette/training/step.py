@@ -134,15 +134,16 @@ def prepare_batch(
     whole = len(data) * rank.world
     noise = draw_noise(whole, recipe.model.latent, draws)
     part = rank_slice(whole, rank)
-    pictures, noise = (
-        tensor.to(device, non_blocking=True) for tensor in (torch.as_tensor(data), noise[part])
+    given, ready = (
+        torch.as_tensor(data).to(device, non_blocking=True),
+        noise[part].to(device, non_blocking=True),
     )
     if recipe.input.kind == "vector":
-        return pictures, noise
+        return given, ready
     if recipe.input.flip:
         flipped = (torch.rand(whole, generator=draws) < 0.5)[part].to(device, non_blocking=True)
-        pictures = torch.where(flipped[:, None, None, None], pictures.flip(2), pictures)  # width of N×H×W×C
-    return to_model(pictures, recipe.input.range, device), noise
+        given = torch.where(flipped[:, None, None, None], given.flip(2), given)  # width of N×H×W×C
+    return to_model(given, recipe.input.range, device), ready
 
 
 def clip(network: nn.Module, limit: float | None) -> Tensor:
