@@ -1,11 +1,12 @@
 """`facette demo`: a photo that a library brought along, and nothing from outside."""
 
 import socket
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from facette.cli.demo import find_photo, first_at_hand
+from facette.cli.demo import find_photo
 
 
 def test_it_varies_a_photo_that_is_already_here(run, quick_run, tmp_path, monkeypatch):
@@ -20,10 +21,12 @@ def test_it_varies_a_photo_that_is_already_here(run, quick_run, tmp_path, monkey
         assert sheet.width > 800
 
 
-def test_without_scikit_image_there_is_still_a_photo(monkeypatch):
-    assert first_at_hand() == "astronaut"
-    monkeypatch.setattr("facette.cli.demo.find_spec", lambda _: None)
-    assert first_at_hand() == "hopper"
+def test_the_astronaut_comes_with_the_package():
+    import facette
+
+    photo = find_photo("astronaut")
+    assert photo.is_relative_to(Path(facette.__file__).parent)
+    assert photo.stat().st_size < 150_000
 
 
 @pytest.mark.parametrize("photo", ["hopper", "astronaut"])

@@ -49,7 +49,7 @@ def blend(
         raise UsageError("a blend needs at least two photos: name another one.")
     target = sheet_path(out, "blend.png")
     numbers = None if weights is None else _numbers(weights)
-    opened = open_model(model, device, plain or details == "photo")
+    opened = open_model(model, device, plain or details == "photo", light=True)
     taken = [take_in(opened, photo, align) for photo in photos]
     made = blend_photos(opened, *taken, weights=numbers, norm_corrected=norm, details=details, side=side)
     sheet = replace(made, remark=remarks_on(taken)).save(target)

@@ -1,7 +1,6 @@
 """`facette demo`: ten relatives of a public-domain photo with the bundled model. Nothing is downloaded."""
 
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,25 +8,21 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
-from facette.errors import MissingExtraError
+from facette.images.example import CREDIT, example_photo
 
 Photo = Literal["astronaut", "hopper"]
 
 # Both are works of the United States government and in the public domain.
 CREDITS = {
     "hopper": "Rear Admiral Grace Hopper, photographed by James S. Davis for the US Navy in 1984, public domain",
-    "astronaut": "Eileen Collins, photographed for NASA in 1993, public domain",
+    "astronaut": CREDIT,
 }
 
 
 def demo(
     photo: Annotated[
-        Photo | None,
-        typer.Option(
-            "--photo",
-            help="astronaut comes with scikit-image, hopper with matplotlib.  [default: the first at hand]",
-        ),
-    ] = None,
+        Photo, typer.Option("--photo", help="astronaut comes with Facette, hopper with matplotlib.")
+    ] = "astronaut",
     out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("facette-demo.png"),
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
@@ -40,7 +35,6 @@ def demo(
     from facette.cli.photo import account_of, sheet_path, take_in
     from facette.latent.vary import vary
 
-    photo = photo or first_at_hand()
     remark(CREDITS[photo])
     target = sheet_path(out, "facette-demo.png")
     opened = open_model(model, device, plain, light=True)
@@ -59,22 +53,13 @@ def demo(
     emit(data, str(sheet), as_json)
 
 
-def first_at_hand() -> Photo:
-    """The astronaut where scikit-image is installed; matplotlib is always there."""
-    return "astronaut" if find_spec("skimage") else "hopper"
-
-
 def find_photo(photo: Photo) -> Path:
-    """Where a library has put the photo on this machine."""
-    if photo == "hopper":
-        from matplotlib.cbook import get_sample_data
+    """Where the photo is: the astronaut in the package, the admiral where matplotlib has put her."""
+    if photo == "astronaut":
+        return example_photo()
+    from facette.errors import import_extra
 
-        return Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    try:
-        import skimage
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "the astronaut comes with scikit-image, which is not installed: pip install scikit-image, or use "
-            "--photo hopper."
-        ) from None
-    return Path(skimage.__file__).parent / "data" / "astronaut.png"
+    cbook = import_extra(
+        "matplotlib.cbook", "train", "the photo of the admiral, which comes with matplotlib,"
+    )
+    return Path(str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))

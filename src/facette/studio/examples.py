@@ -1,4 +1,4 @@
-"""Faces to begin with: a photo in the public domain where a library brought it, and people that the model draws.
+"""Faces to begin with: a photo in the public domain, and people that the model draws.
 
 Enters: the studio. Leaves: HTML whose pictures can be clicked to be the photo of the page. Nothing is fetched.
 """
@@ -6,12 +6,11 @@ Enters: the studio. Leaves: HTML whose pictures can be clicked to be the photo o
 from __future__ import annotations
 
 from html import escape
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facette.images.example import example_photo
 from facette.studio.parts import preview_address
 
 if TYPE_CHECKING:
@@ -26,10 +25,9 @@ def examples_html(studio: Studio, tab: str) -> str:
     """Six faces to choose from."""
     figures = [_example(preview_address(picture), f"sample-{number:02d}.png", "nobody, drawn by the model")
                for number, picture in enumerate(drawn_examples(studio), start=1)]  # fmt: skip
-    photo = astronaut()
-    if photo is not None:
-        address = studio.shelf.put(tab, "astronaut", photo.read_bytes, photo.name, "image/png", 1)
-        figures.insert(0, _example(address, photo.name, ASTRONAUT))
+    photo = example_photo()
+    address = studio.shelf.put(tab, "astronaut", photo.read_bytes, photo.name, "image/jpeg", 1)
+    figures.insert(0, _example(address, photo.name, ASTRONAUT))
     return (
         '<div class="first"><h2>Whose relatives would you like to see?</h2>'
         "<p>Drop a photo into the page, or begin with an astronaut or with people who do not exist.</p>"
@@ -45,15 +43,6 @@ def drawn_examples(studio: Studio) -> np.ndarray:
         walls = [sample(studio.model, 1, seed, temperature=TEMPERATURE).pictures for seed in SEEDS]
         studio.examples = np.concatenate(walls)
     return studio.examples
-
-
-def astronaut() -> Path | None:
-    """The photo of Eileen Collins that comes with scikit-image, where it is installed."""
-    library = find_spec("skimage")
-    if library is None or not library.submodule_search_locations:
-        return None
-    photo = Path(library.submodule_search_locations[0]) / "data" / "astronaut.png"
-    return photo if photo.is_file() else None
 
 
 def _example(source: str, name: str, words: str) -> str:
