@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from importlib.resources import files
 
@@ -30,6 +32,23 @@ def test_its_outputs_come_in_order_for_any_number_of_rows(weights):
     assert (similarities.shape, logits.shape) == ((5, 4), (5,))
     alone = graph(rows[2:3])
     np.testing.assert_allclose(alone[0][0], similarities[2], atol=1e-5)
+
+
+def test_running_a_graph_leaves_nothing_in_anybodys_home(tmp_path):
+    """onnxruntime's telemetry, which is on unless forbidden, would leave a device's number and a record of events."""
+    code = f"""
+from pathlib import Path
+from safetensors.numpy import load
+from facette.onnx_graph import open_graph
+folder = Path({str(FOLDER)!r})
+state = load((folder / {WEIGHTS!r}).read_bytes())
+weights = {{name: array for name, array in state.items() if array.dtype == "float32"}}
+open_graph((folder / {GRAPH!r}).read_bytes(), weights, {KEY!r})
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
+    environment |= {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_another_key_is_refused(weights):

@@ -40,12 +40,19 @@ def can_run() -> bool:
     return find_spec("onnxruntime") is not None
 
 
+def forbid_telemetry() -> None:
+    """Call it before onnxruntime is imported: from 1.29 on that writes a number for this device and a record of events
+    into the user's cache folder and looks up a host of its maker's, unless the environment forbids it."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
 def open_graph(content: bytes, weights: Mapping[str, np.ndarray], key: str) -> Graph:
     """The network of a graph with these weights, float32, which must be exactly those it asks for, in name and shape.
 
     Raises Unserved where it cannot be had: onnxruntime is missing, the graph is damaged, asks for other weights, or was
     written under another key than `key`.
     """
+    forbid_telemetry()
     try:
         import onnxruntime
     except ImportError as error:

@@ -34,6 +34,7 @@ from facette.images.convert import range_bounds, to_unit
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
 from facette.model.vae import data_shape
+from facette.onnx_graph import forbid_telemetry
 from facette.runtime import generator
 
 Format = Literal["onnx", "torch-export", "diffusers"]
@@ -130,6 +131,7 @@ def _to_onnx(
     """The network as the bytes of an ONNX file, and the way to run these."""
     for module in ("onnx", "onnxscript"):
         import_extra(module, "export", "Exporting to ONNX")
+    forbid_telemetry()
     runtime = import_extra("onnxruntime", "export", "Exporting to ONNX")
     with quiet():
         program: Any = torch.onnx.export(
