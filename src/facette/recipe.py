@@ -348,6 +348,13 @@ class Recipe(Spec):
             self.input.kind == "vector" or self.input.range != "unit"
         ):
             raise ValueError("a bernoulli likelihood needs input.range 'unit'")
+        if (
+            self.model.likelihood.kind == "bernoulli"
+            and getattr(self.model.decoder, "output", "") != "sigmoid"
+        ):
+            raise ValueError(
+                "a bernoulli likelihood needs model.decoder.output 'sigmoid': its means lie in [0, 1]"
+            )
         if vector and self.sharpen is not None:
             raise ValueError("only pictures can be sharpened: leave the section sharpen out")
         self._check_pictures()
@@ -395,8 +402,8 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
 
 def override(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """A nested dictionary with `section.key=value` changes made in place. Raises RecipeError for malformed ones."""
-    for one in overrides:
-        _apply(data, one)
+    for change in overrides:
+        _apply(data, change)
     return data
 
 

@@ -14,7 +14,7 @@ from facette.latent import reconstruct, sample, vary
 from facette.model.sharpener import Sharpener
 from facette.model.vae import build_sharpener
 from facette.recipe import load_recipe
-from facette.training.sharpen import with_section
+from facette.training.second_stage import with_section
 
 
 def network(range="symmetric", latent=8) -> Sharpener:

@@ -18,7 +18,7 @@ from facette.errors import RecipeError, TrainingError, UsageError
 from facette.training import sharpen, train
 from facette.training.critic import Critic, Judged, augment, critic_loss, deception, feature_distance
 from facette.training.journal import read_journal
-from facette.training.sharpen import distance_from_sharp, with_section
+from facette.training.second_stage import distance_from_sharp, with_section
 from facette.training.state import STATE
 from facette.training.watch import Silence
 
@@ -132,7 +132,7 @@ def test_a_gradient_that_is_not_finite_stops_the_run_where_it_happens(
         terms = sharpen_step(state, *others)
         return replace(terms, ok=torch.tensor(False)) if state.step == 3 else terms
 
-    monkeypatch.setattr(sys.modules["facette.training.sharpen"], "sharpen_step", spoiled)
+    monkeypatch.setattr(sys.modules["facette.training.second_stage"], "sharpen_step", spoiled)
     model = with_section(quick_model, [*SHORT, "sharpen.log_every=50"])
     with pytest.raises(TrainingError, match="not finite at step 3 "):
         sharpen(model, store, tmp_path, device="cpu")

@@ -45,9 +45,10 @@ def sharpen(
     from facette.cli.data import open_source
     from facette.cli.train import TrainingView, ended_as
     from facette.training.batches import training_rows
+    from facette.training.rehearsal import rehearse_sharpening
     from facette.training.run import sharpen as sharpen_run
     from facette.training.schedule import steps_of
-    from facette.training.sharpen import with_section
+    from facette.training.second_stage import with_section
 
     loaded = with_section(load_model(model), overrides or [])
     spec = loaded.recipe.sharpen
@@ -59,6 +60,7 @@ def sharpen(
     images = len(training_rows(store, loaded.recipe.train.pictures))
     steps = steps_of(spec, images)
     if dry_run:
+        rehearse_sharpening(loaded, store, device=device)
         plan = {"model": loaded.name, "run": str(folder), "pictures": images, "steps": steps}
         text = f"{loaded.name}: {steps:,} steps of {spec.batch} over {images:,} pictures of {source} into {folder}"
         emit(plan, text, as_json)

@@ -52,6 +52,7 @@ def train(
     from facette.recipe import load_recipe
     from facette.training import train as train_run
     from facette.training.batches import balanced, training_rows
+    from facette.training.rehearsal import rehearse
     from facette.training.schedule import steps_of
 
     resolved = load_recipe(recipe, overrides or [])
@@ -62,7 +63,9 @@ def train(
     rows = training_rows(store, resolved.train.pictures)
     images = len(rows)
     steps = steps_of(resolved.train, len(balanced(rows, store, resolved.train.balance)))
+    model = None if start is None else load_model(start)
     if dry_run:
+        rehearse(resolved, store, device=device, start=model)
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}
         emit(
             plan,
@@ -70,7 +73,6 @@ def train(
             as_json,
         )
         return
-    model = None if start is None else load_model(start)
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * resolved.train.batch, "training", "images") as bar:
         ended = train_run(
@@ -129,8 +131,10 @@ class TrainingView:
                 f"(plain {row['plain_unexplained_variance']:.4f})"
             )
         else:
+            weighted = row.get("weighted_elbo", row["elbo"])
+            with_weights = f" (weighted {weighted:.1f})" if weighted != row["elbo"] else ""
             self._bar.remark(
-                f"step {row['step']:>7,}  elbo {row['elbo']:.1f} nats  rate {row['rate']:.1f}  "
+                f"step {row['step']:>7,}  elbo {row['elbo']:.1f} nats{with_weights}  rate {row['rate']:.1f}  "
                 f"unexplained variance {row['unexplained_variance']:.4f}  units used {row['used_units']}"
             )
 

@@ -45,13 +45,13 @@ class LightInput:
         return self.alpha == "mask"
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> LightInput:
+    def of(cls, section: Mapping[str, Any]) -> LightInput:
         """From the section `input` of a recipe of pictures, as plain JSON."""
-        frame = given.get("frame")
+        frame = section.get("frame")
         read = frame and LightFrame(
             tuple(frame["size"]), tuple(frame["box"]), (tuple(frame["eyes"][0]), tuple(frame["eyes"][1]))
         )
-        return cls(given["size"], given["range"], given["fit"], read, given.get("alpha", "white"))
+        return cls(section["size"], section["range"], section["fit"], read, section.get("alpha", "white"))
 
 
 @dataclass(frozen=True, slots=True)

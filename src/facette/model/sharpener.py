@@ -2,7 +2,7 @@
 
 Enters: the decoder's mean (N, 3, S, S) in the recipe's range, and the latents (N, Z) it was decoded from. Leaves:
 sharp pictures of the same shape and range. No noise goes in: the same latents give the same picture, so a
-variation changes what z changes and nothing else. Knows nothing of how it is trained (facette.training.sharpen).
+variation changes what z changes and nothing else. Knows nothing of how it is trained (facette.training.second_stage).
 """
 
 from __future__ import annotations

@@ -85,16 +85,16 @@ class TrainedModel:
 
         Raises DataError when the shape is not the model's.
         """
-        given = self.input
-        shape = (given.size,) if given.kind == "vector" else (given.size, given.size, given.channels)
-        masked = given.kind == "image" and given.masked and tuple(data.shape[1:]) == (*shape[:2], 4)
+        inputs = self.input
+        shape = (inputs.size,) if inputs.kind == "vector" else (inputs.size, inputs.size, inputs.channels)
+        masked = inputs.kind == "image" and inputs.masked and tuple(data.shape[1:]) == (*shape[:2], 4)
         if tuple(data.shape[1:]) != shape and not masked:
             raise DataError(
                 f"model {self.name!r} takes {'×'.join(map(str, shape))}, not {'×'.join(map(str, data.shape[1:]))}"
             )
-        if given.kind == "vector":
+        if inputs.kind == "vector":
             return torch.as_tensor(data, dtype=torch.float32, device=self.device)
-        return to_model(data, given.range, self.device)
+        return to_model(data, inputs.range, self.device)
 
     def to_pictures(self, x: Tensor) -> np.ndarray:
         """What the VAE decodes, back to uint8 pictures (N, S, S, 3) or float32 vectors (N, D)."""

@@ -125,19 +125,19 @@ def build_sharpener(recipe: Recipe) -> Sharpener:
 
     Raises RecipeError where the recipe has no such section.
     """
-    spec, given = recipe.sharpen, recipe.input
-    if spec is None or given.kind == "vector":
+    spec, inputs = recipe.sharpen, recipe.input
+    if spec is None or inputs.kind == "vector":
         raise RecipeError(f"recipe {recipe.name!r} has no section [sharpen]")
     network = Sharpener(
-        latent=recipe.model.latent, widths=spec.widths, condition=spec.condition, range=given.range
+        latent=recipe.model.latent, widths=spec.widths, condition=spec.condition, range=inputs.range
     )
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def data_shape(recipe: Recipe) -> tuple[int, ...]:
     """The shape of one x without its mask: (3, S, S) or (D,)."""
-    given = recipe.input
-    return (given.size,) if given.kind == "vector" else (given.channels, given.size, given.size)
+    inputs = recipe.input
+    return (inputs.size,) if inputs.kind == "vector" else (inputs.channels, inputs.size, inputs.size)
 
 
 def _prior(recipe: Recipe) -> Prior:
@@ -158,14 +158,14 @@ def _prior(recipe: Recipe) -> Prior:
 
 
 def _encoder(recipe: Recipe) -> nn.Module:
-    spec, given, out = recipe.model.encoder, recipe.input, 2 * recipe.model.latent
+    spec, inputs, out = recipe.model.encoder, recipe.input, 2 * recipe.model.latent
     if spec.kind == "mlp":
-        return encoders.MlpEncoder(size=given.size, widths=spec.widths, act=spec.activation, out=out)
-    assert given.kind == "image"
+        return encoders.MlpEncoder(size=inputs.size, widths=spec.widths, act=spec.activation, out=out)
+    assert inputs.kind == "image"
     if spec.kind == "conv":
         return encoders.ConvEncoder(
             size=recipe.side,
-            channels=given.channels + given.masked,
+            channels=inputs.channels + inputs.masked,
             layers=[(c.channels, c.kernel, c.stride, c.padding) for c in spec.layers],
             norm_name=spec.norm,
             act=spec.activation,
@@ -173,7 +173,7 @@ def _encoder(recipe: Recipe) -> nn.Module:
         )
     return encoders.ResidualEncoder(
         size=recipe.side,
-        channels=given.channels + given.masked,
+        channels=inputs.channels + inputs.masked,
         patch=spec.patch,
         widths=spec.widths,
         blocks=spec.blocks,
@@ -183,13 +183,17 @@ def _encoder(recipe: Recipe) -> nn.Module:
 
 
 def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
-    spec, given, latent = recipe.model.decoder, recipe.input, recipe.model.latent
+    spec, inputs, latent = recipe.model.decoder, recipe.input, recipe.model.latent
     if spec.kind == "mlp":
         return decoders.MlpDecoder(
-            latent=latent, widths=spec.widths, act=spec.activation, size=given.size, outputs=outputs_per_value
+            latent=latent,
+            widths=spec.widths,
+            act=spec.activation,
+            size=inputs.size,
+            outputs=outputs_per_value,
         )
-    assert given.kind == "image"
-    channels = given.channels * outputs_per_value
+    assert inputs.kind == "image"
+    channels = inputs.channels * outputs_per_value
     if spec.kind == "conv":
         return decoders.ConvDecoder(
             size=recipe.side,

@@ -93,7 +93,7 @@ def finish_run(
         model = load_model(folder / name)
         step = model.provenance["steps"]
         if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
-            model.extras |= measure_typicality(model, store.read(valid))
+            model.extras |= measure_typicality(model, reader(store, recipe)(valid))
             save_model(model, folder / name)
         if recipe.input.kind == "image" and not knows_people(model) and len(rows) > 1:
             model.extras |= _people(model, store, rows)

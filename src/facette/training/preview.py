@@ -28,18 +28,18 @@ def draw_preview(
     vae: VAE, recipe: Recipe, store: Store, rows: np.ndarray, folder: Path, step: int
 ) -> np.ndarray | None:
     """Write previews/step-N.png and return it as H×W×3 uint8; None for models of vectors."""
-    given = recipe.input
-    if given.kind == "vector":
+    inputs = recipe.input
+    if inputs.kind == "vector":
         return None
     device, was_training = next(vae.parameters()).device, vae.training
     vae.eval()
     photos = reader(store, recipe)(rows)
-    again = vae.decode(vae.encode(to_model(photos, given.range, device)).mean)
+    again = vae.decode(vae.encode(to_model(photos, inputs.range, device)).mean)
     latents = vae.prior.sample(len(rows), generator(recipe.seed, "preview"))
     drawn = vae.decode(latents.to(device))
     vae.train(was_training)
     return write_preview(
-        [photos[..., :3], to_pictures(again, given.range), to_pictures(drawn, given.range)], folder, step
+        [photos[..., :3], to_pictures(again, inputs.range), to_pictures(drawn, inputs.range)], folder, step
     )
 
 

@@ -5,7 +5,7 @@ Enters: a recipe, a data set, a folder. Leaves: a folder that holds
     recipe.toml   the resolved recipe          journal.jsonl   what was measured, line by line
     state.safetensors   to go on from          best/ last/     model files, by validation and by time
     previews/     the same pictures each time  tensorboard/    the journal's numbers, where installed
-    sharpen/      the run of the second stage, where the recipe has one (facette.training.sharpen)
+    sharpen/      the run of the second stage, where the recipe has one (facette.training.second_stage)
 
 To resume, call it again with the same arguments: on a CPU the weights are bit for bit those of a run that never
 stopped. Nothing here prints; a `Watcher` is told what happens. What a step computes, the stages know.
@@ -25,16 +25,17 @@ import torch.distributed
 from torch import Tensor
 
 from facette.checkpoint.native import load_model, save_model
+from facette.data.open import open_dataset
 from facette.errors import TrainingError
 from facette.files import owned, write_atomically
 from facette.model.trained import TrainedModel
-from facette.recipe import Recipe
+from facette.recipe import Recipe, load_recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory
 from facette.training.batches import Batch, Store
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
 from facette.training.journal import Journal
-from facette.training.sharpen import SharpenStage
+from facette.training.second_stage import SecondStage
 from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
 
 SHARPEN = "sharpen"  # the folder of the second stage inside a run's
@@ -117,8 +118,8 @@ class Stage(Protocol):
 
 
 def train(
-    recipe: Recipe,
-    store: Store,
+    recipe: Recipe | str | Path,
+    store: Store | str | Path,
     run: str | Path,
     *,
     device: str = "auto",
@@ -129,11 +130,13 @@ def train(
 ) -> Finished:
     """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
 
-    `start` lends its weights to a new run wherever its layers fit; which do not is said. SIGINT and SIGTERM save and
-    return with `interrupted`. Under `torchrun` every process calls this; the batch is shared among them. Raises
-    TrainingError for a run of another recipe or data, and for non-finite losses; DataError when there is nothing to
-    learn from.
+    A recipe may be given by its name or its file, a store by what `open_dataset` opens. `start` lends its weights to a
+    new run wherever its layers fit; which do not is said. SIGINT and SIGTERM save and return with `interrupted`. Under
+    `torchrun` every process calls this; the batch is shared among them. Raises TrainingError for a run of another
+    recipe or data, and for non-finite losses; DataError when there is nothing to learn from.
     """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    store = open_dataset(store, recipe.input) if isinstance(store, str | Path) else store
     rank, folder, watcher = Rank.current(), Path(run), watcher or Silence()
     target = choose_device(device)
     with _sole_owner(folder, "facette train", rank):
@@ -206,7 +209,7 @@ def sharpen(
     """
     watcher = watcher or Silence()
     with _sole_owner(Path(run), "facette sharpen", Rank.current()):
-        stage = SharpenStage(model, store, Path(run), choose_device(device), watcher, command)
+        stage = SecondStage(model, store, Path(run), choose_device(device), watcher, command)
         ended = run_stage(stage, watcher)
     return replace(ended, model=None if ended.interrupted else ended.run / "best")
 

@@ -75,24 +75,24 @@ def sharpen_step(
     drawn = draw_batch(model, recipe, data, state.step, spec)
     context = torch.autocast(drawn.photos.device.type, autocast) if autocast else nullcontext()
     with context:
-        made = to_symmetric(state.sharpener(drawn.means, drawn.z), recipe.input.range).float()
+        sharp = to_symmetric(state.sharpener(drawn.means, drawn.z), recipe.input.range).float()
         photos = to_symmetric(drawn.photos, recipe.input.range)
         if drawn.seen is not None:  # what nobody has seen is as it was drawn: neither wrong nor telling
-            photos = torch.where(drawn.seen > 0, photos, made[: len(photos)].detach())
-        seen_photos, seen_made = _as_seen(photos, made, recipe, state.step, spec)
+            photos = torch.where(drawn.seen > 0, photos, sharp[: len(photos)].detach())
+        seen_photos, seen_sharp = _as_seen(photos, sharp, recipe, state.step, spec)
         state.critic.requires_grad_(True)
-        against = critic_loss(state.critic(seen_photos), state.critic(seen_made.detach()))
+        against = critic_loss(state.critic(seen_photos), state.critic(seen_sharp.detach()))
     # the critic's rate falls with the sharpener's, but needs no warm-up
     share = lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0
     fine = _descend(state.critic_optimizer, state.critic, against, spec.critic_lr * share)
     with context:
         state.critic.requires_grad_(False)  # its turn is over: no gradient for its weights
-        verdict = state.critic(seen_made)
+        verdict = state.critic(seen_sharp)
         with torch.no_grad():
             target = state.critic(seen_photos)
         deceived = deception(verdict)
         features = feature_distance(verdict.part(slice(len(photos))), target)
-        squared = (made[: len(photos)] - photos).square().mean()
+        squared = (sharp[: len(photos)] - photos).square().mean()
         loss = deceived + spec.feature_weight * features + spec.squared_weight * squared
     if state.step >= spec.critic_lead:
         fine = fine & _descend(state.optimizer, state.sharpener, loss, lr)
@@ -117,15 +117,15 @@ def draw_batch(
 
 
 def _as_seen(
-    photos: Tensor, made: Tensor, recipe: Recipe, step: int, spec: SharpenSpec
+    photos: Tensor, sharp: Tensor, recipe: Recipe, step: int, spec: SharpenSpec
 ) -> tuple[Tensor, Tensor]:
     """Photos and drawn pictures as the critic sees them: a pair is moved and tinted in the same way."""
     draws = generator(recipe.seed, "augment", step)
     if torch.rand((), generator=draws) >= spec.augment:
-        return photos, made
-    rest = made[len(photos) :]
+        return photos, sharp
+    rest = sharp[len(photos) :]
     again = draws.clone_state()
-    seen, seen_pairs = augment(photos, draws), augment(made[: len(photos)], again)
+    seen, seen_pairs = augment(photos, draws), augment(sharp[: len(photos)], again)
     return seen, torch.cat([seen_pairs, augment(rest, draws)]) if len(rest) else seen_pairs
 
 

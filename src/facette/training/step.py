@@ -134,16 +134,15 @@ def prepare_batch(
     whole = len(data) * rank.world
     noise = draw_noise(whole, recipe.model.latent, draws)
     part = rank_slice(whole, rank)
-    given, ready = (
-        torch.as_tensor(data).to(device, non_blocking=True),
-        noise[part].to(device, non_blocking=True),
+    pictures, noise = (
+        tensor.to(device, non_blocking=True) for tensor in (torch.as_tensor(data), noise[part])
     )
     if recipe.input.kind == "vector":
-        return given, ready
+        return pictures, noise
     if recipe.input.flip:
         flipped = (torch.rand(whole, generator=draws) < 0.5)[part].to(device, non_blocking=True)
-        given = torch.where(flipped[:, None, None, None], given.flip(2), given)  # width of N×H×W×C
-    return to_model(given, recipe.input.range, device), ready
+        pictures = torch.where(flipped[:, None, None, None], pictures.flip(2), pictures)  # width of N×H×W×C
+    return to_model(pictures, recipe.input.range, device), noise
 
 
 def clip(network: nn.Module, limit: float | None) -> Tensor:

@@ -78,7 +78,7 @@ def distance_from_sharp(measured: dict[str, float]) -> float:
     return max(abs(math.log(max(ratio, 1e-9))) for ratio in ratios)
 
 
-class SharpenStage:
+class SecondStage:
     """The second stage of one model; a single process."""
 
     rank = Rank()
