@@ -51,7 +51,8 @@ def test_the_first_level_is_said_in_the_visitors_language(
         return [...words]; }"""
     )
     shot(page, f"vary-{language}")
+    own = {"Facette", "GIF", "MP4"}
     unknown = [
-        words for words in seen if words not in said.values() and words not in ("Facette", "GIF", "MP4")
+        words for words in seen if any(map(str.isalpha, words)) and words not in {*said.values(), *own}
     ]
     assert unknown == []
