@@ -190,7 +190,7 @@ def test_parts_that_were_not_finished_are_not_read(shared_out, store, tmp_path):
 
 
 def test_parts_of_another_run_are_refused(shared_out, store):
-    with pytest.raises(TrainingError, match=r"train\.lr \(was 0\.0005, is 0\.1\)"):
+    with pytest.raises(TrainingError, match=r"train\.clip \(was 20000\.0, is 0\.1\)"):
         load_any(shared_out, recipe("train.clip=0.1"), store.fingerprint, Rank(), CPU)
     with pytest.raises(TrainingError, match="other pictures"):
         load_any(shared_out, recipe(), "another", Rank(), CPU)

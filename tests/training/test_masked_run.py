@@ -61,6 +61,18 @@ def test_a_masked_run_of_two_folders_ends_with_a_sharp_model(folders, tmp_path):
     assert model.decode(model.encode(pictures).mean).shape == (1, 32, 32, 3)
 
 
+def test_a_run_made_longer_sharpens_what_the_first_stage_has_become(folders, tmp_path):
+    short = load_recipe("faces128", [*SMALL, "train.hide=0.0"])
+    store = open_dataset(folders / "whole", short.input, tmp_path / "cache")
+    train(short, store, tmp_path / "run")
+    before = load_model(tmp_path / "run" / "best")
+    longer = load_recipe("faces128", [*SMALL, "train.hide=0.0", "train.steps=30"])
+    assert train(longer, store, tmp_path / "run").step == 4  # of a second stage that began anew
+    after = load_model(tmp_path / "run" / "best")
+    assert after.provenance["steps"] > before.provenance["steps"]
+    assert after.sharpener is not None
+
+
 def test_the_learning_rate_may_be_turned_at_a_resume_and_the_weights_may_not(folders, tmp_path):
     from facette.errors import TrainingError
 

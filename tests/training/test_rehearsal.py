@@ -77,7 +77,7 @@ def test_a_bernoulli_model_is_trained_to_its_end(tmp_path):
     rows = [row for row in read_journal(tmp_path / "run") if row["event"] == "validation"]
     assert rows[-1]["elbo"] > rows[0]["elbo"]
     model = facette.load(tmp_path / "run")
-    assert np.isfinite(model.encode(store.read(np.arange(4))).mean).all()
+    assert torch.isfinite(model.encode(store.read(np.arange(4))).mean).all()
 
 
 def test_a_bernoulli_likelihood_of_values_outside_zero_and_one_is_refused():

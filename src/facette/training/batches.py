@@ -57,7 +57,7 @@ def reader(store: Store, recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def wholly_seen(store: Store, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
-    """Those of the rows whose pictures have no unknown pixel; all rows where there is none such."""
+    """Those of the rows whose pictures have no unknown pixel; all rows where there are not two such."""
     if not (recipe.input.kind == "image" and recipe.input.masked):
         return rows
     masks = [
@@ -65,7 +65,7 @@ def wholly_seen(store: Store, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
         for part in np.array_split(rows, -(-len(rows) // 256))
     ]
     whole = rows[np.concatenate([(mask == 255).all(axis=(1, 2)) for mask in masks])]
-    return whole if len(whole) else rows
+    return whole if len(whole) > 1 else rows
 
 
 def balanced(rows: np.ndarray, store: Store, weights: dict[str, int]) -> np.ndarray:

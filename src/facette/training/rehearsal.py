@@ -37,7 +37,7 @@ def rehearse(
         if (
             recipe.train.lr_schedule == "constant"
         ):  # a run that can be made longer goes on from what was saved
-            train(once.model_copy(update={"train": longer}), store, folder, device=device)
+            train(once.model_copy(update={"train": longer, "sharpen": None}), store, folder, device=device)
 
 
 def rehearse_sharpening(model: TrainedModel, store: Store, *, device: str = "auto") -> None:

@@ -186,7 +186,8 @@ def _second_stage(
     if model.sharpener is not None:
         return first
     model.recipe = recipe  # what the second stage may change, it may change after the first
-    ended = sharpen(model, store, first.run / SHARPEN, device=str(device), watcher=watcher, command=command)
+    folder = first.run / SHARPEN
+    ended = sharpen(model, store, folder, device=str(device), watcher=watcher, command=command, anew=True)
     if ended.model is not None:
         save_model(load_model(ended.model), first.model)
     return replace(ended, run=first.run, model=first.model)
@@ -200,16 +201,18 @@ def sharpen(
     device: str = "auto",
     watcher: Watcher | None = None,
     command: str = "",
+    anew: bool = False,
 ) -> Finished:
     """Train the second stage of a model on a store's training pictures, or go on with the run in the folder.
 
     The model's recipe needs its section `sharpen`. SIGINT and SIGTERM save and return with `interrupted`. One process.
-    Raises UsageError for a model of vectors or a recipe without the section, DataError when there are no pictures,
+    `anew` begins at the first step where the folder's run sharpens another model, which is an error otherwise. Raises
+    UsageError for a model of vectors or a recipe without the section, DataError when there are no pictures,
     TrainingError for a run of another model, recipe or data, and for a gradient that is not finite.
     """
     watcher = watcher or Silence()
     with _sole_owner(Path(run), "facette sharpen", Rank.current()):
-        stage = SecondStage(model, store, Path(run), choose_device(device), watcher, command)
+        stage = SecondStage(model, store, Path(run), choose_device(device), watcher, command, anew)
         ended = run_stage(stage, watcher)
     return replace(ended, model=None if ended.interrupted else ended.run / "best")
 

@@ -91,6 +91,7 @@ class SecondStage:
         device: torch.device,
         watcher: Watcher,
         command: str,
+        anew: bool = False,
     ):
         recipe = model.recipe
         if recipe.sharpen is None or recipe.input.kind == "vector":
@@ -101,7 +102,7 @@ class SecondStage:
         self.rows, valid = training_rows(store, recipe.train.pictures), store.indices("valid")
         if not len(self.rows):
             raise DataError("there are no training pictures: give more pictures, or another split")
-        valid = wholly_seen(store, recipe, valid if len(valid) else self.rows)
+        valid = wholly_seen(store, recipe, valid if len(valid) > 1 else self.rows)
         self.valid = spread(valid, self.cadence.validate_count)
         self.steps = steps_of(self.cadence, len(self.rows))
         # the first stage's order and noise are not used again
@@ -109,7 +110,7 @@ class SecondStage:
         self.autocast = autocast_dtype(self.cadence.precision, device)
         self.fingerprint = _fingerprint(self.model)
         self.prior_latents = self.model.sample_latents(len(self.valid), seed=0)
-        self.state = self._state(watcher)
+        self.state = self._state(watcher, anew)
 
     def batches(self) -> Iterator[Batch]:
         order = Order(self.rows, self.cadence.batch, self.seeded.seed)
@@ -166,8 +167,9 @@ class SecondStage:
 
     # ── state ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _state(self, watcher: Watcher) -> SharpenState:
-        """Step 0, or where the run in the folder stopped."""
+    def _state(self, watcher: Watcher, anew: bool) -> SharpenState:
+        """Step 0, or where the run in the folder stopped. `anew`: a state that belongs to another model is left behind
+        and not refused, for the first stage may have learnt on."""
         state = _fresh(self.recipe, self.cadence, self.device)
         path = self.folder / STATE
         newest = read_newest(path)
@@ -175,6 +177,9 @@ class SecondStage:
             tensors, header, problem = newest
             if problem:
                 watcher.said(problem)
+            if anew and header["model"] != self.fingerprint:
+                watcher.said(f"the first stage has learnt on: the second in {self.folder} begins anew")
+                return state
             check_same_run(path, header, self.recipe, self.store.fingerprint, MAY_CHANGE.__contains__)
             if header["model"] != self.fingerprint:
                 raise TrainingError(
