@@ -28,15 +28,15 @@
       const answer = await fetch(address);
       if (!answer.ok) { this.say("This map is no longer kept here: draw it again."); return; }
       const chart = await answer.json();
-      this.chart = chart;
-      this.points = floats(chart.points);
-      this.slots = whole(chart.slots);
-      this.columns = chart.columns.map((one) => ({ ...one, codes: bytes(one.codes) }));
       this.sheets = await Promise.all(JSON.parse(this.root.dataset.sheets).map((source) => new Promise((done) => {
         const image = new Image();
         image.onload = image.onerror = () => done(image);
         image.src = source;
       })));
+      this.chart = chart;  // from here on it can be painted: everything is at hand
+      this.points = floats(chart.points);
+      this.slots = whole(chart.slots);
+      this.columns = chart.columns.map((one) => ({ ...one, codes: bytes(one.codes) }));
       this.from = this.to = this.cursor = -1;
       this.shown = this.columns.findIndex((one) => one.name === this.root.dataset.shown);
       this.place();
@@ -279,6 +279,7 @@
     say(words) { this.root.querySelector(".map-said").textContent = words; }
 
     step(dx, dy) {  // to the nearest point that lies mostly in this direction
+      if (!this.spots) return;  // nothing has been painted yet
       if (this.cursor < 0) { this.cursor = this.from >= 0 ? this.from : this.nearest(this.box.width / 2, this.box.height / 2, 1e9); }
       else {
         const [x, y] = this.spots[this.cursor];
