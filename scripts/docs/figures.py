@@ -37,8 +37,8 @@ def main() -> None:
     model = facette.load("faces64")
     hopper, astronaut = (_aligned(model, name) for name in ("hopper", "astronaut"))
     drawn = {
-        "variations": facette.vary(model, astronaut, count=10, diversity=7.0).sheet(),
-        "sweep": facette.sweep(model, astronaut, [1, 4, 7, 10], count=5).sheet(),
+        "variations": facette.vary(model, find_photo("astronaut")).sheet(),
+        "sweep": facette.sweep(model, find_photo("astronaut"), [0.3, 0.6, 1, 1.4], 5, noise="people").sheet(),
         "interpolation": facette.interpolate(model, hopper, astronaut, steps=9, method="slerp").sheet(),
         "reconstructions": facette.reconstruct(model, np.stack([hopper, astronaut])).sheet(),
         "samples": facette.sample(model, 24, seed=1, temperature=0.8).sheet(),
@@ -49,7 +49,7 @@ def main() -> None:
     print(_sharpness(model))
     for path in _maps(model, {"hopper.png": hopper, "astronaut.png": astronaut}):
         print(path)
-    for path in [*_walks(model, astronaut), *_edits(model, astronaut), *_dial(model, astronaut)]:
+    for path in [*_walks(model, astronaut), *_edits(model, astronaut), *_dial(model)]:
         print(path)
     if "--all" in sys.argv:  # trains five models: minutes
         print(_mixture_page())
@@ -143,20 +143,22 @@ def _edits(model, photo: np.ndarray) -> list[Path]:
     return [_save(sheet.image, FIGURES / "edits.jpg"), _save(axes.image, FIGURES / "axes.jpg")]
 
 
-def _dial(model, photo: np.ndarray) -> list[Path]:
+def _dial(model) -> list[Path]:
     """What the dial makes of one photo, and the curves of the model; of a model that was calibrated."""
+    photo = find_photo("astronaut")
     if "dial" not in model.metrics:
         print(f"{model.name} is not calibrated: dial.jpg and dial-curves.jpg stay as they are")
         return []
     wishes = {
-        "--diversity subtle": vary(model, photo, diversity="subtle", side=128),
-        "--diversity auto": vary(model, photo, side=128),
-        "--diversity auto --spread best": vary(model, photo, spread="best", side=128),
-        "--diversity bold": vary(model, photo, diversity="bold", side=128),
+        "--diversity subtle": vary(model, photo, diversity="subtle"),
+        "--diversity auto": vary(model, photo),
+        "--diversity auto --spread best": vary(model, photo, spread="best"),
+        "--diversity bold": vary(model, photo, diversity="bold"),
     }
     rows = [SheetRow([Cell(p) for p in relatives.pictures], name) for name, relatives in wishes.items()]
+    shown = next(iter(wishes.values())).photo
     sheet = contact_sheet(
-        rows, title="One photo, four wishes", subtitle=model.name, photo=Cell(photo, "photo", framed=True)
+        rows, title="One photo, four wishes", subtitle=model.name, photo=Cell(shown, "photo", framed=True)
     )
     figure = new_figure("", 1, 2, size=(9, 3.6))
     for panel, noise in zip(figure.axes, ("people", "posterior"), strict=True):
