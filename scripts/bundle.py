@@ -4,6 +4,11 @@
 
 RUN is a run's folder, DATA the held-out pictures to measure on. The model is written to src/facette/models/NAME, where
 NAME is the recipe's. Figures are those of the weights as they are stored, not of the run's.
+
+    facette attributes fit src/facette/models/NAME TRAIN      # then: its attributes,
+    facette calibrate src/facette/models/NAME TRAIN           # how people differ, and how far each diversity goes
+
+TRAIN are its labelled training pictures, of which people set apart are measured (needs the extra `identity`).
 """
 
 from __future__ import annotations

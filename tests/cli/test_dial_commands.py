@@ -73,7 +73,7 @@ def test_calibrating_writes_into_the_model_and_says_what_it_found(run, calibrate
         Image.fromarray(picture).save(folder / f"{number:03d}.png")
     copy = shutil.copytree(calibrated, tmp_path / "model")
     ended = run("calibrate", copy, folder, "--photos", 2, "--count", 1, "--references", 50)
-    assert (ended.code, ended.err[-300:]) == (0, ended.err[-300:])
+    assert ended.code == 0, ended.err
     header = read_header(find_model(copy))
     assert header["metrics"]["dial"]["data"] == "faces"
     assert not list(copy.glob(".*"))

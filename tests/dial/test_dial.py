@@ -16,7 +16,7 @@ from facette.dial.verify import study
 from facette.errors import UsageError
 from facette.judges.identity import available
 from facette.latent import vary
-from facette.latent.levels import DISTANCE, choose_setting, known_curve
+from facette.latent.levels import choose_setting, known_curve
 from facette.latent.noise import PREFIX
 from facette.latent.vary import variation_seeds
 
@@ -59,13 +59,11 @@ def test_strength_zero_gives_the_photos_back(model, photos):
 
 
 @needs_judge
-def test_a_level_has_its_distance_where_it_was_measured(model, drawn_faces):
+def test_the_curve_holds_the_median_of_its_photos_at_each_strength(model, drawn_faces):
+    curve = known_curve(model, "people")
     photos = JudgedPhotos.of(model, drawn_faces[-50:-47])  # those of the fixture
-    for level in ("medium", "auto"):
-        setting = choose_setting(model, level)
-        apart = distances_at(model, photos, setting.noise, "photo", setting.strength, variation_seeds(0, 3))
-        # the curve is read between two of its points, 0.1 apart or so
-        assert np.median(apart) == pytest.approx(DISTANCE[level], abs=0.06)
+    apart = distances_at(model, photos, "people", "photo", curve.strength[1], variation_seeds(0, 3))
+    assert np.median(apart) == pytest.approx(curve.distance[1], abs=2e-3)
 
 
 @needs_judge

@@ -98,9 +98,9 @@ def calibrate(
     """Measure how people differ to a model, and what strengths of both kinds of noise do to who a relative is.
 
     Distances are measured on the first `photos` of the frames, the threshold of strangers on all of them. Without the
-    extra `identity`, or for pictures that are not of faces in a known frame, there are no curves, and levels are fixed
-    shares. `progress(done, total)` is called after every strength. Raises UsageError for a model of vectors
-    and for fewer than two references.
+    extra `identity`, for pictures that are not of faces in a known frame, and for fewer than 46 of them, there are no
+    curves, and levels are fixed shares. `progress(done, total)` is called after every strength. Raises UsageError for a
+    model of vectors and for fewer than two references.
     """
     image_size(model)
     check_count(count)
@@ -114,8 +114,12 @@ def calibrate(
         gauge = make_gauge(extract(pictures.references[:REALISM]).features, seed)
         extras |= gauge.extras()
     curves = {}
-    if available() and speaks_for(model.input.frame) is not None:
-        knowing = replace(model, extras={**model.extras, **extras})
+    judged = available() and speaks_for(model.input.frame) is not None
+    if judged and len(pictures.frames) >= FEWEST_PHOTOS:
+        others = {name: t for name, t in model.extras.items() if not name.startswith((PREFIX, PEOPLE))}
+        knowing = replace(
+            model, extras={**others, **extras}
+        )  # as the file will be: nothing of an earlier time
         curves, strangers = _curves(knowing, pictures, photos, count, seed, progress)
         extras[STRANGERS] = torch.tensor([strangers], dtype=torch.float32)
     for (noise, details), curve in curves.items():
@@ -134,8 +138,9 @@ def open_pictures(
 ) -> Pictures:
     """References and photos of a store that was opened at `judged_side(model)`, or of an array (N, W, W, 3).
 
-    A store's training part gives the references, its validation part the photos (at least 46, for the threshold of
-    strangers, where there are so many); an array's last pictures are the photos. Raises UsageError for too few.
+    A store's training part gives the references, its validation part the photos; where they are fewer than the
+    threshold of strangers takes, training pictures stand beside them. An array's last pictures are the photos. Raises
+    UsageError for too few.
     """
     size = image_size(model)
     photos = max(check_count(photos, least=2, what="photos"), FEWEST_PHOTOS)
@@ -151,10 +156,12 @@ def open_pictures(
         raise UsageError("there are no validation pictures to measure distances on.")
     table = data.attributes
     labels = None if table is None else AttributeTable(table.names, table.values[known])
+    frames = data.read(shown)
+    if len(shown) < FEWEST_PHOTOS:
+        beside = known[: FEWEST_PHOTOS - len(shown)]
+        frames, shown = np.concatenate([frames, data.read(beside)]), np.concatenate([shown, beside])
     blocks = [at_side(data.read(known[i : i + 256]), size) for i in range(0, len(known), 256)]
-    return Pictures(
-        np.concatenate(blocks), labels, data.read(shown), people_of(data, shown), name or str(data.source)
-    )
+    return Pictures(np.concatenate(blocks), labels, frames, people_of(data, shown), name or str(data.source))
 
 
 def judged_side(model: TrainedModel) -> int:

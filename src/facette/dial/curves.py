@@ -28,7 +28,8 @@ from facette.model.interface import DrawingModel
 JUDGED = 128  # side of the pictures that distances are measured at, whatever the model's and the photo's
 FARTHEST = 0.6  # median distance, where the strengths end
 SEARCHED = 8  # photos that the last strength is found with
-EVEN = 8  # strengths beside 0
+STRENGTHS = 8  # beside 0
+CLOSER = 1.5  # power of their spacing
 LARGEST = 64.0  # strength, where they end at the latest
 STEP = 1.5  # from one strength that is tried as the last to the next
 FIRST = {"people": 0.75, "posterior": 4.0}  # strengths that the search begins with
@@ -149,10 +150,11 @@ def measure_curve(
 def spaced_strengths(
     model: DrawingModel, photos: JudgedPhotos, noise: Noise, seed: int = 0
 ) -> tuple[float, ...]:
-    """0 and eight evenly spaced strengths up to where relatives with the photo's details are hardly the person."""
+    """0 and eight strengths, up to where relatives with the photo's details are hardly the person any more."""
     some = photos.first(SEARCHED)
     seeds = variation_seeds(seed, len(some.frames))
     last = FIRST[noise]
     while last < LARGEST and np.median(distances_at(model, some, noise, "photo", last, seeds)) < FARTHEST:
         last *= STEP
-    return tuple(round(float(strength), 4) for strength in np.linspace(0, min(last, LARGEST), EVEN + 1))
+    steps = np.linspace(0, 1, STRENGTHS + 1) ** CLOSER  # closer where distances grow fastest
+    return tuple(round(float(strength), 4) for strength in min(last, LARGEST) * steps)
