@@ -8,11 +8,13 @@ VENV ?= .venv
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIGHT ?= .venv-demo
 
 .PHONY: demo test test-all browser bench lint format docs docs-serve figures clean
 
-demo: $(READY) ## ten variations of a public-domain photo, by the bundled model
-	$(BIN)/facette demo
+# In an environment of its own: without torch it is there in seconds, and it shows that drawing needs none.
+demo: $(LIGHT)/.ready ## ten variations of a public-domain photo, by the bundled model
+	$(LIGHT)/bin/facette demo
 
 test: $(READY) browser ## the test suite, a few minutes on two cores
 	$(BIN)/pytest -m "not slow"
@@ -49,6 +51,12 @@ docs-serve: $(READY) ## the site as you write it, on this machine
 figures: $(READY) ## draw the pictures of the README and the docs again
 	$(BIN)/python scripts/docs/figures.py
 
+$(LIGHT)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Facette needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	test -x $(LIGHT)/bin/python || $(PYTHON) -m venv $(LIGHT)
+	$(LIGHT)/bin/python -m pip install --quiet --editable .
+	@touch $@
+
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Facette needs Python 3.11 or newer: make PYTHON=python3.11 …")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -57,4 +65,4 @@ $(READY): pyproject.toml
 	@touch $@
 
 clean: ## remove the environment and what tests and builds left
-	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LIGHT) build dist site .pytest_cache .ruff_cache .hypothesis

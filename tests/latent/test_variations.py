@@ -149,7 +149,11 @@ def test_read_only_and_reversed_arrays_are_taken_like_any_other(quick_model, pho
 
 
 def test_a_model_may_be_named(quick_run, quick_model, photo):
-    assert (vary(str(quick_run), photo, count=1).pictures == vary(quick_model, photo, count=1).pictures).all()
+    """Then graphs draw it, as they do for the commands: sums in another order, by a level of 255 at most."""
+    named, loaded = (
+        vary(model, photo, count=1).pictures.astype(int) for model in (str(quick_run), quick_model)
+    )
+    assert np.abs(named - loaded).max() <= 1
 
 
 def test_a_notebook_shows_the_sheet(quick_model, photo):

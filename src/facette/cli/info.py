@@ -16,7 +16,7 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Show what a model is, where it comes from and how well it does."""
-    from facette.checkpoint.native import describe_model, find_model
+    from facette.checkpoint.locate import describe_model, find_model
 
     path = find_model(model)
     header = describe_model(path)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from facette.errors import UsageError
 from facette.latent.details import Details
 from facette.latent.drawing import Drawing, draw, plan_drawing, shown
-from facette.latent.inputs import Picture, resolve_model
+from facette.latent.inputs import Picture, resolve_drawer
 from facette.latent.photo import PhotoSource, take_photo
 from facette.latent.points import Latents
 from facette.latent.sheets import Result, footer
@@ -82,7 +82,7 @@ def blend(
         raise UsageError(f"a blend needs at least 2 photos, got {len(photos)}.")
     given = tuple(weights) if weights is not None else (1.0,) * len(photos)
     shares = _shares(given, len(photos))
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     inputs = [take_photo(model, photo) for photo in photos]
     drawing = plan_drawing(model, inputs, details, side)
     means = np.concatenate([photo.mean for photo in inputs])  # (P, Z)

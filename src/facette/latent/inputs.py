@@ -4,6 +4,7 @@ Enters: a model, its name or its path. Leaves: a loaded model that draws. Photos
 nothing of what is done with either.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,19 @@ def resolve_model(model: DrawingModel | str | Path) -> Any:
 
         return load_model(model)
     return model
+
+
+def resolve_drawer(model: DrawingModel | str | Path) -> Any:
+    """A loaded model as it is; a name or path as the commands open it: by the graphs that need no torch where there are
+    such, so that both draw the same bytes."""
+    if not isinstance(model, str | Path):
+        return model
+    from facette.checkpoint.light import open_light
+    from facette.onnx_graph import Unserved
+
+    with suppress(Unserved):
+        return open_light(model)
+    return resolve_model(model)
 
 
 def image_size(model: DrawingModel) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facette.errors import UsageError, check_count
-from facette.latent.inputs import Picture, resolve_model
+from facette.latent.inputs import Picture, resolve_drawer, resolve_model
 from facette.latent.photo import PhotoSource, take_photo
 from facette.latent.points import Latents
 from facette.latent.sheets import Result, even_columns, save_pictures, save_points
@@ -97,7 +97,7 @@ def reconstruct(
 
     `model` is a loaded model or its name; each picture a file, a Pillow image or a uint8 RGB array.
     """
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     several = isinstance(pictures, list | tuple) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
     photos = [take_photo(model, picture) for picture in (pictures if several else [pictures])]
     if not photos:

@@ -21,7 +21,7 @@ from facette.latent.around import Step
 from facette.latent.choice import most_various
 from facette.latent.details import Details
 from facette.latent.drawing import Drawing, draw, plan_drawing, reconstruction_of, shown
-from facette.latent.inputs import Picture, resolve_model
+from facette.latent.inputs import Picture, resolve_drawer, resolve_model
 from facette.latent.levels import Mode, Setting, check_strength, choose_setting, known_curve
 from facette.latent.noise import Noise, normal_draws, people_noise, ways_to_differ
 from facette.latent.photo import PhotoInput, PhotoSource, take_photo
@@ -117,7 +117,7 @@ def origin_of(
     side: int | None = None,
 ) -> Origin:
     """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
-    model = resolve_model(model)
+    model = resolve_model(model) if refine else resolve_drawer(model)
     photo = take_photo(model, picture)
     drawing = plan_drawing(model, [photo], details, side)
     refined = None
@@ -171,7 +171,7 @@ def vary(
     mode, noise, spread or details, a side that cannot be drawn, and a pool smaller than the count.
     """
     check_count(count)
-    model = resolve_model(model)
+    model = resolve_model(model) if refine else resolve_drawer(model)
     setting = choose_setting(model, diversity, likeness, noise, mode, details)
     seeds = chosen_seeds(model, setting.noise, seed, count, spread, pool)
     origin = origin_of(model, picture, seed, refine, details, side)
@@ -202,7 +202,7 @@ def sweep(
         strength_of(factor, mode)  # refuses before any work is done
     if not len(factors):
         raise UsageError("a sweep needs at least one factor, none was given.")
-    model = resolve_model(model)
+    model = resolve_model(model) if refine else resolve_drawer(model)
     choose_setting(model, float(factors[0]), noise=noise, mode=mode, details=details)
     seeds = variation_seeds(seed, count)
     origin = origin_of(model, picture, seed, refine, details, side)

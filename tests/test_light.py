@@ -1,0 +1,94 @@
+"""Drawing needs no torch: nothing of what learning, measuring and plotting take is imported on the way."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import facette
+
+SOURCE = Path(facette.__file__).parent
+LEARNING = {"torch", "scipy", "sklearn", "matplotlib"}
+DRAWING = [
+    *("errors.py", "files.py", "onnx_graph.py", "version.py", "model/interface.py", "model/onnx_model.py"),
+    *("checkpoint/light.py", "checkpoint/locate.py", "checkpoint/graph_files.py"),
+    *(f"images/{name}.py" for name in ("open", "colour", "convert", "warp", "mask", "fit", "similarity")),
+    *("images/example.py", "images/whole.py", "images/faces/align.py", "images/faces/find.py"),
+    *("images/faces/paste.py", "images/sheets/file.py", "images/sheets/grid.py", "images/sheets/layout.py"),
+    *(f"latent/{name}.py" for name in ("around", "blend", "choice", "details", "drawing", "film", "inputs")),
+    *(f"latent/{name}.py" for name in ("levels", "noise", "pasting", "photo", "points", "reconstruct")),
+    *(f"latent/{name}.py" for name in ("sheets", "typicality", "variations", "vary")),
+]
+BLOCKED = f"""
+import sys
+for name in {sorted(LEARNING)}:
+    sys.modules[name] = None
+from facette.cli import main
+main()
+"""
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Packages that a file imports when it is imported itself."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_what_draws_imports_nothing_that_learns(name):
+    assert not imported_at_once(SOURCE / name) & LEARNING
+
+
+def blocked(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-W", "error", "-c", BLOCKED, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo"],
+        ["vary", "PHOTO", "-n", "2", "--each", "each", "--paste"],
+        ["sweep", "PHOTO", "--rows", "2", "-n", "2"],
+        ["reconstruct", "PHOTO"],
+        ["blend", "PHOTO", "PHOTO"],
+        ["info"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_that_draw_run_where_torch_is_not(command, tmp_path):
+    from facette.images.example import example_photo
+
+    photo = str(example_photo())
+    ended = blocked(tmp_path, *(photo if word == "PHOTO" else word for word in command))
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_what_needs_torch_says_so_in_one_sentence(tmp_path):
+    from facette.images.example import example_photo
+
+    ended = blocked(tmp_path, "vary", str(example_photo()), "--refine", "2")
+    assert ended.returncode == 2
+    assert 'pip install "facette[train]"' in ended.stderr.splitlines()[-1]
+
+
+def test_python_draws_the_very_bytes_that_the_command_draws(tmp_path):
+    from facette.images.example import example_photo
+
+    photo = example_photo()
+    ended = blocked(
+        tmp_path, "vary", str(photo), "-n", "2", "-d", "5", "--each", "each", "--out", "sheet.png"
+    )
+    assert ended.returncode == 0, ended.stderr
+    facette.vary("faces64", photo, count=2, diversity=5.0).save_each(tmp_path / "again")
+    for name in ("01.png", "02.png"):
+        assert (tmp_path / "each" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
