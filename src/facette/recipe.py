@@ -22,6 +22,7 @@ from facette.text import read_text
 
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
+NAME = r'^[^\x00-\x1f\x7f-\x9f/\\:*?"<>|.][^\x00-\x1f\x7f-\x9f/\\:*?"<>|]*$'
 Activation = Literal["relu", "leaky-relu", "silu"]
 
 
@@ -328,7 +329,8 @@ class SharpenSpec(Spec):
 
 
 class Recipe(Spec):
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)]
+    """It becomes part of file names: no folders, no control characters, no dot in front."""
     summary: str = ""
     seed: NonNegative = 0
     input: Annotated[ImageInput | VectorInput, Field(discriminator="kind")]
@@ -434,6 +436,8 @@ def _read(source: str | Path) -> tuple[dict[str, Any], str]:
         )
     try:
         return tomllib.loads(text), str(source)
+    except RecursionError:
+        raise RecipeError(f"recipe {str(source)!r} is nested absurdly deep") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"recipe {str(source)!r} is not valid TOML: {error}") from None
 
@@ -444,7 +448,7 @@ def _apply(data: dict[str, Any], override: str) -> None:
         raise RecipeError(f"override {override!r} is not of the form section.key=value")
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = raw.strip()
     *sections, last = key.strip().split(".")
     for section in sections:

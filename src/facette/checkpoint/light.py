@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from facette.checkpoint.check import check_extras
+from facette.checkpoint.digest import verify_content
 from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph, graph_key
 from facette.checkpoint.locate import describe_model, find_model
 from facette.errors import CheckpointError
@@ -30,6 +32,7 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
     """
     path = find_model(source)
     header = describe_model(path)
+    verify_content(path)
     if not can_run():
         raise Unserved("onnxruntime is not installed")
     recipe = header.get("recipe", {})
@@ -38,6 +41,10 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
     try:
         with safe_open(path, framework="np") as file:
             names = list(file.keys())
+            extras = {n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)}
+            check_extras({name: extra.shape for name, extra in extras.items()}, recipe["model"]["latent"])
+            for name, extra in extras.items():
+                _check_finite(name, extra)
             sharp = not plain and any(name.startswith(PREFIX["sharpener"]) for name in names)
             # onnxruntime takes as long to prepare a network as to draw ten pictures with it, and holds no lock.
             with ThreadPoolExecutor() as side_by_side:
@@ -51,12 +58,14 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
                 LightInput.of(recipe["input"]),
                 recipe["model"]["latent"],
                 *(graph.result() for graph in graphs),
-                extras={n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)},
+                extras=extras,
             )
     except KeyError as error:
         raise Unserved(f"the recipe in {path} does not say {error}") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from None
 
 
 def _parts(
@@ -67,5 +76,12 @@ def _parts(
     content = find_graph(key)
     weights = {name: file.get_tensor(name) for name in names if name.startswith(PREFIX[network])}
     # Counters, such as how many batches a norm has seen, are no part of what is computed.
+    for name, values in weights.items():
+        _check_finite(name, values)
     floats = {n: w.astype(np.float32) for n, w in weights.items() if np.issubdtype(w.dtype, np.floating)}
     return content, floats, key
+
+
+def _check_finite(name: str, values: np.ndarray) -> None:
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        raise CheckpointError(f"its tensor {name[:80]!r} holds numbers that are not finite")

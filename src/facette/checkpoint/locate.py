@@ -13,6 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from facette.checkpoint.check import check_header
 from facette.errors import CheckpointError
 
 FORMAT = 1
@@ -43,11 +44,15 @@ def bundled_models() -> tuple[str, ...]:
 def describe_model(path: Path) -> dict[str, Any]:
     """The header of a model file, without its weights. Raises CheckpointError for unknown formats."""
     header = read_header(path)
-    if header.get("format") != FORMAT:
+    written = header.get("format") if isinstance(header, dict) else None
+    if written != FORMAT:
         raise CheckpointError(
-            f"{path} has model format {header.get('format')!r}, and this Facette reads format {FORMAT}: update Facette"
+            f"{path} has model format {str(written)[:20]!r}, and this Facette reads format {FORMAT}: update Facette"
         )
-    return header
+    try:
+        return check_header(header)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from None
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -62,5 +67,5 @@ def read_header(path: Path) -> dict[str, Any]:
                 f"{path} was not written by Facette: import foreign weights with `facette import`"
             )
         return json.loads(text)
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from None

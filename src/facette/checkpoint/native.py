@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from facette.checkpoint.card import write_card
+from facette.checkpoint.check import check_extras
 from facette.checkpoint.locate import FORMAT, WEIGHTS, bundled_models, describe_model, find_model
 from facette.checkpoint.tensors import read_tensors, to_half, under, write_atomically, write_tensors
 from facette.errors import CheckpointError, FacetteError
@@ -63,13 +64,14 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
     tensors, _ = read_tensors(path)
     try:
         recipe = parse_recipe(header["recipe"], str(source))
+        _check_tensors(recipe, tensors)
         with torch.random.fork_rng(devices=[]):
             vae = build_vae(recipe)
         vae.load_state_dict(under(tensors, "vae."))  # copies half precision into float32
         prior_state = {n: t.float() for n, t in under(tensors, "fitted_prior.").items()}
         prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
         sharpener = _sharpener(recipe, under(tensors, "sharpener."))
-    except (KeyError, RuntimeError, ValueError, FacetteError) as error:
+    except (KeyError, RuntimeError, ValueError, TypeError, OverflowError, FacetteError) as error:
         raise CheckpointError(f"{path} does not hold the model its recipe describes: {error}") from None
     model = TrainedModel(
         vae=vae,
@@ -82,6 +84,44 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
         folded=folded(vae),
     )
     return model.to(choose_device(device))
+
+
+def _check_tensors(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:
+    """Names, shapes and numbers, before a network is built that may be larger than the file says.
+
+    Raises CheckpointError for the first thing that does not fit.
+    """
+    layers = _layers(recipe)
+    if layers > len(tensors):
+        raise CheckpointError(f"its recipe has {layers:,} layers, the file {len(tensors):,} tensors")
+    prior, held = recipe.model.prior, sum(tensor.numel() for tensor in tensors.values())
+    if prior.kind != "normal" and prior.components > held:
+        raise CheckpointError(f"its prior has {prior.components:,} components, the file {held:,} numbers")
+    with torch.device("meta"):  # shapes alone: nothing is allocated
+        needed = {f"vae.{n}": t.shape for n, t in build_vae(recipe).state_dict().items()}
+        if recipe.sharpen is not None and under(tensors, "sharpener."):
+            needed |= {f"sharpener.{n}": t.shape for n, t in build_sharpener(recipe).state_dict().items()}
+    theirs = {n: t.shape for n, t in tensors.items() if n.startswith(("vae.", "sharpener."))}
+    for name in sorted(needed.keys() | theirs.keys()):
+        if needed.get(name) != theirs.get(name):
+            has, wants = (_told(shapes.get(name)) for shapes in (theirs, needed))
+            raise CheckpointError(f"its tensor {name[:80]!r} is {has} in the file and {wants} by the recipe")
+    check_extras({n: t.shape for n, t in under(tensors, "extras.").items()}, recipe.model.latent)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"its tensor {name[:80]!r} holds numbers that are not finite")
+
+
+def _layers(recipe: Recipe) -> int:
+    """How many layers the recipe asks for, at least; each has a tensor in the file."""
+    count = recipe.model.prior.layers if recipe.model.prior.kind == "flow" else 0
+    for part in (recipe.model.encoder, recipe.model.decoder):
+        count += len(part.layers) if part.kind == "conv" else sum(getattr(part, "blocks", ()))
+    return count
+
+
+def _told(shape: torch.Size | None) -> str:
+    return "not there" if shape is None else "×".join(map(str, shape)) or "a single number"
 
 
 def _sharpener(recipe: Recipe, state: dict[str, torch.Tensor]) -> Sharpener | None:

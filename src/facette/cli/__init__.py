@@ -8,13 +8,13 @@ inside its function. In which panel of its help an option stands is decided in `
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from typing import Annotated, Any
 
 import typer
 
+from facette.cli.failures import complain, keep_going_without_stderr, sentence_of, with_sentences
 from facette.version import VERSION
 
 # panel of `facette --help` → name on the command line → (module, function), in the order they are shown
@@ -97,7 +97,7 @@ def build_app(only: str | None = None) -> typer.Typer:
         for name, (module, function) in commands.items():
             if only in (None, name):
                 command = getattr(importlib.import_module(f"facette.cli.{module}"), function)
-                app.command(name, rich_help_panel=panel)(with_places_checked(command))
+                app.command(name, rich_help_panel=panel)(with_sentences(with_places_checked(command)))
     return app
 
 
@@ -125,6 +125,7 @@ def main(arguments: list[str] | None = None) -> Any:
     from facette.errors import FacetteError
 
     speak_everywhere()
+    keep_going_without_stderr()
     words = sys.argv[1:] if arguments is None else arguments
     first = next((word for word in words if not word.startswith("-")), "")
     command = first if first in COMMANDS else None
@@ -140,9 +141,8 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:  # whoever read the output has seen enough
         raise SystemExit(1) from None
     except OSError as error:
-        place = "" if error.filename is None else f"{os.fspath(error.filename)!r}: "
-        sentence = f"{place}{error.strerror or error}"
-    sys.stderr.write(f"facette: {sentence}\n")
+        sentence = sentence_of(error)
+    complain(sentence)
     raise SystemExit(2)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from facette.cli.failures import leave_if_interrupted
 from facette.cli.output import emit, progress, remark
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def work_through(
     if len(ended.unreadable) > SHOWN_UNREADABLE:
         remark(f"left out: {len(ended.unreadable) - SHOWN_UNREADABLE} more; --json lists them all")
     emit(_account(ended), _spoken(ended), as_json)
+    leave_if_interrupted(ended.interrupted, ended.signal)
     return ended
 
 

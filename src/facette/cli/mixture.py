@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facette.cli.failures import leave_if_interrupted
 from facette.cli.output import Device, Json, Seed, Set, emit, progress, remark
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def _trained(recipe: Recipe, store: VectorStore, data: str, folder: Path, device
             source=data,
             command="facette mixture",
         )
-    if ended.interrupted or ended.model is None:
+    if ended.interrupted:
+        remark(f"stopped at step {ended.step:,} of {ended.steps:,}; run the same command to go on")
+    leave_if_interrupted(ended.interrupted, ended.signal)
+    if ended.model is None:
         raise TrainingError(
             f"stopped at step {ended.step:,} of {ended.steps:,}; run the same command to go on"
         )

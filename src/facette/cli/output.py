@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,7 +95,21 @@ def emit(data: dict[str, Any], text: str, as_json: bool) -> None:
     """The result on stdout: one JSON object for machines, or the text for people."""
     from facette.files import json_text
 
-    sys.stdout.write(json_text(data) if as_json else text + "\n")
+    if as_json:
+        text = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text(data).rstrip("\n"))
+    sys.stdout.write(printable(text) + "\n")
+
+
+# Control characters but for line ends and tabs, and what turns the direction of the letters behind it.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Text without what steers a terminal: names in strangers' files may hold escape sequences.
+
+    Names that are no Unicode, as files may have, are written with escapes.
+    """
+    return _STEERING.sub("�", text.encode("utf-8", "backslashreplace").decode())
 
 
 class _Manner:
@@ -111,7 +126,7 @@ def set_quiet(quiet: bool) -> None:
 def remark(sentence: str) -> None:
     """A sentence for people, on stderr."""
     if not _Manner.quiet:
-        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.write(f"{printable(sentence)}\n")
 
 
 class Bar:
@@ -128,13 +143,13 @@ class Bar:
 
     def say(self, text: str) -> None:
         """Replace the words behind the bar."""
-        self._progress.update(self._task, note=text)
+        self._progress.update(self._task, note=printable(text))
 
     def remark(self, sentence: str) -> None:
         """Print a sentence above the bar."""
         if _Manner.quiet:
             return
-        self._progress.console.print(sentence, highlight=False, markup=False)
+        self._progress.console.print(printable(sentence), highlight=False, markup=False)
 
 
 @contextmanager

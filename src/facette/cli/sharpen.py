@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facette.cli.failures import leave_if_interrupted
 from facette.cli.model import ModelArgument
 from facette.cli.output import (
     AlignAll,
@@ -71,3 +72,4 @@ def sharpen(
             loaded, store, folder, device=device, watcher=TrainingView(bar, spec.batch), command=command
         )
     emit(*ended_as(ended), as_json)
+    leave_if_interrupted(ended.interrupted, ended.signal)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facette.cli.failures import leave_if_interrupted
 from facette.cli.output import (
     AlignAll,
     Attributes,
@@ -86,6 +87,7 @@ def train(
             start=model,
         )
     emit(*ended_as(ended), as_json)
+    leave_if_interrupted(ended.interrupted, ended.signal)
 
 
 def ended_as(ended: Finished) -> tuple[dict[str, Any], str]:

@@ -46,6 +46,7 @@ class Outcome:
     shards_done: int
     shards_here: int  # done by this very call
     interrupted: bool
+    signal: int = 0  # the number of the one that stopped it
     collected: Collected | None = None  # of an evaluation that is finished
 
 
@@ -111,10 +112,10 @@ def _go_on(
     ledger.begin(job, names, weights)
     pending = ledger.pending()
     listener.begun(job.pictures - _pictures(job, pending), job.pictures)
-    worked, interrupted = _work(ledger, pending, device, cluster, listener)
+    worked, number = _work(ledger, pending, device, cluster, listener)
     accounts = ledger.accounts()
     collected = None
-    if not interrupted:
+    if not number:
         _complain_if_empty(job, accounts)
         collected = _put_together(ledger, job, table)
     return Outcome(
@@ -125,7 +126,8 @@ def _go_on(
         shards=job.shards,
         shards_done=len(accounts),
         shards_here=worked,
-        interrupted=interrupted,
+        interrupted=bool(number),
+        signal=number,
         collected=collected,
     )
 
@@ -172,12 +174,12 @@ def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard:
 
 def _work(
     ledger: JobLedger, pending: list[int], device: str, cluster: Cluster | None, listener: Listener
-) -> tuple[int, bool]:
-    """Do what is pending; how many shards were done, and whether a signal stopped it."""
+) -> tuple[int, int]:
+    """Do what is pending; how many shards were done, and the signal that stopped it, 0 for none."""
     assert ledger.job is not None
     worked = 0
     if not pending:
-        return worked, False
+        return worked, 0
     with until_signalled() as stopping:
 
         def advance(pictures: int) -> None:
@@ -197,8 +199,8 @@ def _work(
                     if cluster is not None:
                         advance(_pictures(ledger.job, [account.shard]))
         except _StoppedError:
-            return worked, worked < len(pending)
-    return worked, False
+            return worked, stopping.number if worked < len(pending) else 0
+    return worked, 0
 
 
 def _pictures(job: Job, numbers: list[int]) -> int:

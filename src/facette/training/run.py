@@ -234,6 +234,7 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
             watcher.measured({"event": event, "step": state.step, **row})
 
     watcher.started(state.step, stage.steps)
+    number = 0  # of the signal that stops it
     began, since, pictures = time.monotonic() - state.seconds, time.monotonic(), 0
     try:
         with until_signalled() as stopping:
@@ -262,11 +263,13 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
                 if stop or due(state.step, cadence.save_every, stage.steps):
                     stage.save()
                 if stop:
+                    number = stopping.number
                     break
     finally:
         if journal is not None:
             journal.close()
-    return Finished(stage.folder, None, state.step, stage.steps, interrupted=state.step < stage.steps)
+    stopped = state.step < stage.steps
+    return Finished(stage.folder, None, state.step, stage.steps, stopped, number)
 
 
 def _refuse_non_finite(stage: Stage, result: StepResult, batch: Batch) -> None:

@@ -44,20 +44,33 @@ class Finished:
     step: int
     steps: int
     interrupted: bool
+    signal: int = 0  # the number of the one that stopped it
 
 
 def due(step: int, every: int, steps: int) -> bool:
     return step % every == 0 or step == steps
 
 
+class Stopping(threading.Event):
+    """Set by a signal, whose number it keeps."""
+
+    number = 0
+
+    def stop(self, number: int) -> None:
+        self.number = number
+        self.set()
+
+
 @contextmanager
-def until_signalled() -> Iterator[threading.Event]:
+def until_signalled() -> Iterator[Stopping]:
     """An event that SIGINT and SIGTERM set instead of killing; signals are the main thread's alone."""
-    stopping = threading.Event()
+    stopping = Stopping()
     if threading.current_thread() is not threading.main_thread():
         yield stopping
         return
-    before = {s: signal.signal(s, lambda *_: stopping.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        s: signal.signal(s, lambda number, _: stopping.stop(number)) for s in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stopping
     finally:

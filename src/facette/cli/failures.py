@@ -1,0 +1,125 @@
+"""What the system refuses, as a sentence; and how a command ends that was stopped.
+
+Enters: a command's function. Leaves: one that ends with code 2 and a sentence where a disk is full, a place cannot be
+written, a name is too long or standard output is closed; with 130 on Ctrl-C. Mistakes of the user's own are
+`FacetteError`s and pass through, faults of ours keep their traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+INTERRUPTED = 128 + signal.SIGINT
+_REASONS = {
+    errno.ENOSPC: "there is no room left on the disk",
+    errno.EDQUOT: "the quota of this user on the disk is used up",
+    errno.ENAMETOOLONG: "the name is too long for the file system",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EROFS: "the file system can only be read",
+    errno.EIO: "the disk reports an error",
+    errno.EMFILE: "too many files are open",
+    errno.ELOOP: "its links lead in a circle",
+    errno.EPIPE: "whoever read the output has gone",
+    errno.EBADF: "standard output is closed",
+}
+
+
+def with_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, with what the system refuses turned into `SystemExit` with a sentence on stderr."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            result = command(*arguments, **options)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk is met here, not when the interpreter ends
+        except BrokenPipeError:  # whoever read the output has seen enough
+            _forget_output(BrokenPipeError(errno.EPIPE, ""))
+            raise
+        except KeyboardInterrupt:
+            complain("stopped")
+            raise SystemExit(INTERRUPTED) from None
+        except (OSError, MemoryError, UnicodeError) as error:
+            complain(sentence_of(error))
+            _forget_output(error)
+            raise SystemExit(2) from None
+        return result
+
+    return run
+
+
+def sentence_of(error: OSError | MemoryError | UnicodeError) -> str:
+    """What the system refused and where, for a person."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    if isinstance(error, UnicodeError):
+        return f"a text or a name is not in the encoding it should have: {error}"
+    reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error) or type(error).__name__).lower()
+    place = f"{os.fsdecode(error.filename)!r}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{place}{reason}"
+
+
+def complain(sentence: str) -> None:
+    """`facette: …` on stderr."""
+    from facette.cli.output import printable
+
+    sys.stderr.write(f"facette: {printable(sentence)}\n")
+
+
+def leave_if_interrupted(interrupted: bool, signal_number: int) -> None:
+    """End with the code that shells give to what a signal stopped: 130 for SIGINT, 143 for SIGTERM."""
+    if interrupted:
+        raise SystemExit(128 + (signal_number or signal.SIGINT))
+
+
+def keep_going_without_stderr() -> None:
+    """From now on nothing fails because nobody reads what is said: a closed or full stderr ends no run."""
+    if not isinstance(sys.stderr, _Tolerant):
+        sys.stderr = _Tolerant(sys.stderr)  # type: ignore[assignment]
+
+
+class _Tolerant:
+    """A stream that loses what cannot be written."""
+
+    def __init__(self, stream: TextIO | None):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if self._stream is not None:
+            try:
+                return self._stream.write(text)
+            except (OSError, ValueError):  # full, gone, or closed
+                self._stream = None
+        return len(text)
+
+    def flush(self) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._stream = None
+
+    def isatty(self) -> bool:
+        return self._stream is not None and self._stream.isatty()
+
+    def __getattr__(self, name: str) -> Any:
+        if self._stream is None:
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+def _forget_output(error: BaseException) -> None:
+    """What stdout still holds cannot be written; the interpreter would try once more and complain."""
+    if isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 1)
+        finally:
+            os.close(nowhere)
