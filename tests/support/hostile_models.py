@@ -97,10 +97,7 @@ def greedy_recipes(data: bytes) -> Iterator[tuple[str, bytes]]:
     def latent(header: dict[str, Any]) -> None:
         header["recipe"]["model"]["latent"] = 1 << 20
 
-    def sharp(header: dict[str, Any]) -> None:
-        header["recipe"]["sharpen"] = {"steps": 1, "widths": [50_000, 50_000, 50_000]}
-
-    for change in (wide, deep, large, flowing, pseudo, latent, sharp):
+    for change in (wide, deep, large, flowing, pseudo, latent):
         yield f"{change.__name__} recipe", with_header(data, change)
 
 

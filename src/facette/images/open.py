@@ -26,6 +26,8 @@ from facette.errors import ImageError
 from facette.images.colour import to_rgb
 
 MAX_BYTES = 64 * 2**20
+MAX_SCANS = 64  # passes over a JPEG; progressive ones of cameras and editors have about ten
+MAX_SCANNED = 1_500_000_000  # pixels times passes: some ten seconds
 MAX_PIXELS = 80_000_000  # stays below Pillow's own bomb limit (89 million), so the refusal is always ours
 SMALLEST_SIDE = 8
 # Names of files worth trying when a folder is searched; what is in them decides, not the name.
@@ -111,6 +113,8 @@ def _opened(
     image = opened if opened is not None else _header(data)
     notes = _reduced_beyond(image, max_pixels)
     _check_size(image.size, name, max_pixels)
+    if opened is None and image.format in ("JPEG", "MPO"):
+        _check_scans(data, image.size, name)
     notes += _preview_notes(image, name)
     decoded = _decode(image, name, draft_side, background)
     return replace(decoded, notes=(*notes, *decoded.notes))
@@ -216,6 +220,18 @@ def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
     if min(size) < SMALLEST_SIDE:
         raise ImageError(
             f"{name} is {width} × {height} pixels; a picture needs at least {SMALLEST_SIDE} on each side."
+        )
+
+
+def _check_scans(data: bytes, size: tuple[int, int], name: str) -> None:
+    """A pass over a whole picture may be as short as a few bytes; its time is bounded before it is spent.
+
+    The mark of a pass cannot stand within coded numbers, where 0xFF is always followed by 0 (ITU T.81, B.1.1.2).
+    """
+    scans = data.count(b"\xff\xda")
+    if scans > MAX_SCANS or scans * size[0] * size[1] > MAX_SCANNED:
+        raise ImageError(
+            f"{name} is drawn in {scans:,} passes over {size[0]:,} × {size[1]:,} pixels: this would take absurdly long."
         )
 
 

@@ -30,6 +30,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.recipe import Recipe, load_recipe, parse_recipe
 
+_LARGEST_SIDE = 2048  # pixels: one picture passes through the network to see whether it draws
 _SHOWN = 12  # names listed in one error message
 
 
@@ -127,6 +128,10 @@ def _fitting(made: ImportPlan, wanted: Recipe | None) -> Recipe:
         inferred = parse_recipe(made.recipe)
     except RecipeError as error:
         raise CheckpointError(f"its shapes make no network: {error}") from error
+    if inferred.input.kind == "image" and inferred.input.size > _LARGEST_SIDE:
+        raise CheckpointError(
+            f"its pictures would be {inferred.input.size:,} pixels wide, more than the {_LARGEST_SIDE:,} imported here"
+        )
     if wanted is None:
         return inferred
     for part in ("latent", "encoder", "decoder", "posterior"):

@@ -21,6 +21,9 @@ class Limits:
     opcodes: int = 2_000_000  # about 25 are spent on one tensor
     objects: int = 400_000  # containers and stand-ins
     tensors: int = 50_000
+    plain_keys: int = (
+        5_000  # of dictionaries, other than texts: numbers can be chosen so that all of them collide
+    )
     copied_items: int = 1_000_000  # entries (or 64 bytes) that a few instructions could have us copy anew
     tensor_bytes: int = 64 * GIB  # all tensors together, as their shapes say; nothing is allocated for them
     model_bytes: int = 2 * GIB  # the tensors of the network that is imported
@@ -39,6 +42,7 @@ class Budget:
     limits: Limits
     opcodes: int = 0
     objects: int = 0
+    keys: int = 0
     copied: int = 0
     tensors: int = 0
     tensor_bytes: int = 0
@@ -58,6 +62,14 @@ class Budget:
         self.objects += 1
         if self.objects > self.limits.objects:
             raise CheckpointError(f"the pickle builds more than {self.limits.objects:,} objects")
+
+    def spend_key(self) -> None:
+        """A dictionary key whose place in memory a stranger can choose."""
+        self.keys += 1
+        if self.keys > self.limits.plain_keys:
+            raise CheckpointError(
+                f"its pickle has more than {self.limits.plain_keys:,} keys that are no text"
+            )
 
     def spend_copy(self, count: int) -> None:
         """`count`: entries, or bytes ÷ 64, about to be copied from something that may be copied again and again."""

@@ -149,7 +149,7 @@ def stand_for(name: Name, args: tuple, ledger: NameLedger, budget: Budget) -> ob
             return {}
         case "collections.OrderedDict", (list(pairs),):
             budget.spend_copy(len(pairs))
-            return {plain_key(pair[0]): pair[1] for pair in pairs if _is_pair(pair)}
+            return {plain_key(pair[0], budget): pair[1] for pair in pairs if _is_pair(pair)}
         case "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2", (
             storage,
             offset,
@@ -209,8 +209,14 @@ def storage_fields(identifier: object, length: int) -> tuple:
     return identifier[1:]  # type: ignore[index]
 
 
-def plain_key(key: object) -> object:
-    """A dictionary key that can be hashed at once: deep tuples would take exponential time."""
+def plain_key(key: object, budget: Budget) -> object:
+    """A dictionary key that can be hashed at once: deep tuples would take exponential time.
+
+    Texts and bytes are hashed with a secret of this process; keys of other kinds are counted.
+    """
+    if isinstance(key, (str, bytes)):
+        return key
+    budget.spend_key()
     scalars = (str, int, float, bool, bytes, type(None))
     if isinstance(key, scalars) or (
         isinstance(key, tuple) and len(key) < 32 and all(isinstance(item, scalars) for item in key)

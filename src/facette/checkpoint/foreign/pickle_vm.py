@@ -135,8 +135,8 @@ class _Machine:
         if not isinstance(target, dict) or len(values) % 2:
             raise CheckpointError("its pickle sets items in something that is not a dictionary")
         for index in range(0, len(values), 2):
-            target[plain_key(values[index])] = values[index + 1]
-            if index % 2048 == 0:  # colliding integer keys make insertion slow
+            target[plain_key(values[index], self.budget)] = values[index + 1]
+            if index % 2048 == 0:
                 self.budget.check_time()
 
     def make_dict(self) -> None:
