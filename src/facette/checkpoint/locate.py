@@ -47,7 +47,7 @@ def describe_model(path: Path) -> dict[str, Any]:
     written = header.get("format") if isinstance(header, dict) else None
     if written != FORMAT:
         raise CheckpointError(
-            f"{path} has model format {str(written)[:20]!r}, and this Facette reads format {FORMAT}: update Facette"
+            f"{path} has model format {repr(written)[:20]}, and this Facette reads format {FORMAT}: update Facette"
         )
     try:
         return check_header(header)

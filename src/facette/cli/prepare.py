@@ -43,6 +43,8 @@ def prepare(
         fresh=fresh,
         remarks=False,
     )
+    for part in getattr(store, "stores", (store,)):  # of several folders, each has a store of its own
+        part.verify()
     account = _account(store)
     listings = [listing.sentence() for listing in store.listings]
     emit(account, _spoken(account, listings), as_json)

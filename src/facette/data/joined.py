@@ -24,7 +24,7 @@ class JoinedStore:
             raise DataError("data sets of different sizes or masks cannot be joined")
         if len(set(labels)) < len(labels):
             labels = [f"{label}-{number}" for number, label in enumerate(labels, start=1)]
-        self._stores = tuple(stores)
+        self.stores = tuple(stores)
         self._starts = np.cumsum([0, *(len(store) for store in stores)])  # (stores + 1,) first row of each
         self.size, self.masked = stores[0].size, stores[0].masked
         pairs = list(zip(stores, labels, strict=True))
@@ -63,7 +63,7 @@ class JoinedStore:
             )
         pictures = np.empty((len(indices), self.size, self.size, 4), np.uint8)
         whose = np.searchsorted(self._starts, indices, side="right") - 1
-        for number, store in enumerate(self._stores):
+        for number, store in enumerate(self.stores):
             rows = np.flatnonzero(whose == number)
             if rows.size:
                 pictures[rows] = store.read_masked(indices[rows] - self._starts[number])

@@ -28,6 +28,7 @@ from facette.errors import DataError, UsageError
 from facette.files import user_cache
 from facette.recipe import ImageInput, VectorInput
 
+LOOKED_AT = 128  # pictures of a store that are compared with their digests whenever it is opened
 FACES = "synthetic-faces"
 DEFAULT_COUNT = 2_000  # generated faces
 
@@ -72,6 +73,7 @@ def open_dataset(
     celeba = find_celeba(path)
     pictures = _as_before(_pictures(path if celeba is None else celeba.pictures), spec, align, cache)
     store = ImageStore(pack(pictures, spec, cache, **options))
+    store.verify(LOOKED_AT)
     files = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
     labels = read_labels(files, store.names, store.path, strict=strict)
     store.partition, store.attributes, store.listings = labels.partition, labels.attributes, labels.listings

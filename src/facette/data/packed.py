@@ -11,6 +11,7 @@ Legend: N pictures in the store, B pictures in a batch, S side in pixels, A attr
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,12 +27,29 @@ if TYPE_CHECKING:
     from facette.data.labels import Listing
 
 FORMAT = 1
+DIGESTS, DIGEST = "digests.u8", 16  # of every row, and the bytes of one
 PIXELS, ROWS, STORE, UNREADABLE = "pixels.u8", "rows.npy", "store.json", "unreadable.json"
 
 
 class Unreadable(NamedTuple):
     name: str
     reason: str  # reads on from the name: "is damaged and cannot be decoded: …"
+
+
+def digest_of_pixels(pixels: memoryview | bytes) -> bytes:
+    """What a row is known by."""
+    return blake2b(pixels, digest_size=DIGEST).digest()
+
+
+def fingerprint_of(size: int, names: NameTable, digests: np.ndarray) -> str:
+    """Depends on the pictures, their names and their order; not on blocks, holes or where the source lies.
+
+    `digests`: (N, 16) uint8, one for each name.
+    """
+    whole = blake2b(f"{size}\0".encode(), digest_size=16)
+    for i, digest in enumerate(digests):
+        whole.update(names.raw(i) + b"\0" + digest.tobytes())
+    return whole.hexdigest()
 
 
 class ImageStore:
@@ -101,6 +119,34 @@ class ImageStore:
             )
         rows = indices if self._rows is None else self._rows[indices]
         return np.take(self._pixels, rows.astype(np.intp, copy=False), axis=0)
+
+    def verify(self, sample: int | None = None) -> None:
+        """Compare pictures with the digests they were packed with: `sample` of them, or all and their names.
+
+        Raises DataError for a store that holds anything else; one of an older version, without digests, is let pass.
+        """
+        if not (self.path / DIGESTS).is_file():
+            return
+        digests = np.fromfile(self.path / DIGESTS, np.uint8).reshape(-1, DIGEST)  # (rows, 16)
+        every = np.arange(len(self))
+        spread = np.linspace(0, len(self) - 1, min(sample or len(self), len(self)))
+        chosen = every if sample is None else np.unique(spread.astype(int))
+        rows = chosen if self._rows is None else np.asarray(self._rows[chosen])
+        damaged = [
+            int(i)
+            for i, row in zip(chosen, rows, strict=True)
+            if row >= len(digests) or digest_of_pixels(self._pixels[row].data) != digests[row].tobytes()
+        ]
+        if damaged:
+            raise DataError(
+                f"the packed store {str(self.path)!r} is damaged: {len(damaged):,} of {len(chosen):,} pictures looked "
+                f"at are not what was packed, such as {self.names[damaged[0]]}; prepare it again with `fresh=True`."
+            )
+        if sample is None and fingerprint_of(self.size, self.names, digests[rows]) != self.fingerprint:
+            raise DataError(
+                f"the packed store {str(self.path)!r} is damaged: its names are not those it was packed with; "
+                "prepare it again with `fresh=True`."
+            )
 
     def indices(self, partition: str = "all") -> np.ndarray:
         """(K,) int64, ascending: the pictures of "train", "valid", "test" or "all"."""

@@ -21,8 +21,18 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from facette.data.names import NameTable
-from facette.data.packed import FORMAT, PIXELS, ROWS, STORE, UNREADABLE, Unreadable
+from facette.data.packed import (
+    DIGEST,
+    DIGESTS,
+    FORMAT,
+    PIXELS,
+    ROWS,
+    STORE,
+    UNREADABLE,
+    Unreadable,
+    digest_of_pixels,
+    fingerprint_of,
+)
 from facette.data.source import Block, PictureSource
 from facette.errors import DataError
 from facette.recipe import ImageInput
@@ -30,9 +40,8 @@ from facette.recipe import ImageInput
 Progress = Callable[[int, int], None]  # pictures settled so far, pictures in all
 
 BLOCK = 64  # pictures decoded by one thread at a time
-DIGEST = 16  # bytes
 _PENDING, _PACKED, _UNREADABLE, _ALIGNED = 0, 1, 2, 3  # aligned: packed, its face brought into the frame
-_STATES, _DIGESTS = "states.u8", "digests.u8"
+_STATES = "states.u8"
 
 
 def pack(
@@ -142,7 +151,7 @@ class _Bench:
         self._pixels = (folder / PIXELS).open("r+b", buffering=0)
         self._pixels.truncate(count * self._row_bytes)
         self._states = _state_file(folder / _STATES, (count,))  # (N,) uint8
-        self._digests = _state_file(folder / _DIGESTS, (count, DIGEST))  # (N, 16) uint8
+        self._digests = _state_file(folder / DIGESTS, (count, DIGEST))  # (N, 16) uint8
 
     @property
     def settled(self) -> int:
@@ -154,7 +163,7 @@ class _Bench:
         for row in np.flatnonzero(self._states):
             self._pixels.seek(int(row) * self._row_bytes)
             pixels = self._pixels.read(self._row_bytes)
-            if _digest(pixels) != self._digests[row].tobytes():
+            if digest_of_pixels(pixels) != self._digests[row].tobytes():
                 self._states[row] = _PENDING
         if progress is not None:
             progress(self.settled, self.count)
@@ -169,7 +178,7 @@ class _Bench:
         self._pixels.seek(start * self._row_bytes)
         self._pixels.write(block.pixels.data)
         for row, pixels in enumerate(block.pixels):
-            self._digests[start + row] = np.frombuffer(_digest(pixels.data), np.uint8)
+            self._digests[start + row] = np.frombuffer(digest_of_pixels(pixels.data), np.uint8)
         states = np.full(len(block.pixels), _PACKED, np.uint8)
         states[list(block.aligned)] = _ALIGNED
         states[list(block.reasons)] = _UNREADABLE
@@ -198,20 +207,13 @@ class _Bench:
             "pictures": int(rows.size),
             "kind": source.kind,
             "aligned": int(np.count_nonzero(self._states == _ALIGNED)),
-            "fingerprint": self._fingerprint(names, rows),
+            "fingerprint": fingerprint_of(self.size, names, self._digests[rows]),
         }
         (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")
         os.fsync(self._pixels.fileno())
         for file in self.folder.iterdir():
             _sync(file)
         _sync(self.folder)
-
-    def _fingerprint(self, names: NameTable, rows: np.ndarray) -> str:
-        """Depends on the pictures, their names and their order; not on blocks, holes or where the source lies."""
-        whole = blake2b(f"{self.size}\0".encode(), digest_size=16)
-        for i, row in enumerate(rows):
-            whole.update(names.raw(i) + b"\0" + self._digests[row].tobytes())
-        return whole.hexdigest()
 
     def close(self) -> None:
         self._pixels.close()
@@ -222,10 +224,6 @@ def _state_file(path: Path, shape: tuple[int, ...]) -> np.memmap:
     with path.open("ab") as file:
         file.truncate(size)  # a new file, or one of another length, reads as zeros: nothing is finished
     return np.memmap(path, np.uint8, "r+", shape=shape)
-
-
-def _digest(pixels: memoryview | bytes) -> bytes:
-    return blake2b(pixels, digest_size=DIGEST).digest()
 
 
 def _refuse(unreadable: list[Unreadable], source: PictureSource) -> None:
