@@ -10,12 +10,23 @@ Importing this package imports nothing heavy: each name below is fetched when it
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from facette.version import VERSION
 
 __version__ = VERSION
+
+# Libraries that report on their users unless they are told not to; each reads its switch when it is imported.
+for _switch, _off in (
+    ("ORT_DISABLE_TELEMETRY", "1"),
+    ("HF_HUB_DISABLE_TELEMETRY", "1"),
+    ("GRADIO_ANALYTICS_ENABLED", "False"),
+    ("RAY_USAGE_STATS_ENABLED", "0"),
+    ("DO_NOT_TRACK", "1"),
+):
+    os.environ.setdefault(_switch, _off)
 
 _PUBLIC = {
     "load": ("facette.checkpoint.native", "load_model"),

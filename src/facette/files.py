@@ -14,6 +14,7 @@ import secrets
 import shutil
 import socket
 import sys
+import tempfile
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -145,16 +146,33 @@ def digest_of_file(path: Path) -> str:
 
 
 def user_cache() -> Path:
-    """Where this user's derived files are kept: $FACETTE_CACHE, else the cache folder of the XDG conventions."""
+    """Where this user's derived files are kept: $FACETTE_CACHE, else the cache folder of the XDG conventions, else,
+    where none can be made (a container's user without a home), a folder of this user's own among the temporary ones."""
     chosen, base = os.environ.get("FACETTE_CACHE"), os.environ.get("XDG_CACHE_HOME")
     if chosen:
         return Path(chosen).expanduser()
     try:
-        return (Path(base) if base else Path.home() / ".cache") / "facette"
-    except RuntimeError:  # a user without an entry in the system's list, as in some containers
+        cache = (Path(base) if base else Path.home() / ".cache") / "facette"
+    except RuntimeError:  # a user without an entry in the system's list
+        return _temporary_cache()
+    return cache if _can_be_made(cache) else _temporary_cache()
+
+
+def _can_be_made(folder: Path) -> bool:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _temporary_cache() -> Path:
+    whose = os.getuid() if hasattr(os, "getuid") else 0
+    cache = Path(tempfile.gettempdir()) / f"facette-{whose}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if not is_private(cache):
         raise UsageError(
-            "this user has no home folder: say where the cache may lie (FACETTE_CACHE)"
-        ) from None
+            f"{str(cache)!r} belongs to somebody else: say where the cache may lie (FACETTE_CACHE)"
+        )
+    return cache
 
 
 def is_private(path: Path) -> bool:

@@ -1,0 +1,75 @@
+"""Nothing leaves the machine: commands are watched, in an empty home, and leave no file but those that are declared."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+WATCH = Path(__file__).parent / "support" / "watch.py"
+# Folders below the home where a command may leave files: packed pictures, and the list of fonts that matplotlib keeps.
+DECLARED = (".cache/facette/", ".cache/matplotlib/", ".config/matplotlib/")
+COMMANDS = [
+    ["info", "faces64"],
+    ["recipes"],
+    ["demo"],
+    ["vary", "me.png", "--count", "2"],
+    ["reconstruct", "me.png"],
+    ["sample", "--model", "faces64", "--count", "4"],
+    ["align", "photos", "--out", "faces", "--size", "64"],
+    ["prepare", "photos"],
+    ["map", "faces64", "photos", "--method", "pca", "--out", "map.png"],
+    ["train", "quick", "synthetic-faces:64", "--dry-run"],
+    ["encode", "faces64", "photos", "--out", "latents.npz"],
+    ["evaluate", "faces64", "synthetic-faces:32", "--count", "8"],
+]
+
+
+def watched(folder: Path, home: str, commands: list[list[str]]) -> list[dict]:
+    """What the commands did, run in `folder`, where a person's photos lie."""
+    skimage = pytest.importorskip("skimage")
+    photo = (
+        Image.open(Path(skimage.__path__[0]) / "data" / "astronaut.png")
+        .convert("RGB")
+        .crop((60, 0, 380, 300))
+    )
+    (folder / "photos").mkdir()
+    for place in ("me.png", "photos/a.png", "photos/b.png", "photos/c.png", "photos/d.png"):
+        photo.save(folder / place)
+    ours = ("FACETTE_", "XDG_", "ORT_", "HF_", "GRADIO_")
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    ended = subprocess.run(
+        [sys.executable, str(WATCH)],
+        cwd=folder,
+        env=surroundings | {"HOME": home},
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_commands_ask_nothing_of_the_network_and_leave_no_other_files(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    for ran in watched(tmp_path, str(home), COMMANDS):
+        assert ran["code"] == 0, ran
+        assert ran["network"] == [], ran["command"]
+    left = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
+    assert [name for name in left if not name.startswith(DECLARED)] == []
+
+
+def test_without_a_home_commands_go_on_or_end_in_a_sentence(tmp_path):
+    """As in containers that run as a user whom nobody entered: no folder of his can be made."""
+    commands = [["prepare", "photos"], ["map", "faces64", "photos", "--method", "pca", "--out", "map.png"]]
+    for ran in watched(
+        tmp_path, os.devnull, [*commands, ["train", "quick", "synthetic-faces:64", "--dry-run"]]
+    ):
+        assert ran["code"] == 0, ran
+        assert "Traceback" not in ran["said"]
