@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 WATCH = Path(__file__).parent / "support" / "watch.py"
-# Folders below the home where a command may leave files: packed pictures, and the list of fonts that matplotlib keeps.
-DECLARED = (".cache/facette/", ".cache/matplotlib/", ".config/matplotlib/")
+# Folders below the home where a command may leave files: packed pictures, the list of fonts that matplotlib keeps, and
+# the settings of Keras, which TensorBoard's writer imports where TensorFlow is installed.
+DECLARED = (".cache/facette/", ".cache/matplotlib/", ".config/matplotlib/", ".keras/")
 COMMANDS = [
     ["info", "faces64"],
     ["recipes"],

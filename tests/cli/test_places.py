@@ -147,3 +147,19 @@ def test_recipes_as_windows_saves_them_are_read(run, tmp_path, encoding):
     ended = run("train", "mine.toml", "synthetic-faces:8", "--dry-run")
     assert ended.code == 2
     assert "save it again as UTF-8" in ended.err
+
+
+def test_a_photo_without_a_face_is_named_and_the_rest_is_done(run, tmp_path, astronaut):
+    astronaut.save(tmp_path / "a.png")
+    astronaut.save(tmp_path / "b.png")
+    Image.new("RGB", (300, 200), (90, 140, 90)).save(tmp_path / "meadow.png")
+    ended = run("reconstruct", "a.png", "meadow.png", "b.png", "--json")
+    assert ended.code == 0
+    assert [Path(photo["path"]).name for photo in ended.json["photos"]] == ["a.png", "b.png"]
+    assert "left out: meadow.png: no face was found" in ended.err
+    alone = run("reconstruct", "meadow.png")
+    assert alone.code == 2
+    assert "meadow.png" in alone.err
+    ended = run("blend", "a.png", "meadow.png")
+    assert ended.code == 2
+    assert "only one is left" in ended.err

@@ -41,7 +41,7 @@ def blend(
 ) -> None:
     """Average faces, or add and take away: `--weights 1,-1,1`."""
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in
+    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in, take_in_several
     from facette.errors import UsageError
     from facette.latent import blend as blend_photos
 
@@ -50,7 +50,12 @@ def blend(
     target = sheet_path(out, "blend.png")
     numbers = None if weights is None else _numbers(weights)
     opened = open_model(model, device, plain or details == "photo", light=True)
-    taken = [take_in(opened, photo, align) for photo in photos]
+    if numbers is None:
+        taken = take_in_several(opened, photos, align)
+    else:  # each weight is that of one photo
+        taken = [take_in(opened, photo, align) for photo in photos]
+    if len(taken) < 2:
+        raise UsageError("a blend needs at least two photos, and only one is left: name another one.")
     made = blend_photos(opened, *taken, weights=numbers, norm_corrected=norm, details=details, side=side)
     sheet = replace(made, remark=remarks_on(taken)).save(target)
     singles = [] if each is None else made.save_each(each)

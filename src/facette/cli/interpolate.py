@@ -58,7 +58,7 @@ def interpolate(
     """Walk from one photo to another, through several, or across the field between four."""
     from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, remarks_on, take_in
+    from facette.cli.photo import account_of, remarks_on, take_in_several
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import Interpolation, field
@@ -71,7 +71,9 @@ def interpolate(
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
     opened = open_model(model, device, plain or details == "photo")
-    taken = [take_in(opened, photo, align) for photo in photos]
+    taken = take_in_several(opened, photos, align)
+    if len(taken) < 2:
+        raise UsageError("a path needs at least two photos, and only one is left: name another one.")
     drawn = {"details": details, "side": drawn_side(taken, details, side, target)}
     if grid:
         made = field(opened, taken, rows=steps or 5, columns=steps or 5, method=method, **drawn)

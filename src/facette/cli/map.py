@@ -62,7 +62,7 @@ def map_(
     colours, lasso. The projection is saved beside it as .npz, so that --onto can place new photos on it."""
     from facette.cli.data import open_source
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in
+    from facette.cli.photo import take_in_several
     from facette.errors import UsageError, import_extra
     from facette.mapping import check_map_path, map_latents
 
@@ -75,8 +75,8 @@ def map_(
         raise UsageError("--thumbnails needs a model of pictures: leave it out")
     names = Counter(path.name for path in place or [])
     photos = {
-        path.name if names[path.name] == 1 else str(path): take_in(opened, path).picture
-        for path in place or []
+        photo.name if names[photo.name] == 1 else str(photo.source): photo.picture
+        for photo in (take_in_several(opened, place) if place else ())
     }
     store, label = open_source(data, opened.recipe, cache=cache, align=align)
     total = min(count, len(store.indices(split)))

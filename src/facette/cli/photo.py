@@ -4,7 +4,7 @@ Enters: a path and the three options as typed. Leaves: a `PhotoInput`, encoded o
 get it. Knows nothing of what a command does with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -58,16 +58,36 @@ def take_in(
 
     places = None if eyes is None else parse_eyes(eyes)
     way = "auto" if align else "never"
-    with _remedies():
+    with _remedies(path):
         photo = take_photo(model, path, align=way, face=face, eyes=places)
     return _remarked(photo)
+
+
+def take_in_several(
+    model: "DrawingModel", paths: Sequence[Path], align: bool = True, face: int = 1, eyes: str | None = None
+) -> "list[PhotoInput]":
+    """As `take_in`; where some photos show no face, they are named and left out, and the rest is done.
+
+    Raises NoFaceError where none is left.
+    """
+    photos, reasons = [], []
+    for path in paths:
+        try:
+            photos.append(take_in(model, path, align, face, eyes))
+        except NoFaceError as error:
+            reasons.append(str(error))
+    if not photos:
+        raise NoFaceError(reasons[0])
+    for reason in reasons:
+        remark(f"left out: {reason}")
+    return photos
 
 
 def take_in_all(model: "DrawingModel", path: Path) -> "list[PhotoInput]":
     """Every face of the photo, the largest first."""
     from facette.latent.photo import take_faces
 
-    with _remedies():
+    with _remedies(path):
         photos = take_faces(model, path)
     return [_remarked(photo) for photo in photos]
 
@@ -83,13 +103,13 @@ def remarks_on(photos: "list[PhotoInput]") -> str:
 
 
 @contextmanager
-def _remedies() -> Iterator[None]:
-    """Says which option helps where no face was found."""
+def _remedies(path: Path) -> Iterator[None]:
+    """Says in which photo no face was found, and which option helps."""
     try:
         yield
     except NoFaceError as error:
         raise NoFaceError(
-            f"{error}: give the eyes with --eyes X,Y,X,Y, or take its centre with --no-align."
+            f"{path}: {error}: give the eyes with --eyes X,Y,X,Y, or take its centre with --no-align."
         ) from None
 
 

@@ -27,12 +27,12 @@ def reconstruct(
 ) -> None:
     """Show photos above what the model keeps of them."""
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in
+    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in_several
     from facette.latent.reconstruct import reconstruct as reconstruct_photos
 
     target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device, plain, light=True)
-    taken = [take_in(opened, photo, align, face, eyes) for photo in photos]
+    taken = take_in_several(opened, photos, align, face, eyes)
     reconstructions = reconstruct_photos(opened, taken)
     sheet = replace(reconstructions, remark=remarks_on(taken)).save(target)
     singles = [] if each is None else reconstructions.save_each(each)
