@@ -68,7 +68,7 @@ def test_its_trainer_teaches_what_can_be_seen(store, tmp_path):
     finally:
         store.attributes = known
     assert json.loads(out.with_suffix(".json").read_text()) == report
-    assert report["epochs"] == 5
+    assert 1 <= report["epoch"] <= 5
     assert found["auc"] > 0.9
 
 
