@@ -52,4 +52,5 @@ def test_the_other_tabs_and_a_mistake_have_none_either(visit, there):
     page.get_by_role("tab", name="Compare", exact=True).click()
     page.click("#compare-start")
     page.get_by_text("There is no photo yet").wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(500)  # it fades in
     assert violations(page) == []
