@@ -57,9 +57,11 @@ def test_axes_are_the_principal_directions(quick_model, posterior, cloud):
 
 
 @pytest.mark.parametrize("along", ["latents", "axes"])
-def test_the_middle_of_each_row_is_the_photo_s_reconstruction(quick_model, store, cloud, along):
+def test_the_middle_of_each_row_is_the_photo_or_its_reconstruction(quick_model, store, cloud, along):
     photo = store.read(np.array([5]))[0]
     made = traverse(quick_model, photo, along=along, rows=3, steps=5, cloud=cloud)
+    assert (made.pictures[2::5] == photo).all()
+    made = traverse(quick_model, photo, along=along, rows=3, steps=5, cloud=cloud, details="model")
     kept = reconstruct(quick_model, photo).pictures[0]
     assert (made.pictures[2::5] == kept).all()
     sheet = made.sheet()

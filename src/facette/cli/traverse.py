@@ -10,7 +10,7 @@ import typer
 
 from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import Cache, Device, Json, emit, progress
-from facette.cli.photo import Align, Eyes, Face
+from facette.cli.photo import Align, Details, Eyes, Face, Side
 
 
 def traverse(
@@ -45,6 +45,8 @@ def traverse(
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
+    details: Details = "photo",
+    side: Side = None,
     device: Device = "auto",
     plain: Plain = False,
     as_json: Json = False,
@@ -55,11 +57,19 @@ def traverse(
     from facette.latent import traverse as traverse_latents
 
     target = sheet_path(out, "traversal.png")
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain or (photo is not None and details == "photo"))
     cloud = _cloud(opened, data, count, cache) if data else None
     taken = None if photo is None else take_in(opened, photo, align, face, eyes)
     made = traverse_latents(
-        opened, taken and taken.picture, along=along, rows=rows, steps=steps, reach=reach, cloud=cloud
+        opened,
+        taken,
+        along=along,
+        rows=rows,
+        steps=steps,
+        reach=reach,
+        cloud=cloud,
+        details=details,
+        side=side,
     )
     sheet = replace(made, remark=taken.report.summary() if taken else "").save(target)
     singles = [] if each is None else made.save_each(each)

@@ -3,10 +3,11 @@
 Enters: a model, its data's `Cloud`, and a photo or none. Leaves: a `Traversal`, a row of pictures for each latent,
 those that say most about a picture first, or for each main axis, the widest first.
 
-Legend: R rows, T steps, Z latents, S side of a picture.
+Legend: R rows, T steps, Z latents, W side of the pictures.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -15,11 +16,13 @@ from torch import Tensor
 
 from facette.errors import UsageError, check_count
 from facette.latent.cloud import Cloud, known_cloud
+from facette.latent.details import Details
 from facette.latent.directions import FIGURES, known_directions
+from facette.latent.drawing import Drawing, draw, plan_drawing, shown
 from facette.latent.inputs import Picture, image_size, resolve_model
-from facette.latent.photo import resolve_picture
-from facette.latent.points import decode_each, encode_each
-from facette.latent.sheets import Result, signed
+from facette.latent.photo import PhotoSource, take_photo
+from facette.latent.sheets import Result, footer, signed
+from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
@@ -50,13 +53,14 @@ class TraversalRow:
 class Traversal(Result):
     """A row for each direction, all from the same place."""
 
-    photo: Picture | None  # (S, S, 3), or None when the middle of the data was taken
-    pictures: Picture  # (R·T, S, S, 3), row after row
+    photo: Picture | None  # (W, W, 3), or None when the middle of the data was taken
+    pictures: Picture  # (R·T, W, W, 3), row after row
     latents: Tensor  # (R·T, Z)
     rows: tuple[TraversalRow, ...]
     strengths: tuple[float, ...]  # T of them, in standard deviations of the data
     along: Along
     model: str
+    drawing: Drawing
     remark: str = ""  # a line under the sheet, such as what was done to the photo
 
     def sheet(self) -> "Sheet":
@@ -74,7 +78,7 @@ class Traversal(Result):
             rows,
             title=title,
             subtitle=f"from {start}, in standard deviations of the data · {self.model}",
-            footer=self.remark,
+            footer=footer(self.drawing, self.remark),
             columns=[signed(strength) for strength in self.strengths],
             photo=None if self.photo is None else Cell(self.photo, "photo", framed=True),
             wrap=steps,
@@ -82,23 +86,27 @@ class Traversal(Result):
 
     def settings(self) -> dict[str, Any]:
         made = {"made": "traverse", "model": self.model, "along": self.along}
-        return {**made, "rows": [row.name for row in self.rows], "strengths": list(self.strengths)}
+        made |= {"rows": [row.name for row in self.rows], "strengths": list(self.strengths)}
+        return {**made, **self.drawing.settings()}
 
 
 def traverse(
-    model,
-    picture=None,
+    model: DrawingModel | str | Path,
+    picture: PhotoSource | None = None,
     along: Along = "latents",
     rows: int = 8,
     steps: int = 7,
     reach: float = 3.0,
     cloud: Cloud | None = None,
+    details: Details = "photo",
+    side: int | None = None,
 ) -> Traversal:
     """Walk from −`reach` to `reach` standard deviations along each of `rows` directions, from a photo or the middle.
 
     `along`: "latents" sorted by the nats they spend on a picture (their mean KL divergence), or "axes", the principal
     directions of the aggregate posterior. `cloud`: where the data lie, if not what the model's file says. Rows carry
-    the attribute most correlated with them where the model knows attributes.
+    the attribute most correlated with them where the model knows attributes. `details` and `side` as `vary` takes them,
+    for a walk from a photo; one from the middle of the data is drawn by the model.
 
     Raises UsageError for an unknown `along`, fewer than 1 row or 2 steps, a reach that is not above 0, and where
     nothing is known of the data.
@@ -113,13 +121,14 @@ def traverse(
     image_size(model)
     given = cloud or known_cloud(model)
     chosen = ranked(model, given, along)[:rows]
-    photo, start = None, given.mean.float()
-    if picture is not None:
-        photo = resolve_picture(model, picture)
-        start = torch.from_numpy(encode_each(model, photo[None])[0])[0]
+    inputs = [] if picture is None else [take_photo(model, picture)]
+    drawing = plan_drawing(model, inputs, details if inputs else "model", side)
+    start = torch.from_numpy(inputs[0].mean)[0] if inputs else given.mean.float()
     strengths = tuple(round(float(s), 9) for s in np.linspace(-reach, reach, steps))
     latents = torch.stack([start + s * row.direction.float() for row in chosen for s in strengths])
-    return Traversal(photo, decode_each(model, latents), latents, chosen, strengths, along, model.name)
+    pictures = draw(model, latents.numpy(), drawing, inputs)
+    photo = shown(inputs[0], drawing) if inputs else None
+    return Traversal(photo, pictures, latents, chosen, strengths, along, model.name, drawing)
 
 
 def ranked(model, cloud: Cloud, along: Along) -> tuple[TraversalRow, ...]:

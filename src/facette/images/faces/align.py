@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from facette.recipe import Frame, ImageInput
 
 CLOSE = 0.035  # of the crop's side
+EASY, HARD = 50.0, 90.0  # percentiles among the model's test pictures: below, and from here on
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +80,16 @@ class IntakeReport:
     typicality: dict[str, Any] | None = field(default=None)  # filled in by those who know the model
 
     def summary(self) -> str:
-        """One sentence for people."""
+        """One sentence for people; the figures behind its words are in `typicality`."""
         known = self.typicality
-        place = (
-            ()
-            if known is None or known["warning"]
-            else (
-                f"redrawn worse than {known['error_percentile']:g} % of the model's test pictures, "
-                f"farther out than {known['norm_percentile']:g} %",
-            )
-        )
+        place = () if known is None or known["warning"] else (self._spoken(known),)
         return "; ".join((*self.notes, *place, *self.warnings))
+
+    def _spoken(self, known: dict[str, Any]) -> str:
+        """How hard the picture is for the model, by the harder of two ranks among the model's test pictures."""
+        rank = max(known["error_percentile"], known["norm_percentile"])
+        word = "an easy" if rank < EASY else "an ordinary" if rank < HARD else "a hard"
+        return f"{word} {'picture' if self.way == 'fitted' else 'face'} for this model"
 
 
 @dataclass(frozen=True, slots=True)
