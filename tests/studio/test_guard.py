@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import os
 import struct
 import threading
 import time
@@ -256,9 +257,15 @@ def test_others_are_let_in_only_when_that_was_asked_for(run, host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_this_machine_needs_no_token(host):
+def test_this_machine_needs_the_token_too(host):
+    """Other accounts may be on it; a studio that takes another's place keeps its token."""
     assert serve.check_host(host, False)
-    assert serve.door_for(host, True).token is None
+    token = serve.door_for(host, True).token
+    assert token
+    assert token != serve.door_for(host, True).token
+    os.environ[serve.TOKEN] = "handed-on"
+    assert serve.door_for(host, True).token == "handed-on"
+    assert serve.TOKEN not in os.environ
 
 
 def test_a_port_that_is_taken_is_said(run):

@@ -25,12 +25,12 @@ def test_it_opens_answers_and_leaves_nothing(quick_run, tmp_path, how):
     try:
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(address, timeout=60) as answer:
+        page = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with page.open(address, timeout=60) as answer:
             assert b"Facette studio" in answer.read()
         assert ours(tmp_path) == 1
-        listening = urllib.request.urlopen(
-            f"{address}gradio_api/heartbeat/tab", timeout=60
-        )  # as open pages do
+        base = address.partition("?")[0]
+        listening = page.open(f"{base}gradio_api/heartbeat/tab", timeout=60)  # as open pages do
         process.send_signal(how)
         out, err = process.communicate(timeout=60)
         listening.close()

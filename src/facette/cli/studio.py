@@ -83,6 +83,8 @@ def studio(
         with suppress(KeyboardInterrupt):
             server.run(sockets=[place])
         rooms.at_work.end(LEAVING)
+    if wanted and door.token:
+        os.environ[serve.TOKEN] = door.token
     if wanted:  # with a model of other sizes nothing of this process is of use
         again = ["studio", "--model", wanted[-1], "--host", host, "--port", str(used), "--runs", str(runs)]
         again += [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,12 +25,14 @@ from facette.studio.guard import UPLOAD, Door, Guard
 from facette.studio.photo import Choice, NoFaceError, Photos, photo_words
 from facette.studio.state import PreparedPhotos
 from facette.studio.theme import HEAD, look
+from facette.studio.visitors import Visitors
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
 DEFAULT_MODEL = "faces64"  # of the commands
 SHARED_PAGES = ("vary", "blend", "edit", "map", "sample")  # the others read and write folders of this machine
 PHOTOS_AT_ONCE = 2  # being decoded: each may take 240 MB meanwhile
+DRAWN_MOST = 200_000  # pictures of a generated collection
 WAITING = 256  # events that may stand in the queue
 
 
@@ -50,6 +53,7 @@ class Studio:
     prepared: PreparedPhotos = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
     at_work: ActiveWork = field(default_factory=ActiveWork)
+    visitors: Visitors = field(default_factory=Visitors)
     reopen: Callable[[str], None] | None = (
         None  # opens the studio again with another model, where that can be done
     )
@@ -67,8 +71,13 @@ class Studio:
             raise UsageError(
                 "nothing is named: type a folder or a zip of pictures, or synthetic-faces:COUNT."
             )
-        if self.shared and not source.startswith("synthetic-"):
+        drawn = re.fullmatch(r"(synthetic-faces|synthetic-mixture)(?::([0-9]{1,12}))?", source)
+        if drawn is None and self.shared:
             raise UsageError(f"this studio is shared on the network and reads no folders such as {source!r}.")
+        if drawn is not None and int(drawn[2] or 0) > DRAWN_MOST:
+            raise UsageError(
+                f"the studio draws at most {DRAWN_MOST:,} pictures; the command line takes any count."
+            )
         return source
 
     def command_words(self) -> list[str]:
@@ -90,7 +99,7 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
     app = fastapi.FastAPI(title="Facette studio", docs_url=None, redoc_url=None, openapi_url=None)
     _own_addresses(app, studio)
     _within_a_loop(lambda: _mount(app, studio, pages))
-    return Guard(app, door)
+    return Guard(app, door, studio.visitors)
 
 
 def _mount(app: Any, studio: Studio, pages: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from facette.errors import FacetteError, UsageError
 from facette.runtime import give_back_freed_memory
+from facette.studio.visitors import Visitors
 
 log = logging.getLogger("facette.studio")
 
@@ -75,6 +76,7 @@ class Workplace(Protocol):
 
     turn: threading.Lock
     at_work: ActiveWork
+    visitors: Visitors
 
 
 class StoppedError(Exception):
@@ -137,6 +139,8 @@ def long(
     def answer(*values: Any) -> Iterator[Any]:
         *arguments, request = values
         tab = _tab(request)
+        if studio.visitors.has_gone(request.session_hash):
+            return
         try:
             arguments = checked(inputs, arguments)
         except EmptyFieldError as error:
@@ -190,7 +194,7 @@ def page_error(error: Exception) -> Exception:
     if isinstance(error, gr.Error):
         return error
     if isinstance(error, FacetteError):
-        return gr.Error(str(error), duration=SHOWN, title="", print_exception=False)
+        return gr.Error(escape(str(error)), duration=SHOWN, title="", print_exception=False)
     log.error("an event failed", exc_info=error)
     return gr.Error(OURS, duration=SHOWN, title="", print_exception=False)
 
@@ -210,6 +214,8 @@ def _short(
 
     def answer(*values: Any) -> Any:
         *arguments, request = values
+        if studio.visitors.has_gone(request.session_hash):
+            return _unchanged(outputs)
         try:
             arguments = checked(inputs, arguments)
             with studio.at_work, turn:

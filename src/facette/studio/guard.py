@@ -20,12 +20,14 @@ import ipaddress
 import json
 import logging
 import re
+import time
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from facette.studio.photo import MAX_UPLOAD
+from facette.studio.visitors import BODIES_MOST, BODY_WITHIN, Unfinished, Visitors
 
 log = logging.getLogger("facette.studio")
 
@@ -33,6 +35,7 @@ COOKIE = "facette-token"
 MAX_BODY = 2**20  # bytes of anything but a photo
 LINGER = 5.0  # seconds in which a refused body may still arrive, unread
 UPLOAD = "/photo"
+ASK, LISTEN = "/gradio_api/queue/join", "/gradio_api/queue/data"
 
 # What the page needs, and nothing else: (methods, path).
 _READ, _SEND = ("GET", "HEAD"), ("POST",)
@@ -98,9 +101,11 @@ class Refusal:
 class Guard:
     """ASGI middleware around the whole studio."""
 
-    def __init__(self, app: Any, door: Door):
+    def __init__(self, app: Any, door: Door, visitors: Visitors | None = None):
         self._app, self._door = app, door
         self._closing = asyncio.Event()
+        self._visitors = visitors or Visitors()
+        self._bodies = Unfinished(BODIES_MOST)
 
     def close(self) -> None:
         """The studio closes: whoever still listens to it is told so, and nothing has to be torn off."""
@@ -117,7 +122,16 @@ class Guard:
         if scope["type"] == "http" and self._enters_with_token(scope):
             await _let_in(send, str(self._door.token))
             return
-        await self._app(scope, _Measured(scope, receive, self._closing), _Dressed(send))
+        body = _Measured(scope, receive, self._closing, self._bodies, self._visitors)
+        page = _page(scope) if scope["path"] == LISTEN else None
+        try:
+            if page is not None:
+                self._visitors.began_to_listen(page)
+            await self._app(scope, body, _Dressed(send, body))
+        finally:
+            self._bodies.done(id(body))
+            if page is not None:
+                self._visitors.left(page)
 
     def _refusal(self, scope: dict[str, Any]) -> Refusal | None:
         headers = _headers(scope)
@@ -155,43 +169,90 @@ class Guard:
 
 
 class _Measured:
-    """The request's body, counted: what is sent beyond the limit ends it, and so does the studio's own end."""
+    """The request's body, counted and timed: what is sent beyond the limit ends it, what does not come in time, what
+    all bodies together take beyond theirs, and the studio's own end."""
 
-    def __init__(self, scope: dict[str, Any], receive: Any, closing: asyncio.Event):
+    def __init__(
+        self,
+        scope: dict[str, Any],
+        receive: Any,
+        closing: asyncio.Event,
+        bodies: Unfinished,
+        visitors: Visitors,
+    ):
         self._scope, self._receive, self._left, self._closing = scope, receive, _limit(scope), closing
+        self._bodies, self._visitors, self._crowded = bodies, visitors, asyncio.Event()
+        self.cut_off = False
+        self._whole, self._began = False, time.monotonic()
+        self._asked = b""  # of a question, in which the page says who it is
 
     async def __call__(self) -> dict[str, Any]:
-        coming, closing = asyncio.ensure_future(self._receive()), asyncio.ensure_future(self._closing.wait())
+        coming = asyncio.ensure_future(self._receive())
+        closing = asyncio.ensure_future(self._closing.wait())
+        crowded = asyncio.ensure_future(self._crowded.wait())
+        # Once the body is there, this waits for the visitor to leave, which may take hours.
+        patience = None if self._whole else max(0.0, self._began + BODY_WITHIN - time.monotonic())
         try:
-            await asyncio.wait((coming, closing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                (coming, closing, crowded), timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
             if not coming.done():
+                if not self._closing.is_set():
+                    self.cut_off = True
+                    _note(
+                        self._scope, Refusal(408, "the body did not come in time, or too many came at once")
+                    )
                 return {"type": "http.disconnect"}
             message = coming.result()
         finally:
             coming.cancel()
             closing.cancel()
+            crowded.cancel()
+        self._keep_count(message)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             _note(self._scope, Refusal(413, "the body went on beyond the limit"))
             return {"type": "http.disconnect"}
         return message
 
+    def _keep_count(self, message: dict[str, Any]) -> None:
+        body = message.get("body", b"")
+        self._whole = self._whole or not message.get("more_body", False)
+        if self._whole:
+            self._bodies.done(id(self))
+        elif body:
+            self._bodies.add(id(self), self._crowded.set, len(body))
+        if self._scope["path"].rstrip("/") == ASK and len(self._asked) < MAX_BODY:
+            self._asked += body
+            if self._whole and (found := _SESSION.search(self._asked)):
+                self._visitors.asked(found[1].decode())
+
+
+_SESSION = re.compile(rb'"session_hash"\s*:\s*"([\w-]{1,64})"')
+
+
+def _page(scope: dict[str, Any]) -> str | None:
+    """Which page listens, as it says itself."""
+    return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [None])[0]
+
 
 class _Dressed:
     """Answers with the headers that keep a browser careful."""
 
-    def __init__(self, send: Any):
-        self._send = send
+    def __init__(self, send: Any, body: _Measured):
+        self._send, self._of = send, body
         self._start: dict[str, Any] | None = None  # of a page whose scripts must be read first
         self._body = b""
 
     async def __call__(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
+            if self._of.cut_off:  # what is still to come is not waited for
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             own = {name.decode("latin-1").lower(): value for name, value in message["headers"]}
             if own.get("content-type", b"").startswith(b"text/html") and "content-security-policy" not in own:
-                self._start = message
+                self._start = _for_this_page_alone(message)
                 return
-            await self._send(_dressed(message, HEADERS))
+            await self._send(_dressed(_for_this_page_alone(message), HEADERS))
         elif self._start is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body"):
@@ -200,6 +261,12 @@ class _Dressed:
                 await self._send({"type": "http.response.body", "body": self._body})
         else:
             await self._send(message)
+
+
+def _for_this_page_alone(start: dict[str, Any]) -> dict[str, Any]:
+    """Without the framework's leave for pages of other ports of this machine to read the answer."""
+    kept = [(n, v) for n, v in start["headers"] if not n.lower().startswith(b"access-control-")]
+    return {**start, "headers": kept}
 
 
 def _dressed(start: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import secrets
 import shutil
 import socket
@@ -18,8 +19,10 @@ from typing import Any
 
 from facette.errors import UsageError, import_extra
 from facette.studio.guard import Door
+from facette.studio.visitors import HEADERS_WITHIN, UNFINISHED_MOST, Unfinished
 
 DEFAULT_PORT = 7860
+TOKEN = "FACETTE_STUDIO_TOKEN"  # hands the token to the studio that takes this one's place
 TRIES = 20  # ports after the default, when it is taken and none was asked for
 
 
@@ -52,12 +55,16 @@ def bind(host: str, port: int | None) -> socket.socket:
     raise UsageError(f"cannot listen on {host}, port {wished}: {reason}; choose another --port.")
 
 
-def door_for(host: str, loopback: bool) -> Door:
-    """Who is let in there."""
+def door_for(host: str, loopback: bool, token: bool = True) -> Door:
+    """Who is let in there: whoever has the token, which stands in the printed address.
+
+    Also on this machine alone, where other accounts may be. `token` False leaves it out there, and there only.
+    """
+    key = os.environ.pop(TOKEN, None) or secrets.token_urlsafe(24)  # the page that is open goes on
     if loopback:
-        return Door(names=Door().names | {host})
+        return Door(names=Door().names | {host}, token=key if token else None)
     name = socket.gethostname().lower()
-    return Door(Door().names | {host.lower(), name, f"{name}.local"}, True, secrets.token_urlsafe(24))
+    return Door(Door().names | {host.lower(), name, f"{name}.local"}, True, key)
 
 
 def address_of(place: socket.socket, door: Door) -> str:
@@ -86,15 +93,63 @@ def server_of(app: Any, ready: Callable[[], None] = lambda: None) -> Any:
             app.close()  # pages that are open listen for ever
             await super().shutdown(sockets)
 
-    quiet = {"log_level": "warning", "access_log": False, "server_header": False}
-    return Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=3, **quiet))
+    # A visitor's broken request is no news: a line for each would fill the terminal.
+    quiet = {"log_level": "error", "access_log": False, "server_header": False}
+    return Server(
+        uvicorn.Config(
+            app, http=_impatient(Unfinished(UNFINISHED_MOST)), ws="none", timeout_graceful_shutdown=3, **quiet
+        )
+    )
+
+
+def _impatient(waiting: Unfinished) -> Any:
+    """The server's protocol, which ends a connection that does not bring a whole request in time."""
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    base: Any = AutoHTTPProtocol
+
+    class Impatient(base):
+        _timer: Any = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._wait()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            answering = self.cycle is not None and not self.cycle.response_complete
+            if answering:
+                self._stop_waiting()
+            else:
+                self._wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            if self._timer is None:
+                self._timer = self.loop.call_later(HEADERS_WITHIN, self._give_up)
+                waiting.add(id(self), self._give_up)
+
+        def _stop_waiting(self) -> None:
+            waiting.done(id(self))
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _give_up(self) -> None:
+            """End it, unless it has come to be answered meanwhile, or rests between two requests as browsers do."""
+            self._stop_waiting()
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.abort()
+
+    return Impatient
 
 
 @contextmanager
 def private_folder() -> Iterator[None]:
     """Whatever the libraries below write goes into a folder that only we can read and that goes away with us."""
-    import os
-
     folder = tempfile.mkdtemp(prefix="facette-studio-")
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = folder
