@@ -52,3 +52,8 @@ def test_the_seed_and_the_prior_are_arguments(quick_model):
     assert torch.equal(without.sample_latents(6, seed=1), normal)
     with pytest.raises(UsageError, match="has no fitted prior"):
         without.sample_latents(1, prior="fitted")
+
+
+def test_a_model_introduces_itself_in_one_line(quick_model):
+    assert repr(quick_model).startswith(f"TrainedModel({quick_model.name!r}, {quick_model.latent} latents")
+    assert len(repr(quick_model)) < 200

@@ -49,6 +49,11 @@ class TrainedModel:
             if part is not None:
                 part.eval().requires_grad_(False)
 
+    def __repr__(self) -> str:
+        weights = sum(parameter.numel() for parameter in self.vae.parameters())
+        second = ", second stage" if self.sharpener is not None else ""
+        return f"TrainedModel({self.name!r}, {self.latent} latents, {weights:,} weights{second}, on {self.device})"
+
     @property
     def name(self) -> str:
         return self.recipe.name
