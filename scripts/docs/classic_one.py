@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import facette
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
-from facette.judges.likeness import gauge_of, likeness
+from facette.judges.likeness import embedding_of, likeness
 
 KL_WEIGHT = 0.00025  # of the classic script, beside a mean squared error
 VALUES, LATENTS = 3 * 150**2, 128
@@ -64,7 +64,7 @@ def _sigma_table(error: float) -> str:
 
 def _scales(model: Any, pictures: np.ndarray) -> str:
     """What each factor of the variance does: difference from the reconstruction, and likeness to the photo."""
-    gauge = gauge_of(facette.load("faces64"))
+    gauge = embedding_of(facette.load("faces64"))
     gone: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     like: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     for picture in pictures:

@@ -27,9 +27,9 @@ def gauge():
     """What likeness means among drawn faces."""
     from facette.data.synthetic import draw_faces
     from facette.judges.attributes import extract
-    from facette.judges.likeness import make_gauge
+    from facette.judges.likeness import fit_embedding
 
-    return make_gauge(extract(draw_faces(240, 64, seed=9).pictures).features)
+    return fit_embedding(extract(draw_faces(240, 64, seed=9).pictures).features)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import torch
 
 from facette.errors import UsageError
 from facette.judges.attributes import FEATURES
-from facette.judges.likeness import gauge_of, likeness, make_gauge, place_spread
+from facette.judges.likeness import embedding_of, embedding_spread, fit_embedding, likeness
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def faces(mixing):
 
 @pytest.fixture(scope="module")
 def gauge(faces):
-    return make_gauge(faces)
+    return fit_embedding(faces)
 
 
 def fresh(mixing, count, seed):
@@ -70,7 +70,7 @@ def test_real_faces_are_half_as_real_as_can_be_and_odd_ones_are_not(gauge, mixin
     assert real.max() <= 1
     # All faces lie in one half of the space here; what lies in the other is no face.
     tilted = np.abs(np.random.default_rng(7).normal(size=(900, FEATURES))).astype(np.float32)
-    half = make_gauge(tilted)
+    half = fit_embedding(tilted)
     outside = tilted.mean(0) - 3 * tilted.std(0) * np.sign(
         np.random.default_rng(8).normal(size=(50, FEATURES))
     )
@@ -80,9 +80,9 @@ def test_real_faces_are_half_as_real_as_can_be_and_odd_ones_are_not(gauge, mixin
 
 def test_spread_counts_from_all_one_to_strangers(gauge, faces):
     places = gauge.place(faces[:400])
-    assert place_spread(np.repeat(places[:1], 5, axis=0)) == pytest.approx(0)
-    assert place_spread(places) == pytest.approx(1, abs=0.01)
-    assert place_spread(np.eye(3, FEATURES)) == pytest.approx(
+    assert embedding_spread(np.repeat(places[:1], 5, axis=0)) == pytest.approx(0)
+    assert embedding_spread(places) == pytest.approx(1, abs=0.01)
+    assert embedding_spread(np.eye(3, FEATURES)) == pytest.approx(
         1
     )  # every two apart; nobody is a pair with himself
 
@@ -92,7 +92,7 @@ def test_a_gauge_survives_the_model_file(gauge, faces, quick_model, tmp_path):
     from facette.model.trained import TrainedModel
 
     model = TrainedModel(quick_model.vae, quick_model.recipe, extras=gauge.extras())
-    read = gauge_of(facette.load(facette.save(model, tmp_path / "model")))
+    read = embedding_of(facette.load(facette.save(model, tmp_path / "model")))
     assert read.threshold == gauge.threshold
     before, after = gauge.place(faces[:50]), read.place(faces[:50])
     np.testing.assert_allclose(before, after, atol=1e-3)
@@ -100,13 +100,13 @@ def test_a_gauge_survives_the_model_file(gauge, faces, quick_model, tmp_path):
 
 
 def test_the_same_faces_give_the_same_gauge(faces, gauge):
-    again = make_gauge(faces)
+    again = fit_embedding(faces)
     assert again.threshold == gauge.threshold
     assert all(torch.equal(one, again.extras()[name]) for name, one in gauge.extras().items())
 
 
 def test_too_few_faces_and_uncalibrated_models_are_refused(faces, quick_model):
     with pytest.raises(UsageError, match="at least 200 pictures"):
-        make_gauge(faces[:199])
+        fit_embedding(faces[:199])
     with pytest.raises(UsageError, match="facette calibrate"):
-        gauge_of(quick_model)
+        embedding_of(quick_model)

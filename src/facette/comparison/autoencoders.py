@@ -17,7 +17,7 @@ import numpy as np
 from facette.comparison.diffusion import Autoencoder, latent_count, reconstruct
 from facette.comparison.methods import Made, Size, Watch, networks_of, size_of
 from facette.comparison.trials import to_side
-from facette.judges.likeness import Gauge, likeness
+from facette.judges.likeness import WhitenedEmbedding, likeness
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 from facette.measures.reconstruction import psnr, sharpness_ratio, ssim
@@ -96,7 +96,7 @@ class Reconstruction(Result):
 
 
 def compare_autoencoders(
-    model: Any, photo: np.ndarray, rival: Autoencoder, large: np.ndarray, gauge: Gauge
+    model: Any, photo: np.ndarray, rival: Autoencoder, large: np.ndarray, gauge: WhitenedEmbedding
 ) -> Reconstruction:
     """The photo through the model, plain and sharp where it can both, and through a diffusion autoencoder."""
     ours = [keep_by_model(one, photo, name, gauge) for name, one in plain_and_sharp(model)]
@@ -120,7 +120,7 @@ def plain_and_sharp(model: Any) -> list[tuple[str, Any]]:
     return [(f"{model.name} plain", model.plain()), (f"{model.name} sharp", model)]
 
 
-def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: Gauge) -> Kept:
+def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: WhitenedEmbedding) -> Kept:
     """What a Facette model keeps of the photo (S, S, 3): its decoded posterior mean."""
     with Watch(model.device, networks_of(model)) as watch:
         mean, _ = encode_each(model, photo[None])  # (1, Z)
@@ -129,7 +129,9 @@ def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: Gauge) -> Kep
     return _kept(gauge, name, made, photo, mean.shape[1], size_of(networks_of(model)))
 
 
-def keep_by_autoencoder(network: Any, photo: np.ndarray, large: np.ndarray, name: str, gauge: Gauge) -> Kept:
+def keep_by_autoencoder(
+    network: Any, photo: np.ndarray, large: np.ndarray, name: str, gauge: WhitenedEmbedding
+) -> Kept:
     """What an autoencoder of diffusers keeps of the photo at its own size (H, H, 3)."""
     with Watch(next(network.parameters()).device, {"vae": network}) as watch:
         pictures = reconstruct(network, large[None])
@@ -137,7 +139,9 @@ def keep_by_autoencoder(network: Any, photo: np.ndarray, large: np.ndarray, name
     return _kept(gauge, name, made, photo, latent_count(network, len(large)), size_of({"vae": network}))
 
 
-def _kept(gauge: Gauge, name: str, made: Made, photo: np.ndarray, latents: int, size: Size) -> Kept:
+def _kept(
+    gauge: WhitenedEmbedding, name: str, made: Made, photo: np.ndarray, latents: int, size: Size
+) -> Kept:
     picture = to_side(made.pictures, len(photo))[0]
     real, kept = photo[None] / 255.0, picture[None] / 255.0
     return Kept(

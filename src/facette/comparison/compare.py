@@ -26,7 +26,7 @@ from facette.comparison.methods import DiffusionMethod, Progress, VaeMethod
 from facette.comparison.result import Comparison, Entry
 from facette.comparison.trials import FEWEST, Trials
 from facette.errors import UsageError, check_count
-from facette.judges.likeness import Gauge, gauge_of
+from facette.judges.likeness import WhitenedEmbedding, embedding_of
 from facette.latent.levels import FACTOR
 from facette.latent.vary import variation_seeds
 
@@ -61,7 +61,7 @@ def compare(
     photo: np.ndarray,
     diffusion: Diffusion,
     large: np.ndarray,
-    gauge: Gauge,
+    gauge: WhitenedEmbedding,
     *,
     strength: float = 0.5,
     diversity: float | None = None,
@@ -125,12 +125,12 @@ def compare(
     return Comparison(photo, large, entries, kept, wished, tolerance, seeds, asked)
 
 
-def gauge_for(model: Any) -> Gauge:
+def gauge_for(model: Any) -> WhitenedEmbedding:
     """What likeness and realism are measured with: the model's own gauge, or that of the bundled face model."""
     try:
-        return gauge_of(model)
+        return embedding_of(model)
     except UsageError:
-        return gauge_of(load_model(BUNDLED))
+        return embedding_of(load_model(BUNDLED))
 
 
 def plan_comparison(

@@ -16,7 +16,7 @@ from PIL import Image
 
 from facette.comparison.methods import Made, Method, Progress
 from facette.errors import ImageError
-from facette.judges.likeness import Gauge, likeness, place_spread
+from facette.judges.likeness import WhitenedEmbedding, embedding_spread, likeness
 from facette.measures.diversity import spread
 from facette.measures.intervals import Bootstrap, Interval
 from facette.measures.reconstruction import sharpness_ratio
@@ -52,7 +52,7 @@ class Trials:
         self,
         method: Method,
         photo: np.ndarray,
-        gauge: Gauge,
+        gauge: WhitenedEmbedding,
         seeds: Sequence[int],
         progress: Progress = lambda done: None,
     ):
@@ -89,7 +89,7 @@ class Trials:
         return {trial.level: trial.figures.likeness.value for trial in self.curve}
 
 
-def measure(gauge: Gauge, photo: np.ndarray, pictures: np.ndarray) -> Figures:
+def measure(gauge: WhitenedEmbedding, photo: np.ndarray, pictures: np.ndarray) -> Figures:
     """The figures of pictures (N, S, S, 3) of one photo (S, S, 3), N ≥ 2."""
     unit = pictures / 255.0
     places = gauge.places(pictures)  # (N, 128)
@@ -98,7 +98,7 @@ def measure(gauge: Gauge, photo: np.ndarray, pictures: np.ndarray) -> Figures:
         likeness=Bootstrap({"likeness": alike}, seed=0).mean("likeness"),
         realism=float(gauge.realism(places).mean()),
         spread=spread(unit),
-        variety=place_spread(places),
+        variety=embedding_spread(places),
         sharpness=sharpness_ratio(photo[None] / 255.0, unit),
     )
 

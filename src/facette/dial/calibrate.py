@@ -32,7 +32,7 @@ from facette.dial.curves import JUDGED, JudgedPhotos, at_side, measure_curve, sp
 from facette.errors import UsageError, check_count
 from facette.judges.attributes import extract
 from facette.judges.identity import available, speaks_for
-from facette.judges.likeness import FEWEST, Gauge, make_gauge
+from facette.judges.likeness import FEWEST, WhitenedEmbedding, fit_embedding
 from facette.latent.cloud import MEAN, cloud_tensors, encode_set, measure_cloud
 from facette.latent.details import Details
 from facette.latent.inputs import image_size
@@ -77,7 +77,7 @@ class Calibration:
     """What a model file is given so that its dial means something."""
 
     curves: dict[tuple[Noise, Details], Curve]
-    gauge: Gauge | None
+    gauge: WhitenedEmbedding | None
     extras: dict[str, Tensor]
     metrics: dict[str, Any]  # plain values for the header and the card
 
@@ -111,7 +111,7 @@ def calibrate(
         extras |= cloud_tensors(measure_cloud(posterior))
     gauge = None
     if len(pictures.references) >= FEWEST:
-        gauge = make_gauge(extract(pictures.references[:REALISM]).features, seed)
+        gauge = fit_embedding(extract(pictures.references[:REALISM]).features, seed)
         extras |= gauge.extras()
     curves = {}
     judged = available() and speaks_for(model.input.frame) is not None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from facette.dial.curves import JUDGED, at_side
 from facette.errors import UsageError
 from facette.judges.identity import available, describe, speaks_for
-from facette.judges.likeness import Gauge, gauge_of, place_spread
+from facette.judges.likeness import WhitenedEmbedding, embedding_of, embedding_spread
 from facette.latent.details import Details
 from facette.latent.inputs import Picture, resolve_model
 from facette.latent.levels import STRANGERS, Curve, choose_setting, known_curve
@@ -128,7 +128,7 @@ def dial_sweep(
         raise UsageError("a sweep needs at least one factor, none was given.")
     model = resolve_model(model)
     setting = choose_setting(model, noise=noise, details=details)
-    curve, gauge = known_curve(model, setting.noise, details), gauge_of(model)
+    curve, gauge = known_curve(model, setting.noise, details), embedding_of(model)
     if curve is None:
         raise UsageError(
             f"model {model.name!r} has no measure of likeness yet: run `facette calibrate MODEL DATA` once."
@@ -142,14 +142,14 @@ def dial_sweep(
     )
 
 
-def _read(origin: Origin, row: Variations, curve: Curve, gauge: Gauge) -> Reading:
+def _read(origin: Origin, row: Variations, curve: Curve, gauge: WhitenedEmbedding) -> Reading:
     places = gauge.places(row.pictures)
     again = np.asarray(origin.model.encode(at_side(row.pictures, origin.model.input.size)).mean, np.float64)
     return Reading(
         strength=row.factor,
         likeness=_likeness(origin.model, row, curve),
         realism=gauge.realism(places),
-        spread=place_spread(places),
+        spread=embedding_spread(places),
         cycle=float(np.sqrt(np.square(again - row.latents).mean())),
     )
 

@@ -49,7 +49,7 @@ from facette.measures.declarations import JudgedPair, columns_of, figures_of
 from facette.measures.disentanglement import FEWEST as FEWEST_FACTORS
 from facette.measures.disentanglement import Disentanglement, measure_disentanglement
 from facette.measures.diversity import spread
-from facette.measures.intervals import Bootstrap, Figures
+from facette.measures.intervals import Bootstrap, MeasureFigures
 from facette.measures.memory import Memorisation
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
@@ -182,11 +182,11 @@ def _frame(model: TrainedModel) -> str:
 # ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────
 
 
-def _reconstruction_figures(rebuilt: Rebuilt, photos: Features | None, seed: int) -> Figures:
+def _reconstruction_figures(rebuilt: Rebuilt, photos: Features | None, seed: int) -> MeasureFigures:
     columns = dict(rebuilt.columns)
     if photos is not None and rebuilt.features is not None:
         columns |= columns_of(JudgedPair(photos, rebuilt.features, photos.features.mean(axis=0)))
-    return Figures(figures_of(columns, seed))
+    return MeasureFigures(figures_of(columns, seed))
 
 
 def _importance(

@@ -13,7 +13,7 @@ from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
 from facette.measures.aggregate import Surgery
 from facette.measures.disentanglement import Disentanglement
-from facette.measures.intervals import Figures, Interval
+from facette.measures.intervals import Interval, MeasureFigures
 from facette.measures.memory import Memorisation
 
 
@@ -57,8 +57,8 @@ class Distributions:
     """Everything the model makes against real pictures, under one protocol; the floor is real against real."""
 
     protocol: Protocol
-    floor: Figures  # of the measures in `DISTRIBUTION`
-    made: tuple[Figures, ...]
+    floor: MeasureFigures  # of the measures in `DISTRIBUTION`
+    made: tuple[MeasureFigures, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,10 @@ class Evaluation:
     kind: Literal["image", "vector"]
     dimensions: int  # D
     frame: str  # which cut of a photo the model sees, and how large; empty for vectors
-    reconstruction: Figures  # of the measures in `RECONSTRUCTION`; of the bare decoder, the mean of p(x|z)
-    sharpened: Figures | None  # of what `decode` gives, where the model has a second stage
+    reconstruction: (
+        MeasureFigures  # of the measures in `RECONSTRUCTION`; of the bare decoder, the mean of p(x|z)
+    )
+    sharpened: MeasureFigures | None  # of what `decode` gives, where the model has a second stage
     bound: BoundFigures
     latents: LatentFigures
     samples: tuple[SampleFigures, ...]

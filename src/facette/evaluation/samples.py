@@ -20,7 +20,7 @@ from facette.latent.inputs import Picture
 from facette.latent.reconstruct import PriorName
 from facette.measures.clouds import FEWEST, Clouds, halves
 from facette.measures.declarations import DISTRIBUTION
-from facette.measures.intervals import Figures
+from facette.measures.intervals import MeasureFigures
 from facette.measures.memory import FEWEST as FEWEST_HELD_OUT
 from facette.measures.memory import Memorisation, memorisation
 from facette.measures.reconstruction import sharpness
@@ -115,10 +115,12 @@ def measure_distributions(
     )
 
 
-def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> Figures:
+def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> MeasureFigures:
     """All measures of made pictures (M, D) against real ones (N, D); `of` names what was made."""
     clouds = Clouds(real, made)
-    return Figures({measure.field: measure.of(clouds, seed) for measure in DISTRIBUTION if measure.of}, of)
+    return MeasureFigures(
+        {measure.field: measure.of(clouds, seed) for measure in DISTRIBUTION if measure.of}, of
+    )
 
 
 def measure_memorisation(

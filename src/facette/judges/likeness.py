@@ -1,7 +1,7 @@
 """How like one picture is to another, and how like a real face at all, in the eyes of the attribute network.
 
-Enters: uint8 pictures, and a `Gauge`: what the network sees in faces on the whole. Leaves: cosines and shares. It is
-blind to who somebody is: it knows hair, age, beard, glasses, expression, colouring, not identities.
+In: uint8 pictures, and a `WhitenedEmbedding`: what the network sees in faces on the whole. Out: cosines and shares. It
+is blind to who somebody is: it knows hair, age, beard, glasses, expression, colouring, not identities.
 
 The embedding (128) is centred and whitened, so that every direction in which faces differ counts alike, and cut to
 length one; a likeness is a cosine there. Measured on CelebA (docs/dial.md): with the threshold that lets one stranger
@@ -14,7 +14,9 @@ Legend: N pictures, M known faces, R faces kept apart from them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,7 +26,7 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.judges.attributes import extract
 
-Places = NDArray[np.float64]  # (N, 128), rows of length one
+Embeddings = NDArray[np.float64]  # (N, 128), rows of length one
 
 FEWEST = 200  # faces that a gauge can be made from: below, 128 directions cannot be told from noise
 KNOWN = 2000  # faces that realism compares with, at most
@@ -38,25 +40,35 @@ _CENTRE, _WHITENING, _KNOWN, _TYPICAL, _THRESHOLD = (
 )
 
 
+class Calibrated(Protocol):
+    """A model whose file holds the tensors of an embedding."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def extras(self) -> Mapping[str, Tensor]: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class WhitenedEmbedding:
     """What likeness and realism are measured with; made once from real faces, kept in the model file."""
 
     centre: NDArray[np.float64]  # (128,)
     whitening: NDArray[np.float64]  # (128, 128)
-    known: Places  # (M, 128)
+    known: Embeddings  # (M, 128)
     typical: NDArray[np.float64]  # (R,) sorted: how near real faces are to their nearest known ones
     threshold: float  # the likeness that one pair of strangers in a hundred exceeds
 
-    def places(self, pictures: np.ndarray) -> Places:
+    def places(self, pictures: np.ndarray) -> Embeddings:
         """Where uint8 pictures (N, S, S, 3) stand: (N, 128), rows of length one."""
         return self.place(extract(pictures).features)
 
-    def place(self, features: np.ndarray) -> Places:
+    def place(self, features: np.ndarray) -> Embeddings:
         """Where embeddings (N, 128) of the attribute network stand: (N, 128), rows of length one."""
         return _unit((features.astype(np.float64) - self.centre) @ self.whitening)
 
-    def realism(self, places: Places) -> NDArray[np.float64]:
+    def realism(self, places: Embeddings) -> NDArray[np.float64]:
         """The share of real faces that are no nearer to their like than each of N is: (N,) in [0, 1].
 
         Real faces give 0.5 on average; 0 is like no real face. Nearness is the mean cosine with the 20 nearest of
@@ -75,7 +87,7 @@ class Gauge:
         }
 
 
-def likeness(photo: Places, others: Places) -> NDArray[np.float64]:
+def likeness(photo: Embeddings, others: Embeddings) -> NDArray[np.float64]:
     """Cosine of each of N places (N, 128) with the photo's (128,) or (1, 128): (N,) in [−1, 1].
 
     1 is the photo itself, 0 an average stranger.
@@ -83,7 +95,7 @@ def likeness(photo: Places, others: Places) -> NDArray[np.float64]:
     return others @ photo.reshape(-1)
 
 
-def place_spread(places: Places) -> float:
+def embedding_spread(places: Embeddings) -> float:
     """How unlike N ≥ 2 pictures are to each other: 1 − the mean likeness of every two, in [0, 2]; 0 when all are one.
 
     Strangers give 1 on average.
@@ -92,7 +104,7 @@ def place_spread(places: Places) -> float:
     return float(1 - (places @ places.T)[pairs].mean())
 
 
-def make_gauge(features: np.ndarray, seed: int = 0) -> Gauge:
+def fit_embedding(features: np.ndarray, seed: int = 0) -> WhitenedEmbedding:
     """The gauge from embeddings (N, 128) of real pictures, no two of them of the same shot.
 
     Two thirds give the mean, the whitening and the known faces; the last third, which those have not seen, gives the
@@ -113,7 +125,7 @@ def make_gauge(features: np.ndarray, seed: int = 0) -> Gauge:
     strangers = _unit((kept - centre) @ whitening)
     first, second = draws.integers(len(strangers), size=(2, PAIRS))
     pairs = np.einsum("nd,nd->n", strangers[first], strangers[second])[first != second]
-    return Gauge(
+    return WhitenedEmbedding(
         centre=centre,
         whitening=whitening,
         known=known,
@@ -122,7 +134,7 @@ def make_gauge(features: np.ndarray, seed: int = 0) -> Gauge:
     )
 
 
-def gauge_of(model) -> Gauge:
+def embedding_of(model: Calibrated) -> WhitenedEmbedding:
     """The gauge a model carries. Raises UsageError for one that was never calibrated."""
     if _THRESHOLD not in model.extras:
         raise UsageError(
@@ -131,10 +143,10 @@ def gauge_of(model) -> Gauge:
     centre, whitening, known, typical, threshold = (
         model.extras[name].double().numpy() for name in (_CENTRE, _WHITENING, _KNOWN, _TYPICAL, _THRESHOLD)
     )
-    return Gauge(centre, whitening, _unit(known), typical, float(threshold[0]))
+    return WhitenedEmbedding(centre, whitening, _unit(known), typical, float(threshold[0]))
 
 
-def _nearness(places: Places, known: Places) -> NDArray[np.float64]:
+def _nearness(places: Embeddings, known: Embeddings) -> NDArray[np.float64]:
     """Mean cosine with the nearest known faces, (N,)."""
     count = max(1, min(NEIGHBOURS, len(known) // 10))
     cosines = places @ known.T  # (N, M)

@@ -33,8 +33,8 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Figures(Mapping[str, "Interval | None"]):
-    """Figures under the fields of their measures; None for one that does not apply. `.psnr` is `["psnr"]`."""
+class MeasureFigures(Mapping[str, "Interval | None"]):
+    """MeasureFigures under the fields of their measures; None for one that does not apply. `.psnr` is `["psnr"]`."""
 
     values_by_field: dict[str, Interval | None]
     of: str = ""  # what was measured, where there are several

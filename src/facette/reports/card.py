@@ -22,7 +22,7 @@ from facette.images.sheets.grid import SheetRow, contact_sheet, save_sheet, wall
 from facette.images.sheets.layout import Cell, Sheet
 from facette.latent.sheets import even_columns
 from facette.measures.declarations import DISTRIBUTION, IDENTITY
-from facette.measures.intervals import Figures
+from facette.measures.intervals import MeasureFigures
 from facette.measures.measure import Measure
 from facette.reports.findings import findings
 from facette.reports.table import (
@@ -57,7 +57,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
 
 def _values(result: Any) -> Any:
     """A result's fields as plain values, figures under the fields of their measures."""
-    if isinstance(result, Figures):
+    if isinstance(result, MeasureFigures):
         return result.to_dict()
     if is_dataclass(result):
         return {field.name: _values(getattr(result, field.name)) for field in fields(result)}
