@@ -168,6 +168,13 @@ def _described(studio: Studio) -> str:
     return f"Model {escape(studio.model.name)}, {side} × {side} pixels"
 
 
+def _faces_in_photo(studio: Studio, chosen: str) -> dict[str, Any]:
+    """Everybody in a photo, the largest first, asked for once its largest face is on the page."""
+    from facette.studio.parts import preview_address
+
+    return {"faces": [preview_address(face) for face in studio.photos.faces(Choice.of(chosen).token)]}
+
+
 def _catalogues() -> bytes:
     """The words of the page in other languages, as the script looks them up."""
     folder = files("facette.studio").joinpath("words")
@@ -183,7 +190,7 @@ def _photo_in_box(studio: Studio, data: bytes, name: str, chosen: str, fleeting:
     """What a photo box shows of a photo that came, or of another face of one that is kept.
 
     The face is searched here, beside everybody's work with the model. Raises as `Photos.put` and `Photos.take` do; a
-    photo without a face is no error but "refused": its middle can be photo.
+    photo without a face is no error but "refused": its middle can be taken.
     """
     from facette.studio.parts import preview_address
 
@@ -193,15 +200,12 @@ def _photo_in_box(studio: Studio, data: bytes, name: str, chosen: str, fleeting:
         photo = studio.photos.take(str(choice))
     except NoFaceError as error:
         return {**described, "refused": str(error)}
-    several = (photo.report.faces or 0) > 1 and not chosen
-    faces = [preview_address(face) for face in studio.photos.faces(choice.token)] if several else []
     words, warnings = photo_words(photo.report)
     shown = preview_address(photo.picture)
     return {
         **described,
         "name": photo.name,
         "shown": shown,
-        "faces": faces,
         "words": words,
         "warnings": warnings,
     }
@@ -222,7 +226,10 @@ def _own_addresses(app: Any, studio: Studio) -> None:
         try:
             data = await request.body()  # in memory; the guard has counted it
             async with gate:
-                described = await run_in_threadpool(_photo_in_box, studio, data, name, chosen, fleeting)
+                if "x-faces" in request.headers:
+                    described = await run_in_threadpool(_faces_in_photo, studio, chosen)
+                else:
+                    described = await run_in_threadpool(_photo_in_box, studio, data, name, chosen, fleeting)
         except ClientDisconnect:
             return JSONResponse({"error": "The photo did not come whole."}, status_code=400)
         except FacetteError as error:

@@ -60,12 +60,20 @@
       const told = await answer.json();
       if (turn !== state.sent) return;
       if (!answer.ok) throw new Error(told.error);
-      hold(box, { ...told, name: told.name || name, faces: told.faces && told.faces.length ? told.faces : before.faces });
+      hold(box, { ...told, name: told.name || name, faces: before.faces });
+      if (!told.refused && told.photo === told.token && !before.faces) everybody(box, told.token, turn);
     } catch (error) {
       if (turn !== state.sent || error.name === "AbortError") return;
       hold(box, { ...NOBODY, name });
       say(box, error instanceof TypeError ? "The studio does not answer." : error.message, true);
     }
+  };
+  // Who else is in the photo is looked for when its largest face is there already.
+  const everybody = async (box, token, turn) => {
+    const answer = await fetch("/photo", { method: "POST", headers: { "X-Photo": token, "X-Faces": "1" } });
+    if (!answer.ok || turn !== stateOf(box).sent) return;
+    const { faces } = await answer.json();
+    if (faces.length > 1) hold(box, { ...stateOf(box).holds, faces });
   };
   // `own`: for this tab alone, such as a result that goes on from another one, where its photo stays.
   const send = (box, blob, name, { fleeting = false, own = false } = {}) => {
