@@ -1,4 +1,4 @@
-# Facette for drawing, on a processor: no torch, no compiler, a user without rights.
+# Facette on a processor, for a user without rights: what draws, and by the argument EXTRAS what you want besides.
 #
 #   docker build -t facette .
 #   docker run --rm -v "$PWD:/photos" facette vary me.jpg
@@ -8,8 +8,9 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE NOTICE CHANGELOG.md hatch_build.py ./
 COPY LICENSES LICENSES
 COPY src src
+ARG EXTRAS=heic
 # Everything is installed into one folder, which is all that the second stage takes over.
-RUN pip install --no-cache-dir --no-compile --prefix=/installed ".[face,heic,studio]"
+RUN pip install --no-cache-dir --no-compile --prefix=/installed ".[${EXTRAS}]"
 
 FROM python:3.12-slim
 COPY --from=build /installed /usr/local

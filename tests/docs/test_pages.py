@@ -83,7 +83,7 @@ def test_the_readme_is_one_screen_and_names_what_can_be_edited():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     install = text.partition("## Install")[2].partition("**What")[0]
     extras = set(project["optional-dependencies"])
-    assert extras - {"all", "train"} <= set(re.findall(r"`(\w+)`", install))
+    assert extras - {"face"} <= set(re.findall(r"`(\w+)`", install))
 
 
 def test_pictures_are_small_and_all_are_shown():

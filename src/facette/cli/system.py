@@ -65,7 +65,8 @@ def lines(report: dict[str, Any]) -> list[str]:
     ]
     for extra, libraries in report["extras"].items():
         missing = [name for name, installed in libraries.items() if installed is None]
-        state = f"misses {', '.join(missing)}" if missing else "complete"
+        more = f" and {len(missing) - 3} more" if len(missing) > 4 else ""
+        state = f"misses {', '.join(missing[:3] if more else missing)}{more}" if missing else "complete"
         remedy = f'  pip install "facette[{extra}]"' if extra else "  pip install --force-reinstall facette"
         rows.append(f"{extra or 'core':<10} {state}{remedy if missing else ''}")
     return rows
