@@ -58,6 +58,17 @@ def test_opening_looks_at_some_and_the_remedy_helps(store, tmp_path):
     open_dataset(source, spec, tmp_path / "cache", fresh=True).verify()
 
 
+def test_a_link_that_leads_to_itself_costs_itself(run, tmp_path, store):
+    folder = tmp_path / "pictures"
+    (folder / "self.png").symlink_to("self.png")
+    (folder / "round").symlink_to("../pictures/round")
+    (folder / "again").symlink_to(".")
+    ended = run("prepare", folder, "--recipe", "quick", "--cache", tmp_path / "cache", "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["pictures"] == 40
+    assert [picture["name"] for picture in ended.json["unreadable"]] == ["self.png"]
+
+
 def test_prepare_looks_at_all(run, tmp_path, store):
     assert run("prepare", tmp_path / "pictures", "--recipe", "quick", "--cache", tmp_path / "cache").code == 0
     flip(store.path / PIXELS, 5)

@@ -87,13 +87,13 @@ def _walk_folder(
 ) -> Iterator[str]:
     try:
         # A folder sorts as its name with a slash: then the walk comes out in the order of the whole names.
-        entries = sorted(os.scandir(root / folder), key=lambda e: e.name + "/" if e.is_dir() else e.name)
+        entries = sorted(os.scandir(root / folder), key=lambda e: e.name + "/" if _is_folder(e) else e.name)
     except OSError as error:
         raise DataError(f"the folder {str(root / folder)!r} cannot be listed: {error.strerror}.") from error
     for entry in entries:
         if entry.name.startswith(".") or entry.name in NOT_PICTURES:
             continue
-        if entry.is_dir():
+        if _is_folder(entry):
             identity = _identity(os.stat(entry.path))
             if identity not in seen:
                 seen.add(identity)
@@ -105,6 +105,14 @@ def _walk_folder(
             yield folder + entry.name
         elif (ending := os.path.splitext(entry.name)[1].lower()) not in LISTS:
             others[ending] += 1
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    """A link that leads in a circle is none: it is listed, and reported as unreadable when it is opened."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _size_and_time(entry: os.DirEntry) -> tuple[int, int]:
