@@ -7,10 +7,10 @@ from PIL import Image
 from facette.latent import blend
 
 
-def test_it_makes_what_the_python_call_makes(run, quick_run, quick_model, photo_files, tmp_path):
+def test_it_makes_what_the_python_call_makes(run, quick_run, photo_files, tmp_path):
     options = ["--weights", "2,-1", "--norm", "--each", "each", "--json", "--model", quick_run]
     said = run("blend", *photo_files, *options).json
-    made = blend(quick_model, *photo_files, weights=(2, -1), norm_corrected=True)
+    made = blend(quick_run, *photo_files, weights=(2, -1), norm_corrected=True)
     assert (said["sheet"], said["weights"], said["shares"]) == ("blend.png", [2, -1], [2, -1])
     assert (np.asarray(Image.open(tmp_path / said["each"][0])) == made.pictures[0]).all()
 
