@@ -111,7 +111,7 @@ def open_datasets(
 
 def _as_before(
     pictures: FolderSource | ZipSource, spec: ImageInput, align: Align, cache: Path
-) -> FolderSource | ZipSource | AlignedSource:
+) -> PictureSource:
     """As `in_frame`; what was decided when the pictures were packed holds, and no picture is looked at again."""
     for decided in (pictures, AlignedSource(pictures)) if align == "auto" and spec.frame is not None else ():
         store = cache / store_name(decided, spec)

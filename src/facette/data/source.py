@@ -31,9 +31,16 @@ class Block:
 class PictureSource(Protocol):
     """Pictures that can be listed at once and decoded in blocks, from several threads."""
 
-    kind: str
-    location: str  # for messages, and part of the signature
-    names: NameTable
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def location(self) -> str:
+        """For messages, and part of the signature."""
+        ...
+
+    @property
+    def names(self) -> NameTable: ...
 
     def signature(self) -> str:
         """A hex digest that changes when any picture may have changed."""

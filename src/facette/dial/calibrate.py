@@ -114,7 +114,8 @@ def calibrate(
         gauge = fit_embedding(extract(pictures.references[:REALISM]).features, seed)
         extras |= gauge.extras()
     curves = {}
-    judged = available() and speaks_for(model.input.frame) is not None
+    frame = model.input.frame if model.input.kind == "image" else None
+    judged = available() and speaks_for(frame) is not None
     if judged and len(pictures.frames) >= FEWEST_PHOTOS:
         others = {name: t for name, t in model.extras.items() if not name.startswith((PREFIX, PEOPLE))}
         knowing = replace(

@@ -63,8 +63,14 @@ class JudgedPhotos:
 
     def first(self, count: int) -> JudgedPhotos:
         """The first so many of them."""
-        parts = (part[:count] for part in (self.frames, self.mean, self.scale, self.before, self.who))
-        return JudgedPhotos(*parts, self.box)
+        return JudgedPhotos(
+            self.frames[:count],
+            self.mean[:count],
+            self.scale[:count],
+            self.before[:count],
+            self.who[:count],
+            self.box,
+        )
 
     def strangers(self, people: NDArray[np.integer] | None = None) -> float:
         """The distance that 1 % of pairs of different people are below; without `people` (P,), everybody is another."""

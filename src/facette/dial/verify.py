@@ -145,7 +145,8 @@ def main() -> None:
     store = open_dataset(asked.data, model.input.model_copy(update={"size": judged_side(model)}))
     indices = np.sort(np.random.default_rng(asked.seed).permutation(store.indices("all"))[: asked.photos])
     people = people_of(store, indices)
-    for noise in asked.noise or ["people", "posterior"]:
+    noises: list[Noise] = asked.noise or ["people", "posterior"]
+    for noise in noises:
         found = study(model, store.read(indices), people, noise=noise, seed=asked.seed)
         sys.stdout.write("\n".join(found.lines()) + "\n")
 

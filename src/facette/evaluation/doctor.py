@@ -240,7 +240,8 @@ def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray)
     measured = {"held_out": new, "training": old, "copied": copied}
     numbers = f"unexplained variance {new:.3f} on held-out pictures, {old:.3f} on training pictures"
     mirrored = ""
-    if not model.recipe.input.flip and may_be_mirrored(held_out, training):
+    flipped = model.input.kind == "image" and model.input.flip
+    if not flipped and may_be_mirrored(held_out, training):
         mirrored = " (input.flip = true gives twice as many)"
     remedy = f"more pictures{mirrored}, a smaller model, or fewer train.epochs"
     if copied > KNOWN_BY_HEART.limit:

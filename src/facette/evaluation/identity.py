@@ -111,6 +111,7 @@ def measure_identity(
     advance = begin("asking who it is", (2 + len(drawings)) * total)
     photos, reduced = _photos(model, selection, cache, advance)
     faces = {AT_MODEL_SIZE: reduced}
+    assert model.input.kind == "image"  # nobody else has a frame
     box = judge.speaks_for(model.input.frame)
     assert box is not None
     for of, draw in drawings:
@@ -137,6 +138,7 @@ def _drawings(
     if model.sharpener is not None:
         plain = model.plain()
         yield "reconstructions, plain", lambda start: plain.decode(means[start : start + BATCH])
+    assert model.input.kind == "image"
     moved = _varied(model, posterior, setting, seed)  # (N, Z)
     whole = selection.at_side(model.input, judge.SIDE)
 
@@ -169,6 +171,7 @@ def _photos(
     model: TrainedModel, selection: Selection, cache: str | Path | None, advance: Callable[[int], object]
 ) -> tuple[Faces, Faces]:
     """Descriptors of the photos as their files have them, and at the model's size."""
+    assert model.input.kind == "image"
     box = judge.speaks_for(model.input.frame)
     assert box is not None
 

@@ -5,6 +5,7 @@ Out: mode RGB, and notes of what was done. Knows nothing of files.
 """
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -78,7 +79,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]
     from PIL import ImageCms
 
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        source: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         description = ImageCms.getProfileDescription(source)
         described = " ".join((description or "an unnamed colour profile").split())[:60]
         if described.isprintable() and "srgb" in described.lower():

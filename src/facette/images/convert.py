@@ -8,7 +8,7 @@ arrays, with the same result to the bit; arrays need no torch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def to_pictures_array(values: np.ndarray, range_: Range) -> np.ndarray:
     return np.ascontiguousarray(scaled.transpose(0, 2, 3, 1))
 
 
-def to_unit(values: Tensor, range_: Range) -> Tensor:
+def to_unit(values: Any, range_: Range) -> Any:
     """Values of the given range, rescaled to [0, 1] without clipping."""
     return values if range_ == "unit" else (values + 1) / 2
 

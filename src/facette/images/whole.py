@@ -100,7 +100,7 @@ def _deep_pixels(path: Path) -> NDArray[np.uint16] | None:
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         return None
-    pixels = np.atleast_3d(pixels)
+    pixels = np.atleast_3d(pixels).astype(np.uint16, copy=False)
     return pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] > 2 else pixels
 
 

@@ -61,7 +61,8 @@ def enlarged(values: Values, size: tuple[int, int]) -> Values:
         return values
     import cv2
 
-    return cv2.resize(np.ascontiguousarray(values), size[::-1], interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(np.ascontiguousarray(values), size[::-1], interpolation=cv2.INTER_CUBIC)
+    return large.astype(np.float32, copy=False)
 
 
 def spread_inwards(values: Values, known: NDArray[np.bool_]) -> Values:

@@ -6,7 +6,7 @@ nothing of what is done with either.
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,19 @@ from facette.errors import UsageError
 from facette.model.interface import DrawingModel
 
 Picture: TypeAlias = NDArray[np.uint8]  # (S, S, 3), RGB
+Model = TypeVar("Model", bound=DrawingModel)
 
 
-def resolve_model(model: DrawingModel | str | Path) -> Any:
+def resolve_model(model: Model | str | Path) -> Model:
     """A loaded model as it is; a name or path through `facette.load`."""
     if isinstance(model, str | Path):
         from facette.checkpoint.native import load_model
 
-        return load_model(model)
+        return cast(Any, load_model(model))
     return model
 
 
-def resolve_drawer(model: DrawingModel | str | Path) -> Any:
+def resolve_drawer(model: DrawingModel | str | Path) -> DrawingModel:
     """A loaded model as it is; a name or path as the commands open it: by the graphs that need no torch where there are
     such, so that both draw the same bytes."""
     if not isinstance(model, str | Path):
@@ -36,7 +37,7 @@ def resolve_drawer(model: DrawingModel | str | Path) -> Any:
 
     with suppress(Unserved):
         return open_light(model)
-    return resolve_model(model)
+    return cast(DrawingModel, resolve_model(model))
 
 
 def image_size(model: DrawingModel) -> int:

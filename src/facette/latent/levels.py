@@ -121,7 +121,7 @@ def choose_setting(
     wanted: Noise = noise or ("people" if knows_people(model) else "posterior")
     unshaped = wanted == "posterior" and noise is None
     setting = (
-        _by_level(model, diversity or "auto", wanted, details)
+        _by_level(model, str(diversity or "auto"), wanted, details)
         if likeness is None
         else _by_likeness(model, likeness, wanted, details)
     )
@@ -133,7 +133,7 @@ def choose_setting(
 
 def check_strength(value: object) -> float:
     """The number back, when it is one. Raises UsageError for others, and for negative and infinite ones."""
-    if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
+    if not (isinstance(value, Real) and math.isfinite(value) and float(value) >= 0):
         raise UsageError(f"diversity must be a number of at least 0, got {value!r}: 0 changes nothing.")
     return float(value)
 

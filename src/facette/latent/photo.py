@@ -93,7 +93,7 @@ class PhotoInput:
         """(W, W): pixels of the frame that the photo does not show; None where there are none."""
         places = (np.arange(side) + 0.5) * len(self.picture) / side
         points = apply(self.to_photo, np.stack(np.meshgrid(places, places), axis=-1))  # (W, W, 2)
-        beyond = ((points < 0) | (points > np.array(self.image.size))).any(axis=-1)
+        beyond: NDArray[np.bool_] = np.any((points < 0) | (points > np.array(self.image.size)), axis=-1)
         if self.hidden is not None:
             nearest = places.astype(int)
             beyond |= self.hidden[np.ix_(nearest, nearest)]

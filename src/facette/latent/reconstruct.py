@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -99,7 +99,8 @@ def reconstruct(
     """
     model = resolve_drawer(model)
     several = isinstance(pictures, list | tuple) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
-    photos = [take_photo(model, picture) for picture in (pictures if several else [pictures])]
+    many = cast(Sequence[PhotoSource], pictures if several else [pictures])
+    photos = [take_photo(model, picture) for picture in many]
     if not photos:
         raise UsageError("no picture was given: name at least one.")
     return Reconstructions(

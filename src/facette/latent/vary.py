@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def origin_of(
     if refine:
         from facette.latent.refine import refine as refine_posterior
 
-        refined = refine_posterior(model, photo.picture[None], refine, seed=seed)
+        refined = refine_posterior(cast(Any, model), photo.picture[None], refine, seed=seed)
         mean, scale = (np.asarray(moment) for moment in (refined.posterior.mean, refined.posterior.scale))
         photo = replace(photo, mean=mean, scale=scale, decoded=model.decode_mean(mean))
     reconstruction = reconstruction_of(model, photo, drawing)
@@ -230,7 +230,7 @@ def chosen_seeds(
 
 def varied_latents(mean: Latents, scale: Latents, noise: Latents, strength: float) -> Latents:
     """z = μ + strength · σ · ε, the one place where this is written; (…, Z) each."""
-    return mean + np.float32(strength) * scale * noise
+    return np.asarray(mean + np.float32(strength) * scale * noise, np.float32)
 
 
 def strength_of(factor: float, mode: Mode = "factor") -> float:

@@ -78,22 +78,22 @@ class LightModel:
         """The same model without its second stage."""
         return replace(self, sharpener=None)
 
-    def encode(self, pictures: np.ndarray, batch: int = BATCH) -> LightPosterior:
+    def encode(self, data: np.ndarray, batch: int = BATCH) -> LightPosterior:
         """q(z|x) for uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them.
 
         Raises DataError when the shape is not the model's.
         """
         side = self.input.size
-        if self.input.masked and pictures.shape[1:] == (side, side, 3):
-            pictures = np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], axis=-1)
-        if pictures.shape[1:] != (side, side, 4 if self.input.masked else 3):
+        if self.input.masked and data.shape[1:] == (side, side, 3):
+            data = np.concatenate([data, np.full_like(data[..., :1], 255)], axis=-1)
+        if data.shape[1:] != (side, side, 4 if self.input.masked else 3):
             raise DataError(
-                f"model {self.name!r} takes {side}×{side}×3, not {'×'.join(map(str, pictures.shape[1:]))}"
+                f"model {self.name!r} takes {side}×{side}×3, not {'×'.join(map(str, data.shape[1:]))}"
             )
-        if not len(pictures):
+        if not len(data):
             raise DataError("there is nothing to encode")
-        starts = range(0, len(pictures), batch)
-        parts = [self.encoder(to_model_array(pictures[i : i + batch], self.input.range)) for i in starts]
+        starts = range(0, len(data), batch)
+        parts = [self.encoder(to_model_array(data[i : i + batch], self.input.range)) for i in starts]
         return LightPosterior(*(np.concatenate(several) for several in zip(*parts, strict=True)))
 
     def decode(self, z: np.ndarray, batch: int = BATCH) -> np.ndarray:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,9 @@ class Bench:
         model = load_model(self.ledger.folder / MODEL, device=device)
         self.model = model.plain() if self.job.plain else model
         self.names = self.ledger.names()
-        self.source = _reopened(self.job.kind, self.job.source, self.names, self.model.input)
+        spec = self.model.input
+        assert spec.kind == "image"  # jobs are made of pictures alone
+        self.source = _reopened(self.job.kind, self.job.source, self.names, spec)
 
     def make(self, number: int, advance: Advance = lambda pictures: None) -> Account:
         """Do a shard, whether or not it was done before; `advance` is told of every batch."""
@@ -149,15 +152,13 @@ class Bench:
         seeds = [
             variation_seeds(derive_seed(task.seed, "vary", text(name)), task.count) for name in batch.names
         ]
-        noise = [torch.as_tensor(normal_draws(drawn, self.model.latent)) for drawn in seeds]  # N of (K, Z)
-        latents = [
-            varied_latents(posterior.mean[i], posterior.scale[i], one, task.diversity)
-            for i, one in enumerate(noise)
-        ]
-        pictures = self.model.decode(torch.cat(latents), BATCH)  # (N·K, S, S, 3)
+        mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)  # (N, Z)
+        noise = [normal_draws(drawn, self.model.latent) for drawn in seeds]  # N of (K, Z)
+        latents = [varied_latents(mean[i], scale[i], draws, task.diversity) for i, draws in enumerate(noise)]
+        pictures = self.model.decode(torch.from_numpy(np.concatenate(latents)), BATCH)  # (N·K, S, S, 3)
         for i, row in enumerate(batch.rows.tolist()):
-            made = pictures[i * task.count : (i + 1) * task.count]
-            yield row, batch.names[i], seeds[i], latents[i].numpy(), made
+            drawn = pictures[i * task.count : (i + 1) * task.count]
+            yield row, batch.names[i], seeds[i], latents[i], drawn
 
     def _evaluate(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
         task = self.job.task
@@ -200,7 +201,9 @@ def text(name: str) -> str:
 
 
 def _reopened(kind: str, location: str, names: NameTable, spec: ImageInput) -> PictureSource:
-    source = ListedFolder(Path(location), names) if kind.startswith("folder") else find_pictures(location)
+    source: Any = (
+        ListedFolder(Path(location), names) if kind.startswith("folder") else find_pictures(location)
+    )
     return in_frame(source, spec, "always" if kind.endswith(ALIGNED) else "never")
 
 

@@ -52,7 +52,7 @@ def add_changes(
         for values, to_photo in layers:
             total += _seen_from(values, to_photo, (left, first, right - left, last - first))
         added = total[:, :, :3] / np.maximum(total[:, :, 3:], 1)
-        part[...] = _added(part, added, shown)
+        part[...] = _added(part, added.astype(np.float32, copy=False), shown)
     return result
 
 
@@ -74,7 +74,8 @@ def _seen_from(
     half = similarity(1, 0, 0.5, 0.5)  # OpenCV counts from the middles of pixels
     look = np.linalg.inv(half) @ np.linalg.inv(to_photo) @ similarity(1, 0, left, top) @ half
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(values, look[:2], (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    placed = cv2.warpAffine(values, look[:2], (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    return placed.astype(np.float32, copy=False)
 
 
 def _added(

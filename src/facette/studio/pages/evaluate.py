@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from facette.errors import UsageError
 from facette.studio.apart import work_apart
@@ -96,7 +96,7 @@ def card_of(order: EvaluationOrder, tell: Tell) -> bytes:
     from facette.reports.evaluation_page import card_page
 
     opened = _opened(order, tell)
-    part = common_split([(model, store) for model, store in opened.values()], order.split)
+    part = common_split([(model, store) for model, store in opened.values()], cast(Any, order.split))
     evaluations = []
     for name, (model, store) in opened.items():
         label = order.source if "/" not in order.source else Path(order.source).resolve().name

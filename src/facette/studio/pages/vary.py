@@ -119,6 +119,7 @@ def page(studio: Studio) -> None:
     settings = [photo, noise, details, dial, seed, around]
     shown = [gallery, meter, offers, trail, settled, level, exact]
     acts = _Acts(studio, reaches)
+    assert Context.root_block is not None, "a page is built inside the studio's blocks"
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
 
     arrived = live(studio, photo.change, acts.arrive, [photo, favourites], [sight, around, kept])
