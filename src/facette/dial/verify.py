@@ -1,7 +1,5 @@
 """Whether the dial keeps its word on photos that calibration did not see.
 
-    python -m facette.dial.verify MODEL DATA --photos 100
-
 Enters: a calibrated model and photos of faces. Leaves: how far relatives at each level are from their photo, how many
 are still taken for the same person, how much they differ among themselves, and what choosing the most various adds.
 
@@ -10,8 +8,6 @@ Legend: P photos, N relatives of each, D features.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,7 +20,6 @@ from facette.errors import UsageError
 from facette.judges.attributes import extract
 from facette.latent.choice import most_various
 from facette.latent.details import Details
-from facette.latent.inputs import resolve_model
 from facette.latent.levels import DISTANCE, Level, choose_setting
 from facette.latent.noise import Noise, people_noise, ways_to_differ
 from facette.latent.vary import variation_seeds
@@ -125,31 +120,3 @@ def study(
 def _spread(features: NDArray[np.floating], among_people: NDArray[np.floating]) -> float:
     """Mean over D features of the variance among the N relatives (N, P, D) of a photo ÷ that among people (D,)."""
     return float((features.var(axis=0, ddof=1).mean(axis=0) / among_people).mean())
-
-
-def main() -> None:
-    """The study of both kinds of noise, on stdout."""
-    from facette.data import open_dataset
-    from facette.dial.calibrate import judged_side, people_of
-
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model")
-    parser.add_argument("data")
-    parser.add_argument("--photos", type=int, default=100)
-    parser.add_argument("--noise", choices=["people", "posterior"], action="append")
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    model = resolve_model(asked.model)
-    store = open_dataset(asked.data, model.input.model_copy(update={"size": judged_side(model)}))
-    indices = np.sort(np.random.default_rng(asked.seed).permutation(store.indices("all"))[: asked.photos])
-    people = people_of(store, indices)
-    noises: list[Noise] = asked.noise or ["people", "posterior"]
-    for noise in noises:
-        found = study(model, store.read(indices), people, noise=noise, seed=asked.seed)
-        sys.stdout.write("\n".join(found.lines()) + "\n")
-
-
-if __name__ == "__main__":
-    main()

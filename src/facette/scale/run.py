@@ -90,7 +90,7 @@ def run_job(
     folder = out.with_name(out.name + ".parts") if one_table else out
     if one_table and out.exists():
         return _finished_before(job, out, folder)
-    with owned(folder, f"facette {task.kind} --out {out}"):
+    with owned(folder, f"facette {task.kind} into {out}"):
         if one_table and out.exists():  # whoever had the folder until now has just finished
             return _finished_before(job, out, folder)
         return _go_on(

@@ -1,0 +1,120 @@
+"""The house keeps its shape: no circles, no two public classes of one name, no flag named below the two doors."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from test_layers import SOURCE, files, room_of
+
+DOORS = {"cli", "studio"}  # they alone know the names of flags and buttons
+FLAG = re.compile(r"(?<![\w`-])--[a-z][a-z-]+")
+QUOTED = r"--(?:include|exclude)\b"  # of a command of another program, which a sentence quotes
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    names = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
+
+
+def imports(tree: ast.AST, known: dict[str, Path]) -> set[str]:
+    """The modules that a file imports, wherever in it."""
+    reached = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named = {f"{node.module}.{alias.name}" for alias in node.names}
+            reached |= (named & known.keys()) or ({node.module} & known.keys())
+        elif isinstance(node, ast.Import):
+            reached |= {alias.name for alias in node.names} & known.keys()
+    return reached
+
+
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of more than one module in which each reaches each (Tarjan, 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    groups = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in arrows[node]:
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[node] = min(low[node], low[other])
+        if low[node] == index[node]:
+            place = stack.index(node)
+            group, stack[place:] = stack[place:], []
+            if len(group) > 1:
+                groups.append(sorted(group))
+
+    for node in arrows:
+        if node not in index:
+            visit(node)
+    return groups
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_no_module_is_imported_by_what_it_imports():
+    known = modules()
+    arrows = {
+        name: imports(ast.parse(path.read_text("utf-8")), known) - {name} for name, path in known.items()
+    }
+    assert circles(arrows) == []
+
+
+def test_no_two_public_classes_have_one_name():
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(str(path.relative_to(SOURCE)))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_no_flag_is_named_below_the_doors(path):
+    if room_of(path) in DOORS:
+        return
+    tree = ast.parse(path.read_text("utf-8"))
+    documentation = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documentation
+            and not re.search(QUOTED, node.value)
+        ):
+            flag = FLAG.search(node.value)
+            assert flag is None, f"line {node.lineno} names {flag[0]}: name the parameter, `like_this=…`"
+
+
+def test_the_page_on_the_shape_lists_every_room():
+    page = (SOURCE.parents[1] / "docs" / "architecture.md").read_text("utf-8")
+    rooms = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in SOURCE.iterdir()
+        if not path.name.startswith("_")
+        and (path.suffix == ".py" or (path.is_dir() and any(path.glob("[!_]*.py"))))
+    }
+    listed = set(re.findall(r"^\| `([\w.]+/?)`", page, flags=re.MULTILINE))
+    assert listed == rooms
