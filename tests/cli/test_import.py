@@ -91,7 +91,7 @@ def test_every_command_takes_an_imported_model(run, imported, photo_files, name,
     size = model.recipe.input.size
     for command in (
         ("reconstruct", anna, bert, "--each", "re", "--out", "re.png"),
-        ("vary", anna, "-n", 3, "-d", 0, "--each", "va", "--out", "va.png"),
+        ("vary", anna, "-n", 3, "-d", 0, "--details", "model", "--each", "va", "--out", "va.png"),
         ("sweep", anna, "--rows", 2, "-n", 2, "--out", "sw.png"),
         ("interpolate", anna, bert, "--steps", 3, "--out", "in.png"),
         ("sample", "-n", 3, "--each", "sa", "--out", "sa.png"),

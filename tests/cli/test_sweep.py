@@ -12,7 +12,7 @@ def test_it_draws_a_row_for_each_factor(run, quick_run, photo_files, tmp_path):
         assert sheet.height > 3 * 128
 
 
-def test_by_default_the_factors_are_one_to_ten(run, quick_run, photo_files):
+def test_by_default_ten_strengths_lead_from_near_to_far(run, quick_run, photo_files):
     said = run("sweep", photo_files[0], "--count", 1, "--json", "--model", quick_run).json
-    assert said["factors"] == [float(factor) for factor in range(1, 11)]
+    assert said["factors"] == [round(0.2 * step, 1) for step in range(1, 11)]  # shares of how people differ
     assert said["sheet"] == "anna-sweep.png"

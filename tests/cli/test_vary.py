@@ -14,7 +14,7 @@ def test_it_writes_the_sheet_and_says_where(run, quick_run, photo_files, tmp_pat
     with Image.open(tmp_path / "anna-variations.png") as sheet:
         assert sheet.width > sheet.height > 200
     settings = read_metadata(tmp_path / "anna-variations.png")
-    assert (settings["count"], settings["diversity"], settings["seed"]) == (10, 7.0, 0)
+    assert (settings["count"], settings["diversity"], settings["seed"]) == (10, 1.0, 0)
 
 
 def test_it_makes_what_the_python_call_makes(run, quick_run, quick_model, photo_files, tmp_path):

@@ -105,7 +105,9 @@ def test_a_likeness_that_nobody_reaches_is_said_to_be_unreached(model, diffusion
 def test_ours_are_the_variations_that_vary_makes(model, photo):
     seeds = facette.vary(model, photo, count=4, seed=9).seeds
     made = VaeMethod(model, photo, "ours").make(3.0, seeds, lambda done: None)
-    assert np.array_equal(made.pictures, facette.vary(model, photo, count=4, seed=9, diversity=3.0).pictures)
+    assert np.array_equal(
+        made.pictures, facette.vary(model, photo, count=4, seed=9, diversity=3.0, details="model").pictures
+    )
 
 
 def test_as_asked_is_as_asked(model, diffusion, photo, gauge):
