@@ -44,6 +44,7 @@ def test_names_rows_and_shuffles_take_a_few_bytes_of_memory_for_a_picture(tmp_pa
     )  # rows, this shuffle and the one before, and what finding rows takes
 
 
+@pytest.mark.slow
 def test_a_tiny_run_writes_figures_of_both_sides(tmp_path):
     options = (
         "--small",

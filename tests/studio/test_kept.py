@@ -132,8 +132,8 @@ def test_a_photo_is_searched_once_also_when_no_face_is_in_it(model, monkeypatch)
     from facette.images.faces import align
 
     searches = []
-    search = align.find_largest
-    monkeypatch.setattr(align, "find_largest", lambda image: searches.append(image) or search(image))
+    search = align.find_faces
+    monkeypatch.setattr(align, "find_faces", lambda image: searches.append(image) or search(image))
     photos = Photos(model)
     token = photos.put(png(3, side=200), "wall.png")
     for _ in range(3):
