@@ -90,8 +90,8 @@ class Converter:
         pads = [0, 0, 0, 0]
         if options.Padding() == tflite.Padding.SAME:
             # As TensorFlow pads a side that the step divides: what is odd comes behind.
-            alls = [max(0, side - step) for side, step in zip((height, width), steps, strict=True)]
-            pads = [alls[0] // 2, alls[1] // 2, alls[0] - alls[0] // 2, alls[1] - alls[1] // 2]
+            total = [max(0, side - step) for side, step in zip((height, width), steps, strict=True)]
+            pads = [total[0] // 2, total[1] // 2, total[0] - total[0] // 2, total[1] - total[1] // 2]
         operands = [self.names[inputs[0]], self._weight(f"w{output}", kernel)]
         operands.append(self._weight(f"b{output}", self._constant(inputs[2])))
         group = len(kernel) if depthwise else 1
