@@ -12,7 +12,7 @@ import numpy as np
 from facette.data.attributes import UNKNOWN, AttributeTable
 from facette.data.names import NameTable
 from facette.data.packed import ImageStore, Unreadable
-from facette.data.split import PARTITIONS
+from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
 
 
@@ -71,11 +71,7 @@ class JoinedStore:
 
     def indices(self, partition: str = "all") -> np.ndarray:
         """(K,) int64, ascending: the pictures of "train", "valid", "test" or "all"."""
-        if partition == "all":
-            return np.arange(len(self))
-        if partition not in PARTITIONS:
-            raise UsageError(f"no partition {partition!r}; there are {', '.join(PARTITIONS)} and all.")
-        return np.flatnonzero(self.partition == PARTITIONS[partition])
+        return rows_of(self.partition, partition)
 
 
 def _joined_attributes(stores: Sequence[ImageStore]) -> AttributeTable | None:

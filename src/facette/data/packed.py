@@ -20,7 +20,7 @@ import numpy as np
 from facette.data.attributes import AttributeTable, FactorTable
 from facette.data.names import NameTable
 from facette.data.source import with_full_mask
-from facette.data.split import PARTITIONS
+from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -150,11 +150,7 @@ class ImageStore:
 
     def indices(self, partition: str = "all") -> np.ndarray:
         """(K,) int64, ascending: the pictures of "train", "valid", "test" or "all"."""
-        if partition == "all":
-            return np.arange(len(self))
-        if partition not in PARTITIONS:
-            raise UsageError(f"no partition {partition!r}; there are {', '.join(PARTITIONS)} and all.")
-        return np.flatnonzero(self.partition == PARTITIONS[partition])
+        return rows_of(self.partition, partition)
 
 
 def read_description(path: Path) -> dict:

@@ -41,6 +41,16 @@ def split_by_name(names: NameTable, valid_share: float = VALID_SHARE) -> np.ndar
     return partition
 
 
+def rows_of(partition: np.ndarray, part: str) -> np.ndarray:
+    """(K,) int64, ascending: rows of "train", "valid", "test" or "all" in a partition (N,). Raises UsageError for
+    another part."""
+    if part == "all":
+        return np.arange(len(partition))
+    if part not in PARTITIONS:
+        raise UsageError(f"no partition {part!r}; there are {', '.join(PARTITIONS)} and all.")
+    return np.flatnonzero(partition == PARTITIONS[part])
+
+
 def split_by_folder(names: NameTable) -> np.ndarray | None:
     """(N,) int8 when every picture lies below a folder called train, valid (val, validation) or test.
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from facette.errors import UsageError
 from facette.judges.identity import FaceBox, describe, speaks_for
-from facette.latent.details import Details, Values, add_change, enlarged, to_bytes
+from facette.latent.details import Details, enlarged, to_bytes
+from facette.latent.drawing import change_frames
 from facette.latent.levels import Curve
-from facette.latent.noise import Noise, normal_draws, people_noise
-from facette.latent.photo import unit_values
+from facette.latent.noise import Noise
 from facette.latent.points import Latents
-from facette.latent.vary import variation_seeds, varied_latents
+from facette.latent.vary import latents_beside, variation_seeds
 from facette.measures.identity import accept_threshold, distances
 from facette.model.interface import DrawingModel
 
@@ -42,7 +42,7 @@ class JudgedPhotos:
     frames: NDArray[np.uint8]  # (P, W, W, 3)
     mean: Latents  # (P, Z)
     scale: Latents  # (P, Z)
-    before: Values  # (P, S, S, 3): D(μ)
+    before: NDArray[np.float32]  # (P, 3, S, S): D(μ)
     who: NDArray[np.float32]  # (P, 128): descriptors
     box: FaceBox
 
@@ -57,9 +57,7 @@ class JudgedPhotos:
             )
         posterior = model.encode(at_side(frames, model.input.size))
         mean, scale = (np.asarray(moment, np.float32) for moment in (posterior.mean, posterior.scale))
-        return cls(
-            frames, mean, scale, unit_values(model, model.decode_mean(mean)), describe(frames, box), box
-        )
+        return cls(frames, mean, scale, model.decode_mean(mean), describe(frames, box), box)
 
     def first(self, count: int) -> JudgedPhotos:
         """The first so many of them."""
@@ -96,18 +94,12 @@ def relatives(
     seeds: Sequence[int],
 ) -> NDArray[np.uint8]:
     """One relative of each photo, of a seed each: (P, W, W, 3); with the model's own details too, they are enlarged."""
-    if noise == "people":
-        z = (photos.mean + strength * people_noise(model).steps(seeds)).astype(np.float32)  # (P, Z)
-    else:
-        z = varied_latents(photos.mean, photos.scale, normal_draws(seeds, photos.mean.shape[1]), strength)
+    z = latents_beside(model, photos.mean, photos.scale, seeds, strength, noise)  # (P, Z)
     size = photos.frames.shape[1:3]
     if details == "model":
         drawn = model.decode(z).astype(np.float32) / np.float32(255)
         return np.stack([to_bytes(enlarged(picture, size)) for picture in drawn])
-    after = unit_values(model, model.decode_mean(z))
-    frames = photos.frames.astype(np.float32) / np.float32(255)
-    changed = (add_change(*values) for values in zip(frames, photos.before, after, strict=True))
-    return np.stack([to_bytes(values) for values in changed])
+    return change_frames(model, photos.frames, photos.before, model.decode_mean(z))
 
 
 def distances_at(

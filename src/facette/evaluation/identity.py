@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from facette.data.selection import Selection
 from facette.judges import identity as judge
 from facette.judges.features import kept_arrays
-from facette.latent.details import add_change, to_bytes
+from facette.latent.drawing import change_frames
 from facette.latent.levels import Setting, choose_setting
-from facette.latent.noise import normal_draws, people_noise
-from facette.latent.photo import unit_values
+from facette.latent.vary import latents_beside
 from facette.measures.identity import (
     FEWEST_PAIRS,
     accept_threshold,
@@ -144,11 +143,8 @@ def _drawings(
 
     def with_details(start: int) -> NDArray[np.uint8]:
         rows = slice(start, start + BATCH)
-        photos = whole.read(whole.indices[rows]).astype(np.float32) / 255
-        before, after = (
-            unit_values(model, model.decode_mean(latents[rows])) for latents in (means.numpy(), moved)
-        )
-        return np.stack([to_bytes(add_change(*each)) for each in zip(photos, before, after, strict=True)])
+        before, after = (model.decode_mean(latents[rows]) for latents in (means.numpy(), moved))
+        return change_frames(model, whole.read(whole.indices[rows]), before, after)
 
     yield "variations, the photo's details", with_details
     yield "variations, the model's own drawing", lambda start: model.decode(moved[start : start + BATCH])
@@ -160,11 +156,7 @@ def _varied(
     """A latent beside each posterior mean, (N, Z), as far away as relatives go where nobody says how far."""
     means, scales = posterior.mean.numpy(), posterior.scale.numpy()
     seeds = [seed * SEEDS + row for row in range(len(means))]
-    if setting.noise == "people":
-        steps = people_noise(model).steps(seeds)
-    else:
-        steps = scales * normal_draws(seeds, means.shape[1])
-    return (means + setting.strength * steps).astype(np.float32)
+    return latents_beside(model, means, scales, seeds, setting.strength, setting.noise)
 
 
 def _photos(

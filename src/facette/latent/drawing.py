@@ -85,6 +85,15 @@ def draw(
     return np.stack(pictures)
 
 
+def change_frames(
+    model: DrawingModel, frames: Picture, before: NDArray[np.float32], after: NDArray[np.float32]
+) -> Picture:
+    """Photos (N, W, W, 3) with the changes from means to means, (N, 3, S, S) each, in the same places: uint8."""
+    values = frames.astype(np.float32) / np.float32(255)
+    changes = zip(values, unit_values(model, before), unit_values(model, after), strict=True)
+    return np.stack([to_bytes(add_change(*change)) for change in changes])
+
+
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
     """The photo beside pictures that were drawn like this: uint8 (W, W, 3)."""
     return photo.picture if drawing.details == "model" else to_bytes(photo.frame(drawing.side))

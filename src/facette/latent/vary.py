@@ -67,15 +67,7 @@ class Origin:
 
     def latents(self, seeds: Sequence[int], strength: float, noise: Noise = "posterior") -> Latents:
         """The latent of each seed, (N, Z): `strength` times σ away, or that share of how people differ."""
-        match noise:
-            case "posterior":
-                draws = normal_draws(seeds, self.mean.shape[1])  # (N, Z)
-                return varied_latents(self.mean, self.scale, draws, strength)
-            case "people":
-                steps = people_noise(self.model).steps(seeds)  # (N, Z)
-                return (self.mean + strength * steps).astype(np.float32)
-            case _:
-                raise UsageError(f"unknown noise {noise!r}: use 'posterior' or 'people'.")
+        return latents_beside(self.model, self.mean, self.scale, seeds, strength, noise)
 
     def draw(self, latents: Latents) -> Picture:
         """The pictures of these latents, (N, W, W, 3)."""
@@ -226,6 +218,20 @@ def chosen_seeds(
     seeds = variation_seeds(seed, max(pool, 1))
     shape = people_noise(model) if noise == "people" else None
     return tuple(seeds[i] for i in most_various(ways_to_differ(seeds, shape, model.latent), count))
+
+
+def latents_beside(
+    model: DrawingModel, mean: Latents, scale: Latents, seeds: Sequence[int], strength: float, noise: Noise
+) -> Latents:
+    """The latent of each seed, (N, Z), beside posteriors (1, Z) or (N, Z): `strength` times σ away, or that share of
+    how people differ. Raises UsageError for a noise that is unknown, or unknown to the model."""
+    match noise:
+        case "posterior":
+            return varied_latents(mean, scale, normal_draws(seeds, mean.shape[1]), strength)
+        case "people":
+            return (mean + strength * people_noise(model).steps(seeds)).astype(np.float32)
+        case _:
+            raise UsageError(f"unknown noise {noise!r}: use 'posterior' or 'people'.")
 
 
 def varied_latents(mean: Latents, scale: Latents, noise: Latents, strength: float) -> Latents:

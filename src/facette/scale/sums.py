@@ -23,7 +23,6 @@ from facette.measures.declarations import JudgedPair, columns_of
 
 Arrays = dict[str, NDArray[np.float64]]
 STAGES = ("plain", "sharpened")
-HALVES = ("first", "second")
 
 
 @dataclass(frozen=True, slots=True)
