@@ -39,7 +39,9 @@ def main() -> None:
     drawn = {
         "variations": facette.vary(model, find_photo("astronaut")).sheet(),
         "sweep": facette.sweep(model, find_photo("astronaut"), [0.3, 0.6, 1, 1.4], 5, noise="people").sheet(),
-        "interpolation": facette.interpolate(model, hopper, astronaut, steps=9, method="slerp").sheet(),
+        "interpolation": facette.interpolate(
+            model, *map(find_photo, ("hopper", "astronaut")), steps=9, method="slerp"
+        ).sheet(),
         "reconstructions": facette.reconstruct(model, np.stack([hopper, astronaut])).sheet(),
         "samples": facette.sample(model, 24, seed=1, temperature=0.8).sheet(),
         "synthetic-faces": wall_sheet(list(draw_faces(12, 128, seed=3).pictures), title="synthetic-faces"),
@@ -49,7 +51,7 @@ def main() -> None:
     print(_sharpness(model))
     for path in _maps(model, {"hopper.png": hopper, "astronaut.png": astronaut}):
         print(path)
-    for path in [*_walks(model, astronaut), *_edits(model, astronaut), *_dial(model)]:
+    for path in [*_walks(model, astronaut), *_edits(model, find_photo("astronaut")), *_dial(model)]:
         print(path)
     if "--all" in sys.argv:  # trains five models: minutes
         print(_mixture_page())
@@ -124,12 +126,12 @@ def _walks(model, photo: np.ndarray) -> list[Path]:
     return [_save(sheet.image, FIGURES / "ways.jpg"), _save(between.image, FIGURES / "field.jpg")]
 
 
-def _edits(model, photo: np.ndarray) -> list[Path]:
+def _edits(model, photo: Path) -> list[Path]:
     """One attribute of the photo at a time, and the main axes of the data; of a model that knows attributes."""
     if "directions" not in model.metrics:
         print(f"{model.name} knows no attributes: edits.jpg and axes.jpg stay as they are")
         return []
-    names = ("Smiling", "Mouth_Slightly_Open", "Male", "Young", "Blond_Hair", "Bangs", "Eyeglasses")
+    names = ("Smiling", "Mouth_Slightly_Open", "Male", "Young", "Blond_Hair", "Bangs")
     strips = [strip(model, photo, name, (-3, 3), steps=7) for name in names]
     rows = [SheetRow([Cell(p) for p in made.pictures], made.attribute.replace("_", " ")) for made in strips]
     sheet = contact_sheet(
@@ -137,7 +139,7 @@ def _edits(model, photo: np.ndarray) -> list[Path]:
         title="One photo, one attribute at a time",
         subtitle=f"in standard deviations of the attribute's score · {model.name}",
         columns=[signed(strength) for strength in strips[0].strengths],
-        photo=Cell(photo, "photo", framed=True),
+        photo=Cell(strips[0].photo, "photo", framed=True),
     )
     axes = traverse(model, photo, along="axes", rows=5, steps=5, reach=2).sheet()
     return [_save(sheet.image, FIGURES / "edits.jpg"), _save(axes.image, FIGURES / "axes.jpg")]
