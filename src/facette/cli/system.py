@@ -36,7 +36,7 @@ def installed_extras(requirements: list[str]) -> dict[str, dict[str, str | None]
     """Each extra's libraries with their installed versions, None for what is missing.
 
     `requirements` as package metadata has them, e.g. `gradio<7,>=6.16; extra == 'studio'`. An extra that only names
-    others (`facette[face]`) is not listed.
+    others (`facette[all]`) is not listed.
     """
     extras: dict[str, dict[str, str | None]] = {}
     for requirement in requirements:
