@@ -1,6 +1,7 @@
 """Laws of the variations: what the factor, the seed and the count may change, and what they may not."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from facette.errors import UsageError
 from facette.images.sheets.grid import read_metadata
 from facette.latent import reconstruct, sweep, vary
 from facette.latent.around import Step, parse_step
-from facette.latent.noise import normal_draws
-from facette.latent.vary import spaced_factors, variation_seeds, varied_latents
+from facette.latent.noise import normal_draws, people_noise
+from facette.latent.vary import latents_beside, spaced_factors, variation_seeds, varied_latents
 from facette.measures.diversity import spread
 
 
@@ -29,6 +30,19 @@ def test_the_formula_is_mean_plus_factor_times_scale_times_noise(quick_model, ph
     noise = normal_draws(variation_seeds(4, 3), quick_model.latent)
     mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)
     np.testing.assert_allclose(made.latents, mean + 2.5 * scale * noise, rtol=1e-5, atol=1e-6)
+
+
+def test_people_noise_goes_a_share_of_the_way_that_people_differ(quick_model):
+    draws = torch.Generator().manual_seed(2)
+    extras = {f"people.{part}": torch.randn(16, 3, generator=draws) for part in ("light", "age")}
+    model = replace(quick_model, extras=extras)
+    mean, scale = np.full((1, 16), 2, np.float32), np.ones((1, 16), np.float32)
+    steps = people_noise(model).steps([3, 4])  # (2, Z)
+    latents = latents_beside(model, mean, scale, [3, 4], 0.5, "people")
+    assert latents.dtype == np.float32
+    np.testing.assert_allclose(latents, mean + 0.5 * steps, rtol=1e-6)
+    with pytest.raises(UsageError, match="unknown noise 'aggregate'"):
+        latents_beside(model, mean, scale, [3], 0.5, "aggregate")
 
 
 def test_variance_mode_multiplies_the_variance(quick_model, photo):
