@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from facette.model.band import enlarged, reduced, split_mask, with_mask
 from facette.model.vae import build_vae
-from facette.objective import elbo_terms
+from facette.objective import elbo_terms, focus_weights
 from facette.recipe import load_recipe
 
 SMALL = ["model.latent=8", "model.encoder.widths=[8,8,8]", "model.decoder.widths=[8,8,8]"]
@@ -58,6 +60,23 @@ def test_unknown_pixels_change_neither_the_posterior_nor_the_bound():
     whole = elbo_terms(vae, picture, vae(picture, noise))
     assert (terms[0].distortion[1:] < whole.distortion[1:]).all()  # fewer pixels cost less
     torch.testing.assert_close(terms[0].distortion[0], whole.distortion[0])
+
+
+def test_what_is_drawn_where_nothing_was_seen_costs_nothing():
+    picture, seen = masked_pictures()
+    recipe = load_recipe("faces128", SMALL)
+    vae = build_vae(recipe).eval()
+    assert recipe.objective.focus is not None
+    focus = focus_weights(recipe.objective.focus, 64)
+    x = with_mask(picture, seen)
+    output = vae(x, torch.randn(3, 8, generator=torch.Generator().manual_seed(1)))
+    known = split_mask(reduced(x, 64))[1]
+    elsewhere = replace(output, decoded=torch.where(known > 0, output.decoded, output.decoded + 1))
+    terms, others = (elbo_terms(vae, x, drawn, focus=focus) for drawn in (output, elsewhere))
+    torch.testing.assert_close(terms.distortion, others.distortion)
+    assert terms.weighted_distortion is not None
+    torch.testing.assert_close(terms.weighted_distortion, others.weighted_distortion)
+    assert not torch.equal(elsewhere.decoded, output.decoded)
 
 
 def test_what_the_core_draws_fills_the_whole_picture():

@@ -29,6 +29,21 @@ def test_fixed_and_learned_sigma_are_normal_densities(pair):
         torch.testing.assert_close(likelihood.log_prob(x, mean), expected, rtol=1e-5, atol=1e-3)
 
 
+def test_what_was_not_seen_drops_out_of_the_sum(pair):
+    x, mean = pair
+    seen = torch.ones(4, 1, 5, 5)
+    seen[1, :, 2:], seen[2] = 0, 0
+    density = distributions.Normal(mean, 0.3).log_prob(x)
+    expected = total(density * seen)
+    torch.testing.assert_close(
+        GaussianLikelihood(0.3).log_prob(x, mean, seen), expected, rtol=1e-5, atol=1e-3
+    )
+    weighted = GaussianLikelihood(0.3).weighted_log_prob(x, mean, 2.5 * seen)
+    torch.testing.assert_close(weighted, 2.5 * expected, rtol=1e-5, atol=1e-3)
+    values = distributions.Bernoulli(mean, validate_args=False).log_prob(x)
+    torch.testing.assert_close(BernoulliLikelihood().log_prob(x, mean, seen), total(values * seen))
+
+
 def test_only_a_learned_sigma_is_a_parameter():
     counts = {
         s: len(list(GaussianLikelihood(s).parameters())) for s in (0.3, "optimal", "learned", "predicted")
