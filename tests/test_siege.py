@@ -29,6 +29,7 @@ from facette.checkpoint.native import WEIGHTS, load_model
 from facette.checkpoint.tensors import read_tensors
 from facette.errors import FacetteError
 from facette.images.open import open_image
+from facette.images.reader import COMMAND
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.onnx_graph import Unserved, open_graph
@@ -48,7 +49,7 @@ ACTS = (
     "os.remove",
 )
 
-Reader = Callable[[Path], object]
+Read = Callable[[Path], object]
 
 
 class Watch:
@@ -59,15 +60,20 @@ class Watch:
 
 
 def _listen(event: str, arguments: tuple) -> None:
-    if Watch.reading and event in ACTS:
+    if Watch.reading and event in ACTS and not _starts_a_reader(event, arguments):
         Watch.seen.append(f"{event} {arguments!r:.100}")
+
+
+def _starts_a_reader(event: str, arguments: tuple) -> bool:
+    """Facette's own process that decodes pictures, by exactly its command."""
+    return event == "subprocess.Popen" and list(arguments[1]) == COMMAND
 
 
 sys.addaudithook(_listen)
 
 
 @pytest.fixture(scope="module")
-def honest(tmp_path_factory) -> dict[str, tuple[Path, Reader]]:
+def honest(tmp_path_factory) -> dict[str, tuple[Path, Read]]:
     """A small honest file of every kind, and what reads it."""
     folder, draws = tmp_path_factory.mktemp("honest"), np.random.default_rng(0)
     recipe = load_recipe("quick")
@@ -83,7 +89,7 @@ def honest(tmp_path_factory) -> dict[str, tuple[Path, Reader]]:
     for name in ("table.npz", "table.parquet"):
         write_table(folder / name, columns, {"from": "a test"})
     graph = next((Path(facette.__file__).parent / "graphs").glob("*.onnx"))
-    readers: dict[str, tuple[Path, Reader]] = {
+    readers: dict[str, tuple[Path, Read]] = {
         "a model": (model, load_model),
         "a model without torch": (model, open_light),
         "a pickle in a zip": (folder / "zip.pth", inspect_checkpoint),
@@ -117,7 +123,7 @@ def disfigured(data: bytes, draws: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def hostile_files(honest: dict[str, tuple[Path, Reader]], folder: Path) -> Iterator[tuple[str, Path, Reader]]:
+def hostile_files(honest: dict[str, tuple[Path, Read]], folder: Path) -> Iterator[tuple[str, Path, Read]]:
     """Five hundred and more: headers that lie, greedy recipes, and every kind of file disfigured in turn."""
     model = honest["a model"][0].read_bytes()
     draws, number = np.random.default_rng(7), 0

@@ -5,6 +5,7 @@ Out: mode RGB, and notes of what was done. Knows nothing of files.
 """
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -59,19 +60,28 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     The full scale is what the values call for: 1 (floating point only, a little beyond is cut off), 255 or 65535.
     Nothing is stretched: a dark picture stays dark.
     """
-    values = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise ImageError(f"{name} holds values that are not numbers (NaN or infinite).")
+    values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
+    if not np.isfinite(low) or not np.isfinite(high):  # NaN is both the least and the greatest
+        raise ImageError(f"{name} holds values that are not numbers (NaN or infinite).")
     if image.mode == "F" and low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
-        return Image.fromarray(np.round(values.clip(0, 1) * 255).astype(np.uint8))
+        return _scaled(values, 255, 1)
     if low < 0 or high > 65535:
         raise ImageError(f"{name} holds values from {low:g} to {high:g}; 0 to 65535 can be read.")
     if image.mode.startswith("I;16"):
         scale = 65535
     else:
         scale = 1 if image.mode == "F" and high <= 1 else 255 if high <= 255 else 65535
-    return Image.fromarray(np.round(values * (255 / scale)).astype(np.uint8))
+    return _scaled(values, 255 / scale)
+
+
+def _scaled(values: np.ndarray, factor: float, most: float = math.inf) -> Image.Image:
+    """The values from 0 to `most` times the factor, in bands: the large type is held of a few rows only."""
+    scaled = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), 256):
+        band = values[start : start + 256].astype(np.float64)
+        scaled[start : start + 256] = np.round(band.clip(0, most) * factor)
+    return Image.fromarray(scaled)
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]]:

@@ -14,11 +14,11 @@ import re
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -46,6 +46,7 @@ _EXIF_ORIENTATION = 0x0112
 _DNG_VERSION = 50706  # the TIFF tag
 _RAW = (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
 _PNG = b"\x89PNG\r\n\x1a\n"
+_BOUNDED = (_PNG, b"\xff\xd8\xff", b"GIF8")
 TURNED_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -82,8 +83,47 @@ def open_image(
     `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
     Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
     """
-    opened = source if isinstance(source, Image.Image) else None
-    name, data = ("the picture", None) if isinstance(source, Image.Image) else _read(source, max_bytes)
+    if isinstance(source, Image.Image):
+        return _explained(source, None, "the picture", max_pixels, draft_side, background)
+    name, data = read_picture(source, max_bytes)
+    if is_bounded(data):
+        return decode(data, name, max_pixels, draft_side, background)
+    from facette.images.reader import read_apart  # most pictures need none
+
+    limits: dict[str, Any] = {"max_pixels": max_pixels, "draft_side": draft_side, "background": background}
+    return OpenedImage(**read_apart("open", data, name, **limits))
+
+
+def is_bounded(data: bytes) -> bool:
+    """Whether decoding costs no more than its pixels and its bytes, by what the file begins with.
+
+    Every other format takes a reader's time, not this process's: of wavelets and video a small file may mean minutes of
+    work, a TIFF may hold any of them, some decoders are written in Python, and most are seldom used and less tried.
+    """
+    return data.startswith(_BOUNDED) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+
+
+def decode(
+    data: bytes,
+    name: str,
+    max_pixels: int = MAX_PIXELS,
+    draft_side: int | None = None,
+    background: Sequence[int] = (255, 255, 255),
+) -> OpenedImage:
+    """`open_image` of bytes, in this process and however long it takes."""
+    red, green, blue = background
+    return _explained(None, data, name, max_pixels, draft_side, (red, green, blue))
+
+
+def _explained(
+    opened: Image.Image | None,
+    data: bytes | None,
+    name: str,
+    max_pixels: int,
+    draft_side: int | None,
+    background: tuple[int, int, int],
+) -> OpenedImage:
+    """Whatever goes wrong, as one sentence."""
     with _quiet_decoders():
         try:
             try:
@@ -112,16 +152,14 @@ def _opened(
 ) -> OpenedImage:
     image = opened if opened is not None else _header(data)
     notes = _reduced_beyond(image, max_pixels)
-    _check_size(image.size, name, max_pixels)
-    if opened is None and image.format in ("JPEG", "MPO"):
-        _check_scans(data, image.size, name)
+    _check_limits(image, None if opened is not None else data, name, max_pixels)
     notes += _preview_notes(image, name)
     decoded = _decode(image, name, draft_side, background)
     return replace(decoded, notes=(*notes, *decoded.notes))
 
 
-def _read(source: str | Path | bytes | BinaryIO, max_bytes: int) -> tuple[str, bytes]:
-    """The name to speak of the source by, and its bytes."""
+def read_picture(source: str | Path | bytes | BinaryIO, max_bytes: int = MAX_BYTES) -> tuple[str, bytes]:
+    """The name to speak of the source by, and its bytes. Raises ImageError for what is no file, or too large."""
     if isinstance(source, bytes | bytearray | memoryview):
         name, data = "the picture", bytes(source)
     elif isinstance(source, str | Path):
@@ -204,13 +242,31 @@ def _preview_notes(image: Image.Image, name: str) -> list[str]:
 
 
 def _identified(data: bytes) -> Image.Image:
-    formats = [name for name in _FORMATS if name in Image.OPEN]  # a lean build of Pillow may lack some
+    return Image.open(io.BytesIO(data), formats=_formats(data))
+
+
+def _formats(data: bytes) -> list[str]:
+    """The decoders that may try to open these bytes, by Pillow's names."""
+    names = [name for name in _FORMATS if name in Image.OPEN]  # a lean build of Pillow may lack some
     if _is_heic(data) and importlib.util.find_spec("pillow_heif") is not None:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-        formats.append("HEIF")
-    return Image.open(io.BytesIO(data), formats=formats)
+        names.append("HEIF")
+    return names
+
+
+def header_within_limits(data: bytes, name: str) -> Image.Image:
+    """The picture, not decoded yet, of bytes that `decode` takes too. Raises ImageError beyond its limits."""
+    image = _header(data)
+    _check_limits(image, data, name, MAX_PIXELS)
+    return image
+
+
+def _check_limits(image: Image.Image, data: bytes | None, name: str, max_pixels: int) -> None:
+    _check_size(image.size, name, max_pixels)
+    if data is not None and image.format in ("JPEG", "MPO"):
+        _check_scans(data, image.size, name)
 
 
 def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from facette.images.open import TURNED_UPRIGHT, open_image
+from facette.images.open import TURNED_UPRIGHT, decode, header_within_limits, is_bounded, read_picture
+from facette.images.reader import read_apart
 from facette.images.sheets.file import write_whole
 
 ORIENTATION = 0x0112
@@ -69,7 +70,17 @@ class WholePhoto:
 
 def open_whole(path: Path) -> WholePhoto:
     """The photo of a file that `open_image` opens; raises ImageError as that does."""
-    with Image.open(path) as image:
+    name, data = read_picture(path)
+    if is_bounded(data):
+        return decode_whole(data, name)
+    fields = read_apart("whole", data, name)
+    turn = fields["turn"]
+    return WholePhoto(**fields | {"turn": None if turn is None else Image.Transpose(turn)})
+
+
+def decode_whole(data: bytes, name: str) -> WholePhoto:
+    """`open_whole` of bytes, in this process and however long it takes."""
+    with header_within_limits(data, name) as image:
         exif = image.getexif()
         turn = TURNED_UPRIGHT.get(int(exif.get(ORIENTATION, 1)))
         kept = {
@@ -78,10 +89,12 @@ def open_whole(path: Path) -> WholePhoto:
             "dpi": image.info.get("dpi"),
         }
         form = "JPEG" if image.format in ("JPEG", "MPO") else "PNG"
-        deep = _deep_pixels(path) if image.format == "PNG" else None
-        plain = (image.mode in _PLAIN and not getattr(image, "is_animated", False)) or image.format == "MPO"
-        if deep is None and not plain:
-            return WholePhoto(np.asarray(open_image(path).image), "PNG", None, {})
+        deep = _deep_pixels(data) if image.format == "PNG" else None
+        kept_as_is = (
+            image.mode in _PLAIN and not getattr(image, "is_animated", False)
+        ) or image.format == "MPO"
+        if deep is None and not kept_as_is:
+            return WholePhoto(np.asarray(decode(data, name).image), "PNG", None, {})
         if deep is None:
             upright = image if turn is None else image.transpose(turn)
             pixels = np.atleast_3d(np.asarray(upright))
@@ -92,9 +105,8 @@ def open_whole(path: Path) -> WholePhoto:
     return WholePhoto(pixels, form, turn, kept)
 
 
-def _deep_pixels(path: Path) -> NDArray[np.uint16] | None:
+def _deep_pixels(data: bytes) -> NDArray[np.uint16] | None:
     """(H, W, C) of a PNG of 16 bits, which Pillow would cut to 8; None for others."""
-    data = path.read_bytes()
     if data[_DEPTH] != 16:
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

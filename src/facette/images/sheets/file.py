@@ -78,7 +78,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 def read_metadata(path: str | Path) -> dict[str, Any]:
     """What `write_image` put into the file; empty when there is none. ImageError: not a readable picture."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=sorted(set(_FORMATS.values()))) as image:
             if isinstance(image, PngImagePlugin.PngImageFile):
                 return json.loads(image.text.get(_PNG_KEY, "{}"))
             comment = image.getexif().get_ifd(_EXIF_FOLDER).get(_USER_COMMENT, b"")
