@@ -76,9 +76,11 @@ def reference() -> str:
         "Written by `python scripts/docs/reference.py`. `facette COMMAND --help` says the same, in panels.",
         "",
         "Results and their paths go to standard output, progress and remarks to standard error; `--quiet` leaves",
-        "those out, `--json` writes a result for machines. A mistake is one sentence and exit code 2. Colours are off",
-        "where there is no terminal, or with NO_COLOR in the environment. `facette --install-completion` teaches bash,",
-        "zsh or fish to complete commands and options.",
+        "those out, `--json` writes a result for machines. A mistake is one sentence and exit code 2; 1 says that some",
+        "of the photos that were named are missing from the result. Without a terminal progress comes as lines, the",
+        "first after five seconds. A default name that is taken gets a number: what nobody named replaces nothing.",
+        "Colours are off where there is no terminal, or with NO_COLOR in the environment. `facette",
+        "--install-completion` teaches bash, zsh or fish to complete commands and options.",
         "",
     ]
     for group, commands in GROUPS.items():

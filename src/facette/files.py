@@ -119,6 +119,18 @@ def name_apart(wished: Path, used: set[str]) -> Path:
     return path
 
 
+def free_path(wished: Path, endings: Iterable[str] = ()) -> Path:
+    """`wished` where nothing lies there yet, else the first of its kind with a number behind the name.
+
+    `endings`: of files that will lie beside it under the same name; these have to be free, too.
+    """
+    path, number = wished, 1
+    while any(os.path.lexists(path.with_suffix(ending)) for ending in (path.suffix, *endings)):
+        number += 1
+        path = wished.with_name(f"{wished.stem}-{number}{wished.suffix}")
+    return path
+
+
 def name_key(path: Path) -> str:
     """What two paths have in common that are, or on some disks would be, one file."""
     return unicodedata.normalize("NFC", str(path.resolve())).casefold()

@@ -76,7 +76,7 @@ def test_quiet_says_nothing_but_the_result(run, tmp_path, words):
     assert ended.code == 0
     assert ended.err == ""
     assert "32 pictures" in ended.out
-    loud = run("prepare", "synthetic-faces:32", "--recipe", "quick", "--cache", tmp_path / "other")
+    loud = run("demo")
     assert loud.err != "", "quiet is over when the command is"
 
 
@@ -222,3 +222,18 @@ def test_parameters_in_a_sentence_become_the_options_of_the_command(sentence, co
     from facette.cli import with_options
 
     assert with_options(sentence, command) == spoken
+
+
+def test_without_a_terminal_progress_is_told_in_lines(capsys, monkeypatch):
+    from facette.cli import output
+
+    clock = iter([0.0, 1.0, 6.0, 7.0, 13.0])
+    monkeypatch.setattr(output.time, "monotonic", lambda: next(clock))
+    with output.progress(40, "refining", "steps") as bar:
+        for _ in range(4):
+            bar.advance(4)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "refining: 8 of 40 steps, 1.3 steps/s, 0:24 left",
+        "refining: 16 of 40 steps, 1.2 steps/s, 0:20 left",
+    ]

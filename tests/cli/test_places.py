@@ -30,9 +30,10 @@ def astronaut() -> Image.Image:
         ("vary", "me.png", "--out", "me.png"),
         ("vary", "me.png", "--out", "link.png"),
         ("vary", "me.png", "--out", "sub/../me.png"),
-        ("reconstruct", "reconstructions.png"),
-        ("blend", "blend.png", "me.png"),
+        ("reconstruct", "reconstructions.png", "--out", "reconstructions.png"),
+        ("blend", "blend.png", "me.png", "--out", "blend.png"),
         ("vary", "01.png", "--each", "."),
+        ("vary", "me.png", "--each", "."),
         ("interpolate", "me.png", "01.png", "--out", "01.png"),
     ],
 )
@@ -84,6 +85,72 @@ def test_two_results_have_two_names(tmp_path):
     assert names == ["a.png", "A-2.png", "a-3.png", "ü.png", "u\u0308-2.png"]
     with pytest.raises(UsageError, match="two results"):
         check_outputs([tmp_path / "a.png", tmp_path / "sub" / ".." / "a.png"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("vary", "me.png"),
+        ("sweep", "me.png", "--rows", "1"),
+        ("reconstruct", "me.png"),
+        ("blend", "me.png", "me.png"),
+        ("interpolate", "me.png", "me.png", "--steps", "2"),
+        ("edit", "me.png", "Smiling=1"),
+        ("sample",),
+        ("demo",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_nobody_named_replaces_nothing(run, tmp_path, words):
+    Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / "me.png")
+    count = () if words[0] in ("reconstruct", "blend", "interpolate", "edit", "demo") else ("--count", "2")
+    sheets = []
+    for _ in range(2):
+        ended = run(*words, *count)
+        assert ended.code == 0, ended.err
+        before = {path: path.read_bytes() for path in map(Path, sheets)}
+        sheets.append(ended.out.split()[0])
+        assert {path: path.read_bytes() for path in before} == before
+    first = Path(sheets[0])
+    assert sheets[1] == f"{first.stem}-2{first.suffix}"
+    assert "replaced" not in ended.err
+    if words[0] == "reconstruct":
+        assert "reconstructions.png will be replaced" in run(*words, "--out", sheets[0]).err
+
+
+def test_single_pictures_are_those_of_the_last_command_alone(run, tmp_path):
+    Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / "me.png")
+    assert run("vary", "me.png", "--count", "3", "--each", "each").code == 0
+    Image.new("RGB", (9, 9)).save(tmp_path / "each" / "mine.png")
+    ended = run("vary", "me.png", "--count", "2", "--seed", "5", "--each", "each")
+    assert "3 single pictures of an earlier command in each will be replaced" in ended.err
+    assert sorted(path.name for path in (tmp_path / "each").iterdir()) == ["01.png", "02.png", "mine.png"]
+    ended = run("vary", "each/01.png", "--each", "each")
+    assert ended.code == 2
+    assert "would be replaced with its like" in ended.err
+
+
+def test_settings_too_long_for_a_jpeg_are_shortened_and_told(tmp_path):
+    from facette.images.sheets.file import read_metadata, write_image
+
+    settings = {"made": "vary", "seeds": list(range(10**9, 10**9 + 20_000)), "seed": 7}
+    path = write_image(Image.new("RGB", (16, 16)), tmp_path / "a.jpg", settings)
+    assert read_metadata(path) == {"made": "vary", "seed": 7, "left_out": ["seeds"]}
+    path = write_image(Image.new("RGB", (16, 16)), tmp_path / "a.png", settings)
+    assert read_metadata(path) == settings
+
+
+def test_a_whole_photo_with_long_exif_and_settings_is_written(tmp_path):
+    from facette.images.whole import open_whole
+
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    exif.get_ifd(0x8769)[0x927C] = b"n" * 65_300
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg", exif=exif.tobytes()[:65_500])
+    whole = open_whole(tmp_path / "a.jpg")
+    path = whole.save(whole.pixels, tmp_path / "b.jpg", {"seeds": list(range(10**9, 10**9 + 20_000))})
+    with Image.open(path) as image:
+        assert image.getexif()[0x010F] == "a camera"
 
 
 def test_photos_of_one_name_give_faces_of_three(run, tmp_path, astronaut):
@@ -153,8 +220,10 @@ def test_a_photo_without_a_face_is_named_and_the_rest_is_done(run, tmp_path, ast
     astronaut.save(tmp_path / "a.png")
     astronaut.save(tmp_path / "b.png")
     Image.new("RGB", (300, 200), (90, 140, 90)).save(tmp_path / "meadow.png")
-    ended = run("reconstruct", "a.png", "meadow.png", "b.png", "--json")
-    assert ended.code == 0
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    ended = run("reconstruct", "a.png", "meadow.png", "b.png", "torn.jpg", "--json")
+    assert ended.code == 1  # what was named is not all there
+    assert [entry["path"] for entry in ended.json["left_out"]] == ["meadow.png", "torn.jpg"]
     assert [Path(photo["path"]).name for photo in ended.json["photos"]] == ["a.png", "b.png"]
     assert "left out: meadow.png: no face was found" in ended.err
     alone = run("reconstruct", "meadow.png")

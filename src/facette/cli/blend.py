@@ -26,7 +26,7 @@ def blend(
     norm: Annotated[
         bool, typer.Option("--norm", help="Give the blend the length of the photos' latents: less ordinary.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("blend.png"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The sheet.  [default: blend.png]")] = None,
     each: Annotated[
         Path | None,
         typer.Option("--each", "--save-each", file_okay=False, help="A folder for the blend alone too."),
@@ -41,7 +41,14 @@ def blend(
 ) -> None:
     """Average faces, or add and take away: `--weights 1,-1,1`."""
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, remarks_on, sheet_path, take_in, take_in_several
+    from facette.cli.photo import (
+        SeveralPhotos,
+        account_of,
+        remarks_on,
+        sheet_path,
+        take_in,
+        take_in_several,
+    )
     from facette.errors import UsageError
     from facette.latent import blend as blend_photos
 
@@ -51,22 +58,25 @@ def blend(
     numbers = None if weights is None else _numbers(weights)
     opened = open_model(model, device, plain or details == "photo", light=True)
     if numbers is None:
-        taken = take_in_several(opened, photos, align)
+        several = take_in_several(opened, photos, align)
     else:  # each weight is that of one photo
-        taken = [take_in(opened, photo, align) for photo in photos]
-    if len(taken) < 2:
+        several = SeveralPhotos([take_in(opened, photo, align) for photo in photos])
+    portraits = several.photos
+    if len(portraits) < 2:
         raise UsageError("a blend needs at least two photos, and only one is left: name another one.")
-    made = blend_photos(opened, *taken, weights=numbers, norm_corrected=norm, details=details, side=side)
-    sheet = replace(made, remark=remarks_on(taken)).save(target)
+    made = blend_photos(opened, *portraits, weights=numbers, norm_corrected=norm, details=details, side=side)
+    sheet = replace(made, remark=remarks_on(portraits)).save(target)
     singles = [] if each is None else made.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
-        "photos": [account_of(one) for one in taken],
+        "photos": [account_of(photo) for photo in portraits],
+        "left_out": several.left_out,
         **made.settings(),
         "shares": list(made.shares),
     }
     emit(data, str(sheet), as_json)
+    several.leave_if_partly()
 
 
 def _numbers(text: str) -> list[float]:

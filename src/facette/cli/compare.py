@@ -99,14 +99,14 @@ def compare(
     """Put relatives of one photo beside those of a diffusion model, such as Stable Diffusion."""
     from facette.cli.model import open_model
     from facette.cli.photo import account_of, take_in
+    from facette.cli.places import place_for
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import gauge_for
-    from facette.images.sheets.grid import check_sheet_path
     from facette.plots.page import check_page_path
     from facette.reports import comparison_page
 
-    target = check_page_path(out or Path(f"{photo.stem}-compared.html"))
-    sheet_path = check_sheet_path(target.with_suffix(".png"))
+    wished = None if out is None else check_page_path(out)
+    target, sheet_path = place_for(wished, f"{photo.stem}-compared.html", ".png")
     checkpoint = find_checkpoint(
         rival,
         autoencoder_only=vae_only,

@@ -23,7 +23,9 @@ def demo(
     photo: Annotated[
         Photo, typer.Option("--photo", help="astronaut comes with Facette, hopper with matplotlib.")
     ] = "astronaut",
-    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("facette-demo.png"),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The sheet.  [default: facette-demo.png]")
+    ] = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
     seed: Seed = 0,

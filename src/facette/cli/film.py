@@ -25,12 +25,13 @@ Seconds = Annotated[
 def result_path(wished: Path | None, fallback: str, seconds: float | None) -> Path:
     """Where a sheet or film goes; an ending or options that cannot work are refused before any work is done."""
     from facette.cli.photo import sheet_path
+    from facette.cli.places import place_for
     from facette.errors import UsageError
     from facette.images.sheets.film import check_animation, is_animation
 
     target = wished or Path(fallback)
     if is_animation(target):
-        return check_animation(target)
+        return place_for(check_animation(target), fallback)[0]
     if seconds is not None:
         raise UsageError(f"--seconds is for films, and {target} is none: end it in .gif or .mp4")
     return sheet_path(wished, fallback)

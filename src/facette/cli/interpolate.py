@@ -71,28 +71,31 @@ def interpolate(
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
     opened = open_model(model, device, plain or details == "photo")
-    taken = take_in_several(opened, photos, align)
-    if len(taken) < 2:
+    several = take_in_several(opened, photos, align)
+    stations = several.photos
+    if len(stations) < 2:
         raise UsageError("a path needs at least two photos, and only one is left: name another one.")
-    drawn = {"details": details, "side": drawn_side(taken, details, side, target)}
+    drawn = {"details": details, "side": drawn_side(stations, details, side, target)}
     if grid:
-        made = field(opened, taken, rows=steps or 5, columns=steps or 5, method=method, **drawn)
+        made = field(opened, stations, rows=steps or 5, columns=steps or 5, method=method, **drawn)
     else:
         count = steps or (FRAMES if is_animation(target) else 10)
         made = interpolate_photos(
-            opened, *taken, steps=count, method=method, equal_steps=equal_steps, **drawn
+            opened, *stations, steps=count, method=method, equal_steps=equal_steps, **drawn
         )
         for geodesic in made.geodesics:
             shorter = 100 * (1 - geodesic.length / geodesic.straight) if geodesic.straight else 0.0
             remark(f"geodesic: {shorter:.1f} % shorter than the straight line, in decoded pictures")
-    sheet = save_result(replace(made, remark=remarks_on(taken)), target, seconds, side)
+    sheet = save_result(replace(made, remark=remarks_on(stations)), target, seconds, side)
     singles = [] if each is None else made.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
-        "photos": [account_of(one) for one in taken],
+        "photos": [account_of(photo) for photo in stations],
+        "left_out": several.left_out,
         **{name: value for name, value in made.settings().items() if name != "photos"},
     }
     if isinstance(made, Interpolation):
         data["unevenness"] = round(made.unevenness, 4)
     emit(data, str(sheet), as_json)
+    several.leave_if_partly()

@@ -62,11 +62,11 @@ def map_(
     colours, lasso. The projection is saved beside it as .npz, so that --onto can place new photos on it."""
     from facette.cli.data import open_source
     from facette.cli.model import open_model
-    from facette.cli.photo import take_in_several
+    from facette.cli.photo import SeveralPhotos, take_in_several
     from facette.errors import UsageError, import_extra
-    from facette.mapping import check_map_path, map_latents
+    from facette.mapping import map_latents
 
-    wished = [check_map_path(path) for path in out or [Path("map.png"), Path("map.html")]]
+    wished = _places(out, keeps=onto is None)
     page = any(path.suffix.lower() == ".html" for path in wished)
     if page:
         import_extra("bokeh", "map", "An interactive map (--out map.png draws only the figure)")
@@ -74,9 +74,9 @@ def map_(
     if thumbnails and opened.input.kind == "vector":
         raise UsageError("--thumbnails needs a model of pictures: leave it out")
     names = Counter(path.name for path in place or [])
+    several = take_in_several(opened, place) if place else SeveralPhotos([])
     photos = {
-        photo.name if names[photo.name] == 1 else str(photo.source): photo.picture
-        for photo in (take_in_several(opened, place) if place else ())
+        photo.name if names[photo.name] == 1 else str(photo.source): photo.picture for photo in several.photos
     }
     store, label = open_source(data, opened.recipe, cache=cache, align=align)
     total = min(count, len(store.indices(split)))
@@ -103,4 +103,21 @@ def map_(
     if photos:
         places = drawn.points[-len(photos) :].tolist()
         result["placed"] = dict(zip(photos, places, strict=True))
+        result["left_out"] = several.left_out
     emit(result, "\n".join(written), as_json)
+    several.leave_if_partly()
+
+
+def _places(out: list[Path] | None, keeps: bool) -> list[Path]:
+    """Where figure and page go; the projection lies beside the first of them, unless an older one is used."""
+    from facette.cli.places import place_for
+    from facette.mapping import check_map_path
+
+    projection = (".npz",) if keeps else ()
+    if not out:
+        figure, page, *_ = place_for(None, "map.png", ".html", *projection)
+        return [figure, page]
+    first, *others = [check_map_path(path) for path in out]
+    for path, beside in ((first, projection), *((path, ()) for path in others)):
+        place_for(path, "", *beside)
+    return [first, *others]

@@ -6,10 +6,11 @@ import codecs
 import io
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -36,6 +37,11 @@ PLAIN |= dict.fromkeys("─━╭╮╰╯│┃┌┐└┘├┤┬┴┼╞�
     "■": "#",
     "█": "#",
 }
+
+FIRST_LINE, LONGEST_SILENCE = (
+    5.0,
+    60.0,
+)  # seconds until progress is first told as a line, and between two lines
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -129,8 +135,62 @@ def remark(sentence: str) -> None:
         sys.stderr.write(f"{printable(sentence)}\n")
 
 
-class Bar:
-    """A progress bar on stderr with rate and time left."""
+class Bar(Protocol):
+    """How far a piece of work has come, on stderr."""
+
+    def advance(self, count: int = 1) -> None: ...
+
+    def total(self, total: int) -> None: ...
+
+    def say(self, text: str) -> None:
+        """Replace the words behind the figures."""
+        ...
+
+    def remark(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        ...
+
+
+class _Lines:
+    """What a bar would show, as lines at growing intervals: for pipes and files, where none can be drawn."""
+
+    def __init__(self, total: int | None, label: str, unit: str):
+        self._total, self._label, self._unit, self._done, self._note = total, label, unit, 0, ""
+        self._begun = time.monotonic()
+        self._next = FIRST_LINE
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        passed = time.monotonic() - self._begun
+        if passed >= self._next:
+            self._next = passed + min(passed, LONGEST_SILENCE)
+            remark(self._line(passed))
+
+    def total(self, total: int) -> None:
+        self._total = total
+
+    def say(self, text: str) -> None:
+        self._note = text
+
+    def remark(self, sentence: str) -> None:
+        remark(sentence)
+
+    def _line(self, passed: float) -> str:
+        rate = self._done / passed
+        of = f" of {self._total:,}" if self._total else ""
+        left = f", {_duration((self._total - self._done) / rate)} left" if self._total and rate else ""
+        speed = f"{rate:,.1f} {self._unit or 'a second'}{'/s' if self._unit else ''}"
+        note = f"  {self._note}" if self._note else ""
+        return f"{self._label}: {self._done:,}{of} {self._unit}".rstrip() + f", {speed}{left}{note}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(max(seconds, 0)), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
+
+
+class _DrawnBar:
+    """A progress bar with rate and time left."""
 
     def __init__(self, progress: Any, task: Any):
         self._progress, self._task = progress, task
@@ -142,11 +202,9 @@ class Bar:
         self._progress.update(self._task, total=total)
 
     def say(self, text: str) -> None:
-        """Replace the words behind the bar."""
         self._progress.update(self._task, note=printable(text))
 
     def remark(self, sentence: str) -> None:
-        """Print a sentence above the bar."""
         if _Manner.quiet:
             return
         self._progress.console.print(printable(sentence), highlight=False, markup=False)
@@ -154,7 +212,10 @@ class Bar:
 
 @contextmanager
 def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
-    """Show a bar while the block runs; `unit` names what is counted, e.g. "images"."""
+    """Show a bar while the block runs, or lines where there is no terminal; `unit` names what is counted: "images"."""
+    if not sys.stderr.isatty():
+        yield _Lines(total, label, unit)
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -179,12 +240,10 @@ def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    console = Console(stderr=True)
     with Progress(
         *columns,
-        console=console,
-        transient=not console.is_terminal,
+        console=Console(stderr=True),
         speed_estimate_period=60,
         disable=_Manner.quiet,
     ) as bar:
-        yield Bar(bar, bar.add_task(label, total=total, note=""))
+        yield _DrawnBar(bar, bar.add_task(label, total=total, note=""))

@@ -6,18 +6,20 @@ get it. Knows nothing of what a command does with it.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from facette.cli.output import remark
-from facette.errors import NoFaceError, UsageError
+from facette.errors import ImageError, NoFaceError, UsageError
 
 if TYPE_CHECKING:
     from facette.latent.photo import PhotoInput
     from facette.model.interface import DrawingModel
+
+PARTLY = 1  # the exit code where some of the named photos were left out
 
 Photo = Annotated[Path, typer.Argument(help="Any photo.")]
 Align = Annotated[
@@ -63,24 +65,41 @@ def take_in(
     return _remarked(photo)
 
 
+@dataclass(frozen=True, slots=True)
+class SeveralPhotos:
+    """The photos of a command line that could be taken in, and why the others could not."""
+
+    photos: "list[PhotoInput]"
+    left_out: tuple[dict[str, str], ...] = ()  # path and reason of each
+
+    def leave_if_partly(self) -> None:
+        """End with code 1 where a photo that was named is missing from what was done."""
+        if self.left_out:
+            raise SystemExit(PARTLY)
+
+
 def take_in_several(
     model: "DrawingModel", paths: Sequence[Path], align: bool = True, face: int = 1, eyes: str | None = None
-) -> "list[PhotoInput]":
-    """As `take_in`; where some photos show no face, they are named and left out, and the rest is done.
+) -> SeveralPhotos:
+    """As `take_in`; photos that show no face or cannot be opened are named and left out, and the rest is done.
 
-    Raises NoFaceError where none is left.
+    Raises ImageError where a file is not there, and where no photo is left.
     """
-    photos, reasons = [], []
+    photos, errors = [], {}
     for path in paths:
         try:
             photos.append(take_in(model, path, align, face, eyes))
-        except NoFaceError as error:
-            reasons.append(str(error))
+        except ImageError as error:
+            if not path.exists():
+                raise
+            errors[path] = error
     if not photos:
-        raise NoFaceError(reasons[0])
-    for reason in reasons:
-        remark(f"left out: {reason}")
-    return photos
+        raise next(iter(errors.values()))
+    for error in errors.values():
+        remark(f"left out: {error}")
+    return SeveralPhotos(
+        photos, tuple({"path": str(path), "reason": str(error)} for path, error in errors.items())
+    )
 
 
 def take_in_all(model: "DrawingModel", path: Path) -> "list[PhotoInput]":
@@ -124,14 +143,14 @@ def numbered(path: Path, face: int) -> Path:
 
 
 def sheet_path(wished: Path | None, fallback: str) -> Path:
-    """Where the sheet goes; an ending that cannot be written is refused before any work is done."""
-    from facette.files import check_outputs
+    """Where the sheet goes: as wished, or under a name of its own that nothing else has; see `place_for`.
+
+    An ending that cannot be written is refused before any work is done.
+    """
+    from facette.cli.places import place_for
     from facette.images.sheets.grid import check_sheet_path
 
-    path = check_sheet_path(wished or Path(fallback))
-    check_outputs([path])
-    if path.exists():
-        remark(f"{path} will be replaced")
+    (path,) = place_for(None if wished is None else check_sheet_path(wished), fallback)
     return path
 
 

@@ -8,13 +8,11 @@ input. Knows nothing of what a command does.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-OUTPUTS = ("out", "each", "report", "run")
-_NUMBERED = re.compile(r"\d+\.png", re.IGNORECASE)  # as single pictures are called
+OUTPUTS = ("out", "each", "report", "run", "table")
 
 
 def with_places_checked(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,15 +34,39 @@ def with_places_checked(command: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def _check_each(folder: Path, inputs: list[Path]) -> None:
-    from facette.errors import UsageError
+def place_for(wished: Path | None, fallback: str, *endings: str) -> tuple[Path, ...]:
+    """Where a result goes, and what will lie beside it under the same name with other `endings`.
 
-    for path in inputs:
-        if _NUMBERED.fullmatch(path.name) and path.resolve().parent == folder.resolve():
+    Without a wish it is `fallback`, with a number behind the name where something lies there: what nobody named
+    replaces nothing. What a wish replaces is said. Raises UsageError where nothing can be written.
+    """
+    from facette.cli.output import remark
+    from facette.files import check_outputs, free_path
+
+    path = free_path(Path(fallback), endings) if wished is None else wished
+    places = tuple(dict.fromkeys((path, *(path.with_suffix(ending) for ending in endings))))
+    check_outputs(places)
+    for place in places:
+        if place.exists():
+            remark(f"{place} will be replaced")
+    return places
+
+
+def _check_each(folder: Path, inputs: list[Path]) -> None:
+    """Single pictures of an earlier command are replaced, which is said; what is read, and anybody else's, never is."""
+    from facette.cli.output import remark
+    from facette.errors import UsageError
+    from facette.images.sheets.file import earlier_set
+
+    earlier = earlier_set(folder)
+    read = {path.resolve() for path in inputs}
+    for path in earlier:
+        if path.resolve() in read:
             raise UsageError(
-                f"single pictures are called 01.png, 02.png … and would replace {str(path)!r}, which is read: "
-                "name another folder"
+                f"{str(path)!r} is read, and would be replaced with its like: name another folder"
             )
+    if earlier:
+        remark(f"{len(earlier)} single pictures of an earlier command in {folder} will be replaced")
 
 
 def _paths(values: Iterable[Any], strings: bool = False) -> Iterator[Path]:

@@ -13,7 +13,9 @@ from facette.cli.photo import Align, Eyes, Face
 
 def reconstruct(
     photos: Annotated[list[Path], typer.Argument(help="Any photos.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("reconstructions.png"),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The sheet.  [default: reconstructions.png]")
+    ] = None,
     each: Annotated[
         Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
     ] = None,
@@ -32,14 +34,16 @@ def reconstruct(
 
     target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device, plain, light=True)
-    taken = take_in_several(opened, photos, align, face, eyes)
-    reconstructions = reconstruct_photos(opened, taken)
-    sheet = replace(reconstructions, remark=remarks_on(taken)).save(target)
+    several = take_in_several(opened, photos, align, face, eyes)
+    reconstructions = reconstruct_photos(opened, several.photos)
+    sheet = replace(reconstructions, remark=remarks_on(several.photos)).save(target)
     singles = [] if each is None else reconstructions.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
-        "photos": [account_of(one) for one in taken],
+        "photos": [account_of(photo) for photo in several.photos],
+        "left_out": several.left_out,
         "model": opened.name,
     }
     emit(data, str(sheet), as_json)
+    several.leave_if_partly()

@@ -35,11 +35,13 @@ def sample(
 ) -> None:
     """Draw new pictures from the model's prior."""
     from facette.cli.model import open_model
+    from facette.cli.places import place_for
     from facette.latent import sample as draw
 
     opened = open_model(model, device, plain)
+    (target,) = place_for(out, "samples.csv" if opened.input.kind == "vector" else "samples.png")
     samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature)
-    written = samples.save(out or Path("samples.png" if samples.are_pictures else "samples.csv"))
+    written = samples.save(target)
     singles = [] if each is None else samples.save_each(each)
     data = {
         "sheet" if samples.are_pictures else "points": str(written),

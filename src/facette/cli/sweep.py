@@ -63,15 +63,18 @@ def sweep(
 ) -> None:
     """Show what each diversity does to one photo; a column keeps its direction from row to row."""
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, sheet_path, take_in
+    from facette.cli.photo import account_of, take_in
+    from facette.cli.places import place_for
     from facette.errors import UsageError
+    from facette.images.sheets.grid import check_sheet_path
     from facette.latent.noise import knows_people
     from facette.latent.vary import spaced_factors
     from facette.latent.vary import sweep as sweep_photo
 
     if report and mode != "factor":
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
-    target = sheet_path(out, f"{photo.stem}-sweep.png")
+    wished = None if out is None else check_sheet_path(out)
+    target = place_for(wished, f"{photo.stem}-sweep.png", *((".html",) if report else ()))[0]
     opened = open_model(model, device, plain or details == "photo", light=not report)
     if noise is None:
         numbers = first is not None or last is not None or mode == "variance"

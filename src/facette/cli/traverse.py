@@ -36,7 +36,9 @@ def traverse(
         float, typer.Option("--reach", help="How far, in standard deviations of the data.")
     ] = 3.0,
     count: Annotated[int, typer.Option("--count", "-n", min=2, help="At most so many of DATA.")] = 2000,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The sheet.")] = Path("traversal.png"),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The sheet.  [default: traversal.png]")
+    ] = None,
     each: Annotated[
         Path | None,
         typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),

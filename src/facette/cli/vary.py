@@ -1,5 +1,6 @@
 """`facette vary`: one photo in, a sheet of its relatives out."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
-from facette.cli.output import Device, Json, Seed, emit, remark
+from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.paste import Paste
 from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
 
@@ -111,22 +112,24 @@ def vary(
     results, accounts = [], []
     for number, taken_in in enumerate(photos, start=1):
         drawn, first = (count, seed) if pick is None else (1, pick)
-        variations = vary_photo(
-            opened,
-            taken_in,
-            drawn,
-            _diversity(diversity),
-            first,
-            mode,
-            refine,
-            noise,
-            steps,
-            details,
-            side,
-            likeness=likeness,
-            spread=spread if pick is None else "random",
-            pool=pool,
-        )
+        with progress(refine, "refining", "steps") if refine else nullcontext() as bar:
+            variations = vary_photo(
+                opened,
+                taken_in,
+                drawn,
+                _diversity(diversity),
+                first,
+                mode,
+                refine,
+                noise,
+                steps,
+                details,
+                side,
+                likeness=likeness,
+                spread=spread if pick is None else "random",
+                pool=pool,
+                progress=bar.advance if bar else lambda steps: None,
+            )
         sheet, singles = numbered(target, number), each and numbered(each, number)
         results.append(variations)
         accounts.append(_write(variations, taken_in, sheet, singles))

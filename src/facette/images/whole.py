@@ -7,7 +7,6 @@ nothing of faces.
 """
 
 import io
-import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from PIL import Image, PngImagePlugin
 
 from facette.images.open import TURNED_UPRIGHT, decode, header_within_limits, is_bounded, read_picture
 from facette.images.reader import read_apart
-from facette.images.sheets.file import write_whole
+from facette.images.sheets.file import JPEG_TEXT, settings_text, write_whole
 
-ORIENTATION = 0x0112
+ORIENTATION, _EXIF_FOLDER, _MAKER_NOTE = 0x0112, 0x8769, 0x927C
 JPEG_QUALITY = 95
 _BACK = {
     Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
@@ -48,7 +47,7 @@ class WholePhoto:
 
     def save(self, pixels: NDArray[Any], path: Path, settings: Mapping[str, Any]) -> Path:
         """Write changed pixels, upright as they came, in the file's own orientation, with `settings` beside them."""
-        text = json.dumps(dict(settings), default=str)
+        text = settings_text(settings, JPEG_TEXT if self.form == "JPEG" else None)
         if self.turn is not None:
             turned = _BACK.get(self.turn, self.turn)
             pixels = np.stack(
@@ -83,12 +82,12 @@ def decode_whole(data: bytes, name: str) -> WholePhoto:
     with header_within_limits(data, name) as image:
         exif = image.getexif()
         turn = TURNED_UPRIGHT.get(int(exif.get(ORIENTATION, 1)))
+        form = "JPEG" if image.format in ("JPEG", "MPO") else "PNG"
         kept = {
             "icc_profile": image.info.get("icc_profile"),
-            "exif": exif.tobytes() if len(exif) else b"",  # of a thumbnail it writes nothing
+            "exif": _exif_that_fits(exif, JPEG_TEXT if form == "JPEG" else None),
             "dpi": image.info.get("dpi"),
         }
-        form = "JPEG" if image.format in ("JPEG", "MPO") else "PNG"
         deep = _deep_pixels(data) if image.format == "PNG" else None
         kept_as_is = (
             image.mode in _PLAIN and not getattr(image, "is_animated", False)
@@ -103,6 +102,16 @@ def decode_whole(data: bytes, name: str) -> WholePhoto:
                 deep if turn is None else np.stack([_turned(c, turn) for c in np.moveaxis(deep, 2, 0)], 2)
             )
     return WholePhoto(pixels, form, turn, kept)
+
+
+def _exif_that_fits(exif: Image.Exif, most: int | None) -> bytes:
+    """EXIF of at most so many bytes, the makers' own notes left out where it would be longer; a thumbnail never goes
+    with it."""
+    data = exif.tobytes() if len(exif) else b""
+    if most is not None and len(data) > most:
+        exif.get_ifd(_EXIF_FOLDER).pop(_MAKER_NOTE, None)
+        data = exif.tobytes()
+    return data if most is None or len(data) <= most else b""
 
 
 def _deep_pixels(data: bytes) -> NDArray[np.uint16] | None:

@@ -8,6 +8,7 @@ model's recipe weighs the likelihood by place, so does this: a face gains more t
 Legend: N pictures, Z latents, K draws.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,11 +37,18 @@ class Refined:
 
 
 def refine(
-    model: TrainedModel, pictures: np.ndarray, steps: int, *, seed: int = 0, rate: float = RATE
+    model: TrainedModel,
+    pictures: np.ndarray,
+    steps: int,
+    *,
+    seed: int = 0,
+    rate: float = RATE,
+    progress: Callable[[int], object] = lambda steps: None,
 ) -> Refined:
     """Improves q(z|x) of every picture (uint8, N×S×S×3, or ×4 with a mask) by `steps` steps of Adam on its ELBO.
 
-    Before and after are measured with the same draws, which no step has seen. Raises UsageError for a number of
+    Before and after are measured with the same draws, which no step has seen. `progress(1)` is called after every step.
+    Raises UsageError for a number of
     steps below 1.
     """
     if steps < 1:
@@ -67,6 +75,7 @@ def refine(
         loss.backward()
         optimizer.step()
         schedule.step()
+        progress(1)
     with torch.no_grad():
         last = posterior()
         after = _elbo(model, x, last, judges)

@@ -75,20 +75,16 @@ def footer(drawing: "Drawing", remark: str) -> str:
 def save_pictures(
     pictures: Picture, directory: str | Path, settings_of: Callable[[int], dict[str, Any]] | None = None
 ) -> list[Path]:
-    """Write every picture by itself as `01.png`, `02.png` …, with its settings inside; returns the paths."""
+    """Write every picture by itself as `01.png`, `02.png` …, with its settings inside; returns the paths.
+
+    Single pictures of an earlier result are replaced, all of them; raises UsageError where other pictures have such
+    names.
+    """
     from PIL import Image
 
-    from facette.images.sheets.grid import save_sheet
+    from facette.images.sheets.file import write_set
 
-    width = max(2, len(str(len(pictures))))
-    return [
-        save_sheet(
-            Image.fromarray(picture),
-            Path(directory) / f"{number:0{width}d}.png",
-            settings_of and settings_of(number - 1),
-        )
-        for number, picture in enumerate(pictures, start=1)
-    ]
+    return write_set([Image.fromarray(picture) for picture in pictures], Path(directory), settings_of)
 
 
 def save_points(points: np.ndarray, path: str | Path) -> Path:

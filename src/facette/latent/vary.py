@@ -8,7 +8,7 @@ Legend: N variations, Z latents, S side of the model's pictures, W of the result
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
@@ -107,6 +107,7 @@ def origin_of(
     refine: int = 0,
     details: Details = "photo",
     side: int | None = None,
+    progress: Callable[[int], object] = lambda steps: None,
 ) -> Origin:
     """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
     model = resolve_model(model) if refine else resolve_drawer(model)
@@ -116,7 +117,9 @@ def origin_of(
     if refine:
         from facette.latent.refine import refine as refine_posterior
 
-        refined = refine_posterior(cast(Any, model), photo.picture[None], refine, seed=seed)
+        refined = refine_posterior(
+            cast(Any, model), photo.picture[None], refine, seed=seed, progress=progress
+        )
         mean, scale = (np.asarray(moment) for moment in (refined.posterior.mean, refined.posterior.scale))
         photo = replace(photo, mean=mean, scale=scale, decoded=model.decode_mean(mean))
     reconstruction = reconstruction_of(model, photo, drawing)
@@ -139,6 +142,7 @@ def vary(
     likeness: float | None = None,
     spread: Spread = "random",
     pool: int = POOL,
+    progress: Callable[[int], object] = lambda steps: None,
 ) -> Variations:
     """Make `count` relatives of one photo.
 
@@ -153,6 +157,7 @@ def vary(
     A draw depends on its seed and on nothing else: the first five of ten are the five of `count=5`, and they stay the
     same at every diversity and every size. `spread` "best" takes, of a `pool` of seeds, those that differ most, every
     part of how people differ counting alike. `refine` steps first fit the posterior to this photo more closely.
+    `progress(1)` is called after every one of these steps.
     `around` starts from a variation of the photo instead of from the photo, or from a variation of that one, and so on.
 
     `details` "photo" keeps the photo's own (`facette.latent.details`), at the size its frame has in the photo, at most
@@ -166,7 +171,7 @@ def vary(
     model = resolve_model(model) if refine else resolve_drawer(model)
     setting = choose_setting(model, diversity, likeness, noise, mode, details)
     seeds = chosen_seeds(model, setting.noise, seed, count, spread, pool)
-    origin = origin_of(model, picture, seed, refine, details, side)
+    origin = origin_of(model, picture, seed, refine, details, side, progress)
     for step in around:
         origin = origin.moved(step, mode, setting.noise)
     return origin.relatives(seeds, setting, pool if spread == "best" else 0)

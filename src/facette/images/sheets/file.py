@@ -5,9 +5,10 @@ Enters: an RGB image, a path, a dictionary that JSON can hold. Leaves: one file,
 
 import json
 import os
+import re
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,8 @@ JPEG_QUALITY = 94
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _LONGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_500, "WEBP": 16_383}
 _PNG_KEY = "facette"
+_NUMBERED = re.compile(r"\d+\.png", re.IGNORECASE)  # as single pictures are called
+JPEG_TEXT = 65_000  # bytes of settings that a JPEG takes: a segment has at most 65,533
 _EXIF_FOLDER, _USER_COMMENT, _SOFTWARE = 0x8769, 0x9286, 0x0131
 _ASCII = b"ASCII\0\0\0"  # how EXIF marks the character code of a user comment
 
@@ -50,6 +53,49 @@ def encode_image(image: Image.Image, name: str, metadata: Mapping[str, Any] | No
     return buffer.getvalue()
 
 
+def earlier_set(folder: Path) -> list[Path]:
+    """The single pictures that an earlier command left in the folder, which the next ones replace.
+
+    Raises UsageError where a picture that Facette did not write has such a name.
+    """
+    numbered = (
+        sorted(path for path in folder.iterdir() if _NUMBERED.fullmatch(path.name)) if folder.is_dir() else []
+    )
+    for path in numbered:
+        if not _is_ours(path):
+            raise UsageError(
+                f"single pictures are called 01.png, 02.png … and would replace {str(path)!r}, which is not one of "
+                "them: name another folder"
+            )
+    return numbered
+
+
+def write_set(
+    pictures: Sequence[Image.Image],
+    folder: Path,
+    settings_of: Callable[[int], Mapping[str, Any]] | None = None,
+) -> list[Path]:
+    """Write pictures as `01.png`, `02.png` …, each with its settings inside; what an earlier command wrote there goes
+    away, so that nobody else's are left among them. Raises UsageError as `earlier_set` and `write_image` do."""
+    earlier = earlier_set(folder)
+    width = max(2, len(str(len(pictures))))
+    paths = [
+        write_image(picture, folder / f"{number:0{width}d}.png", settings_of and settings_of(number - 1))
+        for number, picture in enumerate(pictures, start=1)
+    ]
+    for path in set(earlier).difference(paths):
+        path.unlink(missing_ok=True)
+    return paths
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            return _PNG_KEY in image.info
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     """Let `write` fill a file that takes the name `path` only once it is whole, making parent folders.
 
@@ -75,6 +121,23 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     return path
 
 
+def settings_text(settings: Mapping[str, Any], most: int | None = None) -> str:
+    """Settings as ASCII JSON of at most so many bytes: what takes the most room, such as thousands of seeds, is left
+    out first, and its name is told under "left_out"."""
+    kept = {name: json.dumps(value, ensure_ascii=True, default=str) for name, value in settings.items()}
+    left: list[str] = []
+    while True:
+        told = {**settings, "left_out": left} if left else settings
+        text = json.dumps(
+            {name: told[name] for name in told if name not in left}, ensure_ascii=True, default=str
+        )
+        if most is None or len(text) <= most or not kept:
+            return text
+        longest = max(kept, key=lambda name: len(kept[name]))
+        left.append(longest)
+        del kept[longest]
+
+
 def read_metadata(path: str | Path) -> dict[str, Any]:
     """What `write_image` put into the file; empty when there is none. ImageError: not a readable picture."""
     try:
@@ -98,7 +161,7 @@ def _form(image: Image.Image, path: Path) -> str:
 
 
 def _options(form: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    text = json.dumps(dict(metadata or {}), ensure_ascii=True, default=str)
+    text = settings_text(metadata or {}, JPEG_TEXT if form == "JPEG" else None)
     if form == "PNG":
         chunks = PngImagePlugin.PngInfo()
         chunks.add_text("Software", "Facette")
