@@ -171,12 +171,21 @@ class PosteriorSpec(Spec):
 
 
 class LikelihoodSpec(Spec):
-    """p(x|z). A number for `sigma` fixes it, in the units of the input's range; `optimal` is the analytic
-    maximum-likelihood σ of the batch (arXiv 2006.13202); `learned` is one free parameter; `predicted` is one σ
-    per dimension, from the decoder."""
+    """p(x|z). `gaussian` has squared errors, `laplace` absolute ones; `logistic` gives the probability of a picture's
+    8-bit levels (arXiv 1606.04934), `bernoulli` that of bits. A number for `sigma`, a standard deviation, fixes it in
+    the units of the input's range; `optimal` is the analytic maximum-likelihood σ of the batch (arXiv 2006.13202);
+    `learned` is one free parameter; `predicted` is one σ per dimension, from the decoder."""
 
-    kind: Literal["gaussian", "bernoulli"] = "gaussian"
+    kind: Literal["gaussian", "laplace", "logistic", "bernoulli"] = "gaussian"
     sigma: Annotated[float, Field(gt=0)] | Literal["optimal", "learned", "predicted"] = "optimal"
+
+    @model_validator(mode="after")
+    def _sigma_has_a_form(self) -> LikelihoodSpec:
+        if self.kind == "logistic" and self.sigma == "optimal":
+            raise ValueError(
+                "a logistic likelihood has no optimal sigma: give 'learned', 'predicted' or a number"
+            )
+        return self
 
 
 class PriorSpec(Spec):
@@ -219,6 +228,59 @@ class FocusSpec(Spec):
     softness: Annotated[float, Field(gt=0)] = 0.15
 
 
+class DiscriminatorSpec(Spec):
+    """The network that FactorVAE estimates the total correlation by: `layers` hidden layers of `width` units."""
+
+    width: Positive = 1000
+    layers: Positive = 5
+    lr: Annotated[float, Field(gt=0)] = 1e-4
+    adam_betas: Annotated[tuple[float, float], _list()] = (0.5, 0.9)
+
+
+class TotalCorrelationSpec(Spec):
+    """`weight` times the total correlation of the latents in nats, beside the bound: the papers' β − 1, or γ.
+
+    `estimate`: from the batch's posteriors, `stratified` or `weighted` (β-TC-VAE, arXiv 1802.04942), or by a
+    `discriminator` (FactorVAE, arXiv 1802.05983), which the section of that name sizes.
+    """
+
+    weight: Annotated[float, Field(ge=0)]
+    estimate: Literal["stratified", "weighted", "discriminator"] = "stratified"
+    discriminator: DiscriminatorSpec = DiscriminatorSpec()
+
+
+class DipSpec(Spec):
+    """The covariance of the means (`i`) or of the draws (`ii`) held at the identity (DIP-VAE, arXiv 1711.00848):
+    prices of squared entries off the diagonal, and of squared differences from 1 on it."""
+
+    kind: Literal["i", "ii"] = "ii"
+    off_diagonal: Annotated[float, Field(ge=0)] = 10.0
+    diagonal: Annotated[float, Field(ge=0)] = 10.0
+
+
+class MmdSpec(Spec):
+    """`weight` times the squared maximum mean discrepancy between q(z) and the standard normal (InfoVAE, arXiv
+    1706.02262): with the paper's α and λ, `objective.beta` is 1 − α, and `weight` α + λ − 1."""
+
+    weight: Annotated[float, Field(ge=0)]
+    kernel: Literal["rbf", "imq"] = "rbf"
+    bandwidth: Annotated[float, Field(gt=0)] = 1.0
+
+
+class CapacitySpec(Spec):
+    """The rate is held at a capacity that rises from 0 to `nats` over `steps` (arXiv 1804.03599): its distance from it
+    costs `objective.beta`, the paper's γ."""
+
+    nats: Annotated[float, Field(ge=0)]
+    steps: NonNegative = 0
+
+
+class ImportanceSpec(Spec):
+    """The bound of `samples` importance-weighted draws in the place of the plain one (IWAE, arXiv 1509.00519)."""
+
+    samples: Positive
+
+
 class ObjectiveSpec(Spec):
     """Weights of the evidence lower bound, in nats per picture: β = 1 is the bound itself.
 
@@ -226,6 +288,7 @@ class ObjectiveSpec(Spec):
     (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs nothing (arXiv 1606.04934).
     `focus` weighs the likelihood by place. `identity` is the price in nats of a face that has become another's: of
     1 − cosine between the features of the network of who (facette.model.identity) for photo and reconstruction.
+    The sections that follow add terms to the sum, or change what the rate costs; left out, they are not there.
     """
 
     beta: Annotated[float, Field(ge=0)] = 1.0
@@ -235,6 +298,29 @@ class ObjectiveSpec(Spec):
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     focus: FocusSpec | None = None
     identity: Annotated[float, Field(ge=0)] = 0.0
+    total_correlation: TotalCorrelationSpec | None = None
+    dip: DipSpec | None = None
+    mmd: MmdSpec | None = None
+    capacity: CapacitySpec | None = None
+    importance: ImportanceSpec | None = None
+
+    @model_validator(mode="after")
+    def _one_price_of_the_rate(self) -> ObjectiveSpec:
+        priced = [name for name in ("free_bits", "capacity", "importance") if getattr(self, name)]
+        if len(priced) > 1:
+            raise ValueError(f"{' and '.join(priced)} each say what the rate costs: keep one of them")
+        return self
+
+    @property
+    def joint(self) -> bool:
+        """Whether something besides means over images is asked for, so that the whole batch must be looked at."""
+        rated = self.free_bits > 0 or self.capacity is not None
+        return rated or any((self.total_correlation, self.dip, self.mmd))
+
+    @property
+    def discriminated(self) -> bool:
+        """Whether a term has a network of its own."""
+        return self.total_correlation is not None and self.total_correlation.estimate == "discriminator"
 
 
 class TrainSpec(Spec):
@@ -250,6 +336,9 @@ class TrainSpec(Spec):
     hide: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the pictures of which a border or a box is hidden from the encoder, for recipes with a mask."""
     batch: Positive = 64
+    accumulate: Positive = 1
+    """Parts that a batch is computed in, one after the other, for a card that does not hold it at once; the step is
+    that of the whole batch, at a third more work."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
     lr_schedule: Literal["constant", "cosine"] = "cosine"
     lr_warmup_steps: NonNegative = 0
@@ -356,6 +445,29 @@ class Recipe(Spec):
         ):
             raise ValueError(
                 "a bernoulli likelihood needs model.decoder.output 'sigmoid': its means lie in [0, 1]"
+            )
+        if vector and self.model.likelihood.kind == "logistic":
+            raise ValueError(
+                "a logistic likelihood is of a picture's levels: it does not fit input.kind 'vector'"
+            )
+        if self.train.shard and self.objective.discriminated:
+            raise ValueError(
+                "train.shard does not share out the discriminator of objective.total_correlation"
+            )
+        if self.train.accumulate > self.train.batch:
+            raise ValueError(
+                f"train.accumulate {self.train.accumulate} is more than train.batch {self.train.batch}"
+            )
+        normed = any(
+            getattr(part, "norm", "none") == "batch" for part in (self.model.encoder, self.model.decoder)
+        )
+        if self.train.accumulate > 1 and normed:
+            raise ValueError(
+                "train.accumulate needs layers of norm 'none': batch norms look at a whole batch"
+            )
+        if self.train.batch < 2 and (self.objective.total_correlation or self.objective.dip):
+            raise ValueError(
+                "the terms total_correlation and dip compare pictures: train.batch must be at least 2"
             )
         if vector and self.sharpen is not None:
             raise ValueError("only pictures can be sharpened: leave the section sharpen out")

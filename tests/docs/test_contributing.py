@@ -27,10 +27,10 @@ SHORT = [
 LAWS = {
     "likelihood": """
         import torch
-        from facette.model.likelihood import LaplaceLikelihood
+        from facette.model.likelihood import StudentLikelihood
         x, mean = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
-        one = LaplaceLikelihood()
-        truth = torch.distributions.Laplace(mean, one.log_b.exp()).log_prob(x).flatten(1).sum(1)
+        one = StudentLikelihood()
+        truth = torch.distributions.StudentT(3.0, mean, one.log_s.exp()).log_prob(x).flatten(1).sum(1)
         torch.testing.assert_close(one.log_prob(x, mean), truth)
     """,
     "prior": """
@@ -59,7 +59,7 @@ LAWS = {
     """,
 }
 TRAINED = {
-    "likelihood": ("quick", ["model.likelihood.kind=laplace"]),
+    "likelihood": ("quick", ["model.likelihood.kind=student"]),
     "prior": ("quick", ["model.prior.kind=logistic"]),
     "measure": ("quick", []),
     "recipe": ("faces96", []),

@@ -10,13 +10,14 @@ from facette.errors import UsageError
 from facette.evaluation.bound import (
     active_units,
     activity,
+    bits_of_levels,
     bits_per_dimension,
     dequantise,
     evidence_lower_bound,
     importance_weighted_bound,
     rate_per_unit,
 )
-from facette.model.likelihood import GaussianLikelihood
+from facette.model.likelihood import LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import StandardNormal
 from facette.model.vae import VAE
@@ -56,7 +57,7 @@ def linear_vae(weight, bias, **encoder):
     return VAE(
         encoder=LinearEncoder(weight, bias, **encoder),
         decoder=LinearDecoder(weight, bias),
-        likelihood=GaussianLikelihood(SIGMA),
+        likelihood=LocationScaleLikelihood(SIGMA),
         prior=StandardNormal(LATENT),
         posterior_scale="log-variance",
         latent=LATENT,
@@ -235,3 +236,7 @@ def test_the_rate_of_each_unit_is_its_divergence_from_a_standard_normal():
 def test_one_datum_has_no_activity():
     with pytest.raises(UsageError, match="at least 2"):
         active_units(torch.zeros(1, 3))
+
+
+def test_levels_that_are_equally_likely_cost_eight_bits():
+    torch.testing.assert_close(bits_of_levels(torch.tensor([-12 * math.log(256)]), 12), torch.tensor([8.0]))

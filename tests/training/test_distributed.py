@@ -117,6 +117,22 @@ def test_two_processes_with_half_a_batch_each_learn_as_one_with_the_whole(alone,
     assert_same_model(tmp_path, alone)
 
 
+@pytest.mark.slow
+def test_terms_of_the_whole_batch_see_all_processes(store, tmp_path):
+    joint = ["train.accumulate=2", "objective.free_bits=0.05", "objective.total_correlation.weight=3.0"]
+    joint += ["objective.total_correlation.estimate=discriminator", "objective.mmd.weight=50.0"]
+    torchrun(tmp_path / "two", *joint)
+    train(recipe(*joint, "train.accumulate=1"), store, tmp_path / "one", device="cpu", source=SOURCE)
+    assert_same_curve(tmp_path / "two", tmp_path / "one")
+    names = ("total_correlation", "mmd", "discriminator")
+    np.testing.assert_allclose(
+        curve(tmp_path / "two", "train", *names),
+        curve(tmp_path / "one", "train", *names),
+        rtol=1e-2,
+        atol=1e-3,
+    )
+
+
 def test_two_processes_with_half_of_the_weights_each_learn_as_one(shared_out, alone):
     assert_same_curve(shared_out, alone)
     assert_same_model(shared_out, alone)

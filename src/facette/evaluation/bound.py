@@ -115,6 +115,12 @@ def bits_per_dimension(log_density: Tensor, dimensions: int, low: float, high: f
     return -log_density / (dimensions * math.log(2)) - math.log2(width)
 
 
+def bits_of_levels(log_probability: Tensor, dimensions: int) -> Tensor:
+    """Bits needed for each value of an 8-bit picture, from a log-probability (nats) of its levels; 8 is what storing
+    plain bytes costs."""
+    return -log_probability / (dimensions * math.log(2))
+
+
 def rate_per_unit(posterior: DiagonalGaussian) -> Tensor:
     """Mean KL of each latent unit from a standard normal over the data: (Z,) nats."""
     return posterior.rate_per_dimension().mean(dim=0)

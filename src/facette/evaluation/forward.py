@@ -105,13 +105,21 @@ def _likelihood(
         dequantised = bound.dequantise(x, low, high, draws)
         elbo = elbo_terms(model.vae, dequantised, passed).elbo
         columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high)
+    elif model.input.kind == "image" and has_levels(model):
+        columns["bits_per_dimension"] = bound.bits_of_levels(terms.elbo, x[0].numel())
     return {name: column.cpu().double().numpy() for name, column in columns.items()}
 
 
 def has_density(model: TrainedModel) -> bool:
     """Whether the likelihood is a density of the pictures' own values; a Bernoulli's is not, and a core at fewer
     pixels has one of reduced pictures."""
-    return model.recipe.model.likelihood.kind == "gaussian" and model.recipe.side == model.input.size
+    kind = model.recipe.model.likelihood.kind
+    return kind in ("gaussian", "laplace") and model.recipe.side == model.input.size
+
+
+def has_levels(model: TrainedModel) -> bool:
+    """Whether the likelihood gives probabilities of the pictures' own 8-bit levels."""
+    return model.recipe.model.likelihood.kind == "logistic" and model.recipe.side == model.input.size
 
 
 def _rebuilt(values: NDArray, drawn: NDArray, average: NDArray) -> Rebuilt:

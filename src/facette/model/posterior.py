@@ -16,6 +16,7 @@ from torch import Tensor
 
 # exp(±10) in the variance: beyond it float32 sums lose the rate; reported by the doctor when reached.
 LOG_VARIANCE_LIMIT = 10.0
+LOG_2PI = math.log(2 * math.pi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ class DiagonalGaussian:
     def log_prob(self, z: Tensor) -> Tensor:
         """log q(z|x), (N,), in nats."""
         standardised = (z - self.mean) / self.scale
-        return (-0.5 * standardised**2 - self.scale.log() - 0.5 * math.log(2 * math.pi)).sum(1)
+        return (-0.5 * standardised**2 - self.scale.log() - 0.5 * LOG_2PI).sum(1)
+
+    def repeated(self, times: int) -> DiagonalGaussian:
+        """Every row `times` times in turn: the posterior of that many draws of each datum."""
+        return DiagonalGaussian(self.mean.repeat_interleave(times, 0), self.scale.repeat_interleave(times, 0))
 
     def __getitem__(self, index: slice | Tensor) -> DiagonalGaussian:
         return DiagonalGaussian(self.mean[index], self.scale[index])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facette.errors import DataError, UsageError
 from facette.images.convert import to_model, to_pictures
-from facette.model.likelihood import GaussianLikelihood
+from facette.model.likelihood import LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior
 from facette.model.sharpener import Sharpener
@@ -165,7 +165,9 @@ class TrainedModel:
         `decode` gives the mean of p(x|z) instead, which is what one looks at when x is a picture.
         """
         likelihood = self.vae.likelihood
-        assert isinstance(likelihood, GaussianLikelihood), "points have densities, pictures of bits have none"
+        assert isinstance(likelihood, LocationScaleLikelihood), (
+            "points have densities, pictures of bits have none"
+        )
         decoded = torch.cat(
             [self.vae.decoder(part.float().to(self.device)).float() for part in z.split(batch)]
         )

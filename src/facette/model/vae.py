@@ -17,7 +17,7 @@ from facette.errors import RecipeError
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
 from facette.model.band import enlarged, reduced, with_mask
-from facette.model.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
+from facette.model.likelihood import BernoulliLikelihood, Likelihood, LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
 from facette.model.sharpener import Sharpener
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VAEOutput:
-    """One way through the model: the posterior, one draw from it, and what was decoded."""
+    """One way through the model: the posterior, draws from it, and what was decoded of them."""
 
     posterior: DiagonalGaussian  # (N, Z)
-    z: Tensor  # (N, Z)
-    decoded: Tensor  # what the likelihood takes, (N, 3, s, s) or (N, D); 2 × the channels when σ is predicted
+    z: Tensor  # (N, Z), or (N·K, Z): K draws of each datum in turn
+    decoded: Tensor  # of each z what the likelihood takes, (…, 3, s, s) or (…, D); 2 × the channels when σ is predicted
 
 
 class VAE(nn.Module):
@@ -82,9 +82,14 @@ class VAE(nn.Module):
         return self.likelihood.mean(self.decoder(z))
 
     def forward(self, x: Tensor, noise: Tensor) -> VAEOutput:
-        """Encode, draw z with the given standard normal noise (N, Z), decode. For objectives."""
+        """Encode, draw z with the given standard normal noise (N, Z), or (N, K, Z) for K draws of each; decode.
+
+        For objectives."""
         posterior = self.encode(x)
-        z = posterior.sample(noise=noise)
+        if noise.ndim == 3:
+            z = posterior.repeated(noise.shape[1]).sample(noise=noise.flatten(0, 1))
+        else:
+            z = posterior.sample(noise=noise)
         return VAEOutput(posterior, z, self.decoder(z).float())
 
 
@@ -101,11 +106,7 @@ def build_vae(recipe: Recipe) -> VAE:
         raise RecipeError(
             f"recipe {recipe.name!r} does not fit input.size {recipe.input.size}: {error}"
         ) from None
-    likelihood = (
-        BernoulliLikelihood()
-        if spec.likelihood.kind == "bernoulli"
-        else GaussianLikelihood(spec.likelihood.sigma, weighted=recipe.objective.focus is not None)
-    )
+    likelihood = _likelihood(recipe)
     vae = VAE(
         encoder=encoder,
         decoder=_decoder(recipe, likelihood.outputs_per_value),
@@ -138,6 +139,19 @@ def data_shape(recipe: Recipe) -> tuple[int, ...]:
     """The shape of one x without its mask: (3, S, S) or (D,)."""
     inputs = recipe.input
     return (inputs.size,) if inputs.kind == "vector" else (inputs.channels, inputs.size, inputs.size)
+
+
+def _likelihood(recipe: Recipe) -> Likelihood:
+    spec = recipe.model.likelihood
+    if spec.kind == "bernoulli":
+        return BernoulliLikelihood()
+    unit = recipe.input.kind == "image" and recipe.input.range == "unit"
+    return LocationScaleLikelihood(
+        spec.sigma,
+        family=spec.kind,
+        weighted=recipe.objective.focus is not None,
+        bounds=(0.0, 1.0) if unit else (-1.0, 1.0),
+    )
 
 
 def _prior(recipe: Recipe) -> Prior:

@@ -41,7 +41,7 @@ from facette.training.schedule import steps_of
 from facette.training.sharded import gathered, load_any, save_any, share_out
 from facette.training.state import TrainState, fresh_state, lend_weights
 from facette.training.step import Forward, Objective, StepTerms, train_step
-from facette.training.validate import collapse_sentence, validate
+from facette.training.validate import Validation, collapse_sentence, validate
 from facette.training.watch import Watcher
 
 
@@ -74,7 +74,7 @@ class FirstStage:
             self.rows, store, spec.balance
         )  # rows of an epoch, rare attributes more than once
         self.steps = steps_of(spec, len(self.epoch))
-        self.objective = objective_of(recipe, device, watcher.said)
+        self.objective = objective_of(recipe, device, watcher.said, len(self.rows))
         self.provenance = Provenance(source, command, len(self.rows), store.fingerprint, spec.batch)
         self.state = self._state(start)
         self.forward = forward_of(self.state.vae, recipe, rank, device)
@@ -118,11 +118,11 @@ class FirstStage:
 
     def log_row(self, result: StepTerms) -> dict[str, Any]:
         names = ("loss", "distortion", "weighted_distortion", "rate", "identity")
-        means = torch.stack([getattr(result, name) for name in names])
+        means = torch.stack([*(getattr(result, name) for name in names), *result.terms.values()])
         if self.rank.world > 1:  # each has measured its slice of the batch
             torch.distributed.all_reduce(means)
             means = means / self.rank.world
-        row = dict(zip(names, means.tolist(), strict=True))
+        row = dict(zip((*names, *result.terms), means.tolist(), strict=True))
         return row | {"grad_norm": result.grad_norm.item(), "beta": result.beta, "lr": result.lr}
 
     def weights(self) -> VAE | None:
@@ -134,8 +134,9 @@ class FirstStage:
 
     def validate(self, weights: VAE) -> dict[str, Any]:
         """Publishes `last`, and `best` where the score is the highest so far."""
-        result, state = validate(weights, self.recipe, self.store, self.valid, self.objective), self.state
-        row = {k: v for k, v in asdict(result).items() if k != "rate_per_dimension"}
+        result, state = self._measured(weights), self.state
+        row = {k: v for k, v in asdict(result).items() if k not in ("rate_per_dimension", "terms")}
+        row |= result.terms
         if sentence := collapse_sentence(result):
             self.watcher.said(sentence)
         # a state of an older version knows the bound alone, which was then the score
@@ -147,11 +148,16 @@ class FirstStage:
             publish_model(self.folder / name, weights, self.recipe, metrics, self.provenance, state)
         return row | {"rate_per_dimension": [round(v, 5) for v in result.rate_per_dimension.tolist()]}
 
+    def _measured(self, weights: VAE) -> Validation:
+        opponent = self.state.opponent
+        network = None if opponent is None else opponent.network
+        return validate(weights, self.recipe, self.store, self.valid, self.objective, network)
+
     def save(self) -> None:
         save_any(self.folder, self.state, self.recipe, self.store.fingerprint, self.rank)
 
 
-def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None]) -> Objective:
+def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None], images: int) -> Objective:
     """What the recipe asks for beside the bound; where the network of who is not there, that is said."""
     spec = recipe.objective
     focus = None if spec.focus is None else focus_weights(spec.focus, recipe.side).to(device)
@@ -162,7 +168,7 @@ def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None
             say("the network of who is not there: the recipe's term objective.identity is off")
         else:
             identity = copy.deepcopy(network).to(device)
-    return Objective(focus, identity)
+    return Objective(focus, identity, images)
 
 
 def forward_of(vae: VAE, recipe: Recipe, rank: Rank, device: torch.device) -> Forward:

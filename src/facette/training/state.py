@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import RecipeError, TrainingError
 from facette.model.vae import VAE, build_vae
+from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe, TrainSpec, parse_recipe
 from facette.runtime import derive_seed
 
@@ -32,7 +33,16 @@ class TrainState:
     optimizer: torch.optim.Adam
     step: int = 0
     seconds: float = 0.0
-    best: dict[str, Any] = field(default_factory=dict)  # step and elbo of the best validation so far
+    best: dict[str, Any] = field(default_factory=dict)  # step and score of the best validation so far
+    opponent: Opponent | None = None  # where the objective has a term with a network of its own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opponent:
+    """FactorVAE's discriminator and the optimizer that it learns by."""
+
+    network: Discriminator
+    optimizer: torch.optim.Adam
 
 
 def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
@@ -46,7 +56,20 @@ def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
         averaged.load_state_dict(vae.state_dict())
         averaged.requires_grad_(False)
         averaged.eval()
-    return TrainState(vae, averaged, adam(vae, recipe.train))
+    return TrainState(vae, averaged, adam(vae, recipe.train), opponent=_opponent(recipe, device))
+
+
+def _opponent(recipe: Recipe, device: torch.device) -> Opponent | None:
+    term = recipe.objective.total_correlation
+    if term is None or not recipe.objective.discriminated:
+        return None
+    spec = term.discriminator
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, "discriminator"))
+        network = Discriminator(recipe.model.latent, spec.width, spec.layers).to(device)
+    return Opponent(
+        network, torch.optim.Adam(network.parameters(), lr=spec.lr, betas=spec.adam_betas, fused=True)
+    )
 
 
 @torch.no_grad()
@@ -81,6 +104,9 @@ def state_tensors(state: TrainState) -> dict[str, Tensor]:
     tensors = {f"vae.{n}": t for n, t in state.vae.state_dict().items()}
     if state.averaged is not state.vae:
         tensors |= {f"averaged.{n}": t for n, t in state.averaged.state_dict().items()}
+    if (opponent := state.opponent) is not None:
+        tensors |= {f"discriminator.{n}": t for n, t in opponent.network.state_dict().items()}
+        tensors |= optimizer_tensors(opponent.optimizer, opponent.network, "discriminator_optimizer.")
     return tensors | optimizer_tensors(state.optimizer, state.vae, "optimizer.")
 
 
@@ -119,6 +145,9 @@ def load_state(
     if state.averaged is not state.vae:
         state.averaged.load_state_dict(under(tensors, "averaged."))
     restore_optimizer(state.optimizer, state.vae, under(tensors, "optimizer."))
+    if (opponent := state.opponent) is not None:
+        opponent.network.load_state_dict(under(tensors, "discriminator."))
+        restore_optimizer(opponent.optimizer, opponent.network, under(tensors, "discriminator_optimizer."))
     state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
     return state
 

@@ -13,27 +13,34 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed
 from torch import Tensor, nn
 
 from facette.images.convert import to_model
 from facette.model.band import reduced, split_mask, with_mask
+from facette.model.likelihood import LocationScaleLikelihood, Scales
+from facette.model.posterior import DiagonalGaussian
 from facette.model.sharpener import to_symmetric
-from facette.model.vae import VAEOutput
+from facette.model.vae import VAE, VAEOutput
 from facette.objective import (
     FeatureNetwork,
+    WholeBatch,
     beta_at,
+    capacity_at,
     draw_noise,
     elbo_terms,
     identity_distance,
-    weighted_loss,
+    scale_sums,
+    total_objective,
 )
+from facette.objective.discriminator import discriminator_loss
 from facette.recipe import Recipe
 from facette.runtime import Rank, generator
 from facette.training.batches import rank_slice
 from facette.training.hiding import NUMBERS, hidden_parts
 from facette.training.schedule import ema_decay_at, lr_at
-from facette.training.sharded import whole
-from facette.training.state import TrainState
+from facette.training.sharded import whole as gathered_whole
+from facette.training.state import Opponent, TrainState
 
 Forward = Callable[[Tensor, Tensor], VAEOutput]
 
@@ -49,6 +56,7 @@ class StepTerms:
     identity: (
         Tensor  # () batch mean of 1 − cosine of the features of who; 0 where the recipe does not ask for it
     )
+    terms: dict[str, Tensor]  # () each, what else the recipe's sum is made of, without weights
     grad_norm: Tensor  # () before clipping
     beta: float
     lr: float
@@ -61,6 +69,7 @@ class Objective:
 
     focus: Tensor | None = None  # (1, 1, s, s), with mean 1
     identity: FeatureNetwork | None = None
+    images: int = 1  # of the data set
 
 
 def train_step(
@@ -77,38 +86,161 @@ def train_step(
 
     A non-finite loss or gradient leaves weights and moments as they were and says so in `ok`.
     """
-    spec, vae = recipe.objective, state.vae
+    vae, step = state.vae, state.step
     device = next(vae.parameters()).device
-    x, noise = prepare_batch(data, recipe, state.step, rank, device)
+    x, noise = prepare_batch(data, recipe, step, rank, device)
     x = reduced(x, vae.side) if x.ndim == 4 else x  # (B, 3 or 4, s, s): what the likelihood is asked about
-    beta, lr = beta_at(spec, state.step, steps), lr_at(recipe.train, state.step, steps)
-    with torch.autocast(device.type, autocast) if autocast else nullcontext():
-        passed = forward(_shown(x, recipe, state.step, rank), noise)
-    terms = elbo_terms(vae, x, passed, fit_sigma=True, focus=objective.focus)
-    loss, identity = weighted_loss(terms, beta, spec.free_bits), terms.rate.new_zeros(())
-    if objective.identity is not None:
-        assert recipe.input.kind == "image"  # the recipe allows the term for pictures alone
-        picture, seen = split_mask(x)
-        identity = identity_distance(
-            objective.identity,
-            to_symmetric(picture, recipe.input.range),
-            to_symmetric(vae.likelihood.mean(passed.decoded), recipe.input.range),
-            seen,
-        ).mean()
-        loss = loss + spec.identity * identity
-    loss.backward()
+    shown = _shown(x, recipe, step, rank)
+    beta, lr = beta_at(recipe.objective, step, steps), lr_at(recipe.train, step, steps)
+
+    def through(part: slice) -> VAEOutput:
+        with torch.autocast(device.type, autocast) if autocast else nullcontext():
+            return forward(shown[part], noise[part])
+
+    measured = _gradients(state, x, through, recipe, beta, rank, objective)
     norm = clip(vae, recipe.train.clip)
-    ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
+    ok = torch.isfinite(measured.loss) & torch.isfinite(norm)
     move(state.optimizer, lr, ok)
     state.optimizer.zero_grad(set_to_none=True)  # no gradient beside the next step's activations
+    terms = dict(measured.terms)
+    if state.opponent is not None:
+        terms["discriminator"] = _train_opponent(state.opponent, measured.z, recipe, step, ok)
     if state.averaged is not vae:
-        average(state.averaged, vae, ema_decay_at(recipe.train.ema, state.step))
+        average(state.averaged, vae, ema_decay_at(recipe.train.ema, step))
     state.step += 1
-    distortion = terms.distortion.detach().mean()
-    weighted = terms.weighted_distortion
-    weighted = distortion if weighted is None else weighted.detach().mean()
-    rate = terms.rate.detach().mean()
-    return StepTerms(loss.detach(), distortion, weighted, rate, identity.detach(), norm, beta, lr, ok)
+    return StepTerms(
+        **measured.means, loss=measured.loss, terms=terms, grad_norm=norm, beta=beta, lr=lr, ok=ok
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What the parts of a batch come to together; no tensor of it has a gradient."""
+
+    loss: Tensor  # ()
+    means: dict[str, Tensor]  # () each, over the images of this process
+    terms: dict[str, Tensor]  # () each
+    z: Tensor  # (B, Z), of the whole batch
+
+
+def _gradients(
+    state: TrainState,
+    x: Tensor,
+    through: Callable[[slice], VAEOutput],
+    recipe: Recipe,
+    beta: float,
+    rank: Rank,
+    objective: Objective,
+) -> _Measured:
+    """Leave the gradient of the recipe's sum in the weights, part by part."""
+    spec, vae = recipe.objective, state.vae
+    parts = [slice(p[0], p[-1] + 1) for p in np.array_split(np.arange(len(x)), recipe.train.accumulate)]
+    ahead = _Ahead([], True) if len(parts) == 1 else _look_ahead(vae, x, parts, through, objective.focus)
+    zero = torch.zeros((), device=x.device)
+    loss = zero
+    sums: dict[str, Tensor] = dict.fromkeys(("distortion", "weighted_distortion", "rate", "identity"), zero)
+    weighing = beta if spec.importance else None
+    for place, part in enumerate(parts):
+        passed, share = through(part), (part.stop - part.start) / len(x)
+        terms = elbo_terms(vae, x[part], passed, ahead.scales, objective.focus, weighing)
+        whole = _joined(WholeBatch.of(terms, passed), ahead.parts, place, rank if spec.joint else Rank())
+        total = total_objective(
+            spec,
+            terms,
+            whole,
+            beta=beta,
+            capacity=capacity_at(spec.capacity, state.step),
+            images=objective.images,
+            share=share,
+            discriminator=state.opponent and state.opponent.network,
+            generator=generator(recipe.seed, "prior draws", state.step),
+        )
+        who = _identity(vae, x[part], passed, recipe, objective.identity)
+        local = total.local + share * spec.identity * who
+        (local + total.joint).backward()
+        weighted = terms.distortion if terms.weighted_distortion is None else terms.weighted_distortion
+        figures = (terms.distortion.mean(), weighted.mean(), terms.rate.mean(), who)
+        sums = {n: t + share * f.detach() for (n, t), f in zip(sums.items(), figures, strict=True)}
+        loss = loss + local.detach()
+    named = {name: value.detach() for name, value in total.terms.items()}  # the same in every part
+    return _Measured(loss + total.joint.detach(), sums, named, whole.z.detach())
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What a step knows of the whole batch before it computes the first part's gradient."""
+
+    parts: list[WholeBatch]
+    scales: bool | Scales
+
+
+@torch.no_grad()
+def _look_ahead(
+    vae: VAE,
+    x: Tensor,
+    parts: list[slice],
+    through: Callable[[slice], VAEOutput],
+    focus: Tensor | None,
+) -> _Ahead:
+    """Every part once without gradients, for the terms that need the whole batch (arXiv 2101.06983), the optimal σ
+    among them."""
+    known, sums = [], []
+    for part in parts:
+        passed = through(part)
+        whole = WholeBatch.of(elbo_terms(vae, x[part], passed), passed)
+        posterior = DiagonalGaussian(whole.posterior.mean.clone(), whole.posterior.scale.clone())
+        known.append(WholeBatch(posterior, whole.z.clone(), whole.rate.clone()))  # a graph reuses its outputs
+        sums.append(scale_sums(vae, x[part], passed, focus))
+    scales: bool | Scales = True
+    if sums[0]:
+        assert isinstance(vae.likelihood, LocationScaleLikelihood)
+        totals = [torch.stack(column).sum(0) for column in zip(*sums, strict=True)]
+        scales = vae.likelihood.fit(totals[0], totals[1] if len(totals) > 1 else None)
+    return _Ahead(known, scales)
+
+
+def _joined(own: WholeBatch, parts: list[WholeBatch], place: int, rank: Rank) -> WholeBatch:
+    """The whole batch, of all parts and processes, with the gradient of one part: `own`, at its place."""
+    if len(parts) <= 1 and rank.world == 1:
+        return own
+
+    def join(column: Callable[[WholeBatch], Tensor]) -> Tensor:
+        columns = [column(each) for each in parts] or [column(own)]
+        columns[place] = column(own)
+        local = torch.cat(columns)
+        if rank.world == 1:
+            return local
+        gathered = [torch.empty_like(local) for _ in range(rank.world)]
+        torch.distributed.all_gather(gathered, local.detach().contiguous())
+        # gradients are averaged over the processes, each of which has its own part of this one alone
+        gathered[rank.index] = local.detach() + rank.world * (local - local.detach())
+        return torch.cat(gathered)
+
+    posterior = DiagonalGaussian(join(lambda w: w.posterior.mean), join(lambda w: w.posterior.scale))
+    return WholeBatch(posterior, join(lambda w: w.z), join(lambda w: w.rate))
+
+
+def _identity(
+    vae: VAE, x: Tensor, passed: VAEOutput, recipe: Recipe, network: FeatureNetwork | None
+) -> Tensor:
+    """Mean distance of who is in the pictures from who was drawn, (); 0 where the recipe does not ask for it."""
+    if network is None:
+        return passed.z.new_zeros(())
+    assert recipe.input.kind == "image"  # the recipe allows the term for pictures alone
+    picture, seen = split_mask(x.repeat_interleave(len(passed.z) // len(x), 0))
+    drawn = vae.likelihood.mean(passed.decoded)
+    picture, drawn = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))
+    return identity_distance(network, picture, drawn, seen).mean()
+
+
+def _train_opponent(opponent: Opponent, z: Tensor, recipe: Recipe, step: int, ok: Tensor) -> Tensor:
+    """Move the discriminator once on the draws that the model has just made; returns its loss, ()."""
+    opponent.optimizer.zero_grad(set_to_none=True)
+    loss = discriminator_loss(opponent.network, z, generator(recipe.seed, "permuted", step))
+    loss.backward()
+    move(opponent.optimizer, opponent.optimizer.param_groups[0]["lr"], ok)
+    opponent.optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
 
 
 def _shown(x: Tensor, recipe: Recipe, step: int, rank: Rank) -> Tensor:
@@ -125,14 +257,14 @@ def _shown(x: Tensor, recipe: Recipe, step: int, rank: Rank) -> Tensor:
 def prepare_batch(
     data: np.ndarray | Tensor, recipe: Recipe, step: int, rank: Rank, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """x (B, …) at the input's size with this step's flips, and ε (B, Z): the slices of what one process would draw for
-    all.
+    """x (B, …) at the input's size with this step's flips, and ε (B, Z) or (B, K, Z): the slices
+    of what one process would draw for all.
 
     Pictures travel as bytes; they are flipped and become numbers on the device. Nothing here waits for it.
     """
     draws = generator(recipe.seed, "step", step)
     whole = len(data) * rank.world
-    noise = draw_noise(whole, recipe.model.latent, draws)
+    noise = noise_of(recipe, whole, draws)
     part = rank_slice(whole, rank)
     pictures, noise = (
         tensor.to(device, non_blocking=True) for tensor in (torch.as_tensor(data), noise[part])
@@ -145,9 +277,19 @@ def prepare_batch(
     return to_model(pictures, recipe.input.range, device), noise
 
 
+def noise_of(recipe: Recipe, count: int, draws: torch.Generator) -> Tensor:
+    """ε of so many images, (count, Z), or (count, K, Z) where the objective takes K draws of each."""
+    samples = recipe.objective.importance
+    if samples is None:
+        return draw_noise(count, recipe.model.latent, draws)
+    return draw_noise(count * samples.samples, recipe.model.latent, draws).view(count, samples.samples, -1)
+
+
 def clip(network: nn.Module, limit: float | None) -> Tensor:
     """The norm of all gradients, which are scaled down to the limit where there is one. () before clipping."""
-    norm = whole(torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None]))
+    norm = gathered_whole(
+        torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    )
     if limit is not None:
         torch.nn.utils.clip_grads_with_norm_(network.parameters(), limit, norm)
     return norm

@@ -6,7 +6,8 @@ units are used. Latent noise is fixed by the recipe's seed, so that two validati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,11 +17,12 @@ from facette.images.convert import to_model
 from facette.model.band import reduced, split_mask
 from facette.model.sharpener import to_symmetric
 from facette.model.vae import VAE
-from facette.objective import draw_noise, elbo_terms, identity_distance
+from facette.objective import WholeBatch, elbo_terms, identity_distance, importance_bound, total_objective
+from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe
 from facette.runtime import generator
 from facette.training.batches import Store, reader
-from facette.training.step import Objective
+from facette.training.step import Objective, noise_of
 
 BATCH = 64
 
@@ -37,9 +39,10 @@ class Validation:
         float  # MSE ÷ variance around the mean picture of the set, of what was seen, by the core
     )
     identity: float  # mean 1 − cosine of the features of who; 0 where the recipe does not ask for it
-    score: float  # what the run makes as large as it can: the weighted bound less the price of identity
+    score: float  # minus what the run minimises, at the weights that its schedules end with
     used_units: int  # latent dimensions with a mean rate above 0.01 nats
     rate_per_dimension: np.ndarray  # (Z,) nats
+    terms: dict[str, float] = field(default_factory=dict)  # means of the sum's further terms, without weights
 
 
 @torch.no_grad()
@@ -49,13 +52,18 @@ def validate(
     store: Store,
     rows: np.ndarray,
     objective: Objective | None = None,
+    discriminator: Discriminator | None = None,
 ) -> Validation:
-    """Measure the weights on the given rows of the store."""
+    """Measure the weights on the given rows of the store; `discriminator` for an objective that has one."""
+    spec = recipe.objective
     objective = objective or Objective()
     device = next(vae.parameters()).device
     was_training = vae.training
     vae.eval()
-    sums: dict[str, float] = dict.fromkeys(("distortion", "rate", "weighted", "identity", "squared"), 0.0)
+    sums: dict[str, float] = dict.fromkeys(
+        ("distortion", "rate", "weighted", "identity", "squared", "cost"), 0.0
+    )
+    named: defaultdict[str, float] = defaultdict(float)
     per_dimension = torch.zeros(recipe.model.latent, dtype=torch.float64)
     # running sums of 1, x and x² of what was seen, per value, for the variance around the mean
     number = first = second = torch.zeros((), dtype=torch.float64, device=device)
@@ -66,8 +74,25 @@ def validate(
             x = torch.from_numpy(data).to(device)
         else:
             x = reduced(to_model(data, recipe.input.range, device), vae.side)
-        passed = vae(x, draw_noise(len(x), recipe.model.latent, draws).to(device))
-        terms = elbo_terms(vae, x, passed, focus=objective.focus)
+        passed = vae(x, noise_of(recipe, len(x), draws).to(device))
+        terms = elbo_terms(
+            vae, x, passed, focus=objective.focus, importance_beta=spec.beta if spec.importance else None
+        )
+        total = total_objective(
+            spec,
+            terms,
+            WholeBatch.of(terms, passed),
+            beta=spec.beta,
+            capacity=None if spec.capacity is None else spec.capacity.nats,
+            images=objective.images,
+            discriminator=discriminator,
+            generator=generator(recipe.seed, "validation prior", start),
+        )
+        sums["cost"] += len(x) * total.loss.double().item()
+        if terms.log_weights is not None:
+            named["importance_bound"] += importance_bound(terms.log_weights).double().sum().item()
+        for name, value in total.terms.items():
+            named[name] += len(x) * value.double().item()
         sums["distortion"] += terms.distortion.double().sum().item()
         sums["rate"] += terms.rate.double().sum().item()
         sums["weighted"] += terms.weighted_elbo.double().sum().item()
@@ -95,7 +120,8 @@ def validate(
         rate=mean["rate"],
         unexplained_variance=sums["squared"] / max(variance, 1e-12),
         identity=mean["identity"],
-        score=mean["weighted"] - recipe.objective.identity * mean["identity"],
+        score=-mean["cost"] - spec.identity * mean["identity"],
+        terms={name: value / count for name, value in named.items()},
         used_units=int((per_dimension / count > UNUSED_UNIT.limit).sum()),
         rate_per_dimension=(per_dimension / count).numpy(),
     )
