@@ -43,10 +43,13 @@ def test_the_shelf_gives_back_what_was_put_there_under_an_address_of_its_own():
 
 
 def test_a_tab_has_one_place_for_each_key():
-    shelf = Shelf()
+    clock = Clock()
+    shelf = Shelf(clock=clock)
     first = shelf.put("a", "sheet", b"old", "s.png", "image/png").rpartition("/")[2]
     second = shelf.put("a", "sheet", b"newer", "s.png", "image/png").rpartition("/")[2]
     other = shelf.put("b", "sheet", b"of another tab", "s.png", "image/png").rpartition("/")[2]
+    assert shelf.find(first).content == b"old"  # its link may have been pressed just before
+    clock.now = 61
     assert shelf.find(first) is None
     assert shelf.find(second).content == b"newer"
     assert shelf.find(other).content == b"of another tab"
@@ -66,6 +69,14 @@ def test_the_shelf_forgets_in_time_and_drops_the_oldest_when_full():
     assert shelf.weight == 1
     with pytest.raises(UsageError, match="too large"):
         shelf.put("a", "4", bytes(11), "huge", "x/y")
+
+
+def test_what_was_replaced_makes_room_first():
+    shelf = Shelf(most_bytes=10)
+    address = {}
+    for name, key in (("other", "z"), ("old", "a"), ("older still", "a"), ("now", "a")):
+        address[name] = shelf.put("tab", key, bytes(3), name, "x/y").rpartition("/")[2]
+    assert [name for name, token in address.items() if shelf.find(token)] == ["other", "older still", "now"]
 
 
 def test_a_photo_is_taken_in_as_the_command_does(quick_model, photo_bytes, tmp_path):

@@ -145,6 +145,17 @@ def test_a_page_that_has_just_asked_is_given_time_to_listen():
     assert not known.has_gone("slow")
 
 
+def test_a_slow_browser_is_drawn_for_while_there_is_no_crowd():
+    known = Visitors(patience=0.05)
+    known.asked("slow")
+    time.sleep(0.1)
+    assert not known.has_gone("slow")
+    for number in range(visitors.FEW):
+        known.asked(f"abandoned {number}")
+    time.sleep(0.1)
+    assert known.has_gone("slow")
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -1,8 +1,8 @@
 """Bytes that a page offers for download or shows in a frame: in memory, under addresses nobody can guess.
 
 Enters: bytes, or a function that makes them when they are asked for. Leaves: an address. Every tab has one place
-for each key, so what it offers anew replaces what it offered before; what is not fetched for a while is dropped,
-and so is the oldest when the shelf is full. Knows nothing of pictures or models.
+for each key, so what it offers anew replaces what it offered before, which can still be fetched for a moment by
+whoever has just pressed its link; what is not fetched for a while is dropped, and so is the oldest when the shelf is full. Knows nothing of pictures or models.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facette.errors import UsageError
 
 ADDRESS = "/held/"
 KEPT_SECONDS = 2 * 60 * 60.0
+REPLACED_SECONDS = 60.0  # what was replaced may have been asked for just before
 MOST_BYTES = 256 * 2**20
 MOST_ITEMS = 4096
 
@@ -46,6 +47,7 @@ class Shelf:
         self._most, self._kept, self._clock = most_bytes, kept_seconds, clock
         self._items: OrderedDict[str, Item] = OrderedDict()  # by token, the one used longest ago first
         self._places: dict[tuple[str, str], str] = {}
+        self._replaced: deque[str] = deque()  # tokens that go first, some of them gone already
         self._weight = 0
         self._lock = threading.Lock()
 
@@ -68,12 +70,14 @@ class Shelf:
             raise UsageError(f"{name} of {size:,} bytes is too large to be kept in memory here.")
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._drop(self._places.get((tab, key)))
             now = self._clock()
+            self._replace(self._places.pop((tab, key), None), now)
             for stale in [key for key, item in self._items.items() if item.until <= now]:
                 self._drop(stale)
+            while self._replaced and self._replaced[0] not in self._items:
+                self._replaced.popleft()
             while self._items and (self._weight + size > self._most or len(self._items) >= MOST_ITEMS):
-                self._drop(next(iter(self._items)))
+                self._drop(self._replaced.popleft() if self._replaced else next(iter(self._items)))
             self._items[token] = Item(content, name, kind, (tab, key), size, now + self._kept)
             self._places[(tab, key)] = token
             self._weight += size
@@ -98,4 +102,12 @@ class Shelf:
         item = self._items.pop(token, None) if token else None
         if item is not None:
             self._weight -= item.weight
-            self._places.pop(item.place, None)
+            if self._places.get(item.place) == token:
+                del self._places[item.place]
+
+    def _replace(self, token: str | None, now: float) -> None:
+        """Let what stood in a place go soon, and first of all when there is no room."""
+        item = self._items.get(token) if token else None
+        if item is not None and token is not None:
+            self._items[token] = replace(item, until=min(item.until, now + REPLACED_SECONDS))
+            self._replaced.append(token)

@@ -16,7 +16,9 @@ HEADERS_WITHIN = 10.0  # seconds for the first line and the headers of a request
 UNFINISHED_MOST = 200  # connections without a whole request
 BODY_WITHIN = 60.0  # seconds for a body
 BODIES_MOST = 256 * 2**20  # bytes of bodies that have not ended
-PATIENCE = 2.0  # seconds for a page that has asked something to begin to listen
+PATIENCE = 2.0  # seconds for a page to begin to listen after it has asked for something, when there is a crowd of them
+SLOW = 60.0  # the same while they are few: a browser on a busy machine may take long
+FEW = 8  # pages that have asked and do not listen
 REMEMBERED = 4096  # pages
 
 
@@ -68,12 +70,25 @@ class Visitors:
                 del self._listening[page]
 
     def has_gone(self, page: str | None) -> bool:
-        """Whether nobody waits for an answer to this page; a page that has just asked is given time to listen."""
+        """Whether nobody waits for an answer to this page.
+
+        A page that has asked and does not listen yet may be slow. While such pages are few they are answered all the
+        same; in a crowd each is given some time to begin.
+        """
         while True:
             with self._lock:
                 if page is None or page not in self._asked or self._listening[page] > 0:
                     return False
-                left = self._asked[page] + self._patience - time.monotonic()
+                now = time.monotonic()
+                if self._silent(now) <= FEW:
+                    return now - self._asked[page] > SLOW
+                left = self._asked[page] + self._patience - now
             if left <= 0:
                 return True
             time.sleep(min(left, 0.05))
+
+    def _silent(self, now: float) -> int:
+        """How many pages have asked of late and do not listen."""
+        return sum(
+            self._listening[page] <= 0 for page, asked in self._asked.items() if now - asked <= SLOW
+        )
