@@ -9,13 +9,16 @@ from studio_page import PATIENCE, give
 
 def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
     page = visit(there, "Evaluate")
-    page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("synthetic-faces:40")
-    page.get_by_label("How many pictures").fill("24")
+    data = page.locator("#evaluate-data textarea, #evaluate-data input").first
+    data.fill("synthetic-faces:2000")
+    page.get_by_label("How many pictures").fill("1000")  # not done before it can be stopped
     page.click("#evaluate-start")
     page.locator("#evaluate-told progress").wait_for(timeout=PATIENCE)
     page.click("#evaluate-stop")
     page.get_by_text("Stopped.").wait_for(timeout=PATIENCE)
     assert page.locator("#evaluate-report iframe").count() == 0
+    data.fill("synthetic-faces:40")
+    page.get_by_label("How many pictures").fill("24")
     page.click("#evaluate-start")
     report = page.frame_locator("#evaluate-report iframe")
     report.get_by_role("heading", name="Reconstructions").first.wait_for(timeout=3 * PATIENCE)
@@ -24,7 +27,7 @@ def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
     with page.expect_download() as waiting:
         page.locator("#evaluate-report a[download]").click()
     assert Path(waiting.value.path()).read_text("utf-8").startswith("<!DOCTYPE html>")
-    page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("/no/such/folder")
+    data.fill("/no/such/folder")
     page.click("#evaluate-start")
     page.get_by_text("/no/such/folder").last.wait_for(timeout=PATIENCE)
     assert page.complaints == []

@@ -157,6 +157,12 @@ def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
             for name in pages:
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}"):
                     import_module(f"facette.studio.pages.{name}").page(studio)
+        heard = gr.HTML(
+            elem_classes="hidden-input"
+        )  # that events are heard: messages.js keeps its own until then
+        blocks.load(
+            lambda: "<i data-heard></i>", None, heard, show_progress="hidden", api_visibility="private"
+        )
     blocks.queue(max_size=WAITING, api_open=False, status_update_rate="auto")
     return blocks
 

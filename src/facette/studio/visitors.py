@@ -89,6 +89,4 @@ class Visitors:
 
     def _silent(self, now: float) -> int:
         """How many pages have asked of late and do not listen."""
-        return sum(
-            self._listening[page] <= 0 for page, asked in self._asked.items() if now - asked <= SLOW
-        )
+        return sum(self._listening[page] <= 0 for page, asked in self._asked.items() if now - asked <= SLOW)

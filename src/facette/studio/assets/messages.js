@@ -5,14 +5,26 @@ const facette = (() => {
   let count = 0;
   const inputOf = (name) => document.querySelector(`#${CSS.escape(name)} textarea, #${CSS.escape(name)} input`);
 
-  // Writes into a hidden input, whose change is an event for the server; false while the page has no such input.
+  // Writes into a hidden input, whose change is an event for the server; false while the page has no such input. The
+  // page is there before its events are: what is written earlier waits until the server has been heard once.
+  const early = new Map(); // by input, the last text
+  let heard = false;
   const write = (name, text) => {
     const field = inputOf(name);
     if (!field) return false;
+    if (!heard) { early.set(name, text); return true; }
     field.value = text;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     return true;
   };
+  const hearing = new MutationObserver(() => {
+    if (!document.querySelector("[data-heard]")) return;
+    hearing.disconnect();
+    heard = true;
+    early.forEach((text, name) => write(name, text));
+    early.clear();
+  });
+  hearing.observe(document.documentElement, { childList: true, subtree: true });
   const tell = (name, message) => write(name, JSON.stringify({ ...message, n: ++count }));
 
   // What this tab of the browser remembers over a reload, and forgets when it is closed.
@@ -99,25 +111,19 @@ const facette = (() => {
     waiting.observe(document.documentElement, { childList: true, subtree: true });
   };
 
-  // Favourites lie with the page: after a reload the server draws them again from what is remembered here. It is told
-  // until it has heard, for a page may be there before its events are.
+  // Favourites lie with the page: after a reload the server draws them again from what is remembered here.
   when("vary-remembered", () => {
     const kept = memory.read("favourites") || [];
     const shown = () => {
       const list = document.querySelector("#vary-pins [data-remember]");
       return list ? JSON.parse(list.dataset.remember) : [];
     };
-    let recalling = kept.length ? 12 : 0;
-    const recall = () => {
-      if (!recalling || shown().length) { recalling = 0; return; }
-      recalling -= 1;
-      tell("vary-remembered", { favourites: kept });
-      setTimeout(recall, 1500);
-    };
-    setTimeout(recall, 300);
+    let recalling = kept.length > 0;
+    if (recalling) tell("vary-remembered", { favourites: kept });
     new MutationObserver(() => {
-      if (document.querySelector("#vary-pins [data-remember]") && (shown().length || !recalling))
-        memory.write("favourites", shown());
+      if (!document.querySelector("#vary-pins [data-remember]")) return;
+      recalling = recalling && !shown().length;
+      if (!recalling) memory.write("favourites", shown());
     }).observe(document.documentElement, { childList: true, subtree: true });
   });
 

@@ -107,24 +107,38 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
                     "Find the shortest way: some seconds for each two photos", variant="primary"
                 )
                 halt = gr.Button("Stop", elem_id="blend-stop")
-    wall, command, way = (
+    wall, command, way, searched = (
         gr.HTML(elem_id="blend-steps-shown"),
         gr.HTML(elem_id="blend-command"),
         gr.State(None),
+        gr.State(None),  # the settings of the search whose outcome is shown
     )
-    inputs = [method, steps, equal, seconds, place, *boxes]
-    outputs = [way, shown, wall, offers, command]
+    inputs = [searched, method, steps, equal, seconds, place, *boxes]
+    outputs = [searched, way, shown, wall, offers, command]
 
-    def walk(tab: str, called: str, count: int, even: bool, length: float, share: float, *held: str):
+    def walk(
+        tab: str, shortest: Any, called: str, count: int, even: bool, length: float, share: float, *held: str
+    ):
+        if called == SHORTEST and shortest == (count, even, length, held):
+            return [gr.skip() for _ in outputs]  # an event that was under way when the search ended
         if called == SHORTEST or len(_photos_of(studio, held)) < 2:
-            return [None, "" if called == SHORTEST else note(FEW), "", "", ""]
-        return _walked(studio, tab, held, METHODS[called], count, even, length, share)
+            return [None, None, "" if called == SHORTEST else note(FEW), "", "", ""]
+        return [None, *_walked(studio, tab, held, METHODS[called], count, even, length, share)]
 
     def find(
-        tab: str, tell: Any, called: str, count: int, even: bool, length: float, share: float, *held: str
+        tab: str,
+        tell: Any,
+        _: Any,
+        called: str,
+        count: int,
+        even: bool,
+        length: float,
+        share: float,
+        *held: str,
     ):
         looking = partial(tell, "Looking for the shortest way")
-        return _walked(studio, tab, held, METHODS[called], count, even, length, share, looking)
+        drawn = _walked(studio, tab, held, METHODS[called], count, even, length, share, looking)
+        return [(count, even, length, held), *drawn]
 
     changed = [*(box.change for box in boxes), method.input, steps.release, equal.input, seconds.release]
     live(studio, partial(gr.on, changed), walk, inputs, outputs)
