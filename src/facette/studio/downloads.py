@@ -2,7 +2,8 @@
 
 Enters: bytes, or a function that makes them when they are asked for. Leaves: an address. Every tab has one place
 for each key, so what it offers anew replaces what it offered before, which can still be fetched for a moment by
-whoever has just pressed its link; what is not fetched for a while is dropped, and so is the oldest when the shelf is full. Knows nothing of pictures or models.
+whoever has just pressed its link; what is not fetched for a while is dropped, and so is the oldest when the shelf is
+full. Knows nothing of pictures or models.
 """
 
 from __future__ import annotations
