@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from facette.data import open_dataset
 from facette.data.open import LOOKED_AT
@@ -79,3 +83,87 @@ def test_prepare_looks_at_all(run, tmp_path, store):
         "prepare", tmp_path / "pictures", "--recipe", "quick", "--cache", tmp_path / "cache", "--fresh"
     )
     assert again.code == 0
+
+
+@pytest.mark.parametrize("file", [PIXELS, "names.npy", "name_ends.npy", "store.json", "unreadable.json"])
+@pytest.mark.parametrize("kept", [0, 0.5])
+def test_a_store_that_was_cut_short_is_one_sentence(store, tmp_path, file, kept):
+    data = (store.path / file).read_bytes()
+    (store.path / file).write_bytes(data[: int(len(data) * kept)])
+    source, spec = tmp_path / "pictures", load_recipe("quick").input
+    with pytest.raises(DataError, match=r"damaged") as caught:
+        open_dataset(source, spec, tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    again = open_dataset(source, spec, tmp_path / "cache", fresh=True)
+    assert again.fingerprint == store.fingerprint
+
+
+def test_a_store_that_is_cut_short_in_use_is_a_sentence_and_no_signal(store):
+    every = np.arange(len(store))
+    before, names = store.read(every), list(store.names)
+    for file in store.path.iterdir():
+        with file.open("r+b") as open_file:
+            open_file.truncate(0 if file.name != PIXELS else 2 * before[0].nbytes)
+    assert np.array_equal(store.read(every[:2]), before[:2])
+    with pytest.raises(DataError, match=r"cut short while it was in use.*fresh"):
+        store.read(every)
+    with pytest.raises(DataError, match=r"damaged|cut short"):
+        store.verify()
+    assert list(store.names) == names
+
+
+def test_neighbours_strangers_and_repeats_come_as_they_were_asked_for(store):
+    every = store.read(np.arange(len(store)))
+    for rows in ([], [39], [3, 4, 5, 9, 1, 2, 2], [5, 4, 3], list(range(10, 30))):
+        assert np.array_equal(store.read(np.array(rows, np.int64)), every[rows])
+
+
+def test_what_is_in_use_stays_until_a_fresh_one_is_whole(store, tmp_path, monkeypatch):
+    source, spec = tmp_path / "pictures", load_recipe("quick").input
+
+    def stopped(*_) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("facette.data.packing._Bench.finish", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            open_dataset(source, spec, tmp_path / "cache", fresh=True)
+    open_dataset(source, spec, tmp_path / "cache").verify()
+
+
+def test_of_two_that_ask_for_fresh_pictures_at_once_one_packs_and_both_have_them(store, tmp_path):
+    """The second waits, and takes what came to be while it waited."""
+    source, spec = tmp_path / "pictures", load_recipe("quick").input
+    packed: list[int] = []
+    stores = []
+
+    def work() -> None:
+        told: list[int] = []
+        fresh = open_dataset(
+            source, spec, tmp_path / "cache", fresh=True, progress=lambda done, _: told.append(done)
+        )
+        fresh.verify()
+        stores.append(fresh)
+        packed.extend(told[:1])
+
+    with FileLock(store.path.with_name(store.path.name + ".lock")):
+        pair = [threading.Thread(target=work) for _ in range(2)]
+        for thread in pair:
+            thread.start()
+        time.sleep(0.2)  # both have asked
+    for thread in pair:
+        thread.join()
+    assert len(packed) == 1
+    assert [fresh.fingerprint for fresh in stores] == [store.fingerprint] * 2
+    assert {path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()} == {store.path.name}
+
+
+def test_labels_that_were_kept_and_are_damaged_are_read_again(tmp_path, store):
+    source, spec = tmp_path / "pictures", load_recipe("quick").input
+    (source / "attributes.csv").write_text("name,tall\n" + "".join(f"{n},1\n" for n in store.names))
+    labelled = open_dataset(source, spec, tmp_path / "cache")
+    (kept,) = sorted(labelled.path.glob("labels-*.npz"), key=lambda path: path.stat().st_mtime)[-1:]
+    kept.write_bytes(kept.read_bytes()[:100])
+    again = open_dataset(source, spec, tmp_path / "cache")
+    assert again.attributes is not None
+    assert np.array_equal(again.attributes.values, labelled.attributes.values)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facette.data.arrays import read_arrays
 from facette.data.attributes import AttributeTable, LabelRows, join_rows, read_csv, spread_rows
 from facette.data.celeba import CelebaLayout, read_celeba_attributes, read_partition
 from facette.data.joining import Joined
@@ -94,9 +95,8 @@ def read_labels(files: LabelFiles, names: NameTable, store: Path, *, strict: boo
     things of one, and, if `strict`, for one that leaves any picture out.
     """
     kept = store / f"labels-{_key(files)}.npz"
-    if kept.exists():
-        labels = _load(kept)
-    else:
+    labels = _load(kept) if kept.exists() else None
+    if labels is None:
         partition, of_partition = _partition(files, names)
         attributes, of_attributes = _attributes(files, names)
         labels = Labels(partition, attributes, (*of_attributes, *of_partition))
@@ -197,9 +197,13 @@ def _save(labels: Labels, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def _load(path: Path) -> Labels:
-    with np.load(path, allow_pickle=False) as kept:
+def _load(path: Path) -> Labels | None:
+    """What `_save` wrote; None where the disk did not keep it, for it can be read again from the lists."""
+    try:
+        kept = read_arrays(path)
         names = tuple(kept["names"].tolist())
         attributes = AttributeTable(names, kept["values"]) if names else None
         listings = tuple(Listing(*fields) for fields in json.loads(str(kept["listings"])))
         return Labels(kept["partition"], attributes, listings)
+    except (DataError, LookupError, ValueError, TypeError):
+        return None

@@ -35,9 +35,15 @@ class NameTable(Sequence[str]):
 
     @classmethod
     def load(cls, folder: Path) -> "NameTable":
-        """Names written by `save`; memory-mapped."""
-        buffer = np.load(folder / _BUFFER, mmap_mode="r", allow_pickle=False)
-        return cls(buffer, np.load(folder / _ENDS, mmap_mode="r", allow_pickle=False))
+        """Names written by `save`. Raises ValueError where the two files do not belong together.
+
+        They are not mapped into memory: see `facette.data.pixel_file`.
+        """
+        buffer, ends = (np.load(folder / name, allow_pickle=False) for name in (_BUFFER, _ENDS))
+        shapes = (buffer.ndim, ends.ndim, buffer.dtype, ends.dtype)
+        if shapes != (1, 1, np.uint8, np.int64) or (len(ends) and int(ends[-1]) != len(buffer)):
+            raise ValueError(f"{_BUFFER} and {_ENDS} do not belong together")
+        return cls(buffer, ends)
 
     def save(self, folder: Path) -> None:
         np.save(folder / _BUFFER, self._buffer, allow_pickle=False)

@@ -19,7 +19,7 @@ from facette.data.labels import find_labels, read_labels
 from facette.data.mixture import SOURCE as MIXTURE
 from facette.data.mixture import VectorStore, is_mixture, open_mixture
 from facette.data.packed import STORE, ImageStore, read_description
-from facette.data.packing import Progress, pack, store_name
+from facette.data.packing import Progress, edition, pack, store_name
 from facette.data.sequence import SequenceSource
 from facette.data.source import PictureSource
 from facette.data.split import split_by_name
@@ -65,14 +65,16 @@ def open_dataset(
     options: dict[str, Any] = {"strict": strict, "fresh": fresh, "workers": workers, "progress": progress}
     if count is not None:
         faces = FacesSource(count)
-        path = pack(faces, spec, cache, **options)
-        return ImageStore(path, split_by_name(faces.names), *faces.labels())
+        store = _packed(faces, spec, cache, options)
+        store.partition = split_by_name(faces.names)
+        store.attributes, store.factors = faces.labels()
+        return store
     if not isinstance(source, str | os.PathLike):
         return _python(source, spec, cache, options)
     path = Path(source).expanduser()
     celeba = find_celeba(path)
     pictures = _as_before(_pictures(path if celeba is None else celeba.pictures), spec, align, cache)
-    store = ImageStore(pack(pictures, spec, cache, **options))
+    store = _packed(pictures, spec, cache, options)
     store.verify(LOOKED_AT)
     files = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
     labels = read_labels(files, store.names, store.path, strict=strict)
@@ -156,9 +158,22 @@ def _python(dataset: Any, spec: ImageInput, cache: Path, options: dict[str, Any]
             f"a data set is a path, {FACES}, or an object with __len__ and __getitem__, "
             f"not {type(dataset).__name__}."
         )
-    store = ImageStore(pack(SequenceSource(dataset), spec, cache, **options))
+    store = _packed(SequenceSource(dataset), spec, cache, options)
     store.partition = split_by_name(store.names)
     return store
+
+
+def _packed(source: PictureSource, spec: ImageInput, cache: Path, options: dict[str, Any]) -> ImageStore:
+    """The store of a source, packed where it is not there; again where another process has just put a new one there."""
+    path = pack(source, spec, cache, **options)
+    before = edition(path)
+    try:
+        return ImageStore(path)
+    except DataError:
+        if edition(path) == before and before is not None:
+            raise
+        again: dict[str, Any] = {**options, "fresh": False}
+        return ImageStore(pack(source, spec, cache, **again))
 
 
 def _faces(source: Any) -> int | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from facette.data.attributes import AttributeTable, FactorTable
 from facette.data.names import NameTable
+from facette.data.pixel_file import PixelFile
 from facette.data.source import with_full_mask
 from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
@@ -69,6 +70,19 @@ class ImageStore:
     ):
         about = read_description(path)
         self.path = path
+        try:
+            self._open(path, about)
+        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(
+                f"the packed store {str(path)!r} is damaged ({reason}); prepare it again with `fresh=True`."
+            ) from None
+        self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
+        self.attributes = attributes
+        self.factors = factors
+        self.listings: tuple[Listing, ...] = ()  # how many pictures each list beside them names
+
+    def _open(self, path: Path, about: dict) -> None:
         self.source: str = about["source"]
         self.size: int = about["size"]
         self.masked: bool = about.get("masked", False)
@@ -77,20 +91,10 @@ class ImageStore:
         self.fingerprint: str = about["fingerprint"]
         self.names = NameTable.load(path)
         self.unreadable = [Unreadable(*pair) for pair in json.loads((path / UNREADABLE).read_text("utf-8"))]
-        self._rows = np.load(path / ROWS, mmap_mode="r") if (path / ROWS).exists() else None
-        shape = (about["rows"], self.size, self.size, 4 if self.masked else 3)
-        if (path / PIXELS).stat().st_size != int(np.prod(shape)):
-            raise DataError(
-                f"the packed store {str(path)!r} is damaged; delete that folder and prepare again."
-            )
-        pixels = np.memmap(path / PIXELS, np.uint8, "r", shape=shape)
-        self._pixels = pixels.view(
-            np.ndarray
-        )  # (rows, S, S, 3 or 4); what is read from it is then a plain array
-        self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
-        self.attributes = attributes
-        self.factors = factors
-        self.listings: tuple[Listing, ...] = ()  # how many pictures each list beside them names
+        self._rows = np.load(path / ROWS, allow_pickle=False) if (path / ROWS).exists() else None
+        self._pixels = PixelFile(
+            path / PIXELS, (about["rows"], self.size, self.size, 4 if self.masked else 3)
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -118,7 +122,7 @@ class ImageStore:
                 f"there is no picture {indices.min()} … {indices.max()}: the store holds {len(self)}, from 0."
             )
         rows = indices if self._rows is None else self._rows[indices]
-        return np.take(self._pixels, rows.astype(np.intp, copy=False), axis=0)
+        return self._pixels.read(rows)
 
     def verify(self, sample: int | None = None) -> None:
         """Compare pictures with the digests they were packed with: `sample` of them, or all and their names.
@@ -135,7 +139,8 @@ class ImageStore:
         damaged = [
             int(i)
             for i, row in zip(chosen, rows, strict=True)
-            if row >= len(digests) or digest_of_pixels(self._pixels[row].data) != digests[row].tobytes()
+            if row >= len(digests)
+            or digest_of_pixels(self._pixels.read(np.array([row])).data) != digests[row].tobytes()
         ]
         if damaged:
             raise DataError(

@@ -35,6 +35,7 @@ from facette.data.packed import (
 )
 from facette.data.source import Block, PictureSource
 from facette.errors import DataError
+from facette.files import clear_leftovers, temporary_beside
 from facette.recipe import ImageInput
 
 Progress = Callable[[int, int], None]  # pictures settled so far, pictures in all
@@ -62,15 +63,12 @@ def pack(
     if len(source.names) == 0:
         raise DataError(f"there are no pictures in {source.location!r}.")
     final = cache / store_name(source, spec)
-    if (
-        fresh or not (final / STORE).exists()
-    ):  # asked before locking: a finished store may lie where nobody can write
+    stale = edition(final) if fresh else None
+    if fresh or not (final / STORE).exists():  # asked before locking: it may lie where nobody can write
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(final.with_name(final.name + ".lock")):
-                if fresh:
-                    _remove(final)
-                if not (final / STORE).exists():
+                if edition(final) == stale:  # whoever had the lock until now has not packed it anew meanwhile
                     _pack_locked(source, spec, final, strict, workers or os.cpu_count() or 1, progress)
         except OSError as error:
             raise DataError(f"the store {str(final)!r} cannot be written: {error}.") from error
@@ -114,6 +112,7 @@ def _pack_locked(
         bench.finish(source, refused)
     finally:
         bench.close()
+    _remove(final)  # only now: what is in use, or all there is after a kill, is there until there is better
     os.replace(partial, final)
     _sync(final.parent)
 
@@ -241,9 +240,19 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def edition(store: Path) -> tuple[int, int] | None:
+    """What tells one packing of a store from the next; None where there is none."""
+    try:
+        about = (store / STORE).stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_mtime_ns
+
+
 def _remove(store: Path) -> None:
     """Takes a store away in one step, then deletes it: nobody meets half a store."""
+    clear_leftovers(store.parent)  # of processes that were ended while they deleted
     if store.exists():
-        doomed = store.with_name(store.name + ".old")
+        doomed = temporary_beside(store)
         os.replace(store, doomed)
         shutil.rmtree(doomed)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from facette.data.arrays import read_arrays
 from facette.errors import DataError, UsageError, import_extra
 from facette.images.sheets.file import write_whole
 
@@ -86,13 +87,16 @@ class Projection:
     def load(cls, path: str | Path) -> Projection:
         """Read a saved map back. Raises DataError for anything else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                if "format" in file and int(file["format"]) > FORMAT:
-                    raise DataError(f"{path} is a map of a newer Facette: update, or draw the map again.")
-                arrays = {name: np.asarray(file[name], np.float32) for name in ("points", "latents", "unit")}
-                texts = {name: str(file[name]) for name in ("method", "model", "encoder")}
-                loaded = cls(**arrays, **texts, names=tuple(file["names"].tolist()), seed=int(file["seed"]))  # type: ignore[arg-type]
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            file = read_arrays(path)
+        except DataError as error:
+            raise DataError(f"{path} is not a saved map: {error}") from None
+        try:
+            if "format" in file and int(file["format"]) > FORMAT:
+                raise DataError(f"{path} is a map of a newer Facette: update, or draw the map again.")
+            arrays = {name: np.asarray(file[name], np.float32) for name in ("points", "latents", "unit")}
+            texts = {name: str(file[name]) for name in ("method", "model", "encoder")}
+            loaded = cls(**arrays, **texts, names=tuple(file["names"].tolist()), seed=int(file["seed"]))  # type: ignore[arg-type]
+        except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is not a saved map: {error}") from None
         shapes = (loaded.points.shape, loaded.latents.shape)
         count, size = len(loaded.names), len(loaded.unit)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.data.arrays import read_arrays
 from facette.evaluation.forward import Columns, Passed
 from facette.files import write_atomically
 from facette.judges.attributes import extract
@@ -54,8 +55,7 @@ class Sums:
 
     @classmethod
     def load(cls, path: Path) -> Sums:
-        with np.load(path, allow_pickle=False) as file:
-            return cls({name: file[name] for name in file.files})
+        return cls(read_arrays(path))
 
 
 def add_up(parts: Sequence[Sums]) -> Sums:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -23,6 +21,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.data.arrays import DAMAGE, check_expansion, read_arrays
 from facette.errors import DataError, import_extra
 from facette.files import appearing, write_atomically
 
@@ -30,10 +29,7 @@ Columns = Mapping[str, NDArray]
 ABOUT = "facette"  # the key of the JSON value that travels in either file
 DIGESTS = "facette.digests"  # of a Parquet table's columns: its footer has no checksum of its own
 PARQUET, NPZ = ".parquet", ".npz"
-DAMAGE = (  # what the libraries raise for files with other bytes than were written
-    *(OSError, ValueError, LookupError, EOFError, NotImplementedError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
+LONGEST_NAME = 1 << 16  # letters, as in an archive; a path has 4,096
 
 
 def check_table(suffix: str) -> None:
@@ -65,13 +61,13 @@ def read_table(path: str | Path) -> dict[str, NDArray]:
     try:
         if path.suffix == PARQUET:
             check_table(PARQUET)
+            _check_size(path)
             columns = _columns(_read_parquet(path))
             kept = _kept_digests(path)
             if kept is not None and kept != _digests_of(columns):
                 raise DataError(f"{str(path)!r} is damaged: it does not hold what its digests say.")
             return columns
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files if name != ABOUT}
+        return {name: column for name, column in read_arrays(path).items() if name != ABOUT}
     except DAMAGE as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{str(path)!r} cannot be read: it is no table or damaged ({reason}).") from None
@@ -164,7 +160,7 @@ def _columns(table: Any) -> dict[str, NDArray]:
             values = column.flatten().to_numpy(zero_copy_only=False)
             read[name] = values.reshape(len(column), column.type.list_size)
         elif pa.types.is_string(column.type):
-            read[name] = np.array(column.to_pylist(), dtype=str)
+            read[name] = _names(column)
         else:
             read[name] = column.to_numpy(zero_copy_only=False)
     return read
@@ -208,6 +204,25 @@ def _kept_digests(path: Path) -> dict[str, str] | None:
 
     text = (parquet.read_metadata(path).metadata or {}).get(DIGESTS.encode())
     return None if text is None else json.loads(text)
+
+
+def _check_size(path: Path) -> None:
+    """Raises DataError where the footer promises absurdly more than the file has bytes, as `read_arrays` does."""
+    import pyarrow.parquet as parquet
+
+    about = parquet.read_metadata(path)
+    check_expansion(
+        path, sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+    )
+
+
+def _names(column: Any) -> NDArray[np.str_]:
+    """Texts as an array, in which each takes as much room as the longest; ValueError where that is no name."""
+    names = column.to_pylist()
+    longest = max((len(name or "") for name in names), default=0)
+    if longest > LONGEST_NAME:
+        raise ValueError(f"a name of {longest:,} letters")
+    return np.array(names, dtype=str)
 
 
 def _read_parquet(path: Path) -> Any:
