@@ -328,6 +328,10 @@ class TrainSpec(Spec):
 
     epochs: Positive | None = None
     steps: Positive | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    """End after so many minutes of training, all sittings together, where that comes before the length."""
+    patience: Positive | None = None
+    """End after so many validations in a row without a better score."""
     pictures: Positive | None = None
     """Learn from the first so many training pictures in the order of their names; all of them when left out."""
     balance: dict[str, Positive] = {}

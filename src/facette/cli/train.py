@@ -103,6 +103,7 @@ def ended_as(ended: Finished) -> tuple[dict[str, Any], str]:
         "step": ended.step,
         "steps": ended.steps,
         "interrupted": ended.interrupted,
+        "rule": ended.rule or None,
     }
     return data, text
 

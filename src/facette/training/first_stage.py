@@ -148,6 +148,16 @@ class FirstStage:
             publish_model(self.folder / name, weights, self.recipe, metrics, self.provenance, state)
         return row | {"rate_per_dimension": [round(v, 5) for v in result.rate_per_dimension.tolist()]}
 
+    def stop_rule(self) -> str | None:
+        """The key of the recipe by which the run ends here; "" for not yet, None for a recipe without such a rule."""
+        spec, state = self.recipe.train, self.state
+        if spec.minutes is None and spec.patience is None:
+            return None
+        if spec.minutes is not None and state.seconds >= 60 * spec.minutes:
+            return "train.minutes"
+        waited = state.step - state.best.get("step", state.step)
+        return "train.patience" if spec.patience and waited >= spec.patience * spec.validate_every else ""
+
     def _measured(self, weights: VAE) -> Validation:
         opponent = self.state.opponent
         network = None if opponent is None else opponent.network

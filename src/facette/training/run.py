@@ -112,6 +112,11 @@ class Stage(Protocol):
         """Measure the weights, and publish them where they are the best; returns the row for the journal."""
         ...
 
+    def stop_rule(self) -> str | None:
+        """The key of the recipe by which the stage ends at this step; "" for not yet, None where there is no such
+        rule. On the leading process; others may not know."""
+        ...
+
     def save(self) -> None:
         """Write the state to go on from."""
         ...
@@ -131,7 +136,8 @@ def train(
     """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
 
     A recipe may be given by its name or its file, a store by what `open_dataset` opens. `start` lends its weights to a
-    new run wherever its layers fit; which do not is said. SIGINT and SIGTERM save and return with `interrupted`. Under
+    new run wherever its layers fit; which do not is said. A run ends with its length, or before it by `train.minutes`
+    or `train.patience`, which `Finished.rule` names. SIGINT and SIGTERM save and return with `interrupted`. Under
     `torchrun` every process calls this; the batch is shared among them. Raises TrainingError for a run of another
     recipe or data, and for non-finite losses; DataError when there is nothing to learn from.
     """
@@ -235,10 +241,11 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
 
     watcher.started(state.step, stage.steps)
     number = 0  # of the signal that stops it
+    ending = _rule_holds(stage)  # before its length
     began, since, pictures = time.monotonic() - state.seconds, time.monotonic(), 0
     try:
         with until_signalled() as stopping:
-            for batch in stage.batches():
+            for batch in () if ending else stage.batches():
                 result = stage.step(batch)
                 pictures += len(batch.data) * rank.world
                 watcher.stepped(state.step, len(batch.data) * rank.world)
@@ -251,8 +258,9 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
                     since, pictures = time.monotonic(), 0
                 state.seconds = time.monotonic() - began
                 stop = _agreed(stopping.is_set(), stage)
-                showing = due(state.step, cadence.preview_every, stage.steps)
-                measuring = due(state.step, cadence.validate_every, stage.steps)
+                ending = _rule_holds(stage)
+                showing = ending or due(state.step, cadence.preview_every, stage.steps)
+                measuring = ending or due(state.step, cadence.validate_every, stage.steps)
                 weights = stage.weights() if showing or measuring else None
                 if weights is not None and showing:
                     sheet = stage.preview(weights)
@@ -260,16 +268,26 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
                         journal.picture("preview", state.step, sheet)
                 if weights is not None and measuring:
                     record("validation", stage.validate(weights) | {"seconds": state.seconds})
-                if stop or due(state.step, cadence.save_every, stage.steps):
+                ending = ending or _rule_holds(stage)  # what was just measured may say so
+                if stop or ending or due(state.step, cadence.save_every, stage.steps):
                     stage.save()
-                if stop:
-                    number = stopping.number
+                if ending or stop:
+                    number = 0 if ending else stopping.number
                     break
     finally:
         if journal is not None:
             journal.close()
-    stopped = state.step < stage.steps
-    return Finished(stage.folder, None, state.step, stage.steps, stopped, number)
+    rule = (stage.stop_rule() or "") if ending and state.step < stage.steps else ""
+    if rule:
+        watcher.said(f"{rule} ends the run at step {state.step:,} of {stage.steps:,}")
+    stopped = state.step < stage.steps and not ending
+    return Finished(stage.folder, None, state.step, stage.steps, stopped, number, rule)
+
+
+def _rule_holds(stage: Stage) -> bool:
+    """Whether a rule of the recipe ends the stage here, on every process alike."""
+    rule = stage.stop_rule()
+    return rule is not None and _agreed(bool(rule), stage)
 
 
 def _refuse_non_finite(stage: Stage, result: StepResult, batch: Batch) -> None:

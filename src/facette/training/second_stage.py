@@ -118,6 +118,10 @@ class SecondStage:
         read_rows = reader(self.store, self.recipe)
         return read_ahead(read_rows, order, self.state.step, self.steps, self.rank, pinned)
 
+    def stop_rule(self) -> str | None:
+        """None: the rules of the recipe end its first stage."""
+        return None
+
     def step(self, batch: Batch) -> SharpenTerms:
         lr = lr_at(self.cadence, self.state.step, self.steps)
         return sharpen_step(self.state, self.model, self.seeded, batch.data, lr, self.autocast)

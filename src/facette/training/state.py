@@ -222,14 +222,17 @@ def _as_read_today(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 # What a resumed run may change without becoming another run: how often it reports, what is fitted after the last
-# step, how its tensors are shared out, where faces stand in the pictures (the pictures themselves are compared), and
-# what people turn while they watch: the learning rate and the price of identity.
+# step, when it may end, how its tensors are shared out and its batches computed, where faces stand in the pictures (the
+# pictures themselves are compared), and what people turn while they watch: the learning rate and the price of identity.
 MAY_CHANGE = {
     "summary",
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
     "train.mixture_components",
     "train.shard",
+    "train.accumulate",
+    "train.minutes",
+    "train.patience",
     "train.lr",
     "objective.identity",
 }

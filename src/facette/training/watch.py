@@ -45,6 +45,7 @@ class Finished:
     steps: int
     interrupted: bool
     signal: int = 0  # the number of the one that stopped it
+    rule: str = ""  # the key of the recipe that ended it before its length, such as train.minutes
 
 
 def due(step: int, every: int, steps: int) -> bool:
