@@ -21,6 +21,7 @@ ORDER = [
         "files",
         "text",
         "runtime",
+        "form",
         "recipe",
         "onnx_graph",
         "images",

@@ -30,7 +30,7 @@ def test_the_three_classics_and_ours_are_shipped():
         ("train.lr=fast", ["train.lr", "'fast'", "number"]),
         ("model.latent=2.5", ["model.latent", "2.5", "integer"]),
         ("model.latent=true", ["model.latent", "True", "integer"]),
-        ("input.size=-1", ["input.size", "-1", "greater than 0"]),
+        ("input.size=-1", ["input.size", "-1", "[height, width]"]),
         ("model.encoder.wings=2", ["model.encoder.wings", "not a key", "widths"]),
         ("input.frame.hat=1", ["input.frame.hat", "not a key", "eyes"]),
         ("input.range=wide", ["input.range", "'wide'", "'symmetric'"]),

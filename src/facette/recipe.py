@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from facette.errors import DataError, RecipeError
+from facette.form import PictureForm, height_width
 from facette.text import read_text
 
 Positive = Annotated[int, Field(gt=0)]
@@ -38,6 +39,17 @@ def _list(**constraints: Any) -> Any:
 
 
 Point = Annotated[tuple[float, float], _list()]
+
+
+def _sides(size: Any) -> Any:
+    """One number, or [height, width], whose square is one number again."""
+    sides = list(size) if isinstance(size, list | tuple) else [size, size]
+    if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides):
+        raise ValueError(f"{size!r} is no size: give one number of pixels, or [height, width]")
+    return sides[0] if sides[0] == sides[1] else tuple(sides)
+
+
+Sides = Annotated[int | tuple[int, int], BeforeValidator(_sides)]
 
 
 # ── what enters the model ────────────────────────────────────────────────────────────────────────────────
@@ -62,26 +74,37 @@ class Frame(Spec):
         return self
 
 
-class ImageInput(Spec):
-    """Square RGB pictures. `range` is the value range inside the model: unit [0, 1], symmetric [−1, 1].
+class ImageInput(PictureForm, Spec):
+    """Pictures. `range` is the value range inside the model: unit [0, 1], symmetric [−1, 1].
 
-    `alpha` says what transparent parts are: `white` paper, or a `mask` of what was never seen, which then costs
-    nothing in the likelihood and is told to the encoder.
+    `size` is one number of pixels for squares, or [height, width]. `channels` are 1 (grey), 3 (RGB) or 4 (RGB and
+    alpha). `depth` is the bits of a value that are kept, from the file to the loss: 8, or 16 for grey pictures.
+    `alpha` says what transparent parts are: `white` paper; a `mask` of what was never seen, which then costs nothing in
+    the likelihood and is told to the encoder; or a fourth `channel`, which is learned like the others.
     """
 
     kind: Literal["image"] = "image"
-    size: Positive
-    channels: Literal[3] = 3
+    size: Sides
+    channels: Literal[1, 3, 4] = 3
+    depth: Literal[8, 16] = 8
     range: Literal["unit", "symmetric"] = "symmetric"
     fit: Literal["cover", "squash"] = "cover"
     flip: bool = False
-    alpha: Literal["white", "mask"] = "white"
+    alpha: Literal["white", "mask", "channel"] = "white"
     frame: Frame | None = None
 
-    @property
-    def masked(self) -> bool:
-        """Whether some pixels may be unknown."""
-        return self.alpha == "mask"
+    @model_validator(mode="after")
+    def _form_holds(self) -> ImageInput:
+        if (self.channels == 4) != (self.alpha == "channel"):
+            raise ValueError(
+                f"channels {self.channels} does not go with alpha {self.alpha!r}: 4 channels are RGB and alpha, and "
+                "alpha 'channel' needs them"
+            )
+        if self.depth == 16 and (self.channels != 1 or self.masked):
+            raise ValueError("depth 16 is for grey pictures without a mask: channels 1, alpha 'white'")
+        if self.frame is not None and (self.channels != 3 or not isinstance(self.size, int)):
+            raise ValueError("a frame is for square pictures of 3 channels")
+        return self
 
 
 class VectorInput(Spec):
@@ -120,7 +143,7 @@ class ConvDecoderSpec(Spec):
 
     kind: Literal["conv"]
     start_channels: Positive
-    start_size: Positive
+    start_size: Sides
     start_activation: bool = False
     layers: Annotated[tuple[ConvLayer, ...], _list(min_length=1)]
     head: ConvLayer | None = None
@@ -483,17 +506,19 @@ class Recipe(Spec):
         objective, side = self.objective, self.model.side
         if pictures is None and (side or objective.focus or objective.identity):
             raise ValueError("model.side, objective.focus and objective.identity are for pictures")
-        if pictures and side and pictures.size % side:
+        if pictures and side and (not isinstance(pictures.size, int) or pictures.size % side):
             raise ValueError(f"model.side {side} does not divide input.size {pictures.size}")
+        if pictures and objective.identity and pictures.channels != 3:
+            raise ValueError("objective.identity is for faces in 3 channels")
         if self.train.hide and not (pictures and pictures.masked):
             raise ValueError("train.hide needs input.alpha 'mask'")
         if pictures and pictures.masked and self.model.prior.kind == "vamp":
             raise ValueError("a vamp prior's pseudo-inputs have no mask: use input.alpha 'white'")
 
     @property
-    def side(self) -> int:
-        """Pixels on the side of what the encoder sees and the decoder draws (dimensions, for vectors)."""
-        return self.model.side or self.input.size
+    def core(self) -> tuple[int, int]:
+        """(height, width) of what the encoder sees and the decoder draws, in pixels; of pictures alone."""
+        return height_width(self.model.side or self.input.size)
 
     def to_toml(self) -> str:
         """The resolved recipe as TOML that `load_recipe` reads back to an equal value."""

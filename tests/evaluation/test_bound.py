@@ -61,7 +61,6 @@ def linear_vae(weight, bias, **encoder):
         prior=StandardNormal(LATENT),
         posterior_scale="log-variance",
         latent=LATENT,
-        size=len(bias),
     )
 
 

@@ -29,7 +29,7 @@ def test_what_lies_outside_is_clipped_only_on_the_way_out():
 
 @pytest.mark.parametrize("wrong", [np.zeros((1, 2, 2, 3), np.float32), np.zeros((2, 2, 3), np.uint8)])
 def test_anything_but_a_batch_of_bytes_is_refused(wrong):
-    with pytest.raises(ValueError, match="uint8 N×H×W×3"):
+    with pytest.raises(ValueError, match="N×H×W×C"):
         to_model(wrong, "unit")
 
 

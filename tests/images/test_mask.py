@@ -8,7 +8,7 @@ from PIL import Image
 from facette.images.faces.align import intake
 from facette.images.mask import black_corners, seen_pixels
 from facette.images.open import open_image
-from facette.images.similarity import box_to_square
+from facette.images.similarity import box_to_picture
 from facette.recipe import load_recipe
 
 
@@ -18,14 +18,14 @@ def photo(side: int = 120) -> Image.Image:
 
 
 def test_what_lies_beyond_the_photo_is_unknown():
-    seen = seen_pixels(photo(), None, box_to_square((-60, 0, 60, 120), 64), 64)
+    seen = seen_pixels(photo(), None, box_to_picture((-60, 0, 60, 120), (64, 64)), (64, 64))
     assert not seen[:, :32].any()
     assert seen[:, 32:].all()
 
 
 def test_transparent_parts_are_unknown():
     alpha = Image.fromarray(np.where(np.arange(120)[:, None] < 60, 0, 255).astype(np.uint8).repeat(120, 1))
-    seen = seen_pixels(photo(), alpha, box_to_square((0, 0, 120, 120), 64), 64)
+    seen = seen_pixels(photo(), alpha, box_to_picture((0, 0, 120, 120), (64, 64)), (64, 64))
     assert not seen[:32].any()
     assert seen[32:].all()
 

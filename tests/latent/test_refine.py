@@ -95,7 +95,7 @@ def test_a_core_with_weights_by_place_gains_where_the_weights_are():
     pictures[:, :, :10, 3], pictures[:, :, 10:, 3] = 0, 255
     refined = refine(model, pictures, 60)
     assert (refined.elbo_after > refined.elbo_before).all()
-    focus = focus_weights(recipe.objective.focus, 16)[0, 0].numpy()
+    focus = focus_weights(recipe.objective.focus, (16, 16))[0, 0].numpy()
     inside, outside = focus > 2, (focus < 0.5) & (np.arange(16) > 5)
     gains = []
     for mean in (model.encode(pictures).mean, refined.posterior.mean):

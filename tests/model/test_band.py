@@ -29,7 +29,7 @@ def test_a_reduced_pixel_is_the_mean_of_what_was_seen_of_it():
     wild = torch.where(seen > 0, level, picture)
     seen[0, :, ::2, ::2] = 0  # a quarter of every cell
     wild[0, :, ::2, ::2] = 9.0
-    core, known = split_mask(reduced(with_mask(wild, seen), 64))
+    core, known = split_mask(reduced(with_mask(wild, seen), (64, 64), 3), 3)
     assert known is not None
     torch.testing.assert_close(core, 0.25 * known.expand_as(core))
     assert known[0].all()
@@ -38,7 +38,7 @@ def test_a_reduced_pixel_is_the_mean_of_what_was_seen_of_it():
 
 def test_a_full_mask_is_no_mask():
     picture, _ = masked_pictures()
-    plain, masked = reduced(picture, 64), reduced(with_mask(picture), 64)
+    plain, masked = (reduced(x, (64, 64), 3) for x in (picture, with_mask(picture)))
     torch.testing.assert_close(masked[:, :3], plain)
     assert masked[:, 3:].eq(1).all()
     vae = build_vae(load_recipe("faces128", SMALL)).eval()
@@ -67,10 +67,10 @@ def test_what_is_drawn_where_nothing_was_seen_costs_nothing():
     recipe = load_recipe("faces128", SMALL)
     vae = build_vae(recipe).eval()
     assert recipe.objective.focus is not None
-    focus = focus_weights(recipe.objective.focus, 64)
+    focus = focus_weights(recipe.objective.focus, (64, 64))
     x = with_mask(picture, seen)
     output = vae(x, torch.randn(3, 8, generator=torch.Generator().manual_seed(1)))
-    known = split_mask(reduced(x, 64))[1]
+    known = split_mask(reduced(x, (64, 64), 3), 3)[1]
     elsewhere = replace(output, decoded=torch.where(known > 0, output.decoded, output.decoded + 1))
     terms, others = (elbo_terms(vae, x, drawn, focus=focus) for drawn in (output, elsewhere))
     torch.testing.assert_close(terms.distortion, others.distortion)
@@ -85,4 +85,4 @@ def test_what_the_core_draws_fills_the_whole_picture():
     assert vae.decode_core(z).shape == (2, 3, 64, 64)
     assert vae.decode(z).shape == (2, 3, 128, 128)
     level = torch.full((1, 3, 64, 64), 0.5)
-    torch.testing.assert_close(enlarged(level, 128), torch.full((1, 3, 128, 128), 0.5))
+    torch.testing.assert_close(enlarged(level, (128, 128)), torch.full((1, 3, 128, 128), 0.5))

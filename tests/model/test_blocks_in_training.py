@@ -49,7 +49,7 @@ def test_a_transposed_convolution_with_its_bias_apart_is_the_plain_one(kernel, s
 
 @pytest.mark.parametrize("shape", [(2, 3, 20, 20), (1, 3, 20, 17), (2, 3, 12, 12)])
 def test_pictures_are_resized_by_products_as_by_interpolation(shape):
-    layer = Resize(12)
+    layer = Resize((12, 12))
     sides = []
     for module in (layer.train(), copy.deepcopy(layer).eval()):
         given = torch.rand(shape, generator=torch.Generator().manual_seed(1)).requires_grad_()

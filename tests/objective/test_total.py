@@ -53,7 +53,6 @@ def linear():
         prior=StandardNormal(1),
         posterior_scale="log-variance",
         latent=1,
-        size=2,
     )
     x = torch.randn(50, 2, generator=generator(0))
     loading = torch.tensor([[1.0], [-2.0]])
@@ -196,7 +195,6 @@ def test_the_whole_batch_takes_the_first_of_several_draws():
             prior=StandardNormal(1),
             posterior_scale="log-variance",
             latent=1,
-            size=1,
         ),
         torch.zeros(2, 1),
         output,

@@ -89,7 +89,7 @@ def test_the_learning_rate_may_be_turned_at_a_resume_and_the_weights_may_not(fol
 
 def test_weights_by_place_have_mean_one_and_the_stated_ratio():
     spec = FocusSpec(weight=20, centre=(0.5, 0.5), half_axes=(0.2, 0.3), softness=0.1)
-    weights = focus_weights(spec, 64)[0, 0]
+    weights = focus_weights(spec, (64, 64))[0, 0]
     assert weights.mean().item() == pytest.approx(1, abs=1e-5)
     assert (weights[32, 32] / weights[0, 0]).item() == pytest.approx(20, rel=0.01)
     assert (weights[32, 32] / weights[32, 50]).item() > 10  # beside the ellipse

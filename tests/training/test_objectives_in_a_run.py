@@ -46,7 +46,7 @@ def stepped(overrides: list[str], accumulate: int):
     state = fresh_state(recipe, CPU)
     from facette.objective import focus_weights
 
-    focus = recipe.objective.focus and focus_weights(recipe.objective.focus, 16)
+    focus = recipe.objective.focus and focus_weights(recipe.objective.focus, recipe.core)
     data = np.random.default_rng(0).integers(0, 256, (9, 16, 16, 3), np.uint8)
     gradients = {}
     names = {parameter: name for name, parameter in state.vae.named_parameters()}

@@ -41,7 +41,12 @@ def check_header(header: Any) -> dict[str, Any]:
         raise CheckpointError("its notes are no list")
     check_name(recipe.get("name"))
     given, model = _section(recipe, "input", "its recipe"), _section(recipe, "model", "its recipe")
-    _whole(given.get("size"), "input.size", LARGEST_SIDE)
+    size = given.get("size")
+    if given.get("kind") == "image" and isinstance(size, list) and len(size) == 2:
+        for side in size:
+            _whole(side, "input.size", LARGEST_SIDE)
+    else:
+        _whole(size, "input.size", LARGEST_SIDE)
     _whole(model.get("latent"), "model.latent", LARGEST_LATENT)
     _one_of(given.get("kind"), "input.kind", ("image", "vector"))
     for part in ("encoder", "decoder", "likelihood", "posterior"):
@@ -58,6 +63,9 @@ def check_header(header: Any) -> dict[str, Any]:
     if given.get("kind") == "image":
         _one_of(given.get("range"), "input.range", ("unit", "symmetric"))
         _one_of(given.get("fit"), "input.fit", ("cover", "squash"))
+        _one_of(given.get("channels", 3), "input.channels", (1, 3, 4))
+        _one_of(given.get("depth", 8), "input.depth", (8, 16))
+        _one_of(given.get("alpha", "white"), "input.alpha", ("white", "mask", "channel"))
         if given.get("frame") is not None:
             _check_frame(given["frame"])
     return header
@@ -103,9 +111,11 @@ def _text(value: object, name: str) -> None:
         raise CheckpointError(f"its recipe has no text for {name}")
 
 
-def _one_of(value: object, name: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise CheckpointError(f"its recipe has {name} {str(value)[:20]!r}, not {' or '.join(allowed)}")
+def _one_of(value: object, name: str, allowed: tuple[str | int, ...]) -> None:
+    if not any(type(value) is type(one) and value == one for one in allowed):
+        raise CheckpointError(
+            f"its recipe has {name} {str(value)[:20]!r}, not {' or '.join(map(str, allowed))}"
+        )
 
 
 def _check_frame(frame: Any) -> None:

@@ -30,8 +30,7 @@ from torch import Tensor, nn
 from facette.checkpoint.card import write_card
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import CheckpointError, import_extra
-from facette.images.convert import range_bounds, to_unit
-from facette.model.posterior import DiagonalGaussian
+from facette.images.convert import as_unit, range_bounds, to_unit
 from facette.model.trained import TrainedModel
 from facette.model.vae import data_shape
 from facette.onnx_graph import forbid_telemetry
@@ -64,12 +63,11 @@ class Encoder(nn.Module):
     def __init__(self, model: TrainedModel):
         super().__init__()
         self.encoder = model.vae.encoder
-        self.posterior_scale: Literal["log-variance", "softplus"] = model.vae.posterior_scale
+        self.encode = model.vae.encode
         self.low, self.high = _bounds(model)
 
     def forward(self, data: Tensor) -> tuple[Tensor, Tensor]:
-        raw = self.encoder(data * (self.high - self.low) + self.low)
-        posterior = DiagonalGaussian.from_raw(raw, self.posterior_scale)
+        posterior = self.encode(data * (self.high - self.low) + self.low)
         return posterior.mean, posterior.scale
 
 
@@ -79,12 +77,13 @@ class Decoder(nn.Module):
     def __init__(self, model: TrainedModel):
         super().__init__()
         self.decoder, self.likelihood = model.vae.decoder, model.vae.likelihood
+        self.decode = model.vae.decode
         self.sharpener = model.sharpener
         self.low, self.high = _bounds(model)
         self.clip = model.input.kind == "image"
 
     def forward(self, latents: Tensor) -> Tensor:
-        drawn = self.likelihood.mean(self.decoder(latents))
+        drawn = self.decode(latents)
         if self.sharpener is not None:
             drawn = self.sharpener(drawn, latents)
         unit = (drawn - self.low) / (self.high - self.low)
@@ -192,18 +191,19 @@ def _difference(model: TrainedModel, name: str, run: Run, count: int) -> float:
 
 
 def _some_data(model: TrainedModel, count: int, draws: torch.Generator) -> np.ndarray:
-    """uint8 pictures (count, S, S, 3) of noise, or points (count, D)."""
+    """Pictures (count, H, W, C) of noise, or points (count, D)."""
     if model.input.kind == "vector":
         return torch.randn(count, model.input.size, generator=draws).numpy()
-    shape = (count, model.input.size, model.input.size, model.input.channels)
-    return torch.randint(256, shape, generator=draws, dtype=torch.uint8).numpy()
+    inputs = model.input
+    noise = torch.randint(inputs.white + 1, (count, *inputs.shape, inputs.channels), generator=draws)
+    return noise.numpy().astype(inputs.dtype)
 
 
 def _as_unit(model: TrainedModel, data: np.ndarray) -> np.ndarray:
     """What the exported encoder takes."""
     if model.input.kind == "vector":
         return data
-    return np.ascontiguousarray(data.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
+    return as_unit(np.ascontiguousarray(data.transpose(0, 3, 1, 2)), np.float32)
 
 
 def _example(model: TrainedModel, entering: str) -> Tensor:
@@ -221,7 +221,8 @@ def _description(model: TrainedModel, to: Format, difference: float) -> str:
     is_image = model.input.kind == "image"
     given = "pictures" if is_image else "points"
     shape = ["N", *data_shape(model.recipe)]
-    values = "RGB in [0, 1]" if is_image else "as they are"
+    channels = {1: "grey", 3: "RGB", 4: "RGB and alpha"}
+    values = f"{channels[model.input.channels]} in [0, 1]" if model.input.kind == "image" else "as they are"
     ending = _ENDING[to]
     content = {
         "model": model.name,

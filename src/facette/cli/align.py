@@ -148,12 +148,12 @@ def _target(path: Path, shared: bool) -> Path:
 def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from PIL import Image
+    from facette.images.convert import picture_image
 
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         remark(f"{target} is replaced")
-    Image.fromarray(taken.picture if taken.seen is None else taken.masked).save(target)
+    picture_image(taken.picture if taken.seen is None else taken.masked).save(target)
     return {"photo": str(photo), "picture": str(target), **asdict(taken.report)}
 
 

@@ -236,4 +236,4 @@ def _at_size(taken: PhotoInput, side: int):
     """The frame that the model sees, looked at through the photo again at another size: uint8 (side, side, 3)."""
     from facette.images.warp import look_again
 
-    return look_again(taken.image, taken.to_photo, len(taken.picture), side)
+    return look_again(taken.image, taken.to_photo, taken.picture.shape[:2], (side, side))

@@ -8,10 +8,12 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from facette.data.attributes import AttributeTable, FactorTable
 from facette.data.names import NameTable
 from facette.data.source import Block, with_full_mask
+from facette.images.fit import fit_picture
 from facette.recipe import ImageInput
 
 
@@ -38,7 +40,9 @@ class FacesSource:
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
         from facette.data.synthetic import draw_faces
 
-        pictures = draw_faces(stop - start, spec.size, self.seed, start).pictures
+        pictures = draw_faces(stop - start, spec.longest, self.seed, start).pictures
+        if (spec.size, spec.mode) != (spec.longest, "RGB"):
+            pictures = np.stack([fit_picture(Image.fromarray(picture), spec) for picture in pictures])
         return Block(with_full_mask(pictures) if spec.masked else pictures, {})
 
     def labels(self) -> tuple[AttributeTable, FactorTable]:

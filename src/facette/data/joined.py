@@ -4,7 +4,7 @@ Enters: packed stores of one size. Leaves: a store with the same face: pictures 
 their folder before them, attributes of all of them (unknown where a folder has none). Knows nothing of files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -14,19 +14,21 @@ from facette.data.names import NameTable
 from facette.data.packed import ImageStore, Unreadable
 from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
+from facette.form import height_width, spoken_size
 
 
 class JoinedStore:
     """Pictures of several stores, read as if they were one. Legend: N pictures in all, B in a batch."""
 
     def __init__(self, stores: Sequence[ImageStore], labels: Sequence[str]):
-        if len({(store.size, store.masked) for store in stores}) != 1:
-            raise DataError("data sets of different sizes or masks cannot be joined")
+        if len({(store.size, store.channels, store.depth, store.masked) for store in stores}) != 1:
+            raise DataError("data sets of different sizes, channels, depths or masks cannot be joined")
         if len(set(labels)) < len(labels):
             labels = [f"{label}-{number}" for number, label in enumerate(labels, start=1)]
         self.stores = tuple(stores)
         self._starts = np.cumsum([0, *(len(store) for store in stores)])  # (stores + 1,) first row of each
         self.size, self.masked = stores[0].size, stores[0].masked
+        self.channels, self.depth = stores[0].channels, stores[0].depth
         pairs = list(zip(stores, labels, strict=True))
         self.source = ", ".join(store.source for store in stores)
         self.names = NameTable.of(f"{label}/{name}" for store, label in pairs for name in store.names)
@@ -48,25 +50,31 @@ class JoinedStore:
         return int(self._starts[-1])
 
     def __repr__(self) -> str:
-        return f"JoinedStore({len(self)} pictures of {self.size}×{self.size} from {self.source})"
+        return f"JoinedStore({len(self)} pictures of {spoken_size(self.size)} from {self.source})"
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Pictures (B, S, S, 3) uint8 in the order of `indices` (B,) in [0, N)."""
-        return self.read_masked(indices)[..., :3].copy()
+        """Pictures (B, H, W, C) uint8 or uint16 in the order of `indices` (B,) in [0, N)."""
+        return self._read(indices, ImageStore.read, self.channels)
 
     def read_masked(self, indices: np.ndarray) -> np.ndarray:
-        """Pictures and their masks (B, S, S, 4) uint8 in the order of `indices` (B,) in [0, N)."""
+        """Pictures and their masks (B, H, W, C + 1) uint8 in the order of `indices` (B,) in [0, N)."""
+        return self._read(indices, ImageStore.read_masked, self.channels + 1)
+
+    def _read(
+        self, indices: np.ndarray, read: Callable[[ImageStore, np.ndarray], np.ndarray], planes: int
+    ) -> np.ndarray:
         indices = np.asarray(indices)
         if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
             raise UsageError(
                 f"there is no picture {indices.min()} … {indices.max()}: the stores hold {len(self)}, from 0."
             )
-        pictures = np.empty((len(indices), self.size, self.size, 4), np.uint8)
+        shape = (len(indices), *height_width(self.size), planes)
+        pictures = np.empty(shape, np.dtype(f"u{self.depth // 8}"))
         whose = np.searchsorted(self._starts, indices, side="right") - 1
         for number, store in enumerate(self.stores):
             rows = np.flatnonzero(whose == number)
             if rows.size:
-                pictures[rows] = store.read_masked(indices[rows] - self._starts[number])
+                pictures[rows] = read(store, indices[rows] - self._starts[number])
         return pictures
 
     def indices(self, partition: str = "all") -> np.ndarray:

@@ -1,11 +1,12 @@
-"""The packed store: every picture of a data set once, as uint8 pixels of the recipe's size, memory-mapped.
+"""The packed store: every picture of a data set once, as pixels in the recipe's form.
 
 In: the folder that `facette.data.packing` published. Out: batches of pictures, names, partitions, attributes.
 Knows nothing of where the pictures came from, and never decodes one.
 
-A store's folder holds `pixels.u8` (rows of S × S × 3 bytes; × 4 where a mask travels with the pictures), the names
-of the rows, `store.json`, and, where a source lists pictures that cannot be read, `rows.npy` with the rows that can.
-Legend: N pictures in the store, B pictures in a batch, S side in pixels, A attributes, F factors.
+A store's folder holds `pixels.u8` (rows of H × W × planes bytes; the last plane is a mask where one travels with the
+pictures; `pixels.u16`, two bytes a value, for pictures of 16 bits), the names of the rows, `store.json`, and, where a
+source lists pictures that cannot be read, `rows.npy` with the rows that can.
+Legend: N pictures in the store, B pictures in a batch, H × W pixels, C channels, A attributes, F factors.
 """
 
 from __future__ import annotations
@@ -23,13 +24,19 @@ from facette.data.pixel_file import PixelFile
 from facette.data.source import with_full_mask
 from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
+from facette.form import Size, height_width, spoken_size
 
 if TYPE_CHECKING:
     from facette.data.labels import Listing
 
 FORMAT = 1
 DIGESTS, DIGEST = "digests.u8", 16  # of every row, and the bytes of one
-PIXELS, ROWS, STORE, UNREADABLE = "pixels.u8", "rows.npy", "store.json", "unreadable.json"
+ROWS, STORE, UNREADABLE = "rows.npy", "store.json", "unreadable.json"
+
+
+def pixels_name(depth: int) -> str:
+    """The file of the pixels, by the bits of a value."""
+    return f"pixels.u{depth}"
 
 
 class Unreadable(NamedTuple):
@@ -42,12 +49,13 @@ def digest_of_pixels(pixels: memoryview | bytes) -> bytes:
     return blake2b(pixels, digest_size=DIGEST).digest()
 
 
-def fingerprint_of(size: int, names: NameTable, digests: np.ndarray) -> str:
+def fingerprint_of(size: Size, names: NameTable, digests: np.ndarray) -> str:
     """Depends on the pictures, their names and their order; not on blocks, holes or where the source lies.
 
     `digests`: (N, 16) uint8, one for each name.
     """
-    whole = blake2b(f"{size}\0".encode(), digest_size=16)
+    sides = size if isinstance(size, int) else f"{size[0]}, {size[1]}"
+    whole = blake2b(f"{sides}\0".encode(), digest_size=16)
     for i, digest in enumerate(digests):
         whole.update(names.raw(i) + b"\0" + digest.tobytes())
     return whole.hexdigest()
@@ -84,7 +92,10 @@ class ImageStore:
 
     def _open(self, path: Path, about: dict) -> None:
         self.source: str = about["source"]
-        self.size: int = about["size"]
+        size = about["size"]
+        self.size: Size = size if isinstance(size, int) else (size[0], size[1])
+        self.channels: int = about.get("channels", 3)
+        self.depth: int = about.get("depth", 8)
         self.masked: bool = about.get("masked", False)
         self.kind: str = about.get("kind", "")
         self.aligned: int = about.get("aligned", 0)  # pictures whose face was brought into the frame
@@ -92,23 +103,23 @@ class ImageStore:
         self.names = NameTable.load(path)
         self.unreadable = [Unreadable(*pair) for pair in json.loads((path / UNREADABLE).read_text("utf-8"))]
         self._rows = np.load(path / ROWS, allow_pickle=False) if (path / ROWS).exists() else None
-        self._pixels = PixelFile(
-            path / PIXELS, (about["rows"], self.size, self.size, 4 if self.masked else 3)
-        )
+        shape = (about["rows"], *height_width(self.size), self.channels + self.masked)
+        self._pixels = PixelFile(path / pixels_name(self.depth), shape, f"u{self.depth // 8}")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"ImageStore({len(self)} pictures of {self.size}×{self.size} from {self.source!r})"
+        return f"ImageStore({len(self)} pictures of {spoken_size(self.size)} from {self.source!r})"
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Pictures (B, S, S, 3) uint8, contiguous, a copy, in the order of `indices` (B,) integers in [0, N)."""
+        """Pictures (B, H, W, C) uint8 or uint16, contiguous, a copy, in the order of `indices` (B,), integers from 0
+        to N − 1."""
         pixels = self._take(indices)
-        return np.ascontiguousarray(pixels[..., :3]) if self.masked else pixels
+        return np.ascontiguousarray(pixels[..., : self.channels]) if self.masked else pixels
 
     def read_masked(self, indices: np.ndarray) -> np.ndarray:
-        """Pictures and masks (B, S, S, 4) uint8, contiguous, a copy: the fourth value is 255 where the pixel was
+        """Pictures and masks (B, H, W, C + 1) uint8, contiguous, a copy: the last value is 255 where the pixel was
         seen and 0 where it is unknown."""
         pixels = self._take(indices)
         return pixels if self.masked else with_full_mask(pixels)

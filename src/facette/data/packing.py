@@ -25,13 +25,13 @@ from facette.data.packed import (
     DIGEST,
     DIGESTS,
     FORMAT,
-    PIXELS,
     ROWS,
     STORE,
     UNREADABLE,
     Unreadable,
     digest_of_pixels,
     fingerprint_of,
+    pixels_name,
 )
 from facette.data.source import Block, PictureSource
 from facette.errors import DataError
@@ -80,10 +80,12 @@ def pack(
 def store_name(source: PictureSource, spec: ImageInput) -> str:
     """The name of a store's folder: readable, and unique to the source's listing and the geometry."""
     geometry = spec.model_dump_json(include={"size", "channels", "fit", "frame"})
-    masked = "\0mask" if spec.masked else ""
-    key = blake2b(f"{FORMAT}\0{geometry}\0{source.signature()}{masked}".encode(), digest_size=8).hexdigest()
+    # Said only where it differs, so that the names of stores without it stay.
+    more = ("\0mask" if spec.masked else "") + (f"\0{spec.depth} bits" if spec.depth != 8 else "")
+    key = blake2b(f"{FORMAT}\0{geometry}\0{source.signature()}{more}".encode(), digest_size=8).hexdigest()
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(source.location).name).strip("-")[:40] or "pictures"
-    return f"{stem}-{spec.size}px-{key}"
+    size = spec.size if isinstance(spec.size, int) else "x".join(map(str, spec.shape[::-1]))
+    return f"{stem}-{size}px-{key}"
 
 
 def _pack_locked(
@@ -96,7 +98,7 @@ def _pack_locked(
 ) -> None:
     partial = final.with_name(final.name + ".partial")
     partial.mkdir(exist_ok=True)
-    bench = _Bench(partial, len(source.names), spec.size, spec.masked)
+    bench = _Bench(partial, len(source.names), spec)
     try:
         bench.check_finished_rows(progress)
         unreadable: dict[int, str] = {}
@@ -143,11 +145,12 @@ def decoded_ahead(
 class _Bench:
     """The files of a store that is being packed."""
 
-    def __init__(self, folder: Path, count: int, size: int, masked: bool):
-        self.folder, self.count, self.size, self.masked = folder, count, size, masked
-        self._row_bytes = size * size * (4 if masked else 3)
-        (folder / PIXELS).touch()
-        self._pixels = (folder / PIXELS).open("r+b", buffering=0)
+    def __init__(self, folder: Path, count: int, spec: ImageInput):
+        self.folder, self.count, self.spec = folder, count, spec
+        self._row_bytes = spec.shape[0] * spec.shape[1] * spec.planes * spec.depth // 8
+        pixels = folder / pixels_name(spec.depth)
+        pixels.touch()
+        self._pixels = pixels.open("r+b", buffering=0)
         self._pixels.truncate(count * self._row_bytes)
         self._states = _state_file(folder / _STATES, (count,))  # (N,) uint8
         self._digests = _state_file(folder / DIGESTS, (count, DIGEST))  # (N, 16) uint8
@@ -200,13 +203,15 @@ class _Bench:
         about = {
             "format": FORMAT,
             "source": source.location,
-            "size": self.size,
-            "masked": self.masked,
+            "size": self.spec.size,
+            "channels": self.spec.channels,
+            "depth": self.spec.depth,
+            "masked": self.spec.masked,
             "rows": self.count,
             "pictures": int(rows.size),
             "kind": source.kind,
             "aligned": int(np.count_nonzero(self._states == _ALIGNED)),
-            "fingerprint": fingerprint_of(self.size, names, self._digests[rows]),
+            "fingerprint": fingerprint_of(self.spec.size, names, self._digests[rows]),
         }
         (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")
         os.fsync(self._pixels.fileno())

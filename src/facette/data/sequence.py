@@ -1,7 +1,8 @@
 """A Python data set (`__len__` and `__getitem__`, as torchvision's have) as a source.
 
-In: an object whose items are a picture or start with one: a PIL image, or an array or tensor of bytes or of
-values in [0, 1]. Out: blocks of decoded pictures. Knows nothing of the library the object comes from.
+In: an object whose items are a picture or start with one: a PIL image, or an array or tensor of bytes, of
+values in [0, 1], or of grey in 16 bits. Out: blocks of decoded pictures. Knows nothing of the library the object comes
+from.
 """
 
 import threading
@@ -18,6 +19,7 @@ from facette.errors import DataError, ImageError
 from facette.recipe import ImageInput
 
 _SAMPLES = 64
+CHANNELS = (1, 3, 4)
 
 
 class SequenceSource:
@@ -53,29 +55,34 @@ class SequenceSource:
         try:
             item = self._dataset[index]
             picture = item[0] if isinstance(item, tuple | list) else item
-            return picture if isinstance(picture, Image.Image) else Image.fromarray(_pixels(picture))
+            return picture if isinstance(picture, Image.Image) else _picture(picture)
         except (
             OSError
         ) as error:  # what Pillow raises on a damaged file; anything else is the data set's own fault
             return ImageError(f"cannot be read: {error}.")
 
 
-def _pixels(values: Any) -> np.ndarray:
-    """(H, W, 3) or (H, W) uint8 from an array or tensor, channels first or last."""
+def _picture(values: Any) -> Image.Image:
+    """An array or tensor, channels first or last, as a picture: grey, RGB or RGBA, or grey of 16 bits."""
     array = np.asarray(values)
-    if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3):
+    if array.ndim == 3 and array.shape[0] in CHANNELS and array.shape[2] not in CHANNELS:
         array = array.transpose(1, 2, 0)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-        raise DataError(f"an item of the data set has shape {array.shape}; a picture is H×W×3, 3×H×W or H×W.")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in CHANNELS):
+        raise DataError(
+            f"an item of the data set has shape {array.shape}; a picture is H×W×C, C×H×W or H×W, of 1, 3 or 4 channels."
+        )
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
         if not (low >= 0 and high <= 1):
             raise DataError(
                 f"an item of the data set has values from {low:g} to {high:g}; floating-point pictures are in [0, 1]."
             )
-        array = np.round(array * 255)
-    elif array.dtype != np.uint8:
-        raise DataError(f"an item of the data set is of {array.dtype}; a picture is uint8 or floating point.")
-    return np.ascontiguousarray(array, np.uint8)
+        array = np.round(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8 and not (array.dtype == np.uint16 and array.ndim == 2):
+        raise DataError(
+            f"an item of the data set is {array.dtype} of shape {array.shape}; a picture is uint8 or floating point, "
+            "or uint16 where it is grey."
+        )
+    return Image.fromarray(np.ascontiguousarray(array))

@@ -1,6 +1,6 @@
-"""What a source of pictures is, and how a block of its pictures becomes pixels of the recipe's size.
+"""What a source of pictures is, and how a block of its pictures becomes pixels in the recipe's form.
 
-In: anything `open_image` opens, and an `ImageInput`. Out: blocks of uint8 pixels with, for every picture that
+In: anything `open_image` opens, and an `ImageInput`. Out: blocks of pixels with, for every picture that
 could not be read, the reason. Knows nothing of where pictures come from or where pixels go.
 """
 
@@ -23,7 +23,7 @@ from facette.recipe import ImageInput
 class Block:
     """Consecutive pictures of a source; a row with a reason holds zeros."""
 
-    pixels: np.ndarray  # (B, S, S, 3) uint8, or (B, S, S, 4) where the recipe takes a mask
+    pixels: np.ndarray  # (B, H, W, planes) uint8, or uint16 where the recipe keeps 16 bits
     reasons: dict[int, str]  # row in the block → why it cannot be read: a sentence after the picture's name
     aligned: frozenset[int] = frozenset()  # rows whose face was brought into the frame
 
@@ -60,7 +60,7 @@ def block_of(
     pictures: Iterable[Any], count: int, spec: ImageInput, decode: Callable[[Any, int], np.ndarray]
 ) -> Block:
     """`count` pictures as `decode(picture, row)` gives them; an ImageError raised or in a place is a reason."""
-    pixels = np.zeros((count, spec.size, spec.size, 4 if spec.masked else 3), np.uint8)  # (B, S, S, 3 or 4)
+    pixels = np.zeros((count, *spec.shape, spec.planes), spec.dtype)  # (B, H, W, planes)
     reasons = {}
     for row, picture in enumerate(pictures):
         try:
@@ -73,19 +73,19 @@ def block_of(
 
 
 def decode_picture(picture: Path | bytes | Image.Image, spec: ImageInput) -> np.ndarray:
-    """One picture as the model is to see it, (S, S, 3) uint8, or (S, S, 4) with its mask where the recipe takes one.
-    Raises ImageError when it cannot be read.
+    """One picture as the model is to see it, (H, W, channels) uint8 or uint16, with its mask behind them where the
+    recipe takes one. Raises ImageError when it cannot be read.
 
     JPEGs of more than twice the needed size are decoded at 1/2, 1/4 or 1/8 (several times faster). The shorter
     side asked for is beyond any side of the aligned frame, so a reduced picture is never mistaken for a frame.
     """
-    side = 2 * spec.size if spec.frame is None else max(2 * spec.size, *(s + 1 for s in spec.frame.size))
-    opened = open_image(picture, draft_side=side)
+    frame = () if spec.frame is None else (side + 1 for side in spec.frame.size)
+    opened = open_image(picture, draft_side=max(2 * spec.longest, *frame, 0), mode=spec.mode)
     return fit_masked(opened.image, opened.alpha, spec) if spec.masked else fit_picture(opened.image, spec)
 
 
 def with_full_mask(pictures: np.ndarray) -> np.ndarray:
-    """Pictures (B, S, S, 3) uint8 with a fourth value that says: all of it was seen."""
+    """Pictures (B, H, W, C) uint8 with a further value that says: all of it was seen."""
     return np.concatenate([pictures, np.full_like(pictures[..., :1], 255)], axis=-1)
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
+from facette.form import Size, height_width
+from facette.images.convert import as_unit
 from facette.judges.identity import FaceBox, describe, speaks_for
 from facette.latent.details import Details, enlarged, to_bytes
 from facette.latent.drawing import change_frames
@@ -75,14 +78,16 @@ class JudgedPhotos:
         return accept_threshold(self.who, np.arange(len(self.who)) if people is None else people)
 
 
-def at_side(pictures: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Pictures (P, W, W, 3) at another side: averaged where it is smaller, bicubic where it is larger."""
-    if pictures.shape[1] == side:
+def at_side(pictures: NDArray[Any], size: Size) -> NDArray[Any]:
+    """Pictures (P, H, W, C) at another size: averaged where it is smaller, bicubic where it is larger."""
+    high, wide = height_width(size)
+    if pictures.shape[1:3] == (high, wide):
         return pictures
     import cv2
 
-    way = cv2.INTER_AREA if pictures.shape[1] > side else cv2.INTER_CUBIC
-    return np.stack([cv2.resize(picture, (side, side), interpolation=way) for picture in pictures])
+    way = cv2.INTER_AREA if pictures.shape[1] > high else cv2.INTER_CUBIC
+    resized = [cv2.resize(picture, (wide, high), interpolation=way) for picture in pictures]
+    return np.stack(resized).reshape(len(pictures), high, wide, -1)  # OpenCV drops a channel of one
 
 
 def relatives(
@@ -97,7 +102,7 @@ def relatives(
     z = latents_beside(model, photos.mean, photos.scale, seeds, strength, noise)  # (P, Z)
     size = photos.frames.shape[1:3]
     if details == "model":
-        drawn = model.decode(z).astype(np.float32) / np.float32(255)
+        drawn = as_unit(model.decode(z), np.float32)
         return np.stack([to_bytes(enlarged(picture, size)) for picture in drawn])
     return change_frames(model, photos.frames, photos.before, model.decode_mean(z))
 

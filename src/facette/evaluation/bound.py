@@ -18,7 +18,7 @@ from facette.model.vae import VAE, VAEOutput
 from facette.objective import Elbo, elbo_terms, log_likelihood
 
 ACTIVE_ABOVE = 0.01  # variance of a unit's posterior mean over the data; Burda et al. 2015 (arXiv 1509.00519)
-LEVELS = 256  # of an 8-bit picture
+WHITE = 255  # the largest value of an 8-bit picture
 
 
 @torch.no_grad()
@@ -90,28 +90,31 @@ def _rounds(samples: int, size: int) -> Iterator[int]:
         yield min(size, samples - start)
 
 
-def dequantise(x: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Spread each 8-bit value evenly over its own bin: x + (u − ½)·(high − low)/255, u uniform in [0, 1).
+def dequantise(x: Tensor, low: float, high: float, generator: torch.Generator, white: int = WHITE) -> Tensor:
+    """Spread each value evenly over its own bin: x + (u − ½)·(high − low)/white, u uniform in [0, 1); `white`
+    is the largest value, 255 of 8 bits.
 
     The bins are centred on the values, so the outermost reach half a step outside of [low, high].
     Source: Theis et al. 2016 (arXiv 1511.01844), section 3.1.
     """
     noise = torch.rand(x.shape, generator=generator, device=generator.device).to(x.device)  # shaped as x
-    return x + (noise - 0.5) * ((high - low) / (LEVELS - 1))
+    return x + (noise - 0.5) * ((high - low) / white)
 
 
-def bits_per_dimension(log_density: Tensor, dimensions: int, low: float, high: float) -> Tensor:
-    """Bits needed for each value of an 8-bit picture, from a log-density (nats) of its dequantised values.
+def bits_per_dimension(
+    log_density: Tensor, dimensions: int, low: float, high: float, white: int = WHITE
+) -> Tensor:
+    """Bits needed for each value of a picture, from a log-density (nats) of its dequantised values.
 
-    A picture y of levels 0…255 enters the model as x = low + (high − low)·y/255, so one level is the width
-    w = (high − low)/255 of x, and a density of x is 1/w times one of y. With uniform dequantisation
+    A picture y of levels 0…white, 255 of 8 bits, enters the model as x = low + (high − low)·y/white, so one level is
+    the width w = (high − low)/white of x, and a density of x is 1/w times one of y. With uniform dequantisation
     log P(y) ≥ E_u[log p_x(x + (u − ½)w)] + D·log w, hence
 
         bits per dimension = −log p_x / (D·ln 2) − log2 w.
 
     A lower bound on the density gives an upper bound on the bits; 8 is what storing plain bytes costs.
     """
-    width = (high - low) / (LEVELS - 1)
+    width = (high - low) / white
     return -log_density / (dimensions * math.log(2)) - math.log2(width)
 
 

@@ -32,6 +32,7 @@ from facette.evaluation.thresholds import (
     WEIGHT_DISGUISED,
     judge_units,
 )
+from facette.images.convert import as_unit
 from facette.measures.manifold import nearest_distances
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.likelihood import LOG_SIGMA_FLOOR
@@ -87,9 +88,9 @@ def examine(
 
 def nothing_learnt(photos: np.ndarray, drawn: np.ndarray) -> list[Finding]:
     """Reconstructions that are no better than the mean picture."""
-    if np.ptp(photos.astype(np.int16), axis=0).max() == 0:
+    if np.ptp(photos.astype(np.int32), axis=0).max() == 0:
         return []  # all pictures are one: there is no variance to explain
-    unexplained = unexplained_variance(photos / 255, drawn / 255)
+    unexplained = unexplained_variance(as_unit(photos), as_unit(drawn))
     if unexplained < NOTHING_LEARNT.limit:
         return []
     sentence = (
@@ -179,8 +180,9 @@ def value_reading(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
     readings: dict[str, Callable[[Tensor], Tensor]] = {
         "declared": lambda t: t,
         other: (lambda t: t * 2 - 1) if unit else (lambda t: (t + 1) / 2),
-        "channels": lambda t: t.flip(1),
     }
+    if declared.channels == 3:
+        readings["channels"] = lambda t: t.flip(1)
     unexplained = {name: _unexplained(model, reading(x)) for name, reading in readings.items()}
     best = min(unexplained, key=unexplained.__getitem__)
     if best == "declared" or unexplained[best] > READ_OTHERWISE.limit * unexplained["declared"]:
@@ -203,8 +205,8 @@ def blur(photos: np.ndarray, drawn: np.ndarray) -> list[Finding]:
     A decoder that draws the mean of what it cannot know is blurred, but no filter brings it nearer to the photos: one
     that does says that the pictures were blurred on the way, by a resize, a filter, or softened training pictures.
     """
-    ratio = sharpness_ratio(photos / 255, drawn / 255)
-    gain = _gain_of_unsharp_mask(photos / 255, drawn / 255)
+    ratio = sharpness_ratio(as_unit(photos), as_unit(drawn))
+    gain = _gain_of_unsharp_mask(as_unit(photos), as_unit(drawn))
     measured = {"sharpness": ratio, "gain_of_unsharp_mask": gain}
     if gain > SOFTENED.limit:
         sentence = (
@@ -228,13 +230,13 @@ def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray)
     plain = model.plain()
     again, known = plain.decode(plain.encode(held_out).mean), plain.decode(plain.encode(training).mean)
     new, old = (
-        unexplained_variance(held_out / 255, again / 255),
-        unexplained_variance(training / 255, known / 255),
+        unexplained_variance(as_unit(held_out), as_unit(again)),
+        unexplained_variance(as_unit(training), as_unit(known)),
     )
     if new < OVERFITTED.limit * old:
         return []
     flat, own, others = (
-        pictures.reshape(len(pictures), -1) / 255 for pictures in (again, held_out, training)
+        as_unit(pictures.reshape(len(pictures), -1)) for pictures in (again, held_out, training)
     )
     copied = float((nearest_distances(flat, others) < np.linalg.norm(flat - own, axis=1)).mean())
     measured = {"held_out": new, "training": old, "copied": copied}
@@ -256,7 +258,7 @@ def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray)
 def may_be_mirrored(pictures: np.ndarray, training: np.ndarray) -> bool:
     """Whether mirrored pictures are as near to the training pictures as the others: faces are, digits are not."""
     points, others, mirrored = (
-        part.reshape(len(part), -1) / 255 for part in (pictures, training, pictures[:, :, ::-1])
+        as_unit(part.reshape(len(part), -1)) for part in (pictures, training, pictures[:, :, ::-1])
     )
     usual, turned = (float(np.median(nearest_distances(some, others))) for some in (points, mirrored))
     return turned <= UNMIRRORED.limit * usual

@@ -9,6 +9,7 @@ Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from facette.evaluation.samples import (
     sample_figures,
 )
 from facette.evaluation.standard_figures import measure_standard
+from facette.images.convert import as_unit
 from facette.judges.attributes import Features, speaks_for
 from facette.judges.features import kept_features
 from facette.judges.standard import check_weights
@@ -53,6 +55,7 @@ from facette.measures.intervals import Bootstrap, MeasureFigures
 from facette.measures.memory import Memorisation
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
+from facette.model.vae import data_shape
 from facette.runtime import generator
 
 Progress = Callable[[str, int, int], object]  # the stage, how much of it is done, how much it is in all
@@ -163,8 +166,7 @@ def _stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
 
 
 def _dimensions(model: TrainedModel) -> int:
-    given = model.input
-    return given.size if given.kind == "vector" else given.size**2 * given.channels
+    return math.prod(data_shape(model.recipe))
 
 
 def _frame(model: TrainedModel) -> str:
@@ -266,7 +268,7 @@ def _spreads(model: TrainedModel, selection: Selection, seed: int) -> tuple[Spre
     return tuple(
         SpreadFigure(
             factor=factor,
-            spread=float(np.mean([spread(one.rows[place].pictures / 255.0) for one in sweeps])),
+            spread=float(np.mean([spread(as_unit(one.rows[place].pictures)) for one in sweeps])),
             photos=len(photos),
             variations=SPREAD_COUNT,
         )

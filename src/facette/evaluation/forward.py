@@ -80,9 +80,9 @@ def pass_batch(model: TrainedModel, values: NDArray, average: NDArray, seed: int
     """One batch of `pass_through`: `start` is the place of its first datum, which its noise is drawn by, and `average`
     the mean datum that deviations are taken from."""
     draws = generator(seed, "evaluate", start)
-    x = model.to_model(values)  # (N, 3, S, S) or (N, D)
+    x = model.to_model(values)  # (N, C, H, W) or (N, D)
     posterior = model.vae.encode(x)
-    plain = model.to_pictures(model.vae.decode(posterior.mean))  # as values: uint8 (N, S, S, 3), or (N, D)
+    plain = model.to_pictures(model.vae.decode(posterior.mean))  # as values: (N, H, W, C), or (N, D)
     sharp = None if model.sharpener is None else model.decode(posterior.mean)
     return Passed(
         likelihood=_likelihood(model, x, posterior, draws),
@@ -102,9 +102,10 @@ def _likelihood(
     columns = {"distortion": terms.distortion, "rate": terms.rate, "elbo": terms.elbo}
     if model.input.kind == "image" and has_density(model):
         low, high = range_bounds(model.input.range)
-        dequantised = bound.dequantise(x, low, high, draws)
+        white = model.input.white
+        dequantised = bound.dequantise(x, low, high, draws, white)
         elbo = elbo_terms(model.vae, dequantised, passed).elbo
-        columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high)
+        columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high, white)
     elif model.input.kind == "image" and has_levels(model):
         columns["bits_per_dimension"] = bound.bits_of_levels(terms.elbo, x[0].numel())
     return {name: column.cpu().double().numpy() for name, column in columns.items()}
@@ -113,24 +114,28 @@ def _likelihood(
 def has_density(model: TrainedModel) -> bool:
     """Whether the likelihood is a density of the pictures' own values; a Bernoulli's is not, and a core at fewer
     pixels has one of reduced pictures."""
-    kind = model.recipe.model.likelihood.kind
-    return kind in ("gaussian", "laplace") and model.recipe.side == model.input.size
+    return model.recipe.model.likelihood.kind in ("gaussian", "laplace") and _at_full_size(model)
 
 
 def has_levels(model: TrainedModel) -> bool:
     """Whether the likelihood gives probabilities of the pictures' own 8-bit levels."""
-    return model.recipe.model.likelihood.kind == "logistic" and model.recipe.side == model.input.size
+    return model.recipe.model.likelihood.kind == "logistic" and _at_full_size(model)
+
+
+def _at_full_size(model: TrainedModel) -> bool:
+    return model.input.kind == "image" and model.recipe.core == model.input.shape
 
 
 def _rebuilt(values: NDArray, drawn: NDArray, average: NDArray) -> Rebuilt:
     if values.ndim != 4:
         return Rebuilt(columns_of(Pair(values, drawn, average.astype(values.dtype)), "vector"), None)
-    pair = Pair(values / 255.0, drawn / 255.0, average / 255.0)  # in [0, 1]
+    white = float(np.iinfo(values.dtype).max)
+    pair = Pair(values / white, drawn / white, average / white)  # in [0, 1]
     return Rebuilt(columns_of(pair, "image", min(values.shape[1:3])), extract(drawn))
 
 
 def _average(selection: Selection, batch: int) -> NDArray[np.float64]:
-    """The mean datum of the evaluated set, on the outside's scale: (S, S, 3) in [0, 255], or (D,)."""
+    """The mean datum of the evaluated set, on the outside's scale: (H, W, C) from 0 to its levels, or (D,)."""
     sums = [values.sum(axis=0, dtype=np.float64) for _, values in selection.batches(batch)]
     return np.sum(sums, axis=0) / len(selection.indices)
 

@@ -14,6 +14,7 @@ from facette.data.selection import Selection
 from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import Distributions, SampleFigures
+from facette.images.convert import as_unit
 from facette.judges.attributes import Features, extract
 from facette.judges.features import RESIZE, kept_features, network_name
 from facette.latent.inputs import Picture
@@ -77,7 +78,7 @@ def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
         SampleFigures(
             prior,
             len(stages[""]),
-            float(sharpness(stages[""] / 255.0).mean() / passed.plain.columns["sharpness/over"].mean()),
+            float(sharpness(as_unit(stages[""])).mean() / passed.plain.columns["sharpness/over"].mean()),
         )
         for prior, stages in made.items()
     )

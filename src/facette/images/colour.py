@@ -1,7 +1,7 @@
-"""Turns a decoded picture of any colour mode into 8-bit sRGB.
+"""Turns a decoded picture of any colour mode into the one that is asked for: 8-bit sRGB, unless something else is.
 
 In: a loaded PIL image (palette, alpha, CMYK, 16-bit, floating point, grey, with or without a colour profile).
-Out: mode RGB, and notes of what was done. Knows nothing of files.
+Out: mode RGB, L, RGBA, or F for grey of 16 bits, and notes of what was done. Knows nothing of files.
 """
 
 import io
@@ -12,15 +12,57 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import ImageError
+from facette.form import Mode
 
 OVERSHOOT = 0.5  # how far beyond 0 to 1 values may lie that were meant to lie there: resampling and highlights do that
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+_DEEP_WHITE = 65535
+
+
+def to_mode(
+    image: Image.Image, name: str, mode: Mode, background: tuple[int, int, int] = (255, 255, 255)
+) -> tuple[Image.Image, list[str]]:
+    """Copy of a decoded `image` in the mode, and notes; `name` is for messages.
+
+    L and F are grey; F holds values from 0 to 65,535, of deeper pictures their own. RGBA keeps what is transparent,
+    whose colour, where nothing of it is seen, becomes black.
+    """
+    if mode == "F" and image.mode in _DEEP_MODES:
+        return Image.fromarray(_levels(image, name, _DEEP_WHITE).astype(np.float32)), []
+    if mode == "RGBA" and image.has_transparency_data:
+        alpha = image.convert("RGBA").getchannel("A")
+        coloured, notes = to_rgb(image, name, None)
+        coloured.putalpha(alpha)
+        return _cleared(coloured), notes
+    image, notes = to_rgb(image, name, background)
+    return in_mode(image, mode), notes
+
+
+def in_mode(image: Image.Image, mode: Mode) -> Image.Image:
+    """A picture that is in one of the modes in another."""
+    if image.mode == mode:
+        return image
+    if image.mode == "F":
+        image = Image.fromarray(np.rint(np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
+    if image.mode == "RGBA" and mode != "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
+    if mode == "F":
+        return Image.fromarray(np.asarray(image.convert("L"), np.float32) * 257)
+    return image.convert(mode)
+
+
+def _cleared(image: Image.Image) -> Image.Image:
+    """RGBA whose invisible pixels are black: what nobody sees costs a model nothing to learn."""
+    pixels = np.array(image)
+    pixels[pixels[..., 3] == 0] = 0
+    return Image.fromarray(pixels)
 
 
 def to_rgb(
-    image: Image.Image, name: str, background: tuple[int, int, int] = (255, 255, 255)
+    image: Image.Image, name: str, background: tuple[int, int, int] | None = (255, 255, 255)
 ) -> tuple[Image.Image, list[str]]:
-    """RGB copy of `image`, and notes; transparent parts are laid on `background`. `name` is for messages."""
+    """RGB copy of `image`, and notes; transparent parts are laid on `background`, or their colours are kept where it
+    is None. `name` is for messages."""
     if image.mode == "RGB" and not image.info.get("icc_profile") and "transparency" not in image.info:
         return image, []
     notes: list[str] = []
@@ -41,7 +83,7 @@ def to_rgb(
         image, described = _to_srgb(image, profile)
         notes = described + notes
     image = image.convert("RGB")
-    if alpha is not None:
+    if alpha is not None and background is not None:
         image = _flatten(image, alpha, background)
         notes.append("transparent parts laid on " + _colour_name(background))
     return image, notes
@@ -55,7 +97,12 @@ def _flatten(image: Image.Image, alpha: Image.Image, background: tuple[int, int,
 
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Grey of 16 or 32 bits, or floating point, as 8-bit grey.
+    """Grey of 16 or 32 bits, or floating point, as 8-bit grey."""
+    return Image.fromarray(_levels(image, name, 255))
+
+
+def _levels(image: Image.Image, name: str, white: int) -> np.ndarray:
+    """Values of a deep picture, rounded to levels from 0 to `white`: uint8 for 255, else uint16.
 
     The full scale is what the values call for: 1 (floating point only, a little beyond is cut off), 255 or 65535.
     Nothing is stretched: a dark picture stays dark.
@@ -65,23 +112,23 @@ def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     if not np.isfinite(low) or not np.isfinite(high):  # NaN is both the least and the greatest
         raise ImageError(f"{name} holds values that are not numbers (NaN or infinite).")
     if image.mode == "F" and low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
-        return _scaled(values, 255, 1)
+        return _scaled(values, white, white, 1)
     if low < 0 or high > 65535:
         raise ImageError(f"{name} holds values from {low:g} to {high:g}; 0 to 65535 can be read.")
     if image.mode.startswith("I;16"):
         scale = 65535
     else:
         scale = 1 if image.mode == "F" and high <= 1 else 255 if high <= 255 else 65535
-    return _scaled(values, 255 / scale)
+    return _scaled(values, white, white / scale)
 
 
-def _scaled(values: np.ndarray, factor: float, most: float = math.inf) -> Image.Image:
+def _scaled(values: np.ndarray, white: int, factor: float, most: float = math.inf) -> np.ndarray:
     """The values from 0 to `most` times the factor, in bands: the large type is held of a few rows only."""
-    scaled = np.empty(values.shape, np.uint8)
+    scaled = np.empty(values.shape, np.uint8 if white == 255 else np.uint16)
     for start in range(0, len(values), 256):
         band = values[start : start + 256].astype(np.float64)
         scaled[start : start + 256] = np.round(band.clip(0, most) * factor)
-    return Image.fromarray(scaled)
+    return scaled
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]]:

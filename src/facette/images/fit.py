@@ -1,7 +1,8 @@
-"""A picture of any size to the square a recipe asks for, by geometry alone (no faces are looked for here).
+"""A picture of any size to the size a recipe asks for, by geometry alone (no faces are looked for here).
 
-Enters: an RGB Pillow image. Leaves: uint8, size×size×3. A picture that has exactly the size of the recipe's
-frame is taken as aligned, and the frame's box is cut from it; any other picture is covered or squashed.
+Enters: a Pillow image. Leaves: uint8 or uint16, height×width×channels, as the recipe's input has them. A picture that
+has exactly the size of the recipe's frame is taken as aligned, and the frame's box is cut from it; any other picture is
+covered or squashed.
 """
 
 from __future__ import annotations
@@ -11,23 +12,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from facette.images.colour import in_mode
+
 if TYPE_CHECKING:
     from facette.recipe import ImageInput
 
 
 def fit_picture(image: Image.Image, spec: ImageInput) -> np.ndarray:
-    """Cut and resize `image` (Lanczos, antialiased) for the model; returns uint8 (size, size, 3)."""
-    box = crop_box(image.size, spec)
-    if image.mode != "RGB":
-        image = image.convert("RGB")
-    if image.size == (spec.size, spec.size) and box == (0, 0, spec.size, spec.size):
-        return np.asarray(image)
-    side = (spec.size, spec.size)
-    return np.asarray(image.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0))
+    """Cut and resize `image` (Lanczos, antialiased) for the model; returns uint8 (height, width, channels), or uint16
+    at a depth of 16 bits."""
+    box, side = crop_box(image.size, spec), spec.width_height
+    image = in_mode(image, spec.mode)
+    if image.size != side or box != (0, 0, *side):
+        image = image.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    return stored_pixels(image)
+
+
+def stored_pixels(image: Image.Image) -> np.ndarray:
+    """The values of a picture as they are stored, (height, width, channels): uint16 where its mode is F, else uint8."""
+    pixels = np.asarray(image)
+    if image.mode == "F":
+        pixels = np.rint(pixels).clip(0, 65535).astype(np.uint16)
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
 
 
 def fit_masked(image: Image.Image, alpha: Image.Image | None, spec: ImageInput) -> np.ndarray:
-    """The picture with its mask, uint8 (size, size, 4): 255 where it was seen, 0 where it is unknown.
+    """The picture with its mask, uint8 (height, width, channels + 1): 255 where it was seen, 0 where it is unknown.
 
     `alpha` (mode L, of the picture's size) tells what was seen; without it, everything was. Unknown colours do not
     run into known ones: colours are weighted by what was seen of them.
@@ -35,12 +45,12 @@ def fit_masked(image: Image.Image, alpha: Image.Image | None, spec: ImageInput) 
     if alpha is None:
         picture = fit_picture(image, spec)
         return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-    box, side = crop_box(image.size, spec), (spec.size, spec.size)
-    pixels = np.dstack([np.asarray(image), np.asarray(alpha)])  # (H, W, 4)
+    box, side = crop_box(image.size, spec), spec.width_height
+    pixels = np.dstack([np.asarray(in_mode(image, spec.mode)), np.asarray(alpha)])  # (H, W, channels + 1)
     if image.size != side or box != (0, 0, *side):
-        rgba = Image.fromarray(pixels)  # Pillow weighs the colours of RGBA by its alpha when it resizes
-        pixels = np.asarray(rgba.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)).copy()
-    pixels[..., 3] = np.where(pixels[..., 3] >= 128, 255, 0)
+        whole = Image.fromarray(pixels)  # Pillow weighs colours by their alpha when it resizes
+        pixels = np.asarray(whole.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)).copy()
+    pixels[..., -1] = np.where(pixels[..., -1] >= 128, 255, 0)
     return pixels
 
 
@@ -51,6 +61,7 @@ def crop_box(size: tuple[int, int], spec: ImageInput) -> tuple[float, float, flo
         return spec.frame.box
     if spec.fit == "squash":
         return (0, 0, width, height)
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    return (left, top, left + side, top + side)
+    high, wide = spec.shape
+    across, down = min(width, height * wide / high), min(height, width * high / wide)
+    left, top = (width - across) / 2, (height - down) / 2
+    return (left, top, left + across, top + down)

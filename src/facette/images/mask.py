@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from facette.images.colour import in_mode
 from facette.images.similarity import apply
 
 BLACK = 8  # of 255: compression leaves black corners no brighter
@@ -18,14 +19,16 @@ BORDER = 2  # pixels beside a black corner that compression has darkened
 SEARCHED = 512  # pixels on the longer side of the copy in which corners are looked for
 
 
-def seen_pixels(photo: Image.Image, alpha: Image.Image | None, to_photo: np.ndarray, side: int) -> np.ndarray:
-    """(side, side) bool: whether each pixel of a picture shows a part of its photo.
+def seen_pixels(
+    photo: Image.Image, alpha: Image.Image | None, to_photo: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """(height, width) bool, of that shape: whether each pixel of a picture shows a part of its photo.
 
     `alpha` (mode L, of the photo's size) is 0 where the photo is transparent; None: nowhere. `to_photo` (3, 3) leads
     from the picture's pixels to the photo's.
     """
-    steps = np.arange(side) + 0.5
-    points = apply(to_photo, np.stack(np.meshgrid(steps, steps), axis=-1))  # (side, side, 2)
+    down, across = (np.arange(side) + 0.5 for side in shape)
+    points = apply(to_photo, np.stack(np.meshgrid(across, down), axis=-1))  # (height, width, 2)
     size = np.array(photo.size)
     inside: np.ndarray = np.all((points >= 0) & (points <= size), axis=-1)
     unknown = black_corners(photo)
@@ -44,6 +47,7 @@ def black_corners(photo: Image.Image) -> np.ndarray:
     as a rotated or shifted photo leaves them. Dark hair and dark backgrounds are no such regions."""
     share = min(1.0, SEARCHED / max(photo.size))
     size = (max(1, round(photo.width * share)), max(1, round(photo.height * share)))
+    photo = in_mode(photo, "RGB")
     small = np.asarray(photo if photo.size == size else photo.resize(size, Image.Resampling.BOX))
     black = (small.max(axis=-1) <= BLACK).astype(np.uint8)
     _, regions, stats, _ = cv2.connectedComponentsWithStats(black, connectivity=4)

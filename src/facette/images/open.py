@@ -1,7 +1,8 @@
 """Opens any picture a person may hand over.
 
-In: a path, bytes, a binary file, or a PIL image. Out: an upright 8-bit RGB picture, with notes saying what
-was done to it on the way (turned, flattened, first frame of many …). Knows nothing of faces or models.
+In: a path, bytes, a binary file, or a PIL image. Out: an upright picture, 8-bit RGB unless another mode is asked
+for, with notes saying what was done to it on the way (turned, flattened, first frame of many …). Knows nothing of faces
+or models.
 
 Whatever is wrong with a picture becomes one `ImageError` of one sentence. The limits on bytes and on pixels
 are checked before anything is decoded, and only decoders of common picture formats may run at all (Pillow
@@ -23,7 +24,8 @@ from typing import Any, BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from facette.errors import ImageError
-from facette.images.colour import to_rgb
+from facette.form import Mode
+from facette.images.colour import to_mode
 
 MAX_BYTES = 64 * 2**20
 MAX_SCANS = 64  # passes over a JPEG; progressive ones of cameras and editors have about ten
@@ -60,7 +62,7 @@ TURNED_UPRIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class OpenedImage:
-    image: Image.Image  # mode RGB, upright
+    image: Image.Image  # in the mode asked for, upright
     notes: tuple[str, ...]  # what was done to it, in the order it was done
     original_size: tuple[int, int]  # width, height upright, before any reduction while decoding
     alpha: Image.Image | None = (
@@ -75,23 +77,25 @@ def open_image(
     max_bytes: int = MAX_BYTES,
     draft_side: int | None = None,
     background: tuple[int, int, int] = (255, 255, 255),
+    mode: Mode = "RGB",
 ) -> OpenedImage:
-    """Opens `source` as an upright RGB picture.
+    """Opens `source` as an upright picture.
 
+    `mode`: RGB, L (grey), RGBA, or F, which is grey with the values of 16 bits, 0 to 65,535.
     `draft_side`: a shorter side of this many pixels is enough; large JPEGs are then decoded at 1/2, 1/4 or
     1/8 of their size, which is several times faster. `background`: the colour transparent parts are laid on.
     `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
     Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
     """
     if isinstance(source, Image.Image):
-        return _explained(source, None, "the picture", max_pixels, draft_side, background)
+        return _explained(source, None, "the picture", max_pixels, draft_side, background, mode)
     name, data = read_picture(source, max_bytes)
     if is_bounded(data):
-        return decode(data, name, max_pixels, draft_side, background)
+        return decode(data, name, max_pixels, draft_side, background, mode)
     from facette.images.reader import read_apart  # most pictures need none
 
-    limits: dict[str, Any] = {"max_pixels": max_pixels, "draft_side": draft_side, "background": background}
-    return OpenedImage(**read_apart("open", data, name, **limits))
+    wishes: dict[str, Any] = {"draft_side": draft_side, "background": background, "mode": mode}
+    return OpenedImage(**read_apart("open", data, name, max_pixels=max_pixels, **wishes))
 
 
 def is_bounded(data: bytes) -> bool:
@@ -109,10 +113,11 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     draft_side: int | None = None,
     background: Sequence[int] = (255, 255, 255),
+    mode: Mode = "RGB",
 ) -> OpenedImage:
     """`open_image` of bytes, in this process and however long it takes."""
     red, green, blue = background
-    return _explained(None, data, name, max_pixels, draft_side, (red, green, blue))
+    return _explained(None, data, name, max_pixels, draft_side, (red, green, blue), mode)
 
 
 def _explained(
@@ -122,17 +127,18 @@ def _explained(
     max_pixels: int,
     draft_side: int | None,
     background: tuple[int, int, int],
+    mode: Mode,
 ) -> OpenedImage:
     """Whatever goes wrong, as one sentence."""
     with _quiet_decoders():
         try:
             try:
-                return _opened(opened, data or b"", name, max_pixels, draft_side, background)
+                return _opened(opened, data or b"", name, max_pixels, draft_side, background, mode)
             except ValueError as error:
                 if data is None or "MAX_TEXT" not in str(error):
                     raise
             left = "texts or a profile of more than 1 MiB were left out"  # Pillow refuses a PNG for them
-            decoded = _opened(None, _without_texts(data), name, max_pixels, draft_side, background)
+            decoded = _opened(None, _without_texts(data), name, max_pixels, draft_side, background, mode)
             return replace(decoded, notes=(left, *decoded.notes))
         except ImageError:
             raise
@@ -149,12 +155,13 @@ def _opened(
     max_pixels: int,
     draft_side: int | None,
     background: tuple[int, int, int],
+    mode: Mode,
 ) -> OpenedImage:
     image = opened if opened is not None else _header(data)
     notes = _reduced_beyond(image, max_pixels)
     _check_limits(image, None if opened is not None else data, name, max_pixels)
     notes += _preview_notes(image, name)
-    decoded = _decode(image, name, draft_side, background)
+    decoded = _decode(image, name, draft_side, background, mode)
     return replace(decoded, notes=(*notes, *decoded.notes))
 
 
@@ -292,7 +299,7 @@ def _check_scans(data: bytes, size: tuple[int, int], name: str) -> None:
 
 
 def _decode(
-    image: Image.Image, name: str, draft_side: int | None, background: tuple[int, int, int]
+    image: Image.Image, name: str, draft_side: int | None, background: tuple[int, int, int], mode: Mode
 ) -> OpenedImage:
     notes = _frame_notes(image)
     full_size = image.size
@@ -302,7 +309,7 @@ def _decode(
     # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
     turn = TURNED_UPRIGHT.get(_orientation(image))
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    image, colour_notes = to_rgb(image, name, background)
+    image, colour_notes = to_mode(image, name, mode, background)
     notes += colour_notes
     if turn is not None:
         image = image.transpose(turn)

@@ -40,10 +40,11 @@ def apply(matrix: np.ndarray, points) -> np.ndarray:
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
-def box_to_square(box: tuple[float, float, float, float], side: float) -> np.ndarray:
-    """(3, 3), from a square picture of `side` pixels to the box (left, top, right, bottom) it was cut from."""
+def box_to_picture(box: tuple[float, float, float, float], shape: tuple[int, int]) -> np.ndarray:
+    """(3, 3), from a picture of (height, width) pixels to the box (left, top, right, bottom) it was cut from."""
     left, top, right, bottom = box
-    return np.array([[(right - left) / side, 0, left], [0, (bottom - top) / side, top], [0, 0, 1.0]])
+    high, wide = shape
+    return np.array([[(right - left) / wide, 0, left], [0, (bottom - top) / high, top], [0, 0, 1.0]])
 
 
 def box_corners(box: tuple[float, float, float, float]) -> np.ndarray:

@@ -9,13 +9,14 @@ import math
 import numpy as np
 from PIL import Image
 
+from facette.images.fit import stored_pixels
 from facette.images.similarity import apply, box_corners
 
 
 def warp(image: Image.Image, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (height, width, 3), or (height, width) for a grey picture.
+    """(height, width, channels), or (height, width) for a grey picture; float32 for mode F, else uint8.
 
-    `image`: mode RGB or L. `matrix`: (3, 3), from the wanted picture to `image`. `size`: wanted width, height.
+    `image`: mode RGB, RGBA, L or F. `matrix`: (3, 3), from the wanted picture to `image`. `size`: wanted width, height.
 
     Large reductions are averaged over whole pixels first; then one bicubic look at no coarser than the picture's own
     grid, and one Lanczos reduction. The memory needed depends on `size`, not on the picture's.
@@ -36,13 +37,17 @@ def warp(image: Image.Image, matrix: np.ndarray, size: tuple[int, int]) -> np.nd
     return np.asarray(seen if finer == 1 else seen.resize(size, Image.Resampling.LANCZOS))
 
 
-def look_again(photo: Image.Image, to_photo: np.ndarray, side: int, wished: int) -> np.ndarray:
-    """What a picture of `side` pixels shows, taken from the photo again at `wished` pixels: uint8 (W, W, 3).
+def look_again(
+    photo: Image.Image, to_photo: np.ndarray, shape: tuple[int, int], wished: tuple[int, int]
+) -> np.ndarray:
+    """What a picture of (height, width) `shape` shows, taken from the photo again in another: (*wished, channels), of
+    values as they are stored.
 
     `to_photo` (3, 3) leads from that picture's pixels to the photo's.
     """
-    smaller = side / wished
-    return warp(photo, to_photo @ np.diag([smaller, smaller, 1.0]), (wished, wished))
+    scale = np.diag([shape[1] / wished[1], shape[0] / wished[0], 1.0])
+    seen = warp(photo, to_photo @ scale, (wished[1], wished[0]))
+    return stored_pixels(Image.fromarray(seen)) if seen.dtype != np.uint8 or seen.ndim == 2 else seen
 
 
 def share_outside(image_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> float:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facette.images.convert import to_model
+from facette.images.convert import as_rgb, to_model
 from facette.recipe import ImageInput, VectorInput
 
 SIZE = 64  # pixels a side that the network looks at
@@ -119,7 +119,7 @@ def speaks_for(given: ImageInput | VectorInput) -> bool:
 
 
 def extract(pictures: np.ndarray, batch: int = BATCH) -> Features:
-    """What the shipped network says of uint8 pictures (N, S, S, 3); other sizes than 64 are resized first."""
+    """What the shipped network says of pictures (N, H, W, C); other sizes than 64 are resized first."""
     network, features, logits = shipped_network(), [], []
     with torch.inference_mode():
         for start in range(0, len(pictures), batch):
@@ -132,9 +132,9 @@ def extract(pictures: np.ndarray, batch: int = BATCH) -> Features:
 
 
 def at_network_size(pictures: np.ndarray) -> Tensor:
-    """uint8 (N, S, S, 3) to (N, 3, 64, 64) in [−1, 1], resized with antialiasing where S is not 64."""
-    x = to_model(pictures, "symmetric")
-    if x.shape[-1] != SIZE:
+    """Pictures (N, H, W, C) to (N, 3, 64, 64) in [−1, 1], resized with antialiasing where they have another size."""
+    x = to_model(as_rgb(pictures), "symmetric")
+    if tuple(x.shape[-2:]) != (SIZE, SIZE):
         x = F.interpolate(x, (SIZE, SIZE), mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
     return x.contiguous(memory_format=torch.channels_last)
 

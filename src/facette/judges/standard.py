@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facette.errors import CheckpointError, UsageError, import_extra
+from facette.images.convert import as_rgb
 from facette.latent.inputs import Picture
 
 EXTRA = "metrics"
@@ -55,7 +56,9 @@ def inception_features(
     parts = []
     with torch.inference_mode():
         for start in range(0, len(pictures), BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH])).permute(0, 3, 1, 2)
+            part = torch.from_numpy(np.ascontiguousarray(as_rgb(pictures[start : start + BATCH]))).permute(
+                0, 3, 1, 2
+            )
             parts.append(network(part)[0].numpy())
             advance(len(part))
     return np.concatenate(parts)
@@ -143,4 +146,4 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _symmetric(pictures: Picture) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.ascontiguousarray(as_rgb(pictures))).permute(0, 3, 1, 2).float() / 127.5 - 1

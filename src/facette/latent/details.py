@@ -13,7 +13,7 @@ Legend: S side of the model's pictures, H × W the photo's. Values are floats in
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +50,9 @@ def add_change(
     return np.where(unseen[:, :, None], drawn + spread_inwards(changed - drawn, ~unseen), changed)
 
 
-def to_bytes(values: Values) -> NDArray[np.uint8]:
-    """Values, clipped to what a picture can show and rounded to nearest: uint8."""
-    return np.rint(np.clip(values, 0, 1) * np.float32(255)).astype(np.uint8)
+def to_bytes(values: Values, dtype: str = "uint8") -> NDArray[Any]:
+    """Values, clipped to what a picture can show and rounded to nearest: uint8, or uint16 for a model of 16 bits."""
+    return np.rint(np.clip(values, 0, 1) * np.float32(np.iinfo(dtype).max)).astype(dtype)
 
 
 def enlarged(values: Values, size: tuple[int, int]) -> Values:
@@ -62,7 +62,9 @@ def enlarged(values: Values, size: tuple[int, int]) -> Values:
     import cv2
 
     large = cv2.resize(np.ascontiguousarray(values), size[::-1], interpolation=cv2.INTER_CUBIC)
-    return large.astype(np.float32, copy=False)
+    return large.astype(np.float32, copy=False).reshape(
+        *size, values.shape[2]
+    )  # OpenCV drops a channel of one
 
 
 def spread_inwards(values: Values, known: NDArray[np.bool_]) -> Values:
@@ -78,10 +80,10 @@ def spread_inwards(values: Values, known: NDArray[np.bool_]) -> Values:
         return values
     half = (-(-known.shape[1] // 2), -(-known.shape[0] // 2))
     share = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)[:, :, None]
-    total = cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA).reshape(*share.shape[:2], -1)
     coarse = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
     coarse = spread_inwards(coarse, share[:, :, 0] > 0)
-    filled = cv2.resize(coarse, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    filled = cv2.resize(coarse, known.shape[::-1], interpolation=cv2.INTER_LINEAR).reshape(values.shape)
     return np.where(known[:, :, None], values, filled)
 
 

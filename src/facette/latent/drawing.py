@@ -4,7 +4,8 @@ Enters: a model, photos that were taken in, latents. Leaves: pictures of one siz
 came about. The sum that keeps details is written in `details`; here is decided what goes into it. Knows nothing of
 how latents were found.
 
-Legend: N pictures, P photos, Z latents, S side of the model's pictures, W of the result's.
+Legend: N pictures, P photos, Z latents, C channels; S × S pixels of the model's pictures and W × W of the result's. Of
+pictures that are no squares, these sides are the longer ones.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
+from facette.images.convert import as_unit
 from facette.latent.details import Details, Values, add_change, check_details, to_bytes
 from facette.latent.inputs import Picture
 from facette.latent.photo import MOST_SIDE, PhotoInput, unit_values
@@ -55,7 +57,7 @@ def plan_drawing(
     Raises UsageError for unknown details, and for a side that the photo, or the model by itself, cannot be drawn at.
     """
     check_details(details)
-    size = model.input.size
+    size = model.input.longest
     if details == "photo":
         return Drawing(details, min(photo.side(side, most) for photo in photos), model.name, size)
     if side not in (None, size):
@@ -70,7 +72,7 @@ def draw(
     photos: Sequence[PhotoInput],
     weights: NDArray[np.floating[Any]] | None = None,
 ) -> Picture:
-    """The picture of every latent (N, Z): uint8 (N, W, W, 3).
+    """The picture of every latent (N, Z): (N, W, W, C).
 
     `weights` (N, P): the share of each photo's details in each picture; not needed for a single photo.
     """
@@ -81,28 +83,30 @@ def draw(
     for latent, share in zip(latents, shares, strict=True):
         known = [photo.decoded for photo in photos if np.array_equal(photo.mean[0], latent)]
         mean = known[0] if known else means_each(model, latent[None])  # (1, 3, S, S)
-        pictures.append(canvas.paint(unit_values(model, mean)[0], share))
+        pictures.append(canvas.paint(unit_values(model, mean)[0], share, model.input.dtype))
     return np.stack(pictures)
 
 
 def change_frames(
     model: DrawingModel, frames: Picture, before: NDArray[np.float32], after: NDArray[np.float32]
 ) -> Picture:
-    """Photos (N, W, W, 3) with the changes from means to means, (N, 3, S, S) each, in the same places: uint8."""
-    values = frames.astype(np.float32) / np.float32(255)
+    """Photos (N, W, W, C) with the changes from means to means, (N, C, S, S) each, in the same places."""
+    values = as_unit(frames, np.float32)
     changes = zip(values, unit_values(model, before), unit_values(model, after), strict=True)
-    return np.stack([to_bytes(add_change(*change)) for change in changes])
+    return np.stack([to_bytes(add_change(*change), str(frames.dtype)) for change in changes])
 
 
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
-    """The photo beside pictures that were drawn like this: uint8 (W, W, 3)."""
-    return photo.picture if drawing.details == "model" else to_bytes(photo.frame(drawing.side))
+    """The photo beside pictures that were drawn like this: (W, W, C)."""
+    if drawing.details == "model":
+        return photo.picture
+    return to_bytes(photo.frame(drawing.side), str(photo.picture.dtype))
 
 
 def reconstruction_of(model: DrawingModel, photo: PhotoInput, drawing: Drawing) -> Picture:
-    """The photo's decoded mean (S, S, 3): of the first stage alone where the photo's own details are kept."""
+    """The photo's decoded mean (S, S, C): of the first stage alone where the photo's own details are kept."""
     if drawing.details == "photo":
-        return to_bytes(unit_values(model, photo.decoded))[0]
+        return to_bytes(unit_values(model, photo.decoded), model.input.dtype)[0]
     return model.finish(photo.decoded, photo.mean)[0]
 
 
@@ -110,8 +114,8 @@ def reconstruction_of(model: DrawingModel, photo: PhotoInput, drawing: Drawing) 
 class Canvas:
     """Photos at one size, and the model's mean drawings of them."""
 
-    frames: Values  # (P, W, W, 3)
-    before: Values  # (P, S, S, 3)
+    frames: Values  # (P, W, W, C)
+    before: Values  # (P, S, S, C)
     unseen: tuple[NDArray[np.bool_] | None, ...]  # P of (W, W)
 
     @classmethod
@@ -120,13 +124,13 @@ class Canvas:
         before = np.concatenate([unit_values(model, photo.decoded) for photo in photos])
         return cls(frames, before, tuple(photo.unseen(side) for photo in photos))
 
-    def paint(self, after: Values, shares: NDArray[np.floating[Any]]) -> Picture:
-        """(W, W, 3): the photos, mixed by their shares (P,), changed from the mixed drawings to `after` (S, S, 3)."""
+    def paint(self, after: Values, shares: NDArray[np.floating[Any]], dtype: str) -> Picture:
+        """(W, W, C): the photos, mixed by their shares (P,), changed from the mixed drawings to `after` (S, S, C)."""
         if len(self.frames) == 1:
-            return to_bytes(add_change(self.frames[0], self.before[0], after, self.unseen[0]))
+            return to_bytes(add_change(self.frames[0], self.before[0], after, self.unseen[0]), dtype)
         weights = np.asarray(shares, np.float32)
         frame, before = (np.tensordot(weights, values, axes=1) for values in (self.frames, self.before))
         hidden = [
             mask for mask, weight in zip(self.unseen, weights, strict=True) if mask is not None and weight
         ]
-        return to_bytes(add_change(frame, before, after, np.any(hidden, axis=0) if hidden else None))
+        return to_bytes(add_change(frame, before, after, np.any(hidden, axis=0) if hidden else None), dtype)

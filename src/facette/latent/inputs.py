@@ -8,13 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
 from facette.model.interface import DrawingModel
 
-Picture: TypeAlias = NDArray[np.uint8]  # (S, S, 3), RGB
+Picture: TypeAlias = NDArray[Any]  # (H, W, C), uint8 or uint16: grey, RGB, or RGB and alpha
 Model = TypeVar("Model", bound=DrawingModel)
 
 
@@ -40,8 +39,13 @@ def resolve_drawer(model: DrawingModel | str | Path) -> DrawingModel:
     return cast(DrawingModel, resolve_model(model))
 
 
-def image_size(model: DrawingModel) -> int:
-    """Side of the model's pictures in pixels; UsageError for a model of vectors, which has none."""
+def check_pictured(model: DrawingModel) -> None:
+    """Raises UsageError for a model of vectors, which has no pictures."""
     if model.input.kind != "image":
         raise UsageError(f"{model.name!r} is a model of {model.input.kind}s: this needs one of pictures.")
-    return model.input.size
+
+
+def image_size(model: DrawingModel) -> int:
+    """The longer side of the model's pictures in pixels; UsageError for a model of vectors, which has none."""
+    check_pictured(model)
+    return model.input.longest

@@ -119,15 +119,16 @@ def _lamp(model: TrainedModel, means: NDArray[np.float64], root: NDArray[np.floa
 
 
 def _face(model: TrainedModel) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Where the face is (S, S), and an orthonormal basis (P, 3) of level and two slopes over its P pixels."""
-    size = model.input.size
-    y, x = np.mgrid[:size, :size] + 0.5
+    """Where the face is (H, W), and an orthonormal basis (P, 3) of level and two slopes over its P pixels."""
+    assert model.input.kind == "image"
+    high, wide = model.input.shape
+    y, x = np.mgrid[:high, :wide] + 0.5
     frame = getattr(model.input, "frame", None)
     if frame is None:
-        middle, half = (size / 2, size / 2), (size, size)
+        middle, half = (wide / 2, high / 2), (wide, high)
     else:
         left, top, right, _ = frame.box
-        eyes = (np.array(frame.eyes) - (left, top)) * size / (right - left)
+        eyes = (np.array(frame.eyes) - (left, top)) * wide / (right - left)
         apart = float(np.linalg.norm(eyes[1] - eyes[0]))
         (x0, y0), half = eyes.mean(axis=0), (0.95 * apart, 1.25 * apart)
         middle = (x0, y0 + 0.44 * apart)

@@ -1,10 +1,12 @@
 """A photo, taken in once and encoded once: the value that everything which starts from a photo passes on.
 
-Enters: a model and a photo as a file, bytes, a Pillow image or a uint8 RGB array. Leaves: a `PhotoInput`: the picture
-in the model's frame, the same frame at the photo's own size, what of it the photo does not show, the posterior, its
-decoded mean, and how typical the photo is. Each network has run once. Knows nothing of what is done with it.
+Enters: a model and a photo as a file, bytes, a Pillow image or an array of the model's channels. Leaves: a
+`PhotoInput`: the picture in the model's frame, the same frame at the photo's own size, what of it the photo does not
+show, the posterior, its decoded mean, and how typical the photo is. Each network has run once. Knows nothing of what is
+done with it.
 
-Legend: S side of the model's pictures, W a wished side, Z latents.
+Legend: H × W pixels and C channels of the model's pictures, h × w of a wished size, Z latents. Sides are the longer
+ones.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -16,13 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facette.errors import UsageError
-from facette.images.convert import to_unit
+from facette.images.convert import as_unit, to_unit
 from facette.images.faces.align import Intake, IntakeReport, intake, intake_all
 from facette.images.open import MAX_BYTES, OpenedImage, open_image
 from facette.images.similarity import Point, apply, box_corners, scale_of, similarity
 from facette.images.warp import look_again
 from facette.latent.details import Values, to_bytes
-from facette.latent.inputs import Picture, image_size
+from facette.latent.inputs import Picture, check_pictured
 from facette.latent.typicality import typicality_of
 from facette.model.interface import DrawingModel
 
@@ -39,29 +41,30 @@ class PhotoInput:
 
     name: str  # of the file; "photo" where there is none
     model: str  # name of the model that encoded it
-    picture: Picture  # (S, S, 3)
-    image: Image.Image  # the whole photo, RGB and upright
+    picture: Picture  # (H, W, C)
+    image: Image.Image  # the whole photo, upright, in the model's mode
     to_photo: NDArray[np.float64]  # (3, 3), from the picture's pixels to the photo's
     report: IntakeReport  # what was done to it, and how typical it is
     mean: NDArray[np.float32]  # (1, Z) of the posterior
     scale: NDArray[np.float32]  # (1, Z) of the posterior, σ
     decoded: NDArray[
         np.float32
-    ]  # (1, 3, S, S), in the recipe's range and not clipped: the first stage's D(mean)
-    hidden: NDArray[np.bool_] | None = None  # (S, S), what a model that knows masks was not shown
+    ]  # (1, C, H, W), in the recipe's range and not clipped: the first stage's D(mean)
+    hidden: NDArray[np.bool_] | None = None  # (H, W), what a model that knows masks was not shown
     source: Path | None = None  # the file, where there is one
 
     @property
     def own_side(self) -> int:
-        """Side of the frame in pixels of the photo, and never below the model's."""
-        return max(len(self.picture), round(len(self.picture) * scale_of(self.to_photo)))
+        """The frame's longer side in pixels of the photo, and never below the model's."""
+        longest = max(self.picture.shape[:2])
+        return max(longest, round(longest * scale_of(self.to_photo)))
 
     def side(self, wished: int | None = None, most: int = MOST_SIDE) -> int:
         """The side a result has: the wished one, or the frame's own in the photo up to `most`.
 
         Raises UsageError for a wish below the model's own side or above 1,024.
         """
-        least = len(self.picture)
+        least = max(self.picture.shape[:2])
         if wished is None:
             return max(least, min(self.own_side, most))
         if not least <= wished <= max(LARGEST_SIDE, least):
@@ -71,17 +74,22 @@ class PhotoInput:
         return wished
 
     def frame(self, side: int) -> Values:
-        """What the picture shows, from the photo at this side: float32 (W, W, 3), 0 black and 1 white."""
-        if side == len(self.picture):
-            seen = self.picture
-        else:
-            seen = look_again(self.image, self.to_photo, len(self.picture), side)
-        return seen.astype(np.float32) / np.float32(255)
+        """What the picture shows, from the photo at this side: float32 (h, w, C), 0 black and 1 white."""
+        shape = self.shape_at(side)
+        if shape == self.picture.shape[:2]:
+            return as_unit(self.picture, np.float32)
+        return as_unit(look_again(self.image, self.to_photo, self.picture.shape[:2], shape), np.float32)
+
+    def shape_at(self, side: int) -> tuple[int, int]:
+        """(h, w) of a frame whose longer side has so many pixels."""
+        high, wide = self.picture.shape[:2]
+        return round(high * side / max(high, wide)), round(wide * side / max(high, wide))
 
     def cropped(self) -> "PhotoInput":
         """The same, holding no more of the photo than frames of up to 512 pixels need; that of 512 to the bit."""
         step = max(1, int(self.own_side / MOST_SIDE / 2))  # by which `warp` would average first
-        corners = apply(self.to_photo, box_corners((0, 0, *self.picture.shape[:2])))
+        high, wide = self.picture.shape[:2]
+        corners = apply(self.to_photo, box_corners((0, 0, wide, high)))
         low = np.clip(np.floor(corners.min(axis=0) / step) - MARGIN, 0, None).astype(int) * step
         high = np.minimum((np.ceil(corners.max(axis=0) / step) + MARGIN).astype(int) * step, self.image.size)
         low = np.minimum(low, high - 1)  # a frame wholly beside the photo repeats its nearest edge
@@ -90,17 +98,17 @@ class PhotoInput:
         return replace(self, image=part.reduce(step) if step > 1 else part, to_photo=to_part)
 
     def unseen(self, side: int) -> NDArray[np.bool_] | None:
-        """(W, W): pixels of the frame that the photo does not show; None where there are none."""
-        places = (np.arange(side) + 0.5) * len(self.picture) / side
-        points = apply(self.to_photo, np.stack(np.meshgrid(places, places), axis=-1))  # (W, W, 2)
+        """(h, w): pixels of the frame that the photo does not show; None where there are none."""
+        own, wished = self.picture.shape[:2], self.shape_at(side)
+        down, across = ((np.arange(n) + 0.5) * m / n for m, n in zip(own, wished, strict=True))
+        points = apply(self.to_photo, np.stack(np.meshgrid(across, down), axis=-1))  # (h, w, 2)
         beyond: NDArray[np.bool_] = np.any((points < 0) | (points > np.array(self.image.size)), axis=-1)
         if self.hidden is not None:
-            nearest = places.astype(int)
-            beyond |= self.hidden[np.ix_(nearest, nearest)]
+            beyond |= self.hidden[np.ix_(down.astype(int), across.astype(int))]
         return beyond if beyond.any() else None
 
 
-PhotoSource: TypeAlias = str | Path | bytes | Image.Image | NDArray[np.uint8] | OpenedImage | PhotoInput
+PhotoSource: TypeAlias = str | Path | bytes | Image.Image | NDArray[Any] | OpenedImage | PhotoInput
 
 
 def take_photo(
@@ -129,10 +137,10 @@ def take_photo(
 
 def take_faces(model: DrawingModel, source: PhotoSource, *, max_bytes: int = MAX_BYTES) -> list[PhotoInput]:
     """Every face of the photo, the largest first; one where no face is looked for. Raises as `take_photo` does."""
-    image_size(model)
+    check_pictured(model)
     return [
         _encoded(model, framed, *_named(source))
-        for framed in intake_all(_opened(source, max_bytes), model.input)
+        for framed in intake_all(_opened(model, source, max_bytes), model.input)
     ]
 
 
@@ -145,21 +153,21 @@ def frame_photo(
     max_bytes: int = MAX_BYTES,
 ) -> Intake:
     """The photo in the model's frame, not encoded. Raises as `take_photo` does."""
-    size = image_size(model)
+    check_pictured(model)
     if isinstance(source, np.ndarray):
-        _check_array(source)
-        if source.shape[:2] == (size, size) and align == "auto" and eyes is None:
+        source = _checked_array(source, model)
+        if source.shape[:2] == model.input.shape and align == "auto" and eyes is None:
             return _as_it_is(source)
-    return intake(_opened(source, max_bytes), model.input, align=align, face=face, eyes=eyes)
+    return intake(_opened(model, source, max_bytes), model.input, align=align, face=face, eyes=eyes)
 
 
 def resolve_picture(model: DrawingModel, source: PhotoSource) -> Picture:
-    """The picture (S, S, 3) of a photo in the model's frame, without encoding it. Raises as `take_photo` does."""
+    """The picture (H, W, C) of a photo in the model's frame, without encoding it. Raises as `take_photo` does."""
     return source.picture if isinstance(source, PhotoInput) else frame_photo(model, source).picture
 
 
 def unit_values(model: DrawingModel, means: NDArray[np.float32]) -> Values:
-    """Means (N, 3, S, S) as (N, S, S, 3) in which 0 is black and 1 white, not clipped."""
+    """Means (N, C, H, W) as (N, H, W, C) in which 0 is black and 1 white, not clipped."""
     return np.ascontiguousarray(to_unit(means, model.input.range).transpose(0, 2, 3, 1), dtype=np.float32)
 
 
@@ -169,7 +177,9 @@ def _encoded(model: DrawingModel, framed: Intake, name: str, source: Path | None
     posterior = model.encode(encoded[None])
     mean, scale = np.asarray(posterior.mean, np.float32), np.asarray(posterior.scale, np.float32)
     decoded = model.decode_mean(mean)
-    known = typicality_of(model, encoded, mean[0], to_bytes(unit_values(model, decoded))[0])
+    known = typicality_of(
+        model, encoded, mean[0], to_bytes(unit_values(model, decoded), model.input.dtype)[0]
+    )
     report = framed.report
     if known is not None:
         warnings = (*report.warnings, known.warning) if known.warning else report.warnings
@@ -190,11 +200,11 @@ def _encoded(model: DrawingModel, framed: Intake, name: str, source: Path | None
 
 
 def _as_it_is(picture: Picture) -> Intake:
-    side = len(picture)
+    high, wide = picture.shape[:2]
     report = IntakeReport(
-        "already aligned", (side, side), notes=(f"{side} × {side} pixels: taken as they are",)
+        "already aligned", (wide, high), notes=(f"{wide} × {high} pixels: taken as they are",)
     )
-    return Intake(_own(picture), report, np.eye(3), Image.fromarray(_own(picture)))
+    return Intake(_own(picture), report, np.eye(3), _image(picture))
 
 
 def _named(source: PhotoSource) -> tuple[str, Path | None]:
@@ -210,20 +220,31 @@ def _own(picture: Picture) -> Picture:
     return np.require(picture, requirements=["C", "W"])
 
 
-def _check_array(picture: NDArray[Any]) -> None:
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+def _checked_array(picture: NDArray[Any], model: DrawingModel) -> Picture:
+    """An array with the model's channels; grey may come without an axis for them. Raises UsageError for others."""
+    inputs = model.input
+    whole = picture[:, :, None] if picture.ndim == 2 else picture
+    if whole.dtype != inputs.dtype or whole.ndim != 3 or whole.shape[2] != inputs.channels:
+        form = {1: "grey", 3: "RGB", 4: "RGB and alpha"}[inputs.channels]
+        remedy = ": multiply floats by 255 and round, repeat grey three times" if inputs.mode == "RGB" else ""
         raise UsageError(
-            f"a picture array must be uint8 of shape (height, width, 3) in RGB, got {picture.dtype} "
-            f"{picture.shape}: multiply floats by 255 and round, repeat grey three times."
+            f"a picture array must be {inputs.dtype} of shape (height, width, {inputs.channels}) in {form}, got "
+            f"{picture.dtype} {picture.shape}{remedy}."
         )
+    return whole
 
 
-def _opened(source: PhotoSource, max_bytes: int) -> Image.Image | OpenedImage:
+def _image(picture: Picture) -> Image.Image:
+    """A picture of any form as Pillow holds it."""
+    values = picture[:, :, 0] if picture.shape[2] == 1 else picture
+    return Image.fromarray(values.astype(np.float32) if values.dtype == np.uint16 else _own(values))
+
+
+def _opened(model: DrawingModel, source: PhotoSource, max_bytes: int) -> Image.Image | OpenedImage:
     if isinstance(source, OpenedImage):
         return source
     if isinstance(source, np.ndarray):
-        _check_array(source)
-        return Image.fromarray(source)
+        return _image(source)
     if isinstance(source, str | Path | bytes | Image.Image):
-        return open_image(source, max_bytes=max_bytes)
-    raise UsageError(f"a picture is a file, a Pillow image or a uint8 array, got {type(source).__name__}.")
+        return open_image(source, max_bytes=max_bytes, mode=model.input.mode)
+    raise UsageError(f"a picture is a file, a Pillow image or an array, got {type(source).__name__}.")

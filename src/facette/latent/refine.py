@@ -89,7 +89,7 @@ def refine(
 def _elbo(model: TrainedModel, x: Tensor, posterior: DiagonalGaussian, noise: Tensor) -> Tensor:
     """The bound of every picture, (N,) nats, averaged over the draws `noise` (K, N, Z)."""
     spec, vae = model.recipe.objective.focus, model.vae
-    focus = None if spec is None else focus_weights(spec, vae.side).to(x.device)
+    focus = None if spec is None else focus_weights(spec, vae.core).to(x.device)
     bounds = []
     for epsilon in noise:
         z = posterior.sample(noise=epsilon)  # (N, Z)

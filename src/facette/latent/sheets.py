@@ -80,11 +80,10 @@ def save_pictures(
     Single pictures of an earlier result are replaced, all of them; raises UsageError where other pictures have such
     names.
     """
-    from PIL import Image
-
+    from facette.images.convert import picture_image
     from facette.images.sheets.file import write_set
 
-    return write_set([Image.fromarray(picture) for picture in pictures], Path(directory), settings_of)
+    return write_set([picture_image(picture) for picture in pictures], Path(directory), settings_of)
 
 
 def save_points(points: np.ndarray, path: str | Path) -> Path:

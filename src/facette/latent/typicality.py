@@ -84,10 +84,12 @@ def _measures(model: DrawingModel, pictures: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _errors(pictures: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
-    """Root mean squared differences, (N,), in steps of 255; pixels that are unknown (a fourth value of 0) say nothing
+    """Root mean squared differences, (N,), in steps of 255; pixels that are unknown (a mask of 0) say nothing
     of the model."""
-    squares = (redrawn.astype(np.float64) - pictures[..., :3]) ** 2
-    seen = pictures[..., 3:] >= SEEN if pictures.shape[-1] == 4 else np.ones_like(pictures[..., :1], bool)
+    channels, white = redrawn.shape[-1], np.iinfo(redrawn.dtype).max
+    squares = ((redrawn.astype(np.float64) - pictures[..., :channels]) * (255 / white)) ** 2
+    masked = pictures.shape[-1] > channels
+    seen = pictures[..., channels:] >= SEEN if masked else np.ones_like(pictures[..., :1], bool)
     return np.sqrt(squares.mean(axis=(1, 2, 3), where=np.broadcast_to(seen, squares.shape)))
 
 

@@ -137,26 +137,29 @@ _PLACES = tuple((down, right) for down in range(BLOCK) for right in range(BLOCK)
 
 
 class Resize(nn.Module):
-    """Pictures to `size` × `size`, bilinear with antialiasing; in training on a CPU as two products of matrices.
+    """Pictures to `shape` (height, width), bilinear with antialiasing; in training on a CPU by two matrix products.
 
     The kernel that torch has for it takes 12 ms forward and backward for 16 pictures of 160 pixels, the products 5.
     """
 
-    def __init__(self, size: int):
+    def __init__(self, shape: tuple[int, int]):
         super().__init__()
-        self.size = size
+        self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] == self.size:
+        if tuple(x.shape[-2:]) == self.shape:
             return x
         if not self.training or x.device.type != "cpu":
-            return resized(x, (self.size, self.size))
-        rows, columns = (self._weights(side, x.dtype) for side in x.shape[2:])
+            return resized(x, self.shape)
+        rows, columns = (
+            _weights(side, wished, x.dtype) for side, wished in zip(x.shape[2:], self.shape, strict=True)
+        )
         return rows @ x.contiguous() @ columns.T
 
-    def _weights(self, side: int, dtype: torch.dtype) -> Tensor:
-        """What each of `side` pixels in a row gives to each that is drawn, (size, side)."""
-        return resized(torch.eye(side, dtype=dtype)[None, None], (self.size, side))[0, 0]
+
+def _weights(side: int, wished: int, dtype: torch.dtype) -> Tensor:
+    """What each of `side` pixels in a row gives to each of those `wished`, (wished, side)."""
+    return resized(torch.eye(side, dtype=dtype)[None, None], (wished, side))[0, 0]
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -172,11 +175,11 @@ class FromMap(nn.Module):
 
 
 class ToMap(nn.Module):
-    """Rows (N, C·S·S) to a feature map (N, C, S, S), channels-last in memory."""
+    """Rows (N, C·H·W) to a feature map (N, C, H, W), channels-last in memory."""
 
-    def __init__(self, channels: int, size: int):
+    def __init__(self, channels: int, shape: tuple[int, int]):
         super().__init__()
-        self.channels, self.size = channels, size
+        self.channels, self.shape = channels, shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.view(-1, self.channels, self.size, self.size).contiguous(memory_format=torch.channels_last)
+        return x.view(-1, self.channels, *self.shape).contiguous(memory_format=torch.channels_last)

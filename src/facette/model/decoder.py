@@ -1,4 +1,4 @@
-"""From latents (N, Z) to the parameters of p(x|z): pictures (N, C, S, S) or vectors (N, D).
+"""From latents (N, Z) to the parameters of p(x|z): pictures (N, C, H, W) or vectors (N, D).
 
 The mirror of encoder.py, family by family. What leaves is in the range the likelihood expects.
 """
@@ -17,7 +17,7 @@ from facette.model.blocks import (
     norm,
     output_activation,
 )
-from facette.model.encoder import add_first, cell, fully_connected, padding_for, straight_line
+from facette.model.encoder import add_first, cells, fully_connected, straight_line
 from facette.model.kernels.normed import NormedConv
 
 
@@ -26,17 +26,17 @@ class ConvDecoder(nn.Module):
 
     With a `head` (channels, kernel, padding) every transposed layer has norm and activation and the head, a plain
     convolution, draws the picture; without one the last transposed layer draws it. Another final size than
-    `size` is resized, bilinear with antialiasing, as the classic 150×150 network does (160 → 150).
+    `shape` is resized, bilinear with antialiasing, as the classic 150×150 network does (160 → 150).
     """
 
     def __init__(
         self,
         *,
-        size: int,
+        shape: tuple[int, int],
         channels: int,
         latent: int,
         start_channels: int,
-        start_size: int,
+        start: tuple[int, int],
         start_activation: bool,
         layers: list[tuple[int, int, int, int, int]],
         head: tuple[int, int, int] | None,
@@ -45,9 +45,8 @@ class ConvDecoder(nn.Module):
         output: str,
     ):
         super().__init__()
-        self.size = size
-        self.linear = nn.Linear(latent, start_channels * start_size**2)
-        self.to_map = ToMap(start_channels, start_size)
+        self.linear = nn.Linear(latent, start_channels * start[0] * start[1])
+        self.to_map = ToMap(start_channels, start)
         self.start = activation(act) if start_activation else nn.Identity()
         blocks: list[nn.Module] = []
         width = start_channels
@@ -64,7 +63,7 @@ class ConvDecoder(nn.Module):
         if drawn != channels:
             raise ValueError(f"the decoder draws {drawn} channels, but {channels} are needed")
         self.output = output_activation(output)
-        self.resize = Resize(size)
+        self.resize = Resize(shape)
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.output(self.head(self.layers(self.start(self.to_map(self.linear(z))))))
@@ -81,7 +80,7 @@ class ResidualDecoder(nn.Module):
     def __init__(
         self,
         *,
-        size: int,
+        shape: tuple[int, int],
         channels: int,
         latent: int,
         patch: int,
@@ -91,9 +90,9 @@ class ResidualDecoder(nn.Module):
         output: str,
     ):
         super().__init__()
-        self.size = size
-        coarsest = (size + padding_for(size, patch, len(widths))) // cell(patch, len(widths))
-        self.linear = nn.Linear(latent, widths[-1] * coarsest**2)
+        self.shape = shape
+        coarsest = cells(shape, patch, len(widths))
+        self.linear = nn.Linear(latent, widths[-1] * coarsest[0] * coarsest[1])
         self.to_map = ToMap(widths[-1], coarsest)
         stages: list[nn.Module] = []
         for i in reversed(range(len(widths))):
@@ -108,7 +107,7 @@ class ResidualDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.head(self.stages(self.to_map(self.linear(z))))
-        return self.output(x[..., : self.size, : self.size])
+        return self.output(x[..., : self.shape[0], : self.shape[1]])
 
 
 class MlpDecoder(nn.Module):

@@ -21,7 +21,7 @@ class ConvEncoder(nn.Module):
     def __init__(
         self,
         *,
-        size: int,
+        shape: tuple[int, int],
         channels: int,
         layers: list[tuple[int, int, int, int]],
         norm_name: str,
@@ -33,13 +33,13 @@ class ConvEncoder(nn.Module):
         for width, kernel, stride, padding in layers:
             conv = nn.Conv2d(channels, width, kernel, stride, padding)
             blocks.append(NormedConv(conv, norm(norm_name, width), activation(act, inplace=True)))
-            size = (size + 2 * padding - kernel) // stride + 1
-            channels = width
-            if size < 1:
+            high, wide = ((side + 2 * padding - kernel) // stride + 1 for side in shape)
+            shape, channels = (high, wide), width
+            if min(shape) < 1:
                 raise ValueError("the encoder's layers shrink the picture to nothing")
         self.layers = nn.Sequential(*blocks)
         self.flatten = FromMap()
-        self.linear = nn.Linear(channels * size * size, out)
+        self.linear = nn.Linear(channels * shape[0] * shape[1], out)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.flatten(self.layers(x)))
@@ -54,7 +54,7 @@ class ResidualEncoder(nn.Module):
     def __init__(
         self,
         *,
-        size: int,
+        shape: tuple[int, int],
         channels: int,
         patch: int,
         widths: tuple[int, ...],
@@ -63,8 +63,8 @@ class ResidualEncoder(nn.Module):
         out: int,
     ):
         super().__init__()
-        self.padding = padding_for(size, patch, len(widths))
-        coarsest = (size + self.padding) // cell(patch, len(widths))
+        self.down, self.across = (padding_for(side, patch, len(widths)) for side in shape)
+        high, wide = cells(shape, patch, len(widths))
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(patch), nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
         )
@@ -75,11 +75,11 @@ class ResidualEncoder(nn.Module):
             stages.extend(ResidualBlock(width, act) for _ in range(count))
         self.stages = nn.Sequential(*stages, norm("group", widths[-1]), activation(act))
         self.flatten = FromMap()
-        self.linear = nn.Linear(widths[-1] * coarsest**2, out)
+        self.linear = nn.Linear(widths[-1] * high * wide, out)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.padding:
-            x = F.pad(x, (0, self.padding, 0, self.padding), mode="replicate")
+        if self.down or self.across:
+            x = F.pad(x, (0, self.across, 0, self.down), mode="replicate")
         return self.linear(self.flatten(self.stages(self.stem(x))))
 
 
@@ -121,6 +121,12 @@ def fully_connected(sizes: tuple[int, ...], act: str) -> list[nn.Module]:
 def cell(patch: int, levels: int) -> int:
     """Pixels on the side of one cell of the coarsest map."""
     return patch * 2 ** (levels - 1)
+
+
+def cells(shape: tuple[int, int], patch: int, levels: int) -> tuple[int, int]:
+    """How high and wide the coarsest map of a picture of that (height, width) is."""
+    high, wide = ((side + padding_for(side, patch, levels)) // cell(patch, levels) for side in shape)
+    return high, wide
 
 
 def padding_for(size: int, patch: int, levels: int) -> int:

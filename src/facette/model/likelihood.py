@@ -50,7 +50,7 @@ class LocationScaleLikelihood(nn.Module):
 
     `weighted`: an objective will weigh the values by place, for which an `optimal` σ of its own is kept; the density
     itself, `log_prob` without weights, keeps the σ that is best for it. `bounds`: the values of the first and the last
-    level.
+    of the `levels`.
     """
 
     log_sigma: Tensor
@@ -61,10 +61,11 @@ class LocationScaleLikelihood(nn.Module):
         family: Family = "gaussian",
         weighted: bool = False,
         bounds: tuple[float, float] = (-1.0, 1.0),
+        levels: int = LEVELS,
     ):
         super().__init__()
         self.family: Family = family
-        self.bounds = bounds
+        self.bounds, self.levels = bounds, levels
         self.mode = sigma if isinstance(sigma, str) else "fixed"
         assert (family, self.mode) != ("logistic", "optimal"), "the recipe refuses it"
         start = torch.tensor(0.0 if isinstance(sigma, str) else math.log(sigma))
@@ -190,7 +191,7 @@ class LocationScaleLikelihood(nn.Module):
     def _log_level(self, x: Tensor, errors: Tensor, log_sigma: Tensor) -> Tensor:
         """log probability of the level around each x, shaped as x."""
         low, high = self.bounds
-        width = (high - low) / (LEVELS - 1)
+        width = (high - low) / (self.levels - 1)
         log_s = log_sigma - LOG_LOGISTIC
         sharp = (-log_s).exp()
         upper, lower = (errors + width / 2) * sharp, (errors - width / 2) * sharp

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from facette.errors import DataError
+from facette.form import PictureForm
 from facette.images.convert import to_model_array, to_pictures_array
 from facette.onnx_graph import Graph
 
@@ -30,19 +31,17 @@ class LightFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class LightInput:
+class LightInput(PictureForm):
     """The pictures a model takes; see `facette.recipe.ImageInput`, which checks what is only read here."""
 
-    size: int
+    size: int | tuple[int, int]
     range: Literal["unit", "symmetric"]
     fit: Literal["cover", "squash"]
     frame: LightFrame | None
-    alpha: Literal["white", "mask"] = "white"
+    alpha: Literal["white", "mask", "channel"] = "white"
+    channels: int = 3
+    depth: int = 8
     kind: Literal["image"] = "image"
-
-    @property
-    def masked(self) -> bool:
-        return self.alpha == "mask"
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> LightInput:
@@ -51,7 +50,16 @@ class LightInput:
         read = frame and LightFrame(
             tuple(frame["size"]), tuple(frame["box"]), (tuple(frame["eyes"][0]), tuple(frame["eyes"][1]))
         )
-        return cls(section["size"], section["range"], section["fit"], read, section.get("alpha", "white"))
+        size = section["size"]
+        return cls(
+            size if isinstance(size, int) else (size[0], size[1]),
+            section["range"],
+            section["fit"],
+            read,
+            section.get("alpha", "white"),
+            section.get("channels", 3),
+            section.get("depth", 8),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,9 @@ class LightModel:
     name: str
     input: LightInput
     latent: int  # Z
-    encoder: Graph  # (N, 3, S, S), or (N, 4, S, S) with a mask → mean and scale, (N, Z) each
-    decoder: Graph  # (N, Z) → (N, 3, S, S)
-    sharpener: Graph | None = None  # (N, 3, S, S) and (N, Z) → (N, 3, S, S)
+    encoder: Graph  # (N, C, H, W), or (N, C + 1, H, W) with a mask → mean and scale, (N, Z) each
+    decoder: Graph  # (N, Z) → (N, C, H, W)
+    sharpener: Graph | None = None  # (N, C, H, W) and (N, Z) → (N, C, H, W)
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def plain(self) -> LightModel:
@@ -83,17 +91,22 @@ class LightModel:
 
         Raises DataError when the shape is not the model's.
         """
-        side = self.input.size
-        if self.input.masked and data.shape[1:] == (side, side, 3):
+        inputs = self.input
+        if inputs.masked and data.shape[1:] == (*inputs.shape, inputs.channels):
             data = np.concatenate([data, np.full_like(data[..., :1], 255)], axis=-1)
-        if data.shape[1:] != (side, side, 4 if self.input.masked else 3):
-            raise DataError(
-                f"model {self.name!r} takes {side}×{side}×3, not {'×'.join(map(str, data.shape[1:]))}"
+        if data.shape[1:] != (*inputs.shape, inputs.planes):
+            taken, given = (
+                "×".join(map(str, shape)) for shape in ((*inputs.shape, inputs.channels), data.shape[1:])
             )
+            raise DataError(f"model {self.name!r} takes {taken}, not {given}")
+        if data.dtype != inputs.dtype:
+            raise DataError(f"model {self.name!r} takes values of {inputs.dtype}, not {data.dtype}")
         if not len(data):
             raise DataError("there is nothing to encode")
         starts = range(0, len(data), batch)
-        parts = [self.encoder(to_model_array(data[i : i + batch], self.input.range)) for i in starts]
+        parts = [
+            self.encoder(to_model_array(data[i : i + batch], inputs.range, inputs.channels)) for i in starts
+        ]
         return LightPosterior(*(np.concatenate(several) for several in zip(*parts, strict=True)))
 
     def decode(self, z: np.ndarray, batch: int = BATCH) -> np.ndarray:
@@ -112,7 +125,7 @@ class LightModel:
         """What `decode` makes of means (N, 3, S, S) that `decode_mean` gave for these latents: uint8 (N, S, S, 3)."""
         if self.sharpener is not None:
             (mean,) = self.sharpener(mean, np.ascontiguousarray(z, dtype=np.float32))
-        return to_pictures_array(mean, self.input.range)
+        return to_pictures_array(mean, self.input.range, self.input.depth)
 
     def _check_latents(self, z: np.ndarray) -> None:
         if z.ndim != 2 or z.shape[1] != self.latent:

@@ -1,6 +1,6 @@
 """The second stage: draws over a decoded mean what a mean cannot show, hair, teeth, the edge of an eyelid.
 
-Enters: the decoder's mean (N, 3, S, S) in the recipe's range, and the latents (N, Z) it was decoded from. Leaves:
+Enters: the decoder's mean (N, C, H, W) in the recipe's range, and the latents (N, Z) it was decoded from. Leaves:
 sharp pictures of the same shape and range. No noise goes in: the same latents give the same picture, so a
 variation changes what z changes and nothing else. Knows nothing of how it is trained (facette.training.second_stage).
 """
@@ -31,12 +31,13 @@ class Sharpener(nn.Module):
         widths: tuple[int, int, int],
         condition: int,
         range: Literal["unit", "symmetric"],
+        channels: int = 3,
     ):
         super().__init__()
         fine, middle, coarse = widths
         self.range: Literal["unit", "symmetric"] = range
         self.condition = nn.Linear(latent, condition)
-        self.stem = nn.Conv2d(3 * 4, fine, 3, padding=1)
+        self.stem = nn.Conv2d(channels * 4, fine, 3, padding=1)
         self.down1 = _Conditioned(fine, condition)
         self.shrink1 = nn.Conv2d(fine, middle, 2, 2)
         self.down2 = _Conditioned(middle, condition)
@@ -46,20 +47,20 @@ class Sharpener(nn.Module):
         self.up2 = _Conditioned(middle, condition)
         self.grow1 = _doubled(middle, fine)
         self.up1 = nn.ModuleList([_Conditioned(fine, condition) for _ in (1, 2)])
-        self.head = nn.Conv2d(fine, 3 * 4, 3, padding=1)
+        self.head = nn.Conv2d(fine, channels * 4, 3, padding=1)
         self.finish = nn.Sequential(norm("group", fine), activation("silu"))
         nn.init.zeros_(self.head.weight)  # at first nothing is added
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
 
     def forward(self, mean: Tensor, z: Tensor) -> Tensor:
-        """Sharp pictures (N, 3, S, S) in the recipe's range, kept inside it."""
+        """Sharp pictures (N, C, H, W) in the recipe's range, kept inside it."""
         unit = self.range == "unit"
         x = mean * 2 - 1 if unit else mean
-        size = x.shape[-1]
-        beyond = -size % CELL
-        framed = F.pad(x, (0, beyond, 0, beyond), mode="replicate") if beyond else x
-        drawn = (x + self._added(framed, z)[..., :size, :size]).clamp(-1, 1)
+        high, wide = x.shape[-2:]
+        down, across = -high % CELL, -wide % CELL
+        framed = F.pad(x, (0, across, 0, down), mode="replicate") if down or across else x
+        drawn = (x + self._added(framed, z)[..., :high, :wide]).clamp(-1, 1)
         return (drawn + 1) / 2 if unit else drawn
 
     def _added(self, x: Tensor, z: Tensor) -> Tensor:

@@ -85,27 +85,30 @@ class TrainedModel:
         return replace(self, sharpener=None)
 
     def to_model(self, data: np.ndarray | Tensor) -> Tensor:
-        """uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them, or float vectors
+        """Pictures (N, H, W, C), with their masks (N, H, W, C + 1) where the model takes them, or float vectors
         (N, D), to what the VAE takes.
 
-        Raises DataError when the shape is not the model's.
+        Raises DataError when shape or type are not the model's.
         """
         inputs = self.input
-        shape = (inputs.size,) if inputs.kind == "vector" else (inputs.size, inputs.size, inputs.channels)
-        masked = inputs.kind == "image" and inputs.masked and tuple(data.shape[1:]) == (*shape[:2], 4)
+        vector = inputs.kind == "vector"
+        shape = (inputs.size,) if vector else (*inputs.shape, inputs.channels)
+        masked = not vector and inputs.masked and tuple(data.shape[1:]) == (*inputs.shape, inputs.planes)
         if tuple(data.shape[1:]) != shape and not masked:
             raise DataError(
                 f"model {self.name!r} takes {'×'.join(map(str, shape))}, not {'×'.join(map(str, data.shape[1:]))}"
             )
         if inputs.kind == "vector":
             return torch.as_tensor(data, dtype=torch.float32, device=self.device)
-        return to_model(data, inputs.range, self.device)
+        if str(data.dtype).removeprefix("torch.") != inputs.dtype:
+            raise DataError(f"model {self.name!r} takes values of {inputs.dtype}, not {data.dtype}")
+        return to_model(data, inputs.range, self.device, inputs.channels)
 
     def to_pictures(self, x: Tensor) -> np.ndarray:
         """What the VAE decodes, back to uint8 pictures (N, S, S, 3) or float32 vectors (N, D)."""
         if self.input.kind == "vector":
             return x.float().cpu().numpy()
-        return to_pictures(x, self.input.range)
+        return to_pictures(x, self.input.range, self.input.depth)
 
     @torch.inference_mode()
     def encode(self, data: np.ndarray | Tensor, batch: int = BATCH) -> DiagonalGaussian:

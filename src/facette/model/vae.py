@@ -1,19 +1,20 @@
 """The variational autoencoder: encoder, posterior, decoder, likelihood and prior put together.
 
-Enters: x in the recipe's range, N×3×S×S, or N×4×S×S with a mask of what was seen (or vectors N×D). Leaves: a
-posterior, latents, decoded values. The core sees and draws pictures of `side` pixels, which may be fewer than S
+Enters: x in the recipe's range, N×C×H×W, or N×(C + 1)×H×W with a mask of what was seen (or vectors N×D). Leaves: a
+posterior, latents, decoded values. The core sees and draws pictures of h×w pixels, which may be fewer than H×W
 (facette.model.band). Nothing here decides silently whether a result is random: sampling is written out by the caller.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from facette.errors import RecipeError
+from facette.form import height_width
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
 from facette.model.band import enlarged, reduced, with_mask
@@ -35,7 +36,7 @@ class VAEOutput:
 
     posterior: DiagonalGaussian  # (N, Z)
     z: Tensor  # (N, Z), or (N·K, Z): K draws of each datum in turn
-    decoded: Tensor  # of each z what the likelihood takes, (…, 3, s, s) or (…, D); 2 × the channels when σ is predicted
+    decoded: Tensor  # of each z what the likelihood takes, (…, C, h, w) or (…, D); 2 × the channels when σ is predicted
 
 
 class VAE(nn.Module):
@@ -50,12 +51,15 @@ class VAE(nn.Module):
         prior: Prior,
         posterior_scale: Literal["log-variance", "softplus"],
         latent: int,
-        size: int,
-        side: int | None = None,
+        shape: tuple[int, int] | None = None,
+        core: tuple[int, int] | None = None,
+        channels: int = 0,
         masked: bool = False,
     ):
+        """`shape` and `core` are the (height, width) of pictures outside and inside; vectors have neither."""
         super().__init__()
-        self.size, self.side, self.masked = size, side or size, masked
+        self.shape = shape or (0, 0)
+        self.core, self.channels, self.masked = core or self.shape, channels, masked
         self.encoder, self.decoder = encoder, decoder
         self.likelihood: Likelihood = likelihood
         self.prior: Prior = prior
@@ -65,20 +69,20 @@ class VAE(nn.Module):
         self.latent = latent
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
-        """q(z|x) of pictures (N, 3, S, S), of pictures with their masks (N, 4, S, S), or of vectors (N, D)."""
+        """q(z|x) of pictures (N, C, H, W), of pictures with their masks (N, C + 1, H, W), or of vectors (N, D)."""
         if x.ndim == 4:
-            x = reduced(x, self.side)
-            if self.masked and x.shape[1] == 3:
+            x = reduced(x, self.core, self.channels)
+            if self.masked and x.shape[1] == self.channels:
                 x = with_mask(x)
         return DiagonalGaussian.from_raw(self.encoder(x), self.posterior_scale)
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z) for latents (N, Z), at the input's size and in the recipe's range."""
         drawn = self.decode_core(z)
-        return enlarged(drawn, self.size) if drawn.ndim == 4 else drawn
+        return enlarged(drawn, self.shape) if drawn.ndim == 4 else drawn
 
     def decode_core(self, z: Tensor) -> Tensor:
-        """The mean of p(x|z) for latents (N, Z) as the core draws it: (N, 3, s, s), or vectors (N, D)."""
+        """The mean of p(x|z) for latents (N, Z) as the core draws it: (N, C, h, w), or vectors (N, D)."""
         return self.likelihood.mean(self.decoder(z))
 
     def forward(self, x: Tensor, noise: Tensor) -> VAEOutput:
@@ -114,11 +118,17 @@ def build_vae(recipe: Recipe) -> VAE:
         prior=_prior(recipe),
         posterior_scale=spec.posterior.scale,
         latent=spec.latent,
-        size=recipe.input.size,
-        side=recipe.side,
-        masked=recipe.input.kind == "image" and recipe.input.masked,
+        **_form(recipe),
     )
     return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _form(recipe: Recipe) -> dict[str, Any]:
+    """The form of a model's pictures, as VAE takes it; nothing for vectors."""
+    inputs = recipe.input
+    if inputs.kind == "vector":
+        return {}
+    return {"shape": inputs.shape, "core": recipe.core, "channels": inputs.channels, "masked": inputs.masked}
 
 
 def build_sharpener(recipe: Recipe) -> Sharpener:
@@ -130,15 +140,19 @@ def build_sharpener(recipe: Recipe) -> Sharpener:
     if spec is None or inputs.kind == "vector":
         raise RecipeError(f"recipe {recipe.name!r} has no section [sharpen]")
     network = Sharpener(
-        latent=recipe.model.latent, widths=spec.widths, condition=spec.condition, range=inputs.range
+        latent=recipe.model.latent,
+        widths=spec.widths,
+        condition=spec.condition,
+        range=inputs.range,
+        channels=inputs.channels,
     )
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def data_shape(recipe: Recipe) -> tuple[int, ...]:
-    """The shape of one x without its mask: (3, S, S) or (D,)."""
+    """The shape of one x without its mask: (C, H, W) or (D,)."""
     inputs = recipe.input
-    return (inputs.size,) if inputs.kind == "vector" else (inputs.channels, inputs.size, inputs.size)
+    return (inputs.size,) if inputs.kind == "vector" else (inputs.channels, *inputs.shape)
 
 
 def _likelihood(recipe: Recipe) -> Likelihood:
@@ -151,6 +165,7 @@ def _likelihood(recipe: Recipe) -> Likelihood:
         family=spec.kind,
         weighted=recipe.objective.focus is not None,
         bounds=(0.0, 1.0) if unit else (-1.0, 1.0),
+        levels=1 + (recipe.input.white if recipe.input.kind == "image" else 255),
     )
 
 
@@ -174,20 +189,21 @@ def _prior(recipe: Recipe) -> Prior:
 def _encoder(recipe: Recipe) -> nn.Module:
     spec, inputs, out = recipe.model.encoder, recipe.input, 2 * recipe.model.latent
     if spec.kind == "mlp":
+        assert inputs.kind == "vector"
         return encoders.MlpEncoder(size=inputs.size, widths=spec.widths, act=spec.activation, out=out)
     assert inputs.kind == "image"
     if spec.kind == "conv":
         return encoders.ConvEncoder(
-            size=recipe.side,
-            channels=inputs.channels + inputs.masked,
+            shape=recipe.core,
+            channels=inputs.planes,
             layers=[(c.channels, c.kernel, c.stride, c.padding) for c in spec.layers],
             norm_name=spec.norm,
             act=spec.activation,
             out=out,
         )
     return encoders.ResidualEncoder(
-        size=recipe.side,
-        channels=inputs.channels + inputs.masked,
+        shape=recipe.core,
+        channels=inputs.planes,
         patch=spec.patch,
         widths=spec.widths,
         blocks=spec.blocks,
@@ -199,6 +215,7 @@ def _encoder(recipe: Recipe) -> nn.Module:
 def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
     spec, inputs, latent = recipe.model.decoder, recipe.input, recipe.model.latent
     if spec.kind == "mlp":
+        assert inputs.kind == "vector"
         return decoders.MlpDecoder(
             latent=latent,
             widths=spec.widths,
@@ -210,11 +227,11 @@ def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
     channels = inputs.channels * outputs_per_value
     if spec.kind == "conv":
         return decoders.ConvDecoder(
-            size=recipe.side,
+            shape=recipe.core,
             channels=channels,
             latent=latent,
             start_channels=spec.start_channels,
-            start_size=spec.start_size,
+            start=height_width(spec.start_size),
             start_activation=spec.start_activation,
             layers=[_transposed(layer) for layer in spec.layers],
             head=None if spec.head is None else (spec.head.channels, spec.head.kernel, spec.head.padding),
@@ -223,7 +240,7 @@ def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
             output=spec.output,
         )
     return decoders.ResidualDecoder(
-        size=recipe.side,
+        shape=recipe.core,
         channels=channels,
         latent=latent,
         patch=spec.patch,

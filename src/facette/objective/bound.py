@@ -66,7 +66,7 @@ def elbo_terms(
     `importance_beta`, the log weight of each of the K draws comes too, its rate times that β (1: the bound's own).
     """
     draws = len(output.z) // len(output.posterior)
-    target, seen = split_mask(reduced(x, vae.side) if x.ndim == 4 else x)
+    target, seen = seen_target(vae, x)
     target, seen = target.repeat_interleave(draws, 0), _repeated(seen, draws)
     posterior = output.posterior if draws == 1 else output.posterior.repeated(draws)
     distortion = -vae.likelihood.log_prob(target, output.decoded, seen, fit_sigma)  # (N·K,)
@@ -97,7 +97,7 @@ def scale_sums(vae: VAE, x: Tensor, output: VAEOutput, focus: Tensor | None = No
     if not isinstance(likelihood, LocationScaleLikelihood) or likelihood.mode != "optimal":
         return []
     draws = len(output.z) // len(output.posterior)
-    target, seen = split_mask(reduced(x, vae.side) if x.ndim == 4 else x)
+    target, seen = seen_target(vae, x)
     target, seen = target.repeat_interleave(draws, 0), _repeated(seen, draws)
     sums = [likelihood.measured(target, output.decoded, seen)]
     if focus is not None:
@@ -114,17 +114,23 @@ def _mean_of_draws(values: Tensor, draws: int) -> Tensor:
     return values if draws == 1 else values.view(-1, draws).mean(1)
 
 
+def seen_target(vae: VAE, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    """What the likelihood is asked about: pictures at the core's size with what was seen of them, or vectors."""
+    return split_mask(reduced(x, vae.core, vae.channels), vae.channels) if x.ndim == 4 else (x, None)
+
+
 def log_likelihood(vae: VAE, x: Tensor, decoded: Tensor) -> Tensor:
     """log p(x|z) of each datum, (N,) nats, over the pixels that were seen; x at the input's size or at the core's."""
-    target, seen = split_mask(reduced(x, vae.side) if x.ndim == 4 else x)
+    target, seen = seen_target(vae, x)
     return vae.likelihood.log_prob(target, decoded, seen)
 
 
-def focus_weights(spec: FocusSpec, side: int) -> Tensor:
-    """The weight of every pixel, (1, 1, side, side), with mean 1: in the ellipse `spec.weight` times that far away."""
-    place = (torch.arange(side) + 0.5) / side
+def focus_weights(spec: FocusSpec, core: tuple[int, int]) -> Tensor:
+    """The weight of every pixel of that (height, width), (1, 1, h, w), with mean 1: in the ellipse `spec.weight` times
+    that far away."""
+    down, across = ((torch.arange(side) + 0.5) / side for side in core)
     (x, y), (a, b) = spec.centre, spec.half_axes
-    radius = (((place - x) / a) ** 2 + ((place - y) / b)[:, None] ** 2).sqrt()  # 1 on the ellipse
+    radius = (((across - x) / a) ** 2 + ((down - y) / b)[:, None] ** 2).sqrt()  # 1 on the ellipse
     weights = 1 + (spec.weight - 1) * torch.sigmoid((1 - radius) / (spec.softness / 4))
     return (weights / weights.mean())[None, None]
 

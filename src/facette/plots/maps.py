@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
+from facette.images.convert import as_rgb
 from facette.images.sheets.palette import LIGHT, Colour
 from facette.plots.style import accent, footnote, hexed, label, legend, new_figure
 
@@ -57,8 +58,8 @@ class Chart:
     neighbours: NDArray[np.int32]  # (N, K) the nearest in latent space, the nearest first
     columns: tuple[Column, ...] = ()
     shown: str = ""  # the name of the column to colour by at first; empty for none
-    pictures: NDArray[np.uint8] | None = None  # (N, S, S, 3)
-    reconstructions: NDArray[np.uint8] | None = None  # (N, S, S, 3)
+    pictures: NDArray[np.uint8] | None = None  # (N, H, W, C)
+    reconstructions: NDArray[np.uint8] | None = None  # (N, H, W, C)
     placed: int = 0
     remarks: str = ""  # small print under the map
     ground: NDArray[np.float32] | None = None  # (G, 2) the points of the map that the others were placed on
@@ -202,7 +203,7 @@ def _draw_faces(axes: Axes, unit: np.ndarray, ground: np.ndarray, chart: Chart) 
         half = SIDE / 2 * (1.2 if i in placed else 1)
         (x, y), level = unit[i], 4 if i in placed else 2
         axes.imshow(
-            chart.pictures[i],
+            as_rgb(chart.pictures[i]),
             extent=(x - half, x + half, y - half, y + half),
             zorder=level,
             interpolation="lanczos",

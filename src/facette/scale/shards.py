@@ -27,6 +27,7 @@ from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
 from facette.data.source import Block, PictureSource, decode_block
 from facette.evaluation.forward import pass_batch
+from facette.images.convert import as_rgb, picture_image
 from facette.judges.attributes import speaks_for
 from facette.latent.noise import normal_draws
 from facette.latent.vary import variation_seeds, varied_latents
@@ -214,9 +215,7 @@ def _readable(start: int, block: Block, names: NameTable) -> Readable:
 
 
 def _encoded(picture: NDArray[np.uint8], format: str) -> bytes:
-    from PIL import Image
-
-    buffer, image = io.BytesIO(), Image.fromarray(picture)
+    buffer, image = io.BytesIO(), picture_image(as_rgb(picture) if format == "jpg" else picture)
     if format == "jpg":
         image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     else:

@@ -74,7 +74,7 @@ def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64], 
     posterior = passed.posterior
     values: Arrays = {
         "pictures": np.array(float(len(photos))),
-        "picture": photos.sum(axis=0, dtype=np.float64) / 255.0,
+        "picture": photos.sum(axis=0, dtype=np.float64) / np.iinfo(photos.dtype).max,
         "latent.mean": posterior.mean.double().sum(0).numpy(),
         "latent.square": posterior.mean.double().square().sum(0).numpy(),
         "latent.scale": posterior.scale.double().sum(0).numpy(),

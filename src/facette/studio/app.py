@@ -170,8 +170,8 @@ def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
 def _described(studio: Studio) -> str:
     from html import escape
 
-    side = studio.model.recipe.input.size
-    return f"Model {escape(studio.model.name)}, {side} × {side} pixels"
+    high, wide = studio.model.input.shape
+    return f"Model {escape(studio.model.name)}, {wide} × {high} pixels"
 
 
 def _faces_in_photo(studio: Studio, chosen: str) -> dict[str, Any]:

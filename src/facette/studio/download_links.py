@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
-from PIL import Image
 
+from facette.images.convert import picture_image
 from facette.images.sheets.file import encode_image
 from facette.images.sheets.film import encode_animation
 from facette.studio.parts import link, png_bytes
@@ -103,7 +103,7 @@ def film(
 
 def single(result: Result, number: int) -> bytes:
     """One picture of a result as a file, to the byte what `--each` writes of it."""
-    return encode_image(Image.fromarray(result.pictures[number]), "picture.png", result.settings_of(number))
+    return encode_image(picture_image(result.pictures[number]), "picture.png", result.settings_of(number))
 
 
 def singles(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tuple[list[str], list[str]]:

@@ -170,41 +170,42 @@ def command_line(*words: str | float | int) -> str:
 
 
 def png_address(picture: np.ndarray) -> str:
-    """A picture (H, W, 3) as a data address, its pixels exactly."""
+    """A picture (H, W, C) as a data address, its pixels exactly."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
 
 
 def preview_address(picture: np.ndarray) -> str:
-    """A picture (H, W, 3) as it is looked at: its pixels exactly while it is small, else 256 of them as WebP."""
+    """A picture (H, W, C) as it is looked at: its pixels exactly while it is small, else 256 of them as WebP."""
     if max(picture.shape[:2]) <= EXACT:
         return png_address(picture)
     from io import BytesIO
 
-    from PIL import Image
+    from facette.images.convert import picture_image
 
     buffer = BytesIO()
-    Image.fromarray(thumbnail(picture)).save(buffer, "WEBP", quality=85, method=2)
+    picture_image(thumbnail(picture)).save(buffer, "WEBP", quality=85, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) at 256 pixels a side at most."""
+    """A picture (H, W, C) as RGB, at 256 pixels a side at most."""
     from PIL import Image
 
+    from facette.images.convert import as_rgb
+
     if max(picture.shape[:2]) <= PREVIEW:
-        return picture
-    image = Image.fromarray(picture)
+        return as_rgb(picture)
+    image = Image.fromarray(as_rgb(picture))
     image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
 
 def png_bytes(picture: np.ndarray) -> bytes:
-    """A picture (H, W, 3) as a file, to the byte what `--each` writes."""
-    from PIL import Image
-
+    """A picture (H, W, C) as a file, to the byte what `--each` writes."""
+    from facette.images.convert import picture_image
     from facette.images.sheets.file import encode_image
 
-    return encode_image(Image.fromarray(picture), "picture.png")
+    return encode_image(picture_image(picture), "picture.png")
 
 
 def button(to: str, say: Mapping[str, Any], words: str, content: str = "") -> str:

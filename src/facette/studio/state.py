@@ -59,7 +59,7 @@ class PreparedPhoto:
         origin = self.origin
         if origin.drawing.details == "model":
             return origin.model.plain().decode(latents)
-        side = max(origin.model.input.size, min(origin.drawing.side, GLANCE))
+        side = max(origin.model.input.longest, min(origin.drawing.side, GLANCE))
         return replace(origin, drawing=replace(origin.drawing, side=side)).draw(latents)
 
 

@@ -46,7 +46,7 @@ class PictureStore(Store, Protocol):
 @dataclass(frozen=True, slots=True)
 class Batch:
     indices: np.ndarray  # (B,) rows of the store
-    data: Tensor  # (B, S, S, 3 or 4) uint8, or (B, D) float32; in pinned memory where a card is to fetch it
+    data: Tensor  # (B, H, W, planes) uint8 or uint16, or (B, D) float32; in pinned memory where a card is to fetch it
 
 
 def reader(store: Store, recipe: Recipe) -> Callable[[np.ndarray], np.ndarray]:
@@ -61,7 +61,7 @@ def wholly_seen(store: Store, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
     if not (recipe.input.kind == "image" and recipe.input.masked):
         return rows
     masks = [
-        cast(PictureStore, store).read_masked(part)[..., 3]
+        cast(PictureStore, store).read_masked(part)[..., -1]
         for part in np.array_split(rows, -(-len(rows) // 256))
     ]
     whole = rows[np.concatenate([(mask == 255).all(axis=(1, 2)) for mask in masks])]

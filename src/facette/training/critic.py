@@ -1,6 +1,6 @@
 """The critic that a sharpener is trained against: tells photos from drawn pictures, patch by patch and as a whole.
 
-Enters: pictures (N, 3, S, S) in [−1, 1]. Leaves: features layer by layer, and verdicts, high for photos. It is of use
+Enters: pictures (N, C, H, W) in [−1, 1]. Leaves: features layer by layer, and verdicts, high for photos. It is of use
 in training only and never travels in a model file.
 """
 
@@ -39,14 +39,14 @@ class Critic(nn.Module):
     photo differ in little else, and a critic that must find this out first learns five times slower.
     """
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, channels: int = 3):
         super().__init__()
-        channels = (6, width, 2 * width, 4 * width)
-        self.stages = nn.ModuleList([spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(channels)])
-        self.stages.append(spectral_norm(nn.Conv2d(channels[-1], channels[-1], 3, padding=1)))
-        self.patch = spectral_norm(nn.Conv2d(channels[-1], 1, 3, padding=1))
-        self.coarse = spectral_norm(nn.Conv2d(channels[-1], channels[-1], 4, 2, 1))
-        self.whole = spectral_norm(nn.Linear(16 * channels[-1], 1))
+        widths = (2 * channels, width, 2 * width, 4 * width)
+        self.stages = nn.ModuleList([spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(widths)])
+        self.stages.append(spectral_norm(nn.Conv2d(widths[-1], widths[-1], 3, padding=1)))
+        self.patch = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.coarse = spectral_norm(nn.Conv2d(widths[-1], widths[-1], 4, 2, 1))
+        self.whole = spectral_norm(nn.Linear(16 * widths[-1], 1))
 
     def forward(self, x: Tensor) -> Judged:
         mean = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
@@ -79,9 +79,9 @@ def feature_distance(drawn: Judged, photos: Judged) -> Tensor:
 
 
 def augment(x: Tensor, draws: torch.Generator) -> Tensor:
-    """Move and tint pictures (N, 3, S, S), each in its own way; differentiable (arXiv 2006.10738)."""
-    count, size = len(x), x.shape[-1]
-    far = size // MOVED
+    """Move and tint pictures (N, C, H, W), each in its own way; differentiable (arXiv 2006.10738)."""
+    count, (high, wide) = len(x), x.shape[-2:]
+    far = max(high, wide) // MOVED
     light, contrast, colour = torch.rand(3, count, 1, 1, 1, generator=draws).to(x.device)
     dx, dy = torch.randint(-far, far + 1, (2, count, 1), generator=draws).to(x.device)
     grey = x.mean(dim=1, keepdim=True)
@@ -89,7 +89,7 @@ def augment(x: Tensor, draws: torch.Generator) -> Tensor:
     centre = x.mean(dim=(1, 2, 3), keepdim=True)
     x = (x - centre) * (0.5 + contrast) + centre
     padded = F.pad(x, (far, far, far, far))
-    steps = torch.arange(size, device=x.device)
-    rows, columns = (steps + far + dy)[:, :, None], (steps + far + dx)[:, None, :]
+    down, across = (torch.arange(side, device=x.device) for side in (high, wide))
+    rows, columns = (down + far + dy)[:, :, None], (across + far + dx)[:, None, :]
     images = torch.arange(count, device=x.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[images, rows, columns].permute(0, 3, 1, 2)

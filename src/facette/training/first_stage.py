@@ -170,7 +170,7 @@ class FirstStage:
 def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None], images: int) -> Objective:
     """What the recipe asks for beside the bound; where the network of who is not there, that is said."""
     spec = recipe.objective
-    focus = None if spec.focus is None else focus_weights(spec.focus, recipe.side).to(device)
+    focus = None if spec.focus is None else focus_weights(spec.focus, recipe.core).to(device)
     identity = None
     if spec.identity:
         network = identity_features()

@@ -18,21 +18,20 @@ NUMBERS = 6  # drawn for each picture
 
 
 def hidden_parts(seen: Tensor, share: float, drawn: Tensor) -> Tensor:
-    """Masks (N, 1, S, S) of 0 and 1 in which of about `share` of the pictures a part is hidden: of half of them the
+    """Masks (N, 1, H, W) of 0 and 1 in which of about `share` of the pictures a part is hidden: of half of them the
     borders, as in a tight crop, of the others a box, as behind a hand or a pair of sunglasses.
 
     `drawn` (NUMBERS, N), uniform in [0, 1), decides all of it.
     """
-    side = seen.shape[-1]
     chance, kind, *numbers = drawn.to(seen.device)
-    places = (torch.arange(side, device=seen.device) + 0.5) / side
+    down, across = ((torch.arange(side, device=seen.device) + 0.5) / side for side in seen.shape[-2:])
     left, right, top, bottom = (BORDER * u[:, None] for u in numbers)
-    columns = (places >= left) & (places < 1 - right)  # (N, S) that a crop leaves
-    rows = (places >= top) & (places < 1 - bottom)
+    columns = (across >= left) & (across < 1 - right)  # (N, W) that a crop leaves
+    rows = (down >= top) & (down < 1 - bottom)
     cropped = rows[:, :, None] & columns[:, None, :]
     width, height = (BOX[0] + (BOX[1] - BOX[0]) * u[:, None] for u in numbers[:2])
     x, y = numbers[2][:, None] * (1 - width), numbers[3][:, None] * (1 - height)
-    columns, rows = (places >= x) & (places < x + width), (places >= y) & (places < y + height)
+    columns, rows = (across >= x) & (across < x + width), (down >= y) & (down < y + height)
     boxed = ~(rows[:, :, None] & columns[:, None, :])
     shown = torch.where((kind < 0.5)[:, None, None], cropped, boxed) | (chance >= share)[:, None, None]
     return seen * shown[:, None].to(seen.dtype)

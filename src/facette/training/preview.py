@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from facette.checkpoint.tensors import write_atomically
-from facette.images.convert import to_model, to_pictures
+from facette.images.convert import as_rgb, to_model, to_pictures
 from facette.model.vae import VAE
 from facette.recipe import Recipe
 from facette.runtime import generator
@@ -34,18 +34,18 @@ def draw_preview(
     device, was_training = next(vae.parameters()).device, vae.training
     vae.eval()
     photos = reader(store, recipe)(rows)
-    again = vae.decode(vae.encode(to_model(photos, inputs.range, device)).mean)
+    again = vae.decode(vae.encode(to_model(photos, inputs.range, device, inputs.channels)).mean)
     latents = vae.prior.sample(len(rows), generator(recipe.seed, "preview"))
     drawn = vae.decode(latents.to(device))
     vae.train(was_training)
-    return write_preview(
-        [photos[..., :3], to_pictures(again, inputs.range), to_pictures(drawn, inputs.range)], folder, step
-    )
+    shown = [to_pictures(each, inputs.range, inputs.depth) for each in (again, drawn)]
+    return write_preview([photos[..., : inputs.channels], *shown], folder, step)
 
 
 def write_preview(rows: Sequence[np.ndarray], folder: Path, step: int) -> np.ndarray:
-    """Write rows of pictures, uint8 (N, S, S, 3) each, as previews/step-N.png; returns the sheet, H×W×3 uint8."""
-    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0)
+    """Write rows of pictures (N, H, W, C) each, as previews/step-N.png; returns the sheet, H×W×3 uint8."""
+    shown = [as_rgb(row, checkered=True) for row in rows]
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in shown], axis=0)
     encoded = io.BytesIO()
     Image.fromarray(sheet).save(encoded, "PNG")
     write_atomically(folder / PREVIEWS / f"step-{step:07d}.png", encoded.getvalue())

@@ -26,6 +26,7 @@ import torch
 from facette.checkpoint.native import save_model
 from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import DataError, TrainingError, UsageError
+from facette.images.convert import as_unit
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
@@ -147,10 +148,10 @@ class SecondStage:
         """Sharpness and unexplained variance, before and after; `best` is published where both kinds of picture are
         nearest to the photos' sharpness so far."""
         photos = self.store.read(self.valid)
-        z, real = self.model.encode(photos).mean, photos / 255
+        z, real = self.model.encode(photos).mean, as_unit(photos)
         measured = {}
         for prefix, drawn in (("", weights), ("plain_", self.model)):
-            again, samples = drawn.decode(z) / 255, drawn.decode(self.prior_latents) / 255
+            again, samples = as_unit(drawn.decode(z)), as_unit(drawn.decode(self.prior_latents))
             measured[f"{prefix}sharpness_of_reconstructions"] = sharpness_ratio(real, again)
             measured[f"{prefix}sharpness_of_samples"] = sharpness_ratio(real, samples)
             measured[f"{prefix}unexplained_variance"] = unexplained_variance(real, again)
@@ -219,7 +220,7 @@ def _fresh(recipe: Recipe, spec: SharpenSpec, device: torch.device) -> SharpenSt
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "sharpen", "weights"))
         sharpener, averaged = build_sharpener(recipe), build_sharpener(recipe)
-        critic: Any = Critic(spec.critic_width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        critic: Any = Critic(spec.critic_width, recipe.input.channels).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged.load_state_dict(sharpener.state_dict())
     averaged.requires_grad_(False)
     sharpener, averaged, critic = sharpener.to(device), averaged.to(device), critic.to(device)

@@ -54,9 +54,9 @@ class SharpenTerms:
 class Drawn:
     """A batch as the second stage takes it. N photos, M draws of the prior; values in the recipe's range."""
 
-    photos: Tensor  # (N, 3, S, S)
-    seen: Tensor | None  # (N, 1, S, S) where the photos are known; None: everywhere
-    means: Tensor  # (N + M, 3, S, S), decoded
+    photos: Tensor  # (N, C, H, W)
+    seen: Tensor | None  # (N, 1, H, W) where the photos are known; None: everywhere
+    means: Tensor  # (N + M, C, H, W), decoded
     z: Tensor  # (N + M, Z)
 
 
@@ -112,7 +112,7 @@ def draw_batch(
     if extra:
         drawn = model.sample_latents(extra, seed=derive_seed(recipe.seed, "prior", step))
         z = torch.cat([z, drawn.to(z.device)])
-    photos, seen = split_mask(x)
+    photos, seen = split_mask(x, model.vae.channels)
     return Drawn(photos, seen, model.vae.decode(z), z)
 
 

@@ -89,7 +89,7 @@ def train_step(
     vae, step = state.vae, state.step
     device = next(vae.parameters()).device
     x, noise = prepare_batch(data, recipe, step, rank, device)
-    x = reduced(x, vae.side) if x.ndim == 4 else x  # (B, 3 or 4, s, s): what the likelihood is asked about
+    x = reduced(x, vae.core, vae.channels) if x.ndim == 4 else x  # (B, planes, h, w): for the likelihood
     shown = _shown(x, recipe, step, rank)
     beta, lr = beta_at(recipe.objective, step, steps), lr_at(recipe.train, step, steps)
 
@@ -227,7 +227,7 @@ def _identity(
     if network is None:
         return passed.z.new_zeros(())
     assert recipe.input.kind == "image"  # the recipe allows the term for pictures alone
-    picture, seen = split_mask(x.repeat_interleave(len(passed.z) // len(x), 0))
+    picture, seen = split_mask(x.repeat_interleave(len(passed.z) // len(x), 0), vae.channels)
     drawn = vae.likelihood.mean(passed.decoded)
     picture, drawn = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))
     return identity_distance(network, picture, drawn, seen).mean()
@@ -244,10 +244,11 @@ def _train_opponent(opponent: Opponent, z: Tensor, recipe: Recipe, step: int, ok
 
 
 def _shown(x: Tensor, recipe: Recipe, step: int, rank: Rank) -> Tensor:
-    """What the encoder is shown of a batch (B, 4, s, s): less than is known, in the recipe's share of pictures."""
+    """What the encoder is shown of a batch (B, planes, h, w): less than is known, in the recipe's share of pictures."""
     if not recipe.train.hide:
         return x
-    picture, seen = split_mask(x)
+    assert recipe.input.kind == "image"  # the recipe allows hiding for pictures alone
+    picture, seen = split_mask(x, recipe.input.channels)
     assert seen is not None  # the recipe has a mask
     whole = len(x) * rank.world
     drawn = torch.rand(NUMBERS, whole, generator=generator(recipe.seed, "hide", step))
@@ -274,7 +275,7 @@ def prepare_batch(
     if recipe.input.flip:
         flipped = (torch.rand(whole, generator=draws) < 0.5)[part].to(device, non_blocking=True)
         pictures = torch.where(flipped[:, None, None, None], pictures.flip(2), pictures)  # width of N×H×W×C
-    return to_model(pictures, recipe.input.range, device), noise
+    return to_model(pictures, recipe.input.range, device, recipe.input.channels), noise
 
 
 def noise_of(recipe: Recipe, count: int, draws: torch.Generator) -> Tensor:

@@ -73,7 +73,8 @@ def validate(
         if recipe.input.kind == "vector":
             x = torch.from_numpy(data).to(device)
         else:
-            x = reduced(to_model(data, recipe.input.range, device), vae.side)
+            whole = to_model(data, recipe.input.range, device, recipe.input.channels)
+            x = reduced(whole, vae.core, vae.channels)
         passed = vae(x, noise_of(recipe, len(x), draws).to(device))
         terms = elbo_terms(
             vae, x, passed, focus=objective.focus, importance_beta=spec.beta if spec.importance else None
@@ -97,7 +98,7 @@ def validate(
         sums["rate"] += terms.rate.double().sum().item()
         sums["weighted"] += terms.weighted_elbo.double().sum().item()
         per_dimension += terms.rate_per_dimension.double().sum(0).cpu()
-        picture, seen = split_mask(x)
+        picture, seen = split_mask(x, vae.channels)
         drawn = vae.decode_core(passed.posterior.mean)
         if objective.identity is not None and recipe.input.kind == "image":
             pair = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))

@@ -27,7 +27,7 @@ from facette.checkpoint.foreign.weights import walk_tensors
 from facette.checkpoint.native import save_model
 from facette.errors import CheckpointError, RecipeError, UsageError
 from facette.model.trained import TrainedModel
-from facette.model.vae import build_vae
+from facette.model.vae import build_vae, data_shape
 from facette.recipe import Recipe, load_recipe, parse_recipe
 
 _LARGEST_SIDE = 2048  # pixels: one picture passes through the network to see whether it draws
@@ -83,7 +83,8 @@ def _answers(wanted: Recipe | None, given: Answers) -> Answers:
             f"recipe {wanted.name!r} is no convolutional network for pictures: none can be imported as it"
         )
     drawn = wanted.model.decoder.output
-    said = Answers(wanted.input.size, wanted.input.range, None if drawn == "identity" else drawn)
+    square = wanted.input.size if isinstance(wanted.input.size, int) else None
+    said = Answers(square, wanted.input.range, None if drawn == "identity" else drawn)
     for name in ("image_size", "range", "output"):
         option, recipe = getattr(given, name), getattr(said, name)
         if option not in (None, recipe):
@@ -128,9 +129,10 @@ def _fitting(made: ImportPlan, wanted: Recipe | None) -> Recipe:
         inferred = parse_recipe(made.recipe)
     except RecipeError as error:
         raise CheckpointError(f"its shapes make no network: {error}") from error
-    if inferred.input.kind == "image" and inferred.input.size > _LARGEST_SIDE:
+    if inferred.input.kind == "image" and inferred.input.longest > _LARGEST_SIDE:
         raise CheckpointError(
-            f"its pictures would be {inferred.input.size:,} pixels wide, more than the {_LARGEST_SIDE:,} imported here"
+            f"its pictures would be {inferred.input.longest:,} pixels wide, more than the {_LARGEST_SIDE:,} imported "
+            "here"
         )
     if wanted is None:
         return inferred
@@ -250,7 +252,7 @@ def _assemble(recipe: Recipe, state: dict[str, Tensor]) -> TrainedModel:
     vae.load_state_dict({name: state.get(name, value) for name, value in own.items()})
     model = TrainedModel(vae=vae, recipe=recipe)
     with torch.inference_mode():
-        mean = vae.encode(torch.full((1, 3, recipe.input.size, recipe.input.size), 0.25)).mean
+        mean = vae.encode(torch.full((1, *data_shape(recipe)), 0.25)).mean
         drawn = vae.decode(mean)
     if not (torch.isfinite(mean).all() and torch.isfinite(drawn).all()):
         raise CheckpointError("its weights do not give finite pictures")

@@ -1,6 +1,6 @@
 """From any photo to the frame a model was trained in.
 
-In: an upright RGB photo and the recipe's `ImageInput`. Out: the picture the model takes, and what was done to get
+In: an upright photo and the recipe's `ImageInput`. Out: the picture the model takes, and what was done to get
 it. `intake` is the one call for commands; `align_face` the part that always looks for a face. Finding faces needs
 onnxruntime; giving the eyes does not. Knows nothing of networks but the recipe's frame.
 
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import ImageError, NoFaceError, UsageError
+from facette.images.colour import in_mode
 from facette.images.faces.find import CELEBA_EYES, FoundFace, find_faces
 from facette.images.fit import crop_box, fit_picture
 from facette.images.mask import seen_pixels
@@ -25,7 +26,7 @@ from facette.images.similarity import (
     Point,
     apply,
     box_corners,
-    box_to_square,
+    box_to_picture,
     rotation_of,
     scale_of,
     similarity_between,
@@ -55,7 +56,7 @@ class AlignedFace:
     @property
     def to_photo(self) -> np.ndarray:
         """(3, 3), from the picture's pixels to the photo's."""
-        return self.transform @ box_to_square(self.box, len(self.picture))
+        return self.transform @ box_to_picture(self.box, self.picture.shape[:2])
 
     @property
     def corners(self) -> np.ndarray:
@@ -94,17 +95,19 @@ class IntakeReport:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A photo and its place in the model's frame."""
+    """A photo and its place in the model's frame. H, W and C are the model's height, width and channels."""
 
-    picture: np.ndarray  # uint8 (S, S, 3); beyond the photo its edge is repeated
+    picture: (
+        np.ndarray
+    )  # (H, W, C), uint8 or uint16 as the model takes them; beyond the photo its edge is repeated
     report: IntakeReport
     to_photo: np.ndarray  # (3, 3), from the picture's pixels to the photo's
-    photo: Image.Image  # RGB, upright, whole
-    seen: np.ndarray | None = None  # (S, S) bool, False where the photo has nothing; None: all of it was seen
+    photo: Image.Image  # in the model's mode, upright, whole
+    seen: np.ndarray | None = None  # (H, W) bool, False where the photo has nothing; None: all of it was seen
 
     @property
     def masked(self) -> np.ndarray:
-        """uint8 (S, S, 4): the picture with its mask, 255 where it was seen and 0 where it is unknown."""
+        """uint8 (H, W, C + 1): the picture with its mask, 255 where it was seen and 0 where it is unknown."""
         seen = np.ones(self.picture.shape[:2], bool) if self.seen is None else self.seen
         return np.dstack([self.picture, np.where(seen, 255, 0).astype(np.uint8)])
 
@@ -124,7 +127,7 @@ def intake(
     the photo, which then is aligned by them. Raises NoFaceError when there is no such face.
     """
     image = photo.image if isinstance(photo, OpenedImage) else photo
-    image = image if image.mode == "RGB" else image.convert("RGB")
+    image = in_mode(image, spec.mode)
     if align not in ("auto", "never", "always"):
         raise UsageError(f"align must be 'auto', 'never' or 'always', got {align!r}.")
     if spec.frame is None and (align == "always" or eyes is not None):
@@ -147,7 +150,7 @@ def intake_all(
 ) -> list[Intake]:
     """One intake for every face in the photo, the largest first; a single one where no face is looked for."""
     image = photo.image if isinstance(photo, OpenedImage) else photo
-    image = image if image.mode == "RGB" else image.convert("RGB")
+    image = in_mode(image, spec.mode)
     if align == "never" or spec.frame is None or (align == "auto" and _has_known_size(image, spec)):
         return [intake(photo, spec, align=align)]
     faces = find_faces(image)
@@ -187,7 +190,7 @@ def _of_found(
 def _completed(framed: Intake, photo: Image.Image | OpenedImage) -> Intake:
     """With what was done to the photo before, and a mask of what it does not show."""
     notes, alpha = (photo.notes, photo.alpha) if isinstance(photo, OpenedImage) else ((), None)
-    seen = seen_pixels(framed.photo, alpha, framed.to_photo, len(framed.picture))
+    seen = seen_pixels(framed.photo, alpha, framed.to_photo, framed.picture.shape[:2])
     report = replace(framed.report, notes=(*notes, *framed.report.notes))
     return replace(framed, report=report, seen=None if seen.all() else seen)
 
@@ -202,7 +205,7 @@ def _fitted(
 ) -> Intake:
     left, top, right, bottom = box = crop_box(image.size, spec)
     part = "" if box == (0, 0, *image.size) else f", {right - left:g} × {bottom - top:g} pixels of it cut out"
-    upscaling = spec.size / ((right - left) * (bottom - top)) ** 0.5
+    upscaling = (spec.shape[0] * spec.shape[1] / ((right - left) * (bottom - top))) ** 0.5
     report = IntakeReport(
         way,
         image.size,
@@ -211,7 +214,7 @@ def _fitted(
         notes=(note + part,),
         warnings=_enlarged(upscaling),
     )
-    return Intake(fit_picture(image, spec), report, box_to_square(box, spec.size), image)
+    return Intake(fit_picture(image, spec), report, box_to_picture(box, spec.shape), image)
 
 
 def _described(image: Image.Image, aligned: AlignedFace, faces: int | None, face: int | None) -> Intake:
@@ -250,8 +253,8 @@ def _align_eyes(image: Image.Image, spec: ImageInput, eyes: tuple[Point, Point])
 def _cut(image: Image.Image, spec: ImageInput, frame_to_photo: np.ndarray) -> AlignedFace:
     """One look through the photo at the frame's box, at the model's size."""
     frame = _frame(spec)
-    matrix = frame_to_photo @ box_to_square(frame.box, spec.size)  # picture to photo
-    side = (spec.size, spec.size)
+    matrix = frame_to_photo @ box_to_picture(frame.box, spec.shape)  # picture to photo
+    side = spec.width_height
     rotation, scale = rotation_of(frame_to_photo), scale_of(frame_to_photo)
     upscaling = 1 / scale_of(matrix)
     corners = apply(matrix, box_corners((0, 0, *side)))
@@ -270,7 +273,7 @@ def _is_close(image: Image.Image, spec: ImageInput, aligned: AlignedFace) -> boo
 
 
 def _has_known_size(image: Image.Image, spec: ImageInput) -> bool:
-    return image.size == (spec.size, spec.size) or image.size == _frame(spec).size
+    return image.size == spec.width_height or image.size == _frame(spec).size
 
 
 def _choose(faces: list[FoundFace], face: int) -> FoundFace:

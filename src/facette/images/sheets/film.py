@@ -1,6 +1,6 @@
 """Pictures that follow each other, as an animated GIF or an MP4.
 
-Enters: uint8 pictures (T, H, W, 3) and a path. Leaves: one file, whole or not at all, or its bytes. The codecs are
+Enters: pictures (T, H, W, C) and a path. Leaves: one file, whole or not at all, or its bytes. The codecs are
 Pillow's and PyAV's (`pip install "facette[animate]"`). Knows nothing of models.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import UsageError, import_extra
+from facette.images.convert import as_rgb
 from facette.images.sheets.file import write_whole
 
 ENDINGS = (".gif", ".mp4")
@@ -51,7 +52,7 @@ def save_animation(
     side: int | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write frames (T, H, W, 3) as .gif (endless) or .mp4; the same frames, the same bytes. Returns the path.
+    """Write frames (T, H, W, C) as .gif (endless) or .mp4; the same frames, the same bytes. Returns the path.
 
     `seconds`: how long all frames last (default 4). `side`: the longer side of the film in pixels (default 256, or
     the pictures' own where that is more). `metadata` goes into the file's comment. Raises UsageError for another
@@ -99,7 +100,7 @@ def _codecs() -> Any:
 
 def _enlarged(frame: np.ndarray, side: int | None) -> Image.Image:
     """The frame at its shown size, both sides even, as video codecs want them."""
-    image = Image.fromarray(frame)
+    image = Image.fromarray(np.ascontiguousarray(as_rgb(frame, checkered=True)))
     wished = side or max(SIDE, *image.size)
     width, height = (max(2, 2 * round(edge * wished / max(image.size) / 2)) for edge in image.size)
     return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)

@@ -1,6 +1,6 @@
 """Contact sheets: pictures with their captions, laid out so that one glance says what they are.
 
-Enters: uint8 pictures (height, width, 3 or 1, or no channel axis) of one size, and words. Leaves: a `Sheet`,
+Enters: pictures (height, width, 1, 3 or 4 channels, or no channel axis) of one size, and words. Leaves: a `Sheet`,
 an RGB image that also knows where every picture and every text stands. It knows no model and no latent.
 
     contact_sheet    any rows of cells, with row labels, column headers and a large photo at the left

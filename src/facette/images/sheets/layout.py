@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from facette.errors import UsageError
+from facette.images.convert import as_rgb
 from facette.images.sheets.lettering import Box, Lettering, fit_text, write
 from facette.images.sheets.palette import Theme
 
@@ -23,7 +24,7 @@ LABEL_WIDTH = 150  # at most; a longer row label is wrapped
 class Cell:
     """One picture of a sheet. `framed` sets it apart."""
 
-    picture: np.ndarray  # uint8 (H, W, 3), (H, W, 1) or (H, W)
+    picture: np.ndarray  # uint8 or uint16, (H, W, 1, 3 or 4) or (H, W)
     caption: str = ""
     framed: bool = False
 
@@ -222,8 +223,9 @@ def _as_rgb(picture: np.ndarray) -> np.ndarray:
     array = np.asarray(picture)
     if array.ndim == 2:
         array = array[:, :, None]
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
+    kinds = (np.uint8, np.uint16)
+    if array.dtype not in kinds or array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
         raise UsageError(
-            f"a picture must be uint8 of height×width×3 or ×1, not {array.dtype} of {array.shape}"
+            f"a picture must be uint8 or uint16 of height×width×1, ×3 or ×4, not {array.dtype} of {array.shape}"
         )
-    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+    return np.ascontiguousarray(as_rgb(array, checkered=True))

@@ -1,6 +1,6 @@
 """Thousands of small pictures packed into a few large ones, so that a page holds them as a few files.
 
-Enters: pictures (N, S, S, 3) and where they lie on the map. Leaves: an `Atlas`: WebP sheets, and the slot of every
+Enters: pictures (N, H, W, C) and where they lie on the map. Leaves: an `Atlas`: WebP sheets, and the slot of every
 picture on them. Neighbours on the map share a sheet, so that a look at one place decodes few of them.
 
 Legend: N pictures, S side of a picture, s side of a thumbnail.
@@ -13,13 +13,16 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
+
+from facette.images.convert import as_rgb
 
 SHEET = 1024  # pixels across
 QUALITY = 78
 # Up to so many pictures, thumbnails of this side: a page of any number of them stays one that can be sent.
 SIDES = ((4_000, 64), (10_000, 48))
 SMALLEST = 32
+PAPER = (255, 255, 255)  # beside pictures that are no squares
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ def slots_by_place(points: NDArray[np.float32]) -> NDArray[np.int32]:
 
 def pack_atlas(pictures: NDArray[np.uint8], slots: NDArray[np.int32]) -> Atlas:
     """The pictures at their slots, made smaller where there are many."""
-    side = atlas_side(len(pictures), pictures.shape[1])
+    pictures = as_rgb(pictures, checkered=True)
+    side = atlas_side(len(pictures), max(pictures.shape[1:3]))
     columns = rows = SHEET // side
     order = np.argsort(slots)
     each = columns * rows
@@ -68,7 +72,7 @@ def _sheet(pictures: NDArray[np.uint8], side: int, columns: int) -> bytes:
     for place, picture in enumerate(pictures):
         image = Image.fromarray(picture)
         if image.size != (side, side):
-            image = image.resize((side, side), Image.Resampling.LANCZOS)
+            image = ImageOps.pad(image, (side, side), Image.Resampling.LANCZOS, PAPER)
         sheet.paste(image, (place % columns * side, place // columns * side))
     buffer = BytesIO()
     sheet.save(buffer, "WEBP", quality=QUALITY, method=4)

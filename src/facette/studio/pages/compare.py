@@ -137,7 +137,9 @@ def comparison_of(order: ComparisonOrder, tell: Tell) -> bytes:
     wishes = DiffusionSettings(prompt=settings.prompt, steps=settings.steps)
     diffusion = load_diffusion(checkpoint, wishes, model.device, True)
     plan = plan_comparison(diffusion, settings.strength, settings.count, settings.match)
-    large = look_again(photos.open(held), photo.to_photo, len(photo.picture), diffusion.size)
+    large = look_again(
+        photos.open(held), photo.to_photo, photo.picture.shape[:2], (diffusion.size, diffusion.size)
+    )
     done = 0
 
     def step(steps: int) -> None:
