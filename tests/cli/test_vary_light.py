@@ -102,3 +102,24 @@ def test_a_mistake_is_one_sentence_without_torch_too(wrong, words, photo_files, 
     assert words in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert "torch" not in imported
+
+
+def test_a_model_without_a_digest_is_used_and_that_is_said_once(run, tmp_path):
+    import json
+
+    from facette.checkpoint.digest import DIGEST
+    from facette.checkpoint.locate import find_model
+    from facette.images.example import example_photo
+
+    photo = example_photo()
+    data = find_model("faces64").read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    table = json.loads(data[8 : 8 + length])
+    del table["__metadata__"][DIGEST]
+    head = json.dumps(table).encode()
+    older = tmp_path / "older.safetensors"
+    older.write_bytes(len(head).to_bytes(8, "little") + head + data[8 + length :])
+    ended = run("reconstruct", photo, "--model", older)
+    assert ended.code == 0, ended.err
+    assert ended.err.count("carries no digest") == 1
+    assert "carries no digest" not in run("reconstruct", photo).err

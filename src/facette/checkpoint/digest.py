@@ -17,6 +17,7 @@ from facette.errors import CheckpointError
 
 DIGEST = "facette.digest"  # the header's entry; it is no part of what it is the digest of
 _PIECE = 1 << 22
+LONGEST_HEADER = 100 << 20  # bytes, as the format has it
 
 
 def content_digest(table: dict[str, Any], pieces: Iterable[bytes | memoryview]) -> str:
@@ -35,7 +36,7 @@ def verify_content(path: Path) -> None:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             size = path.stat().st_size
-            if not 0 < length <= size - 8:
+            if not 0 < length <= min(size - 8, LONGEST_HEADER):
                 raise CheckpointError(f"{path} is damaged: its header is longer than the file")
             table = json.loads(file.read(length))
             wanted = table.get("__metadata__", {}).get(DIGEST) if isinstance(table, dict) else None
@@ -48,3 +49,11 @@ def verify_content(path: Path) -> None:
         raise CheckpointError(
             f"{path} is damaged: it does not hold what was written (a disk or a copy changed it)"
         )
+
+
+def has_digest(path: Path) -> bool:
+    """Whether `verify_content` can tell anything of this file; true for one that it will refuse anyhow."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        head = file.read(length) if length <= LONGEST_HEADER else b""
+    return not head.startswith(b"{") or json.dumps(DIGEST).encode() in head

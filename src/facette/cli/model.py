@@ -23,6 +23,7 @@ def open_model(name: str, device: str, plain: bool = False, light: bool = False)
     `light` says that the command only encodes photos and decodes latents, a few: then the model comes without torch
     where that can be had, for torch alone takes longer to import than ten pictures to draw.
     """
+    _remark_on_age(name)
     if light and device in ("auto", "cpu"):
         from facette.checkpoint.light import open_light
         from facette.onnx_graph import Unserved
@@ -33,3 +34,17 @@ def open_model(name: str, device: str, plain: bool = False, light: bool = False)
 
     model = load_model(name, device=device)
     return model.plain() if plain else model
+
+
+def _remark_on_age(name: str) -> None:
+    """Says that a file of an older version, or of another program, cannot show whether a disk has changed it."""
+    from facette.checkpoint.digest import has_digest
+    from facette.checkpoint.locate import find_model
+    from facette.cli.output import remark
+
+    path = find_model(name)
+    if not has_digest(path):
+        remark(
+            f"{path} carries no digest, as files of Facette 0.1 do: a bit that turned in it would not be noticed. "
+            "facette.save(facette.load(…), …) writes one."
+        )

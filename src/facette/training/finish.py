@@ -28,7 +28,7 @@ from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
 from facette.runtime import generator
 from facette.training.batches import Store, reader
-from facette.training.state import TrainState
+from facette.training.state import HARMLESS, LENGTH, TrainState, changes
 
 READ_AT_ONCE = 512
 PEOPLE = 8_000  # pictures that say how people differ
@@ -86,8 +86,9 @@ def finish_run(
     """Give the best and the last model what training alone does not: how typical pictures are for it, measured on
     the validation rows; how people differ, of the training rows; and a mixture fitted to their latents, where the
     recipe asks for one.
-    What a model already has is left as it is."""
+    What a model already has is left as it is; where the recipe has changed since, that is said."""
     mend_models(folder, say)
+    _tell_late_changes(folder, recipe, say)
     fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
     for name in ("best", "last"):
         model = load_model(folder / name)
@@ -112,6 +113,18 @@ def finish_run(
                 return
         model.fitted_prior = fitted[step]
         save_model(model, folder / name)
+
+
+def _tell_late_changes(folder: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
+    """A run that has ended takes no more steps: whoever turns something then is told that it was in vain."""
+    last = load_model(folder / "last")
+    harmless = HARMLESS | ({"train.mixture_components"} if last.fitted_prior is None else set())
+    before = last.recipe.model_dump(mode="json", exclude_none=True)
+    changed = changes(
+        before, recipe, lambda k: k in harmless | LENGTH or k.startswith(("sharpen.", "input.frame."))
+    )
+    if changed:
+        say(f"the run in {folder} had ended before, so this changes nothing: {changed}; give another folder")
 
 
 def mend_models(folder: Path, say: Callable[[str], None]) -> None:

@@ -24,7 +24,7 @@ import torch
 import torch.distributed
 from torch import Tensor
 
-from facette.checkpoint.native import load_model, save_model
+from facette.checkpoint.native import describe_model, find_model, load_model, save_model
 from facette.data.open import open_dataset
 from facette.errors import TrainingError
 from facette.files import owned, write_atomically
@@ -35,7 +35,8 @@ from facette.training.batches import Batch, Store
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
 from facette.training.journal import Journal
-from facette.training.second_stage import SecondStage
+from facette.training.second_stage import MAY_CHANGE, SecondStage
+from facette.training.state import changes
 from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
 
 SHARPEN = "sharpen"  # the folder of the second stage inside a run's
@@ -178,7 +179,11 @@ def _both_stages(
         if rank.leads and not ended.interrupted:
             finish_run(folder, recipe, store, rows, valid, watcher.said)
     ended = replace(ended, model=folder / "best" if (folder / "best").is_dir() else None)
-    if ended.interrupted or recipe.sharpen is None or not rank.leads:
+    if ended.interrupted or not rank.leads:
+        return ended
+    if recipe.sharpen is None:
+        if ended.model is not None and "sharpening" in describe_model(find_model(ended.model))["metrics"]:
+            watcher.said(f"{ended.model} keeps its second stage, though the recipe no longer has one")
         return ended
     return _second_stage(ended, recipe, store, target, watcher, command)
 
@@ -190,6 +195,12 @@ def _second_stage(
     assert first.model is not None
     model = load_model(first.model)
     if model.sharpener is not None:
+        before = model.recipe.model_dump(mode="json", exclude_none=True)
+        if changed := changes(before, recipe, lambda k: not k.startswith("sharpen.") or k in MAY_CHANGE):
+            raise TrainingError(
+                f"the second stage of the run in {first.run} has ended with another recipe: {changed}; "
+                "give another folder by `out`"
+            )
         return first
     model.recipe = recipe  # what the second stage may change, it may change after the first
     folder = first.run / SHARPEN

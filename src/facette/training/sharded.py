@@ -5,7 +5,8 @@ moments split along their first dimension, one part a process (FSDP2; Zhao et al
 checkpoints: a folder with a part from each process, which any number of processes reads back, one among them.
 
     state/step-000000500/shard-….safetensors    the parts, with the place of each in their headers; no pickle
-    state/latest.json                           which of them is whole, and what is said of a state; written last
+    state/latest.json                           which of them is whole and the one before it, what is said of a state,
+                                                and the digest of every part; written last
 
 The weights alone must fit a card: they are gathered on the leading process to be validated, shown and published.
 Everything here is collective: all processes of a run call it together.
@@ -26,7 +27,8 @@ import torch.distributed
 from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_header, write_atomically
-from facette.errors import TrainingError
+from facette.errors import CheckpointError, TrainingError
+from facette.files import digest_of, digest_of_file
 from facette.model.blocks import ResidualBlock
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
@@ -45,6 +47,7 @@ from facette.training.state import (
 )
 
 PARTS, LATEST = "state", "latest.json"
+BEFORE, DIGESTS, DIGEST = "before", "digests", "digest"  # entries of the latter
 
 
 def save_any(folder: Path, state: TrainState, recipe: Recipe, fingerprint: str, rank: Rank) -> None:
@@ -68,13 +71,15 @@ def load_any(
 ) -> TrainState | None:
     """The newest state of a run, whichever way it was saved, shared out where the recipe shards; None for none.
 
-    `say` is told when a damaged state is passed over. Raises TrainingError when it belongs to another recipe or data.
+    `say` is told when a damaged state is passed over. Raises TrainingError when it belongs to another recipe or data,
+    CheckpointError when none is whole.
     """
-    header = _latest(folder / PARTS)
+    saved = _latest(folder / PARTS)
     whole = folder / STATE
-    if header is None or (whole.is_file() and read_header(whole)["step"] >= header["step"]):
+    if saved is None or (whole.is_file() and read_header(whole)["step"] >= saved["step"]):
         state = load_state(whole, recipe, fingerprint, device, say)
         return state and share_out(state, recipe, rank, device)
+    header = _newest_whole(folder / PARTS, saved, rank, say)
     check_resumable(folder / PARTS, header, recipe, fingerprint)
     state = share_out(fresh_state(recipe, device), recipe, rank, device)
     _load_parts(folder / PARTS / header["parts"], state)
@@ -166,6 +171,9 @@ def _save_parts(folder: Path, state: TrainState, header: dict[str, Any], rank: R
     from torch.distributed.checkpoint.state_dict_saver import save
 
     name = f"step-{state.step:09d}"
+    before = _latest(folder)
+    if before is not None and before["parts"] == name:
+        before = before.get(BEFORE)  # this very step is saved again
     if rank.leads:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
@@ -174,11 +182,46 @@ def _save_parts(folder: Path, state: TrainState, header: dict[str, Any], rank: R
     with _alone_is_fine():
         save(_packed(state_tensors(state)), storage_writer=writer)
     _wait(rank)
+    digests = _digests_of_parts(folder / name, rank)
     if rank.leads:
-        write_atomically(folder / LATEST, json.dumps(header | {"parts": name}, ensure_ascii=False) + "\n")
+        latest = header | {"parts": name, DIGESTS: digests}
+        if before is not None:
+            latest[BEFORE] = {key: value for key, value in before.items() if key not in (BEFORE, DIGEST)}
+        latest[DIGEST] = _digest_of_json(latest)
+        write_atomically(folder / LATEST, json.dumps(latest, ensure_ascii=False) + "\n")
+        kept = {name} if before is None else {name, before["parts"]}
         for older in folder.glob("step-*"):
-            if older.name != name:
+            if older.name not in kept:
                 shutil.rmtree(older, ignore_errors=True)
+
+
+def _digests_of_parts(folder: Path, rank: Rank) -> dict[str, str]:
+    """The digest of every part by the name of its file; each process reads some, and all know all."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    mine = {path.name: digest_of_file(path) for path in files[rank.index :: rank.world]}
+    if rank.world == 1:
+        return mine
+    theirs: list[Any] = [None] * rank.world
+    torch.distributed.all_gather_object(theirs, mine)
+    return {name: digest for part in theirs for name, digest in part.items()}
+
+
+def _newest_whole(
+    folder: Path, saved: dict[str, Any], rank: Rank, say: Callable[[str], object]
+) -> dict[str, Any]:
+    """The header of the newest state whose parts are what was written. Raises CheckpointError where none is."""
+    problem = ""
+    for header in (saved, saved.get(BEFORE)):
+        if header is None:
+            continue
+        place = folder / header["parts"]
+        written = header.get(DIGESTS)  # an older version wrote none
+        if written is None or (place.is_dir() and _digests_of_parts(place, rank) == written):
+            if problem:
+                say(f"{problem}; the one before it is whole")
+            return header
+        problem = problem or f"{place} is damaged: it does not hold what was written"
+    raise CheckpointError(f"{problem}, and there is no whole one before it")
 
 
 @torch.no_grad()
@@ -208,8 +251,23 @@ def _packed(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _latest(folder: Path) -> dict[str, Any] | None:
+    """What the file says that names the newest state; None for none. Raises CheckpointError where it is damaged."""
     path = folder / LATEST
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        saved = json.loads(path.read_bytes())
+        whole = DIGEST not in saved or saved[DIGEST] == _digest_of_json(saved)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from None
+    if not whole:
+        raise CheckpointError(f"{path} is damaged: it does not hold what was written")
+    return saved
+
+
+def _digest_of_json(saved: dict[str, Any]) -> str:
+    rest = {key: value for key, value in saved.items() if key != DIGEST}
+    return digest_of(json.dumps(rest, sort_keys=True).encode())
 
 
 def _wait(rank: Rank) -> None:

@@ -202,15 +202,17 @@ def check_same_run(
         raise TrainingError(
             f"the run in {path.parent} was started on other pictures: give the same, or another folder by `out`"
         )
-    before = flatten(_as_read_today(header.get("recipe", {})))
-    now = flatten(recipe.model_dump(mode="json", exclude_none=True))
-    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-    changed = [k for k in changed if not may_change(k)]
-    if changed:
-        listed = ", ".join(f"{k} (was {before.get(k)}, is {now.get(k)})" for k in changed[:5])
+    if changed := changes(_as_read_today(header.get("recipe", {})), recipe, may_change):
         raise TrainingError(
-            f"the run in {path.parent} was started with another recipe: {listed}; give another folder by `out`"
+            f"the run in {path.parent} was started with another recipe: {changed}; give another folder by `out`"
         )
+
+
+def changes(recipe_before: dict[str, Any], recipe: Recipe, may_change: Callable[[str], bool]) -> str:
+    """In what a recipe differs from one before it as JSON has that, for a sentence; empty where nothing matters."""
+    before, now = flatten(recipe_before), flatten(recipe.model_dump(mode="json", exclude_none=True))
+    keys = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k) and not may_change(k))
+    return ", ".join(f"{k} (was {before.get(k)}, is {now.get(k)})" for k in keys[:5])
 
 
 def _as_read_today(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -237,6 +239,8 @@ MAY_CHANGE = {
     "objective.identity",
 }
 LENGTH = {"train.epochs", "train.steps"}
+# What may differ without a word once a run has ended, since it says how a run goes on and not what it learns.
+HARMLESS = MAY_CHANGE - {"train.lr", "objective.identity", "train.mixture_components"}
 
 
 def _length_is_free(recipe: Recipe) -> bool:
