@@ -19,9 +19,13 @@ DRAWING = [
     *(f"images/{name}.py" for name in ("open", "colour", "convert", "warp", "mask", "fit", "similarity")),
     *("images/example.py", "images/whole.py", "images/faces/align.py", "images/faces/find.py"),
     *("images/faces/paste.py", "images/sheets/file.py", "images/sheets/grid.py", "images/sheets/layout.py"),
-    *(f"latent/{name}.py" for name in ("around", "blend", "choice", "details", "drawing", "film", "inputs")),
-    *(f"latent/{name}.py" for name in ("levels", "noise", "pasting", "photo", "points", "reconstruct")),
-    *(f"latent/{name}.py" for name in ("sheets", "typicality", "variations", "vary")),
+    *(f"latent/{name}.py" for name in ("around", "blend", "choice", "cloud", "details", "directions")),
+    *(
+        f"latent/{name}.py"
+        for name in ("drawing", "edit", "film", "inputs", "interpolate", "levels", "noise")
+    ),
+    *(f"latent/{name}.py" for name in ("pasting", "paths", "photo", "points", "reconstruct", "sheets")),
+    *(f"latent/{name}.py" for name in ("traverse", "typicality", "variations", "vary")),
 ]
 BLOCKED = f"""
 import sys
@@ -60,10 +64,15 @@ def blocked(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
         ["vary", "PHOTO", "-n", "2", "--each", "each", "--paste"],
         ["sweep", "PHOTO", "--rows", "2", "-n", "2"],
         ["reconstruct", "PHOTO"],
+        ["vary", "PHOTO", "-n", "1", "--likeness", "0.5"],
         ["blend", "PHOTO", "PHOTO"],
+        ["edit", "PHOTO", "Smiling=+2", "Male=-1", "--keep", "Young"],
+        ["edit", "PHOTO", "Smiling=-3..3", "--steps", "3", "--out", "strip.gif"],
+        ["interpolate", "PHOTO", "PHOTO", "--steps", "3", "--path", "slerp", "--equal-steps"],
+        ["traverse", "faces64", "--rows", "2", "--steps", "3", "--along", "axes"],
         ["info"],
     ],
-    ids=lambda command: command[0],
+    ids=" ".join,
 )
 def test_commands_that_draw_run_where_torch_is_not(command, tmp_path):
     from facette.images.example import example_photo
@@ -73,10 +82,14 @@ def test_commands_that_draw_run_where_torch_is_not(command, tmp_path):
     assert ended.returncode == 0, ended.stderr
 
 
-def test_what_needs_torch_says_so_in_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    "command", [["vary", "PHOTO", "--refine", "2"], ["interpolate", "PHOTO", "PHOTO", "--path", "geodesic"]]
+)
+def test_what_needs_gradients_says_so_in_one_sentence(command, tmp_path):
     from facette.images.example import example_photo
 
-    ended = blocked(tmp_path, "vary", str(example_photo()), "--refine", "2")
+    photo = str(example_photo())
+    ended = blocked(tmp_path, *(photo if word == "PHOTO" else word for word in command))
     assert ended.returncode == 2
     assert 'pip install "facette[train]"' in ended.stderr.splitlines()[-1]
 

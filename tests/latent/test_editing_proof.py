@@ -50,7 +50,7 @@ def test_an_edit_changes_what_it_says_and_says_what_it_changes(model, fitted, be
     frequent = sorted(fitted.names, key=lambda n: -fitted.quality[fitted.place(n)].share)[:FREQUENT]
     for name in frequent:
         shift, place = find_shift(fitted, {name: STRENGTH}), ATTRIBUTES.index(name)
-        edited = extract(model.decode((means.double() + shift.latent).float()))
+        edited = extract(model.decode((means.numpy() + shift.latent).astype(np.float32)))
         moved = (edited.logits - seen.logits) / unit  # (200, 40), in deviations of each logit over real faces
         right, target, total = (moved[:, place] > 0).mean(), moved[:, place].mean(), np.abs(moved).mean(0)
         likeness = _cosines(edited.features - centre, seen.features - centre).mean()
@@ -72,8 +72,8 @@ def test_what_is_kept_moves_less_than_it_would_have(model, fitted, before):
     for name in ("Heavy_Makeup", "Attractive"):
         moves = []
         for keep in ((), kept):
-            latents = means.double() + find_shift(fitted, {name: STRENGTH}, keep).latent
-            moved = (extract(model.decode(latents.float())).logits - seen.logits) / real.logits.std(0)
+            latents = (means.numpy() + find_shift(fitted, {name: STRENGTH}, keep).latent).astype(np.float32)
+            moved = (extract(model.decode(latents)).logits - seen.logits) / real.logits.std(0)
             moves.append(np.abs(moved.mean(0))[places])
             assert moved[:, ATTRIBUTES.index(name)].mean() > 0.25
         print(name, "moves", kept, "by", *moves)

@@ -76,7 +76,7 @@ def _moved(model, store, orthogonal: bool) -> dict[str, tuple[float, float]]:
     moved = {}
     for name in known:
         shift = find_shift(made, {name: 2}).latent
-        change = sticks.measure(model.decode((means.double() + shift).float())) - before
+        change = sticks.measure(model.decode((means.numpy() + shift).astype(np.float32))) - before
         own = change[:, sticks.names.index(name)]
         moved[name] = (float((own > 0).mean()), float(own.mean()))
     return moved

@@ -59,6 +59,7 @@ def open_light(source: str | Path, plain: bool = False) -> LightModel:
                 recipe["model"]["latent"],
                 *(graph.result() for graph in graphs),
                 extras=extras,
+                metrics=header.get("metrics", {}),
             )
     except KeyError as error:
         raise Unserved(f"the recipe in {path} does not say {error}") from error

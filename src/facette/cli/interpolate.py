@@ -70,7 +70,7 @@ def interpolate(
     target = result_path(out, fallback, seconds)
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
-    opened = open_model(model, device, plain or details == "photo")
+    opened = open_model(model, device, plain or details == "photo", light=method != "geodesic")
     several = take_in_several(opened, photos, align)
     stations = several.photos
     if len(stations) < 2:

@@ -59,7 +59,7 @@ def traverse(
     from facette.latent import traverse as traverse_latents
 
     target = sheet_path(out, "traversal.png")
-    opened = open_model(model, device, plain or (photo is not None and details == "photo"))
+    opened = open_model(model, device, plain or (photo is not None and details == "photo"), light=not data)
     cloud = _cloud(opened, data, count, cache) if data else None
     taken = None if photo is None else take_in(opened, photo, align, face, eyes)
     made = traverse_latents(

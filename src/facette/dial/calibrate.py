@@ -78,7 +78,7 @@ class Calibration:
 
     curves: dict[tuple[Noise, Details], Curve]
     gauge: WhitenedEmbedding | None
-    extras: dict[str, Tensor]
+    extras: dict[str, Tensor | NDArray[Any]]
     metrics: dict[str, Any]  # plain values for the header and the card
 
     def save(self, path: str | Path, out: str | Path | None = None) -> Path:
@@ -106,7 +106,7 @@ def calibrate(
     check_count(count)
     check_count(len(pictures.references), least=2, what="references")
     posterior = encode_set(model, pictures.references.__getitem__, np.arange(len(pictures.references)))
-    extras = measure_people(model, posterior.mean.numpy(), pictures.labels)
+    extras: dict[str, Any] = {**measure_people(model, posterior.mean.numpy(), pictures.labels)}
     if MEAN not in model.extras:  # directions are measured from the one that is there
         extras |= cloud_tensors(measure_cloud(posterior))
     gauge = None

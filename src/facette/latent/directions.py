@@ -1,6 +1,7 @@
 """Attributes as directions: how to read one off a latent, and which way to walk to change it.
 
-Enters: posteriors and labels (−1, 0 unknown, 1). Leaves: `Directions`. Knows nothing of pictures.
+Enters: posteriors and labels (−1, 0 unknown, 1), or a model whose file knows directions. Leaves: `Directions`, in
+arrays. Knows nothing of pictures. Fitting takes scikit-learn; what is known takes NumPy alone.
 
 All of it happens in whitened latents x = L⁻¹(z − mean), whose covariance over the data is 1, so that no latent
 counts more because it is wider. An attribute's *score* is the projection of x on a unit vector u: the normal of a
@@ -17,20 +18,23 @@ tr(R²)/A, which is 1 for scores that have nothing to do with each other and gro
 Legend: N pictures, A attributes, Z latents.
 """
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
-from facette.checkpoint.extras import add_extras
 from facette.errors import DataError, UsageError
-from facette.latent.cloud import Cloud, cloud_tensors, known_cloud, measure_cloud
-from facette.model.posterior import DiagonalGaussian
+from facette.latent.cloud import Cloud, Doubles, cloud_tensors, known_cloud, measure_cloud
+from facette.model.interface import DrawingModel
+
+if TYPE_CHECKING:
+    from facette.model.posterior import DiagonalGaussian
 
 Method = Literal["logistic", "difference", "both"]
 
@@ -57,27 +61,27 @@ class Directions:
     """One score and one move for each attribute, in units of the score's standard deviation over the data."""
 
     names: tuple[str, ...]
-    normals: Tensor  # (A, Z) float64: score = normals · (z − mean)
-    moves: Tensor  # (A, Z) float64: adding moves[a] raises score a by exactly 1
+    normals: Doubles  # (A, Z): score = normals · (z − mean)
+    moves: Doubles  # (A, Z): adding moves[a] raises score a by exactly 1
     cloud: Cloud
     quality: tuple[Quality, ...]
     method: Method
     orthogonal: bool
     data: str  # what it was fitted on
 
-    def scores(self, latents: Tensor) -> Tensor:
+    def scores(self, latents: ArrayLike) -> Doubles:
         """(N, Z) latents to (N, A) scores: 0 is the average of the data, 1 its standard deviation."""
-        return (latents.double() - self.cloud.mean) @ self.normals.T
+        return (np.asarray(latents, np.float64) - self.cloud.mean) @ self.normals.T
 
     @property
-    def entanglement(self) -> Tensor:
+    def entanglement(self) -> Doubles:
         """(A, A): by how much a step of 1 along move a changes score b; 1 on the diagonal."""
         return self.moves @ self.normals.T
 
     def entangled(self, name: str, count: int = 3) -> list[tuple[str, float]]:
         """The other attributes that this one drags along most, strongest first."""
         row = self.entanglement[self.place(name)]
-        order = [b for b in row.abs().argsort(descending=True).tolist() if b != self.place(name)]
+        order = [b for b in np.argsort(-np.abs(row), kind="stable").tolist() if b != self.place(name)]
         return [(self.names[b], float(row[b])) for b in order[:count]]
 
     def save(self, model: str | Path, out: str | Path | None = None) -> Path:
@@ -85,6 +89,8 @@ class Directions:
 
         Directions that were there before go; everything else in the file stays, to the bit. Returns the file.
         """
+        from facette.checkpoint.extras import add_extras
+
         tensors, figures = direction_tensors(self)
         return add_extras(model, tensors, figures, out, replace=(MOVE, NORMAL))
 
@@ -128,8 +134,8 @@ def fit_directions(
         raise UsageError(f"unknown method {method!r}: use one of {', '.join(get_args(Method))}.")
     cloud = measure_cloud(posterior)
     whitening = cloud.whitening()  # (Z, Z)
-    centred = (posterior.mean.double() - cloud.mean).T
-    x = torch.linalg.solve_triangular(whitening, centred, upper=False).T.float().numpy()  # (N, Z)
+    centred = (np.asarray(posterior.mean, np.float64) - cloud.mean).T
+    x = np.linalg.solve(whitening, centred).T.astype(np.float32)  # (N, Z)
     units, ways, quality, kept, left_out = [], [], [], [], []
     for name, column in zip(names, labels.T, strict=True):
         if min((column > 0).sum(), (column < 0).sum()) < FEWEST:
@@ -145,19 +151,19 @@ def fit_directions(
             progress(1)
     if not kept:
         raise DataError(f"no attribute has at least {FEWEST} pictures with it and {FEWEST} without.")
-    u, way = (torch.from_numpy(np.stack(rows)) for rows in (units, ways))  # (A, Z), unit rows
-    normals = torch.linalg.solve_triangular(whitening.T, u.T, upper=True).T
+    u, way = np.stack(units), np.stack(ways)  # (A, Z), unit rows
+    normals = np.linalg.solve(whitening.T, u.T).T
     moves = _moves(way, RIDGE if orthogonal else None)
-    moves = moves / (moves * u).sum(1, keepdim=True) @ whitening.T  # each raises its own score by 1
+    moves = moves / (moves * u).sum(axis=1, keepdims=True) @ whitening.T  # each raises its own score by 1
     made = Directions(tuple(kept), normals, moves, cloud, tuple(quality), method, orthogonal, data)
     return made, tuple(left_out)
 
 
-def direction_tensors(directions: Directions) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Directions as named tensors and figures for a model file; `directions.NAME` is the move of one deviation."""
+def direction_tensors(directions: Directions) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Directions as named arrays and figures for a model file; `directions.NAME` is the move of one deviation."""
     tensors = cloud_tensors(directions.cloud)
     for name, normal, move in zip(directions.names, directions.normals, directions.moves, strict=True):
-        tensors |= {MOVE + name: move.float(), NORMAL + name: normal.float()}
+        tensors |= {MOVE + name: move.astype(np.float32), NORMAL + name: normal.astype(np.float32)}
     figures = {
         "method": directions.method,
         "orthogonal": directions.orthogonal,
@@ -167,7 +173,7 @@ def direction_tensors(directions: Directions) -> tuple[dict[str, Tensor], dict[s
     return tensors, {FIGURES: figures}
 
 
-def known_directions(model) -> Directions:
+def known_directions(model: DrawingModel) -> Directions:
     """The directions in the model's file. Raises UsageError for a model that has none."""
     figures = model.metrics.get(FIGURES)
     if not figures:
@@ -176,7 +182,8 @@ def known_directions(model) -> Directions:
         )
     names = tuple(figures["attributes"])
     normals, moves = (
-        torch.stack([model.extras[prefix + n].double() for n in names]) for prefix in (NORMAL, MOVE)
+        np.stack([np.asarray(model.extras[prefix + n], np.float64) for n in names])
+        for prefix in (NORMAL, MOVE)
     )
     quality = tuple(Quality(**measured) for measured in figures["attributes"].values())
     how = figures["method"], figures["orthogonal"], figures["data"]
@@ -213,14 +220,14 @@ def _unit(x: np.ndarray, has: np.ndarray, method: Method) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _moves(u: Tensor, ridge: float | None) -> Tensor:
+def _moves(u: Doubles, ridge: float | None) -> Doubles:
     """(A, Z) in whitened latents, each raising its own score by 1; `ridge` None leaves the scores' correlations in."""
     if ridge is None:
         return u
     correlations = u @ u.T  # (A, A)
-    joint = correlations.square().sum() / len(u)
-    held = torch.linalg.solve(correlations + ridge * joint * torch.eye(len(u), dtype=u.dtype), u)
-    return held / (held * u).sum(1, keepdim=True)
+    joint = np.square(correlations).sum() / len(u)
+    held = np.linalg.solve(correlations + ridge * joint * np.eye(len(u)), u)
+    return held / (held * u).sum(axis=1, keepdims=True)
 
 
 def _plain(name: str) -> str:

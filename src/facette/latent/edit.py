@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from facette.errors import UsageError, check_count
+from facette.latent.cloud import Doubles
 from facette.latent.details import Details
 from facette.latent.directions import Directions, known_directions
 from facette.latent.drawing import Drawing, draw, plan_drawing, reconstruction_of, shown
 from facette.latent.film import Film
-from facette.latent.inputs import Picture, resolve_model
+from facette.latent.inputs import Picture, resolve_drawer
 from facette.latent.photo import PhotoSource, take_photo
+from facette.latent.points import Latents
 from facette.latent.sheets import Result, footer, signed
 from facette.model.interface import DrawingModel
 
@@ -40,7 +40,7 @@ LONGEST = 6.0  # times the way that the wishes need by themselves; farther out t
 class Shift:
     """A way through the latent space that fulfils wishes, and what it does to every attribute."""
 
-    latent: Tensor  # (Z,) float64, to be added
+    latent: Doubles  # (Z,), to be added
     effects: dict[str, float]  # of all attributes, in their own standard deviations
     notable: dict[
         str, float
@@ -65,7 +65,7 @@ class Edit(Result):
     photo: Picture  # (W, W, 3)
     reconstruction: Picture  # (S, S, 3)
     pictures: Picture  # (1, W, W, 3)
-    latents: Tensor  # (1, Z)
+    latents: Latents  # (1, Z)
     wishes: dict[str, float]
     keep: tuple[str, ...]
     shift: Shift
@@ -104,7 +104,7 @@ class Strip(Film):
     photo: Picture  # (W, W, 3)
     reconstruction: Picture  # (S, S, 3)
     pictures: Picture  # (T, W, W, 3)
-    latents: Tensor  # (T, Z)
+    latents: Latents  # (T, Z)
     attribute: str
     strengths: tuple[float, ...]  # T of them
     wishes: dict[str, float]  # what else was changed in every picture
@@ -162,19 +162,18 @@ def edit(
     Raises UsageError for an unknown attribute, one that is both wished for and kept, a wish that is not finite, or
     wishes that contradict each other for this model; and for a model without directions.
     """
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     directions = directions or known_directions(model)
     shift = find_shift(directions, wishes, keep)
     photo = take_photo(model, picture)
     drawing = plan_drawing(model, [photo], details, side)
-    mean = torch.from_numpy(photo.mean)  # (1, Z)
-    latents = (mean.double() + shift.latent).float()  # (1, Z)
+    latents = _moved(photo.mean, shift)  # (1, Z)
     names = [directions.names[directions.place(name)] for name in wishes]
-    scores = dict(zip(directions.names, directions.scores(mean)[0].tolist(), strict=True))
+    scores = dict(zip(directions.names, directions.scores(photo.mean)[0].tolist(), strict=True))
     return Edit(
         shown(photo, drawing),
         reconstruction_of(model, photo, drawing),
-        draw(model, latents.numpy(), drawing, [photo]),
+        draw(model, latents, drawing, [photo]),
         latents,
         dict(zip(names, map(float, wishes.values()), strict=True)),
         tuple(directions.names[directions.place(name)] for name in keep),
@@ -199,7 +198,7 @@ def strip(
 ) -> Strip:
     """One attribute from low to high in `steps` pictures; `wishes` hold in every one of them. As `edit` otherwise."""
     check_count(steps, least=2, what="The number of steps")
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     directions = directions or known_directions(model)
     name = directions.names[directions.place(attribute)]
     others = {directions.names[directions.place(n)]: float(w) for n, w in (wishes or {}).items()}
@@ -210,11 +209,10 @@ def strip(
     shifts = [find_shift(directions, {name: strength, **others}, keep) for strength in strengths]
     photo = take_photo(model, picture)
     drawing = plan_drawing(model, [photo], details, side)
-    mean = torch.from_numpy(photo.mean)  # (1, Z)
-    latents = torch.cat([(mean.double() + shift.latent).float() for shift in shifts])  # (T, Z)
+    latents = np.concatenate([_moved(photo.mean, shift) for shift in shifts])  # (T, Z)
     strongest = shifts[int(np.abs(strengths).argmax())]
     kept = tuple(directions.names[directions.place(n)] for n in keep)
-    pictures = draw(model, latents.numpy(), drawing, [photo])
+    pictures = draw(model, latents, drawing, [photo])
     own, redrawn = shown(photo, drawing), reconstruction_of(model, photo, drawing)
     return Strip(
         own, redrawn, pictures, latents, name, strengths, others, kept, strongest, model.name, drawing
@@ -238,14 +236,14 @@ def find_shift(directions: Directions, wishes: Mapping[str, float], keep: Sequen
     moves = directions.moves[list(wished)]  # (W, Z)
     if kept:
         moves = _freed(moves, directions.normals[kept], directions.cloud.covariance)
-    wish = torch.tensor(list(wished.values()), dtype=torch.float64)
+    wish = np.array(list(wished.values()))
     latent = _mix(directions, list(wished), kept, moves, wish)
     effects = dict(zip(directions.names, (directions.normals @ latent).tolist(), strict=True))
     least = NOTABLE * max(map(abs, wished.values()))
     settled = {directions.names[place] for place in (*wished, *kept)}
     notable = {n: e for n, e in effects.items() if n not in settled and abs(e) >= least > 0}
     ordered = dict(sorted(notable.items(), key=lambda pair: -abs(pair[1])))
-    return Shift(latent, effects, ordered, _length(latent, directions))
+    return Shift(latent, effects, ordered, directions.cloud.length(latent))
 
 
 def spoken(wishes: Mapping[str, float]) -> str:
@@ -253,33 +251,34 @@ def spoken(wishes: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {signed(strength)}" for name, strength in wishes.items())
 
 
-def _freed(moves: Tensor, normals: Tensor, covariance: Tensor) -> Tensor:
+def _moved(mean: Latents, shift: Shift) -> Latents:
+    """The mean (1, Z) at the end of the way: added in float64, as the way is."""
+    return (mean.astype(np.float64) + shift.latent).astype(np.float32)
+
+
+def _freed(moves: Doubles, normals: Doubles, covariance: Doubles) -> Doubles:
     """Moves (W, Z) that no longer change the scores of the normals (K, Z)."""
     spread = normals @ covariance  # (K, Z)
-    return moves - (moves @ normals.T) @ torch.linalg.solve(spread @ normals.T, spread)
+    return moves - (moves @ normals.T) @ np.linalg.solve(spread @ normals.T, spread)
 
 
-def _mix(directions: Directions, wished: list[int], kept: list[int], moves: Tensor, wish: Tensor) -> Tensor:
+def _mix(
+    directions: Directions, wished: list[int], kept: list[int], moves: Doubles, wish: Doubles
+) -> Doubles:
     """The mixture of moves that raises the wished scores by `wish`, (Z,). UsageError where it would lead too far."""
+    length = directions.cloud.length
     reached = directions.normals[wished] @ moves.T  # (W, W): score of row by move of column
-    shares = torch.linalg.lstsq(reached, wish.unsqueeze(1)).solution[:, 0]  # (W,)
+    shares = np.linalg.lstsq(reached, wish)[0]  # (W,)
     latent = shares @ moves
-    plain = sum(
-        abs(w) * _length(directions.moves[p], directions) for w, p in zip(wish.tolist(), wished, strict=True)
-    )
-    missed = (reached @ shares - wish).abs().max()
-    if missed > 1e-6 * (1 + wish.abs().max()) or _length(latent, directions) > LONGEST * plain:
+    plain = sum(abs(w) * length(directions.moves[p]) for w, p in zip(wish.tolist(), wished, strict=True))
+    missed = np.abs(reached @ shares - wish).max()
+    if missed > 1e-6 * (1 + np.abs(wish).max()) or length(latent) > LONGEST * plain:
         names = ", ".join(directions.names[place] for place in wished)
         others = f" while {', '.join(directions.names[k] for k in kept)} stay" if kept else " at once"
         raise UsageError(
             f"{names} cannot be changed like this{others}: to the model they are nearly the same; wish or keep less."
         )
     return latent
-
-
-def _length(latent: Tensor, directions: Directions) -> float:
-    whitened = torch.linalg.solve_triangular(directions.cloud.whitening(), latent.unsqueeze(1), upper=False)
-    return float(whitened.norm())
 
 
 def _finite(name: str, strength: float) -> float:

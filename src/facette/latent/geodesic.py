@@ -1,9 +1,10 @@
 """The shortest way between two latents when length is measured in decoded pictures.
 
-Enters: a model and two latents. Leaves: a `Geodesic`, a polyline of latents. The decoder g pulls the metric of
-picture space back into the latent space; a curve's energy under it, cut into K pieces, is K·Σ‖g(zᵢ₊₁) − g(zᵢ)‖²
-(Shao, Kumar, Fletcher 2017, arXiv 1711.08014; Arvanitidis et al., arXiv 1710.11379), whose minimum is a geodesic walked
-at constant speed. It is found by gradient descent on the inner knots, from the straight line.
+Enters: a model of torch's, for its gradients, and two latents. Leaves: a `Geodesic`, a polyline of latents. The decoder
+g pulls the metric of picture space back into the latent space; a curve's energy under it, cut into K pieces, is
+K·Σ‖g(zᵢ₊₁) − g(zᵢ)‖² (Shao, Kumar, Fletcher 2017, arXiv 1711.08014; Arvanitidis et al., arXiv 1710.11379), whose
+minimum is a geodesic walked at constant speed. It is found by gradient descent on the inner knots, from the straight
+line.
 
 Legend: K pieces, Z latents, D numbers of a decoded picture.
 """
@@ -13,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from facette.latent.paths import polyline, step_lengths
+from facette.latent.paths import path, polyline, step_lengths
+from facette.model.trained import TrainedModel
 
 PIECES = 16
 STEPS = 50
@@ -27,15 +30,15 @@ MEASURED = 4  # places for each piece when lengths are compared: between knots a
 class Geodesic:
     """A way that is never longer than the straight line under the decoder's metric."""
 
-    knots: Tensor  # (K + 1, Z), the ends as they were given
+    knots: NDArray[np.float32]  # (K + 1, Z), the ends as they were given
     length: float  # root mean squared difference of pictures, added up along the way, in the model's range
     straight: float  # the straight line's length, measured in the same way
 
 
 def find_geodesic(
-    model,
-    start: Tensor,
-    end: Tensor,
+    model: TrainedModel,
+    start: NDArray[np.float32],
+    end: NDArray[np.float32],
     pieces: int = PIECES,
     steps: int = STEPS,
     progress: Callable[[], object] | None = None,
@@ -45,16 +48,15 @@ def find_geodesic(
     Deterministic. Where the descent finds nothing shorter, the knots lie on the straight line. `progress` is called at
     every step of it; what it raises ends the search.
     """
-    share = torch.linspace(0, 1, pieces + 1).unsqueeze(1)
-    line = (1 - share) * start + share * end  # (K + 1, Z)
-    found = _descend(model, line, steps, progress)
-    straight, length = (_length(model, knots) for knots in (line, found))
+    line = path(start, end, pieces + 1)  # (K + 1, Z)
+    bent = _descend(model, torch.from_numpy(line), steps, progress).numpy()
+    straight, length = (_length(model, knots) for knots in (line, bent))
     if length < straight:
-        return Geodesic(found, length, straight)
+        return Geodesic(bent, length, straight)
     return Geodesic(line, straight, straight)
 
 
-def _descend(model, line: Tensor, steps: int, progress: Callable[[], object] | None) -> Tensor:
+def _descend(model: TrainedModel, line: Tensor, steps: int, progress: Callable[[], object] | None) -> Tensor:
     """The knots of least energy that `steps` steps of Adam come by; the ends stay."""
     device = model.device
     ends = line[:1].to(device), line[-1:].to(device)
@@ -83,8 +85,9 @@ def _descend(model, line: Tensor, steps: int, progress: Callable[[], object] | N
     return best
 
 
-def _length(model, knots: Tensor) -> float:
-    along = torch.linspace(0, 1, MEASURED * (len(knots) - 1) + 1)
+def _length(model: TrainedModel, knots: NDArray[np.float32]) -> float:
+    along = np.linspace(0, 1, MEASURED * (len(knots) - 1) + 1, dtype=np.float32)
     with torch.no_grad():
-        places = polyline(knots)(along).to(model.device)
-        return float(step_lengths(torch.cat([model.vae.decode(part) for part in places.split(16)])).sum())
+        places = torch.from_numpy(polyline(knots)(along)).to(model.device)
+        seen = torch.cat([model.vae.decode(part) for part in places.split(16)])
+    return float(step_lengths(seen.cpu().numpy()).sum())

@@ -6,12 +6,15 @@ nothing of what is done with either.
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from numpy.typing import NDArray
 
-from facette.errors import UsageError
+from facette.errors import UsageError, import_extra
 from facette.model.interface import DrawingModel
+
+if TYPE_CHECKING:
+    from facette.model.trained import TrainedModel
 
 Picture: TypeAlias = NDArray[Any]  # (H, W, C), uint8 or uint16: grey, RGB, or RGB and alpha
 Model = TypeVar("Model", bound=DrawingModel)
@@ -37,6 +40,22 @@ def resolve_drawer(model: DrawingModel | str | Path) -> DrawingModel:
     with suppress(Unserved):
         return open_light(model)
     return cast(DrawingModel, resolve_model(model))
+
+
+def gradient_model(model: DrawingModel | str | Path, need: str) -> "TrainedModel":
+    """A model that can be differentiated, which takes torch; `need` says what for, e.g. "a geodesic".
+
+    Raises MissingExtraError where torch is not installed, and UsageError for a model that was opened without it.
+    """
+    import_extra("torch", "train", need)
+    from facette.model.trained import TrainedModel
+
+    resolved: Any = resolve_model(model)
+    if not isinstance(resolved, TrainedModel):
+        raise UsageError(
+            f"{need} needs gradients, and {resolved.name!r} was opened to draw: load it by torch."
+        )
+    return resolved
 
 
 def check_pictured(model: DrawingModel) -> None:

@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from facette.errors import UsageError, check_count
 from facette.latent.details import Details
 from facette.latent.drawing import Drawing, draw, plan_drawing, shown
 from facette.latent.film import Film
-from facette.latent.geodesic import Geodesic, find_geodesic
-from facette.latent.inputs import Picture, resolve_model
+from facette.latent.inputs import Picture, gradient_model, resolve_drawer
 from facette.latent.paths import (
     Curve,
     Decode,
+    Floats,
     Method,
     check_method,
     curve,
@@ -34,11 +32,13 @@ from facette.latent.paths import (
     unevenness,
 )
 from facette.latent.photo import PhotoInput, PhotoSource, take_photo
+from facette.latent.points import Latents
 from facette.latent.sheets import Result, footer
 from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
+    from facette.latent.geodesic import Geodesic
 
 CORNERS = 4
 
@@ -50,11 +50,11 @@ class Interpolation(Film):
 
     photos: Picture  # (P, W, W, 3)
     pictures: Picture  # (T, W, W, 3)
-    latents: Tensor  # (T, Z)
+    latents: Latents  # (T, Z)
     stations: tuple[int, ...]  # which of the pictures are at the photos' own latents, P of them
     method: Method
     equal_steps: bool
-    geodesics: tuple[Geodesic, ...]  # P − 1 of them for method "geodesic", else none
+    geodesics: "tuple[Geodesic, ...]"  # P − 1 of them for method "geodesic", else none
     model: str
     drawing: Drawing
     remark: str = ""  # a line under the sheet, such as what was done to the photos
@@ -62,7 +62,7 @@ class Interpolation(Film):
     @property
     def step_lengths(self) -> np.ndarray:
         """Root mean squared difference of neighbouring pictures in steps of 255, (T − 1,)."""
-        return step_lengths(torch.from_numpy(self.pictures))
+        return step_lengths(self.pictures)
 
     @property
     def unevenness(self) -> float:
@@ -110,7 +110,7 @@ class Field(Result):
 
     photos: Picture  # (4, W, W, 3): top left, top right, bottom left, bottom right
     pictures: Picture  # (R·C, W, W, 3), row after row
-    latents: Tensor  # (R·C, Z)
+    latents: Latents  # (R·C, Z)
     rows: int
     columns: int
     method: Method
@@ -163,18 +163,18 @@ def interpolate(
     check_method(method)
     if len(photos) < 2:
         raise UsageError(f"a path needs at least 2 photos, got {len(photos)}.")
-    model = resolve_model(model)
+    model = gradient_model(model, "a geodesic") if method == "geodesic" else resolve_drawer(model)
     inputs = [take_photo(model, photo) for photo in photos]
     drawing = plan_drawing(model, inputs, details, side)
-    means = torch.from_numpy(np.concatenate([photo.mean for photo in inputs]))  # (P, Z)
+    means = np.concatenate([photo.mean for photo in inputs])  # (P, Z)
     geodesics = tuple(_geodesics(model, means, progress)) if method == "geodesic" else ()
     legs = [polyline(g.knots) for g in geodesics] or [curve(a, b, method) for a, b in pairwise(means)]
     legs = [_weighed(leg, number, len(inputs)) for number, leg in enumerate(legs)]
     way, stations = _walk(legs, _look(model, drawing, inputs), steps, equal_steps)
-    latents, weights = way[:, : model.latent], way[:, model.latent :].numpy()
+    latents, weights = way[:, : model.latent].copy(), way[:, model.latent :]
     for station, mean in zip(stations, means, strict=True):
         latents[station] = mean  # to the bit, whatever way led there
-    pictures = draw(model, latents.numpy(), drawing, inputs, weights)
+    pictures = draw(model, latents, drawing, inputs, weights)
     originals = np.stack([shown(photo, drawing) for photo in inputs])
     return Interpolation(
         originals, pictures, latents, stations, method, equal_steps, geodesics, model.name, drawing
@@ -202,33 +202,37 @@ def field(
     if method == "geodesic":
         raise UsageError("a field has no geodesic: use linear, slerp or norm.")
     check_method(method)
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     inputs = [take_photo(model, photo) for photo in photos]
     drawing = plan_drawing(model, inputs, details, side)
-    means = torch.from_numpy(np.concatenate([photo.mean for photo in inputs]))  # (4, Z)
-    down, across = torch.linspace(0, 1, rows), torch.linspace(0, 1, columns)
+    means = np.concatenate([photo.mean for photo in inputs])  # (4, Z)
+    down, across = (np.linspace(0, 1, count, dtype=np.float32) for count in (rows, columns))
     left, right = curve(means[0], means[2], method)(down), curve(means[1], means[3], method)(down)
-    latents = torch.cat([curve(a, b, method)(across) for a, b in zip(left, right, strict=True)])  # (R·C, Z)
+    latents = np.concatenate(
+        [curve(a, b, method)(across) for a, b in zip(left, right, strict=True)]
+    )  # (R·C, Z)
     low, right_hand = (np.repeat(np.linspace(0, 1, rows), columns), np.tile(np.linspace(0, 1, columns), rows))
     weights = np.stack(
         [(1 - low) * (1 - right_hand), (1 - low) * right_hand, low * (1 - right_hand), low * right_hand], 1
     )
-    pictures = draw(model, latents.numpy(), drawing, inputs, weights)
+    pictures = draw(model, latents, drawing, inputs, weights)
     originals = np.stack([shown(photo, drawing) for photo in inputs])
     return Field(originals, pictures, latents, rows, columns, method, model.name, drawing)
 
 
-def _geodesics(model: DrawingModel, means: Tensor, progress: Callable[[], object] | None) -> list[Geodesic]:
+def _geodesics(model: Any, means: Latents, progress: Callable[[], object] | None) -> "list[Geodesic]":
+    from facette.latent.geodesic import find_geodesic
+
     return [find_geodesic(model, a, b, progress=progress) for a, b in pairwise(means)]
 
 
 def _weighed(leg: Curve, number: int, photos: int) -> Curve:
     """The leg, and beside each latent (Z,) the weight of every photo (P,): (T, Z + P)."""
 
-    def at(along: Tensor) -> Tensor:
-        weights = torch.zeros(len(along), photos)
+    def at(along: Floats) -> Floats:
+        weights = np.zeros((len(along), photos), np.float32)
         weights[:, number], weights[:, number + 1] = 1 - along, along
-        return torch.cat([leg(along), weights], dim=1)
+        return np.concatenate([leg(along), weights], axis=1)
 
     return at
 
@@ -237,27 +241,26 @@ def _look(model: DrawingModel, drawing: Drawing, photos: Sequence[PhotoInput]) -
     """What is seen at places of a way (T, Z + P), at the model's own size."""
     small = replace(drawing, side=drawing.model_side)
 
-    def seen(way: Tensor) -> Tensor:
-        latents, weights = way[:, : model.latent].numpy(), way[:, model.latent :].numpy()
-        return torch.from_numpy(draw(model, latents, small, photos, weights)).float()
+    def seen(way: Floats) -> Picture:
+        return draw(model, way[:, : model.latent].astype(np.float32), small, photos, way[:, model.latent :])
 
     return seen
 
 
-def _walk(legs: list[Curve], look: Decode, steps: int, equal: bool) -> tuple[Tensor, tuple[int, ...]]:
+def _walk(legs: list[Curve], look: Decode, steps: int, equal: bool) -> tuple[Floats, tuple[int, ...]]:
     """Latents and weights along the legs (T, Z + P), and the places of their ends."""
     counts = _shared(legs, look, steps) if equal else [steps] * len(legs)
     parts, stations = [], [0]
     for leg, count in zip(legs, counts, strict=True):
-        places = equal_places(leg, look, count) if equal else torch.linspace(0, 1, count)
+        places = equal_places(leg, look, count) if equal else np.linspace(0, 1, count, dtype=np.float32)
         parts.append(leg(places)[1 if parts else 0 :])
         stations.append(stations[-1] + count - 1)
-    return torch.cat(parts), tuple(stations)
+    return np.concatenate(parts), tuple(stations)
 
 
 def _shared(legs: list[Curve], look: Decode, steps: int) -> list[int]:
     """Pictures for each leg, both ends included: the same in all, shared by length, at least one step for each."""
-    along = torch.linspace(0, 1, steps)
+    along = np.linspace(0, 1, steps, dtype=np.float32)
     lengths = np.array([step_lengths(look(leg(along))).sum() for leg in legs])
     total = len(legs) * (steps - 1)
     if lengths.sum() == 0:

@@ -6,18 +6,19 @@ the bit. Knows nothing of photos; geodesics, which need a decoder to be found, c
 Legend: T places on a way, Z latents, D numbers of a decoded picture.
 """
 
+import math
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from facette.errors import UsageError
 
 Method = Literal["linear", "slerp", "norm", "geodesic"]
-Curve = Callable[[Tensor], Tensor]  # places (T,) in [0, 1] to latents (T, Z)
-Decode = Callable[[Tensor], Tensor]  # latents (T, Z) to what is seen there, any shape (T, …)
+Floats = NDArray[np.floating[Any]]
+Curve = Callable[[Floats], Floats]  # places (T,) in [0, 1] to latents (T, Z)
+Decode = Callable[[Floats], NDArray[Any]]  # latents (T, Z) to what is seen there, any shape (T, …)
 
 PARALLEL_BELOW = 1e-4  # sine of the angle under which a great circle is not defined well enough in float32
 FINE = 8  # places for each wished step when a way is first measured
@@ -32,12 +33,12 @@ def check_method(method: str) -> None:
         raise UsageError(f"unknown method {method!r}: use one of {known}.")
 
 
-def path(start: Tensor, end: Tensor, steps: int, method: Method = "linear") -> Tensor:
+def path(start: Floats, end: Floats, steps: int, method: Method = "linear") -> Floats:
     """`steps` latents (T, Z) from `start` to `end`, (Z,) each, evenly placed on the closed-form `curve`."""
-    return curve(start, end, method)(torch.linspace(0, 1, steps, dtype=start.dtype))
+    return curve(start, end, method)(np.linspace(0, 1, steps, dtype=start.dtype))
 
 
-def curve(start: Tensor, end: Tensor, method: Method = "linear") -> Curve:
+def curve(start: Floats, end: Floats, method: Method = "linear") -> Curve:
     """The way from `start` to `end`, (Z,) each, as a function of the place on it.
 
     "linear" goes straight. "slerp" goes along the great circle (Shoemake 1985; for latents White 2016, arXiv
@@ -55,23 +56,23 @@ def curve(start: Tensor, end: Tensor, method: Method = "linear") -> Curve:
     raise UsageError(f"a {method} needs a model: use facette.latent.interpolate.")
 
 
-def polyline(knots: Tensor) -> Curve:
-    """Straight from knot to knot (K + 1, Z), all pieces taking the same share of the way."""
+def polyline(knots: Floats) -> Curve:
+    """Straight from knot to knot (K + 1, …), all pieces taking the same share of the way."""
     pieces = len(knots) - 1
 
-    def at(along: Tensor) -> Tensor:
-        place = (along * pieces).clamp(0, pieces)
-        piece = place.long().clamp(max=pieces - 1)  # (T,)
-        rest = (place - piece).to(knots.dtype).unsqueeze(1)
+    def at(along: Floats) -> Floats:
+        place = np.clip(along * pieces, 0, pieces)
+        piece = np.minimum(place.astype(int), pieces - 1)  # (T,)
+        rest = (place - piece).astype(knots.dtype).reshape(-1, *(1,) * (knots.ndim - 1))
         return (1 - rest) * knots[piece] + rest * knots[piece + 1]
 
     return at
 
 
-def step_lengths(seen: Tensor) -> np.ndarray:
-    """Root mean squared difference of neighbours, (T − 1,) float64, of what is seen at T places, (T, …)."""
-    flat = seen.flatten(1).double()
-    return flat.diff(dim=0).square().mean(1).sqrt().cpu().numpy()
+def step_lengths(seen: NDArray[Any]) -> NDArray[np.float64]:
+    """Root mean squared difference of neighbours, (T − 1,), of what is seen at T places, (T, …)."""
+    steps = np.diff(seen.reshape(len(seen), -1).astype(np.float64), axis=0)
+    return np.sqrt(np.square(steps).mean(axis=1))
 
 
 def unevenness(lengths: np.ndarray) -> float:
@@ -80,23 +81,23 @@ def unevenness(lengths: np.ndarray) -> float:
     return float(np.std(lengths) / mean) if mean > 0 else 0.0
 
 
-def equal_places(way: Curve, decode: Decode, steps: int) -> Tensor:
+def equal_places(way: Curve, decode: Decode, steps: int) -> Floats:
     """Places (T,) in [0, 1], 0 and 1 among them, whose neighbours look equally far apart.
 
     The way is first measured finely and cut by its length; then the places are moved until the steps between the
     chosen pictures themselves are equal, since a step cuts across the bends of the way.
     """
-    fine = torch.linspace(0, 1, FINE * (steps - 1) + 1, dtype=torch.float64)
-    places = _cut(fine.numpy(), step_lengths(decode(way(fine.float()))), steps)
+    fine = np.linspace(0, 1, FINE * (steps - 1) + 1)
+    places = _cut(fine, step_lengths(decode(way(fine.astype(np.float32)))), steps)
     best, least = places, np.inf
     for _ in range(ROUNDS):
-        lengths = step_lengths(decode(way(torch.from_numpy(places).float())))
+        lengths = step_lengths(decode(way(places.astype(np.float32))))
         if (uneven := unevenness(lengths)) < least:
             best, least = places, uneven
         if least < EVEN_ENOUGH:
             break
         places = _cut(places, lengths, steps)
-    return torch.from_numpy(best).float()
+    return best.astype(np.float32)
 
 
 def _cut(places: np.ndarray, lengths: np.ndarray, steps: int) -> np.ndarray:
@@ -109,33 +110,38 @@ def _cut(places: np.ndarray, lengths: np.ndarray, steps: int) -> np.ndarray:
     return cut
 
 
-def _linear(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
-    share = along.to(start.dtype).unsqueeze(1)  # (T, 1)
+def _linear(start: Floats, end: Floats, along: Floats) -> Floats:
+    share = along.astype(start.dtype)[:, None]  # (T, 1)
     return (1 - share) * start + share * end
 
 
-def _norm_corrected(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
+def _norm_corrected(start: Floats, end: Floats, along: Floats) -> Floats:
     straight = _linear(start, end, along)  # (T, Z)
-    share = along.to(start.dtype)
-    first, last = torch.stack([start, end]).norm(dim=1)
+    share = along.astype(start.dtype)
+    first, last = np.linalg.norm(np.stack([start, end]), axis=1)
     wished = (1 - share) * first + share * last  # (T,)
-    length = straight.norm(dim=1)
+    length = np.linalg.norm(straight, axis=1)
     # At the ends the factor is a number over itself, exactly 1; the very middle of opposite latents stays zero.
-    factor = torch.where(length > 0, wished / length, 1.0)
-    return factor.unsqueeze(1) * straight
+    factor = np.divide(wished, length, out=np.ones_like(wished), where=length > 0)
+    return factor[:, None] * straight
 
 
-def _slerp(start: Tensor, end: Tensor, along: Tensor) -> Tensor:
+def _slerp(start: Floats, end: Floats, along: Floats) -> Floats:
     angle = _angle(start, end)
-    sine = torch.sin(angle)
-    if not sine > PARALLEL_BELOW:  # also true for the NaN of a zero vector
+    sine = np.sin(angle)
+    if sine <= PARALLEL_BELOW:
         return _linear(start, end, along)
-    share = along.to(start.dtype).unsqueeze(1)
+    share = along.astype(start.dtype).astype(np.float64)[:, None]
     # The weights are divided before they multiply, so that they are exactly 0 and 1 at the ends.
-    return (torch.sin((1 - share) * angle) / sine) * start + (torch.sin(share * angle) / sine) * end
+    before, after = ((np.sin(part * angle) / sine).astype(start.dtype) for part in (1 - share, share))
+    return before * start + after * end
 
 
-def _angle(start: Tensor, end: Tensor) -> Tensor:
-    """Between two vectors, in radians; by half-angle tangents, since arccos loses half the digits near 0."""
-    a, b = start / start.norm(), end / end.norm()
-    return 2 * torch.atan2((a - b).norm(), (a + b).norm())
+def _angle(start: Floats, end: Floats) -> float:
+    """Between two vectors, in radians, 0 where one has no length; by half-angle tangents, since arccos loses half the
+    digits near 0."""
+    lengths = np.linalg.norm(np.stack([start, end]).astype(np.float64), axis=1)
+    if not lengths.all():
+        return 0.0
+    a, b = start / lengths[0], end / lengths[1]
+    return 2 * math.atan2(np.linalg.norm(a - b), np.linalg.norm(a + b))

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from facette.errors import UsageError, check_count
-from facette.latent.cloud import Cloud, known_cloud
+from facette.latent.cloud import Cloud, Doubles, known_cloud
 from facette.latent.details import Details
 from facette.latent.directions import FIGURES, known_directions
 from facette.latent.drawing import Drawing, draw, plan_drawing, shown
-from facette.latent.inputs import Picture, image_size, resolve_model
+from facette.latent.inputs import Picture, image_size, resolve_drawer
 from facette.latent.photo import PhotoSource, take_photo
+from facette.latent.points import Latents
 from facette.latent.sheets import Result, footer, signed
 from facette.model.interface import DrawingModel
 
@@ -36,7 +35,7 @@ TELLING = 0.2  # correlation from which an attribute is named beside a direction
 class TraversalRow:
     """One direction that is walked along."""
 
-    direction: Tensor  # (Z,): one standard deviation of the data along it
+    direction: Doubles  # (Z,): one standard deviation of the data along it
     name: str  # "latent 17" or "axis 1"
     figure: float  # nats of the latent, or the axis's share (0…1) of the data's variance
     attribute: str  # the attribute most correlated with it, where one is known and tells enough; else ""
@@ -55,7 +54,7 @@ class Traversal(Result):
 
     photo: Picture | None  # (W, W, 3), or None when the middle of the data was taken
     pictures: Picture  # (R·T, W, W, 3), row after row
-    latents: Tensor  # (R·T, Z)
+    latents: Latents  # (R·T, Z)
     rows: tuple[TraversalRow, ...]
     strengths: tuple[float, ...]  # T of them, in standard deviations of the data
     along: Along
@@ -117,46 +116,47 @@ def traverse(
     check_count(steps, least=2, what="The number of steps")
     if not 0 < reach < float("inf"):
         raise UsageError(f"reach must be a number above 0, got {reach!r}.")
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     image_size(model)
-    given = cloud or known_cloud(model)
-    chosen = ranked(model, given, along)[:rows]
+    cloud = cloud or known_cloud(model)
+    chosen = ranked(model, cloud, along)[:rows]
     inputs = [] if picture is None else [take_photo(model, picture)]
     drawing = plan_drawing(model, inputs, details if inputs else "model", side)
-    start = torch.from_numpy(inputs[0].mean)[0] if inputs else given.mean.float()
+    start = inputs[0].mean[0].astype(np.float64) if inputs else cloud.mean  # (Z,)
     strengths = tuple(round(float(s), 9) for s in np.linspace(-reach, reach, steps))
-    latents = torch.stack([start + s * row.direction.float() for row in chosen for s in strengths])
-    pictures = draw(model, latents.numpy(), drawing, inputs)
+    walked = [start + s * row.direction for row in chosen for s in strengths]
+    latents = np.stack(walked).astype(np.float32)  # (R·T, Z)
+    pictures = draw(model, latents, drawing, inputs)
     photo = shown(inputs[0], drawing) if inputs else None
     return Traversal(photo, pictures, latents, chosen, strengths, along, model.name, drawing)
 
 
-def ranked(model, cloud: Cloud, along: Along) -> tuple[TraversalRow, ...]:
+def ranked(model: DrawingModel, cloud: Cloud, along: Along) -> tuple[TraversalRow, ...]:
     """All Z directions, the most telling first."""
     if along == "latents":
-        order = cloud.rate.argsort(descending=True)
-        units, figures = torch.eye(len(cloud.mean), dtype=torch.float64)[order], cloud.rate[order]
+        order = np.argsort(-cloud.rate, kind="stable")
+        units, figures = np.eye(len(cloud.mean))[order], cloud.rate[order]
         names = [f"latent {place}" for place in order.tolist()]
     else:
         variances, units = cloud.axes()
         figures, names = variances / variances.sum(), [f"axis {n}" for n in range(1, len(units) + 1)]
     spread = units @ cloud.covariance  # (Z, Z): covariance of each coordinate with the latents
-    widths = (spread * units).sum(1).sqrt()  # (Z,)
-    captions = _captions(model, spread / widths.unsqueeze(1))
+    widths = np.sqrt((spread * units).sum(axis=1))  # (Z,)
+    captions = _captions(model, spread / widths[:, None])
     return tuple(
         TraversalRow(unit * width, name, float(figure), *caption)
         for unit, width, name, figure, caption in zip(units, widths, names, figures, captions, strict=True)
     )
 
 
-def _captions(model, covariances: Tensor) -> list[tuple[str, float]]:
+def _captions(model: DrawingModel, covariances: Doubles) -> list[tuple[str, float]]:
     """For each standardised coordinate the attribute whose score correlates most with it, and how much."""
     if FIGURES not in model.metrics:
         return [("", 0.0)] * len(covariances)
     directions = known_directions(model)
     correlations = covariances @ directions.normals.T  # (Z, A); scores have unit variance
-    best = correlations.abs().argmax(1)
-    strongest = correlations.gather(1, best.unsqueeze(1))[:, 0].tolist()
+    best = np.abs(correlations).argmax(axis=1)
+    strongest = correlations[np.arange(len(best)), best].tolist()
     return [
         (directions.names[b], strength) if abs(strength) >= TELLING else ("", 0.0)
         for b, strength in zip(best.tolist(), strongest, strict=True)

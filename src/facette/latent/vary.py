@@ -21,7 +21,7 @@ from facette.latent.around import Step
 from facette.latent.choice import most_various
 from facette.latent.details import Details
 from facette.latent.drawing import Drawing, draw, plan_drawing, reconstruction_of, shown
-from facette.latent.inputs import Picture, resolve_drawer, resolve_model
+from facette.latent.inputs import Picture, gradient_model, resolve_drawer
 from facette.latent.levels import Mode, Setting, check_strength, choose_setting, known_curve
 from facette.latent.noise import Noise, normal_draws, people_noise, ways_to_differ
 from facette.latent.photo import PhotoInput, PhotoSource, take_photo
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Spread = Literal["random", "best"]
 
+CLOSER = "fitting a photo more closely"  # what takes gradients
 POOL = 100  # seeds that the most various are chosen from
 LARGEST_SEED = 2**63 - 1
 
@@ -110,7 +111,7 @@ def origin_of(
     progress: Callable[[int], object] = lambda steps: None,
 ) -> Origin:
     """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
-    model = resolve_model(model) if refine else resolve_drawer(model)
+    model = gradient_model(model, CLOSER) if refine else resolve_drawer(model)
     photo = take_photo(model, picture)
     drawing = plan_drawing(model, [photo], details, side)
     refined = None
@@ -168,7 +169,7 @@ def vary(
     mode, noise, spread or details, a side that cannot be drawn, and a pool smaller than the count.
     """
     check_count(count)
-    model = resolve_model(model) if refine else resolve_drawer(model)
+    model = gradient_model(model, CLOSER) if refine else resolve_drawer(model)
     setting = choose_setting(model, diversity, likeness, noise, mode, details)
     seeds = chosen_seeds(model, setting.noise, seed, count, spread, pool)
     origin = origin_of(model, picture, seed, refine, details, side, progress)
@@ -199,7 +200,7 @@ def sweep(
         strength_of(factor, mode)  # refuses before any work is done
     if not len(factors):
         raise UsageError("a sweep needs at least one factor, none was given.")
-    model = resolve_model(model) if refine else resolve_drawer(model)
+    model = gradient_model(model, CLOSER) if refine else resolve_drawer(model)
     choose_setting(model, float(factors[0]), noise=noise, mode=mode, details=details)
     seeds = variation_seeds(seed, count)
     origin = origin_of(model, picture, seed, refine, details, side)

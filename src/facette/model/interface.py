@@ -46,6 +46,11 @@ class DrawingModel(Protocol):
         """Named arrays that other rooms keep in the model file, e.g. `directions.Smiling`."""
         ...
 
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """What was measured of it, as plain values, and what other rooms keep beside their extras."""
+        ...
+
     def plain(self) -> DrawingModel:
         """The same model without its second stage."""
         ...

@@ -81,6 +81,7 @@ class LightModel:
     decoder: Graph  # (N, Z) → (N, C, H, W)
     sharpener: Graph | None = None  # (N, C, H, W) and (N, Z) → (N, C, H, W)
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def plain(self) -> LightModel:
         """The same model without its second stage."""

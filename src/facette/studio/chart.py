@@ -16,9 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facette.errors import UsageError
 from facette.latent.directions import FIGURES, known_directions
@@ -46,13 +44,13 @@ class Walk:
     def settled(self) -> int:
         return len(self.projection.points)
 
-    def latent(self, number: int) -> Tensor:
+    def latent(self, number: int) -> NDArray[np.float32]:
         """(1, Z) of a point. Raises UsageError for a number that no point has."""
         if 0 <= number < self.settled:
             latent = self.projection.latents[number] * self.projection.unit
         else:
             latent = self._photo(number)[1]
-        return torch.from_numpy(np.asarray(latent, np.float32))[None]
+        return np.asarray(latent, np.float32)[None]
 
     def name(self, number: int) -> str:
         """What a point is called. Raises UsageError as `latent` does."""
@@ -153,7 +151,7 @@ def read_columns(model, walk: Walk) -> tuple[Column, ...]:
         return ()
     directions = known_directions(model)
     means = walk.projection.latents * walk.projection.unit
-    codes = (directions.scores(torch.from_numpy(means)) <= 0).to(torch.uint8).numpy()  # (N, A)
+    codes = (directions.scores(means) <= 0).astype(np.uint8)  # (N, A)
     return tuple(
         Column(name, (f"more {_spoken(name)} than usual", "less"), codes[:, place])
         for place, name in enumerate(directions.names)
@@ -167,7 +165,7 @@ def packed(described: dict[str, Any]) -> bytes:
 
 def _read_chart(model, projection: Projection) -> Chart:
     """A chart of a saved map, whose pictures are what the model makes of its latents."""
-    latents = torch.from_numpy(projection.latents * projection.unit)
+    latents = projection.latents * projection.unit
     return Chart(
         title="",
         subtitle="",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from facette.latent.paths import polyline
 from facette.latent.points import decode_each
@@ -38,13 +37,10 @@ class Way:
         return cls(latents[None], np.zeros((1, len(latents), 0), np.float32))
 
 
-def latent_between(grid: np.ndarray, across: float, down: float = 0.0) -> torch.Tensor:
+def latent_between(grid: np.ndarray, across: float, down: float = 0.0) -> np.ndarray:
     """(1, Z) at the given shares of the way in a grid (R, C, Z) of latents, straight from each to the next."""
-    row = torch.from_numpy(grid[0])
-    if len(grid) > 1:
-        rows = torch.from_numpy(grid).flatten(1)  # (R, C · Z)
-        row = polyline(rows)(torch.tensor([down])).reshape(grid.shape[1:])
-    return polyline(row)(torch.tensor([across]))
+    row = polyline(grid)(np.array([down]))[0] if len(grid) > 1 else grid[0]  # (C, Z)
+    return polyline(row)(np.array([across]))
 
 
 def picture_between(studio: Studio, tab: str, way: Way | None, across: float, down: float = 0.0) -> str:
@@ -54,7 +50,7 @@ def picture_between(studio: Studio, tab: str, way: Way | None, across: float, do
     if way is None:
         return ""
     latent, weights = (
-        latent_between(grid, across / 100, down / 100).numpy() if grid.shape[-1] else grid[0, :1]
+        latent_between(grid, across / 100, down / 100) if grid.shape[-1] else grid[0, :1]
         for grid in (way.latents, way.weights)
     )
     if way.held:

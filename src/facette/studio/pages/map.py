@@ -217,13 +217,13 @@ def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share
     ends = [int(asked[name]) for name in ("from", "to") if name in asked]
     latents, names = [shown.walk.latent(end) for end in ends], [shown.walk.name(end) for end in ends]
     if len(ends) == 1:
-        drawn = decode_each(studio.model, latents[0].numpy())[0]
+        drawn = decode_each(studio.model, latents[0])[0]
         stem = f"face-{ends[0]}"
         saved = drawn_picture(studio, tab, "map-picture", drawn, stem)
         return [face(drawn, names[0], f"the face of {names[0]}"), saved, "", None, gr.update(visible=False)]
     way = path(latents[0][0], latents[1][0], STEPS)  # (T, Z)
-    grid = Way.between_latents(way.numpy())
-    pictures = decode_each(studio.model, way.numpy())
+    grid = Way.between_latents(way)
+    pictures = decode_each(studio.model, way)
     captions = [names[0], *("" for _ in range(STEPS - 2)), names[1]]
     told = note(f"From {names[0]} to {names[1]}")
     wall = faces(list(pictures), captions, alt="step", kind="small")
