@@ -9,6 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIGHT ?= .venv-demo
+SPREAD := -n auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: demo test test-all browser bench lint format docs docs-serve figures clean
 
@@ -17,10 +18,10 @@ demo: $(LIGHT)/.ready ## ten variations of a public-domain photo, by the bundled
 	$(LIGHT)/bin/facette demo
 
 test: $(READY) browser ## the test suite, a few minutes on two cores
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" $(SPREAD)
 
 test-all: $(READY) browser ## the suite and the slow proofs
-	$(BIN)/pytest
+	$(BIN)/pytest $(SPREAD)
 
 browser: ## the studio and the pages are tried in Chromium; where it is missing and may be installed, it is
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \

@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+TOGETHER = ("comparison", "docs", "scale", "studio")  # rooms whose tests share what takes long to open
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes test (`-n`), a file stays in one of them, and so do rooms that share what is costly."""
+    for item in items:
+        file = item.path.relative_to(REPOSITORY / "tests")
+        item.add_marker(pytest.mark.xdist_group(file.parts[0] if file.parts[0] in TOGETHER else str(file)))
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory):
+    """A folder that all processes of this session share: `make_once("quick", make)`, where the first one calls
+    `make(folder)` and the others wait for it."""
+    from filelock import FileLock
+
+    several = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.getbasetemp()
+
+    def call(name: str, make: Callable[[Path], object]) -> Path:
+        folder, ready = base / f"once-{name}", base / f"once-{name}.ready"
+        with FileLock(base / f"once-{name}.lock"):
+            if not ready.exists():
+                folder.mkdir()
+                make(folder)
+                ready.touch()
+        return folder
+
+    return call
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +102,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def quick_run(tmp_path_factory: pytest.TempPathFactory, _own_cache: None) -> Path:
+def quick_run(make_once, _own_cache: None) -> Path:
     """The folder of a finished run of the quick recipe on generated faces, a few seconds long."""
     from facette.data import open_dataset
     from facette.recipe import load_recipe
     from facette.training import train
 
-    recipe = load_recipe("quick", ["train.steps=60", "train.mixture_components=[1]"])
-    store = open_dataset("synthetic-faces:256", recipe.input)
-    folder = tmp_path_factory.mktemp("quick")
-    train(recipe, store, folder, device="cpu", source="synthetic-faces:256")
-    return folder
+    def make(folder: Path) -> None:
+        recipe = load_recipe("quick", ["train.steps=60", "train.mixture_components=[1]"])
+        store = open_dataset("synthetic-faces:256", recipe.input)
+        train(recipe, store, folder, device="cpu", source="synthetic-faces:256")
+
+    return make_once("quick", make)
 
 
 @pytest.fixture(scope="session")
@@ -101,12 +134,14 @@ def drawn_faces():
 
 
 @pytest.fixture(scope="session")
-def calibrated(tmp_path_factory: pytest.TempPathFactory, drawn_faces) -> Path:
+def calibrated(make_once, drawn_faces) -> Path:
     """A copy of the bundled model, calibrated on those faces: its file."""
     import facette
     from facette.dial.calibrate import calibrate, open_pictures
 
-    model = facette.load("faces64").to("cpu")
-    folder = facette.save(model, tmp_path_factory.mktemp("calibrated") / "faces64")
-    calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(folder)
-    return folder
+    def make(folder: Path) -> None:
+        model = facette.load("faces64").to("cpu")
+        saved = facette.save(model, folder / "faces64")
+        calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(saved)
+
+    return make_once("calibrated", make) / "faces64"
