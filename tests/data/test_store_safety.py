@@ -11,9 +11,11 @@ from filelock import FileLock
 
 from facette.data import open_dataset
 from facette.data.open import LOOKED_AT
-from facette.data.packed import DIGESTS, PIXELS
+from facette.data.packed import DIGESTS, pixels_name
 from facette.errors import DataError
 from facette.recipe import load_recipe
+
+PIXELS = pixels_name(8)
 
 
 @pytest.fixture
