@@ -79,3 +79,15 @@ def test_commands_say_what_was_done(photos, tmp_path, run):
     assert ended.code == 0
     with np.load(tmp_path / "latents.npz") as table:
         assert len(table["mean"]) == 3
+
+
+def test_collections_may_be_taken_as_they_are(photos, tmp_path, run):
+    ended = run("encode", "faces64", photos, "--out", "aligned.npz", "--json")
+    assert ended.json["treated"]["aligned"] == ended.json["rows"] == 3
+    assert "3 pictures aligned, 0 taken as they are, 1 left out" in ended.err
+    kept = run("encode", "faces64", photos, "--out", "kept.npz", "--no-align", "--json")
+    assert (kept.json["rows"], kept.json["treated"]) == (4, {"cut": 3})
+    again = run("encode", "faces64", photos, "--out", "kept.npz", "--no-align", "--json")
+    assert again.json["treated"] == {"cut": 3}
+    other = run("encode", "faces64", photos, "--out", "kept.npz")
+    assert other.code == 2

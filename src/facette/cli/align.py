@@ -94,7 +94,7 @@ def _frame_of(recipe: str, size: int) -> "ImageInput":
 
 def _photos_in(folder: Path, out: Path) -> list[Path]:
     """Picture files of the folder in order of their names; hidden ones and our own output are passed over."""
-    from facette.data.folder import FolderSource
+    from facette.data.folder import FolderSource, others_spoken
     from facette.images.open import SUFFIXES
 
     ours, root = out.resolve(), folder.resolve()
@@ -106,10 +106,10 @@ def _photos_in(folder: Path, out: Path) -> list[Path]:
         photos = [photo for photo in photos if ours not in photo.resolve().parents]
     if not photos:
         raise DataError(
-            f"{folder} holds no photos ({', '.join(SUFFIXES[:6])} …){source.others_spoken(', but ')}."
+            f"{folder} holds no photos ({', '.join(SUFFIXES[:6])} …){others_spoken(source.others, ', but ')}."
         )
     if source.others:
-        remark(f"passed over: {source.others_spoken()}")
+        remark(f"passed over: {others_spoken(source.others)}")
     return photos
 
 

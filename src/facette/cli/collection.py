@@ -50,6 +50,7 @@ def work_through(
     shard: int | None,
     plain: bool,
     device: str,
+    align: bool,
     as_json: bool,
 ) -> Outcome:
     """Run the job with a bar that shows rate and time left, and say what came of it."""
@@ -76,7 +77,10 @@ def work_through(
             plain=plain,
             device=device,
             listener=Listener(begun, bar.advance),
+            align="auto" if align else "never",
         )
+    for sentence in _taken_in(ended):
+        remark(sentence)
     for name, why in ended.unreadable[:SHOWN_UNREADABLE]:
         remark(f"left out: {name} {why}")
     if len(ended.unreadable) > SHOWN_UNREADABLE:
@@ -86,12 +90,25 @@ def work_through(
     return ended
 
 
+def _taken_in(ended: Outcome) -> list[str]:
+    from facette.cli.data import account_in_words
+    from facette.data.treatment import in_words
+
+    aligned = ended.treated.get("aligned", 0)
+    sentences = [
+        account_in_words(aligned, ended.rows - aligned, len(ended.unreadable)),
+        in_words(ended.treated, ended.rows),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
 def _account(ended: Outcome) -> dict[str, Any]:
     account: dict[str, Any] = {
         "out": str(ended.out),
         "pictures": ended.pictures,
         "rows": ended.rows,
         "unreadable": [{"name": name, "reason": why} for name, why in ended.unreadable],
+        "treated": dict(ended.treated),
         "shards": ended.shards,
         "shards_done": ended.shards_done,
         "shards_here": ended.shards_here,

@@ -61,6 +61,8 @@ def open_source(
     unreadable = getattr(store, "unreadable", []) if remarks else []
     if remarks and getattr(recipe.input, "frame", None) is not None:
         remark(taken_in(store))
+    for sentence in done_to(store) if remarks else ():
+        remark(sentence)
     for name, reason in unreadable[:SHOWN_UNREADABLE]:
         remark(f"left out: {name} {reason}")
     for listing in getattr(store, "listings", ()) if remarks else ():
@@ -70,9 +72,25 @@ def open_source(
     return store, ", ".join(each if "/" not in each else Path(each).resolve().name for each in sources)
 
 
+def done_to(store: Any) -> list[str]:
+    """What was done to the pictures beside aligning them, and what beside them was passed over."""
+    from facette.data.treatment import in_words
+
+    passed_over = getattr(store, "passed_over", "")
+    sentences = [
+        in_words(getattr(store, "treated", {}), len(store)),
+        passed_over and f"passed over: {passed_over}",
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
 def taken_in(store: Any) -> str:
     """How many pictures were aligned, taken as they are, and left out."""
-    left = len(getattr(store, "unreadable", ()))
     aligned = getattr(store, "aligned", 0)
-    sentence = f"{aligned:,} pictures aligned, {len(store) - aligned:,} taken as they are, {left:,} left out"
+    return account_in_words(aligned, len(store) - aligned, len(getattr(store, "unreadable", ())))
+
+
+def account_in_words(aligned: int, kept: int, left: int) -> str:
+    """The sentence with these counts, and what helps where photos were left out."""
+    sentence = f"{aligned:,} pictures aligned, {kept:,} taken as they are, {left:,} left out"
     return sentence + (" (--no-align takes the centre of photos without a face)" if aligned and left else "")

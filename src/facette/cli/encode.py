@@ -9,7 +9,7 @@ import typer
 
 from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
 from facette.cli.model import ModelArgument
-from facette.cli.output import Device, Json
+from facette.cli.output import AlignAll, Device, Json
 
 
 def encode(
@@ -20,6 +20,7 @@ def encode(
         typer.Option("--out", "-o", help="latents.parquet, latents.npz, or a folder for Parquet shards."),
     ] = Path("latents.parquet"),
     half: Annotated[bool, typer.Option("--half", help="float16: half the bytes, three digits.")] = False,
+    align: AlignAll = True,
     engine: Engine = "here",
     workers: Workers = 1,
     address: Address = None,
@@ -43,5 +44,6 @@ def encode(
         shard=shard,
         plain=False,
         device=device,
+        align=align,
         as_json=as_json,
     )

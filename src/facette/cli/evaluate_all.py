@@ -9,7 +9,7 @@ import typer
 
 from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
 from facette.cli.model import ModelArgument, Plain
-from facette.cli.output import Device, Json, Seed
+from facette.cli.output import AlignAll, Device, Json, Seed
 
 
 def evaluate_all(
@@ -21,6 +21,7 @@ def evaluate_all(
     ],
     plain: Plain = False,
     seed: Seed = 0,
+    align: AlignAll = True,
     engine: Engine = "here",
     workers: Workers = 1,
     address: Address = None,
@@ -45,5 +46,6 @@ def evaluate_all(
         shard=shard,
         plain=plain,
         device=device,
+        align=align,
         as_json=as_json,
     )

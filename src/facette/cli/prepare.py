@@ -26,7 +26,7 @@ def prepare(
     as_json: Json = False,
 ) -> None:
     """Decode a data set once. Interrupted, the same command goes on where it stopped."""
-    from facette.cli.data import open_source
+    from facette.cli.data import done_to, open_source
     from facette.errors import UsageError
     from facette.recipe import ImageInput, load_recipe
 
@@ -46,7 +46,7 @@ def prepare(
     for part in getattr(store, "stores", (store,)):  # of several folders, each has a store of its own
         part.verify()
     account = _account(store)
-    listings = [listing.sentence() for listing in store.listings]
+    listings = [*done_to(store), *(listing.sentence() for listing in store.listings)]
     emit(account, _spoken(account, listings), as_json)
 
 
@@ -63,6 +63,8 @@ def _account(store: Any) -> dict[str, Any]:
         ],
         "attributes": [] if store.attributes is None else list(store.attributes.names),
         "aligned": store.aligned,
+        "treated": store.treated,
+        "passed_over": store.passed_over,
         "unreadable": [{"name": _printable(name), "reason": reason} for name, reason in store.unreadable],
     }
 

@@ -9,7 +9,7 @@ import typer
 
 from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
 from facette.cli.model import ModelArgument, Plain
-from facette.cli.output import Device, Json, Seed
+from facette.cli.output import AlignAll, Device, Json, Seed
 
 
 def vary_all(
@@ -27,6 +27,7 @@ def vary_all(
     ] = False,
     plain: Plain = False,
     seed: Seed = 0,
+    align: AlignAll = True,
     engine: Engine = "here",
     workers: Workers = 1,
     address: Address = None,
@@ -51,5 +52,6 @@ def vary_all(
         shard=shard,
         plain=plain,
         device=device,
+        align=align,
         as_json=as_json,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, Protocol
@@ -17,7 +17,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from facette.data.names import NameTable
-from facette.data.source import Block, PictureSource, block_of
+from facette.data.source import Block, PictureSource, block_of, sampled_rows
+from facette.data.treatment import bits_of
 from facette.errors import DataError, ImageError, NoFaceError
 from facette.images.open import open_image
 from facette.recipe import ImageInput
@@ -32,6 +33,11 @@ class FileSource(PictureSource, Protocol):
     """A source of files, which can be opened at their own size."""
 
     def contents(self, start: int, stop: int) -> Iterator[Path | bytes | ImageError]: ...
+
+    @property
+    def white(self) -> int | None:
+        """The value that is white in its pictures of 16 bits; None where there are none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +64,19 @@ class AlignedSource:
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
         aligned = set()
 
-        def decode(picture: Path | bytes, row: int) -> np.ndarray:
+        def decode(picture: Path | bytes, row: int) -> tuple[np.ndarray, int]:
             from facette.images.faces.align import intake
 
-            framed = intake(open_image(picture), spec)
-            if framed.report.way == "aligned":
+            opened = open_image(picture, white=self.source.white)
+            framed = intake(opened, spec)
+            kept = framed.report.way != "aligned"
+            if not kept:
                 aligned.add(row)
-            return framed.masked if spec.masked else framed.picture
+            bits = bits_of(opened.notes, opened.image.size if kept else None, spec)
+            return (framed.masked if spec.masked else framed.picture), bits
 
         block = block_of(self.source.contents(start, stop), stop - start, spec, decode)
-        return Block(block.pixels, block.reasons, frozenset(aligned))
+        return replace(block, aligned=frozenset(aligned))
 
 
 def in_frame(source: FileSource, spec: ImageInput, align: Align = "auto") -> FileSource | AlignedSource:
@@ -92,11 +101,11 @@ def _photos(source: FileSource, spec: ImageInput) -> bool:
         return False  # as `facette align` leaves behind
     count = len(source.names)
     ways: Counter[str] = Counter()
-    for row in np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).astype(int)).tolist():
+    for row in sampled_rows(count, SAMPLE):
         for picture in source.contents(row, row + 1):
             try:
                 if not isinstance(picture, ImageError):
-                    ways[intake(open_image(picture), spec).report.way] += 1
+                    ways[intake(open_image(picture, white=source.white), spec).report.way] += 1
             except NoFaceError:
                 ways["no face"] += 1
             except ImageError:

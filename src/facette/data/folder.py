@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from facette.data.names import NameTable
-from facette.data.source import Block, decode_block
+from facette.data.source import Block, decode_block, told_white, white_of_source
 from facette.errors import DataError
 from facette.images.open import SUFFIXES
 from facette.recipe import ImageInput
@@ -45,29 +45,37 @@ class FolderSource:
         self.names = NameTable.of(_walk(self.root, sizes, stamps, self.others))
         self.sizes = np.array(sizes, np.int64)  # (N,) bytes
         self.stamps = np.array(stamps, np.int64)  # (N,) modification times in ns
-
-    def others_spoken(self, before: str = "") -> str:
-        """How many files are not called pictures, and their endings; empty where there is none."""
-        if not self.others:
-            return ""
-        endings = ", ".join(
-            f"{ending or 'no ending'} {count:,}" for ending, count in self.others.most_common(4)
-        )
-        return f"{before}{sum(self.others.values()):,} files that are not called pictures ({endings})"
+        self.white = white_of_source(self.contents, len(self.names))
 
     def signature(self) -> str:
         """Changes when a file is added, removed, renamed, resized or touched."""
         digest = blake2b(f"folder\0{self.location}\0".encode("utf-8", "surrogateescape"), digest_size=16)
         for i in range(len(self.names)):
             digest.update(self.names.raw(i) + b"\0")
-        digest.update(self.sizes.tobytes() + self.stamps.tobytes())
+        digest.update(self.sizes.tobytes() + self.stamps.tobytes() + told_white(self.white))
         return digest.hexdigest()
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        return decode_block(self.contents(start, stop), stop - start, spec)
+        return decode_block(self.contents(start, stop), stop - start, spec, self.white)
 
     def contents(self, start: int, stop: int) -> Iterator[Path]:
         return (self.root / name for name in self.names[start:stop])
+
+
+def others_spoken(others: Counter[str], before: str = "") -> str:
+    """How many files are not called pictures, and their endings; empty where there is none."""
+    if not others:
+        return ""
+    endings = ", ".join(f"{ending or 'no ending'} {count:,}" for ending, count in others.most_common(4))
+    return f"{before}{others.total():,} files that are not called pictures ({endings})"
+
+
+def count_other(name: str, others: Counter[str]) -> None:
+    """Count a file that is not called a picture, unless it is hidden or lies beside pictures on purpose."""
+    parts = name.split("/")
+    ending = os.path.splitext(parts[-1])[1].lower()
+    if ending not in LISTS and not any(part.startswith(".") or part in NOT_PICTURES for part in parts):
+        others[ending] += 1
 
 
 def is_picture_name(name: str) -> bool:
@@ -103,8 +111,8 @@ def _walk_folder(
             sizes.append(size)
             stamps.append(stamp)
             yield folder + entry.name
-        elif (ending := os.path.splitext(entry.name)[1].lower()) not in LISTS:
-            others[ending] += 1
+        else:
+            count_other(entry.name, others)
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

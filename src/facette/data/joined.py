@@ -13,6 +13,7 @@ from facette.data.attributes import UNKNOWN, AttributeTable
 from facette.data.names import NameTable
 from facette.data.packed import ImageStore, Unreadable
 from facette.data.split import rows_of
+from facette.data.treatment import added
 from facette.errors import DataError, UsageError
 from facette.form import height_width, spoken_size
 
@@ -43,6 +44,8 @@ class JoinedStore:
         ).hexdigest()
         self.attributes = _joined_attributes(stores)
         self.aligned = sum(store.aligned for store in stores)
+        self.treated = added(store.treated for store in stores)
+        self.passed_over = "; ".join(filter(None, (store.passed_over for store in stores)))
         self.kind = ", ".join(store.kind for store in stores)
         self.listings = tuple(listing for store in stores for listing in store.listings)
 

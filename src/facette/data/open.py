@@ -12,7 +12,7 @@ from typing import Any
 
 from facette.data.aligned import Align, AlignedSource, in_frame
 from facette.data.celeba import find_celeba
-from facette.data.folder import FolderSource
+from facette.data.folder import FolderSource, others_spoken
 from facette.data.generated import FacesSource
 from facette.data.joined import JoinedStore
 from facette.data.labels import find_labels, read_labels
@@ -73,11 +73,16 @@ def open_dataset(
         return _python(source, spec, cache, options)
     path = Path(source).expanduser()
     celeba = find_celeba(path)
-    pictures = _as_before(_pictures(path if celeba is None else celeba.pictures), spec, align, cache)
-    store = _packed(pictures, spec, cache, options)
+    files = _pictures(path if celeba is None else celeba.pictures)
+    if not len(files.names):
+        raise DataError(
+            f"there are no pictures in {files.location!r}{others_spoken(files.others, ', but ')}."
+        )
+    store = _packed(_as_before(files, spec, align, cache), spec, cache, options)
+    store.passed_over = others_spoken(files.others)
     store.verify(LOOKED_AT)
-    files = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
-    labels = read_labels(files, store.names, store.path, strict=strict)
+    lists = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
+    labels = read_labels(lists, store.names, store.path, strict=strict)
     store.partition, store.attributes, store.listings = labels.partition, labels.attributes, labels.listings
     return store
 

@@ -99,6 +99,8 @@ class ImageStore:
         self.masked: bool = about.get("masked", False)
         self.kind: str = about.get("kind", "")
         self.aligned: int = about.get("aligned", 0)  # pictures whose face was brought into the frame
+        self.treated: dict[str, int] = about.get("treated", {})  # what else was done, and to how many
+        self.passed_over = ""  # how many files beside the pictures are not called pictures, in words
         self.fingerprint: str = about["fingerprint"]
         self.names = NameTable.load(path)
         self.unreadable = [Unreadable(*pair) for pair in json.loads((path / UNREADABLE).read_text("utf-8"))]

@@ -34,6 +34,7 @@ from facette.data.packed import (
     pixels_name,
 )
 from facette.data.source import Block, PictureSource
+from facette.data.treatment import count_bits
 from facette.errors import DataError
 from facette.files import clear_leftovers, temporary_beside
 from facette.recipe import ImageInput
@@ -42,7 +43,7 @@ Progress = Callable[[int, int], None]  # pictures settled so far, pictures in al
 
 BLOCK = 64  # pictures decoded by one thread at a time
 _PENDING, _PACKED, _UNREADABLE, _ALIGNED = 0, 1, 2, 3  # aligned: packed, its face brought into the frame
-_STATES = "states.u8"
+_STATES, _TREATED = "states.u8", "treated.u8"
 
 
 def pack(
@@ -154,6 +155,7 @@ class _Bench:
         self._pixels.truncate(count * self._row_bytes)
         self._states = _state_file(folder / _STATES, (count,))  # (N,) uint8
         self._digests = _state_file(folder / DIGESTS, (count, DIGEST))  # (N, 16) uint8
+        self._treated = _state_file(folder / _TREATED, (count,))  # (N,) uint8, see facette.data.treatment
 
     @property
     def settled(self) -> int:
@@ -184,6 +186,7 @@ class _Bench:
         states = np.full(len(block.pixels), _PACKED, np.uint8)
         states[list(block.aligned)] = _ALIGNED
         states[list(block.reasons)] = _UNREADABLE
+        self._treated[start : start + len(states)] = 0 if block.treated is None else block.treated
         self._states[start : start + len(states)] = states
 
     def finish(self, source: PictureSource, unreadable: list[Unreadable]) -> None:
@@ -211,6 +214,7 @@ class _Bench:
             "pictures": int(rows.size),
             "kind": source.kind,
             "aligned": int(np.count_nonzero(self._states == _ALIGNED)),
+            "treated": count_bits(self._treated[rows]),
             "fingerprint": fingerprint_of(self.spec.size, names, self._digests[rows]),
         }
         (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")

@@ -10,15 +10,16 @@ an archive of a folder and the folder itself give the same names.
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from facette.data.folder import is_picture_name
+from facette.data.folder import count_other, is_picture_name
 from facette.data.names import NameTable
-from facette.data.source import Block, decode_block
+from facette.data.source import Block, decode_block, told_white, white_of_source
 from facette.errors import DataError, ImageError
 from facette.images.open import MAX_BYTES
 from facette.recipe import ImageInput
@@ -46,16 +47,21 @@ class ZipSource:
         except OSError as error:
             raise DataError(f"{str(path)!r} cannot be opened: {error.strerror}.") from error
         self._stamp = (status.st_size, status.st_mtime_ns)
-        listed = (
+        listed = [
             (_clean(info.orig_filename), info) for info in self._archive.infolist() if not info.is_dir()
-        )
+        ]
         members = sorted(((n, info) for n, info in listed if is_picture_name(n)), key=lambda pair: pair[0])
+        self.others: Counter[str] = Counter()  # endings of members that are not called pictures
+        for name, _ in listed:
+            if not is_picture_name(name):
+                count_other(name, self.others)
         common = _common_folder([name for name, _ in members])
         self.names = NameTable.of(name[common:] for name, _ in members)
         self._members = NameTable.of(info.orig_filename for _, info in members)
         self._fields = np.array(
             [[getattr(info, field) for field in _FIELDS] for _, info in members], np.int64
         ).reshape(len(members), len(_FIELDS))
+        self.white = white_of_source(self.contents, len(self.names))
         # One object per member would be kept otherwise; the arrays above hold all that reading needs.
         self._archive.filelist.clear()
         self._archive.NameToInfo.clear()
@@ -63,10 +69,11 @@ class ZipSource:
     def signature(self) -> str:
         """Changes when the archive is replaced: its place, size and modification time."""
         listing = f"zip\0{self.location}\0{self._stamp}\0{len(self.names)}"
-        return blake2b(listing.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        signed = listing.encode("utf-8", "surrogateescape") + told_white(self.white)
+        return blake2b(signed, digest_size=16).hexdigest()
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        return decode_block(self.contents(start, stop), stop - start, spec)
+        return decode_block(self.contents(start, stop), stop - start, spec, self.white)
 
     def contents(self, start: int, stop: int) -> Iterator[bytes | ImageError]:
         for index in range(start, stop):

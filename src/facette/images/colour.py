@@ -5,36 +5,48 @@ Out: mode RGB, L, RGBA, or F for grey of 16 bits, and notes of what was done. Kn
 """
 
 import io
-import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from facette.errors import ImageError
 from facette.form import Mode
+from facette.images.depth import FULL, WHITES, to_levels, white_alone
 
+REDUCED, FLATTENED, CONVERTED = (
+    "reduced to 8 bits a channel",
+    "transparent parts laid on ",
+    "colours converted from ",
+)
+NARROW = "its 16 bits hold values of fewer"  # as a note begins that tells what is taken for white
 OVERSHOOT = 0.5  # how far beyond 0 to 1 values may lie that were meant to lie there: resampling and highlights do that
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
-_DEEP_WHITE = 65535
 
 
 def to_mode(
-    image: Image.Image, name: str, mode: Mode, background: tuple[int, int, int] = (255, 255, 255)
+    image: Image.Image,
+    name: str,
+    mode: Mode,
+    background: tuple[int, int, int] = (255, 255, 255),
+    white: int | None = None,
 ) -> tuple[Image.Image, list[str]]:
     """Copy of a decoded `image` in the mode, and notes; `name` is for messages.
 
     L and F are grey; F holds values from 0 to 65,535, of deeper pictures their own. RGBA keeps what is transparent,
-    whose colour, where nothing of it is seen, becomes black.
+    whose colour, where nothing of it is seen, becomes black. `white`: the value that is white in a picture of 16 bits,
+    where somebody knows; else it is looked at.
     """
     if mode == "F" and image.mode in _DEEP_MODES:
-        return Image.fromarray(_levels(image, name, _DEEP_WHITE).astype(np.float32)), []
+        levels, scale = _levels(image, name, FULL, white)
+        return Image.fromarray(levels.astype(np.float32)), [deep_note(scale)] if scale < FULL else []
     if mode == "RGBA" and image.has_transparency_data:
         alpha = image.convert("RGBA").getchannel("A")
-        coloured, notes = to_rgb(image, name, None)
+        coloured, notes = to_rgb(image, name, None, white)
         coloured.putalpha(alpha)
         return _cleared(coloured), notes
-    image, notes = to_rgb(image, name, background)
+    image, notes = to_rgb(image, name, background, white)
     return in_mode(image, mode), notes
 
 
@@ -59,17 +71,21 @@ def _cleared(image: Image.Image) -> Image.Image:
 
 
 def to_rgb(
-    image: Image.Image, name: str, background: tuple[int, int, int] | None = (255, 255, 255)
+    image: Image.Image,
+    name: str,
+    background: tuple[int, int, int] | None = (255, 255, 255),
+    white: int | None = None,
 ) -> tuple[Image.Image, list[str]]:
     """RGB copy of `image`, and notes; transparent parts are laid on `background`, or their colours are kept where it
-    is None. `name` is for messages."""
+    is None. `name` is for messages, `white` as in `to_mode`."""
     if image.mode == "RGB" and not image.info.get("icc_profile") and "transparency" not in image.info:
         return image, []
     notes: list[str] = []
     profile = image.info.get("icc_profile")
     if image.mode in _DEEP_MODES:
-        image = _eight_bits(image, name)
-        notes.append("reduced to 8 bits a channel")
+        levels, scale = _levels(image, name, 255, white)
+        image = Image.fromarray(levels)
+        notes.append(deep_note(scale))
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("La", "LA") else "RGBA")
@@ -83,9 +99,9 @@ def to_rgb(
         image, described = _to_srgb(image, profile)
         notes = described + notes
     image = image.convert("RGB")
-    if alpha is not None and background is not None:
+    if alpha is not None and background is not None and np.asarray(alpha).min() < 255:
         image = _flatten(image, alpha, background)
-        notes.append("transparent parts laid on " + _colour_name(background))
+        notes.append(FLATTENED + _colour_name(background))
     return image, notes
 
 
@@ -96,39 +112,31 @@ def _flatten(image: Image.Image, alpha: Image.Image, background: tuple[int, int,
     return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
 
 
-def _eight_bits(image: Image.Image, name: str) -> Image.Image:
-    """Grey of 16 or 32 bits, or floating point, as 8-bit grey."""
-    return Image.fromarray(_levels(image, name, 255))
+def deep_note(white: int) -> str:
+    """What was done to a picture of more than 8 bits with this white."""
+    if white in WHITES[:-1]:
+        return f"{NARROW}: white is {white:,} of {FULL:,}"
+    return REDUCED
 
 
-def _levels(image: Image.Image, name: str, white: int) -> np.ndarray:
-    """Values of a deep picture, rounded to levels from 0 to `white`: uint8 for 255, else uint16.
+def _levels(image: Image.Image, name: str, most: int, white: int | None) -> tuple[NDArray[Any], int]:
+    """Values of a deep picture, rounded to levels from 0 to `most`, uint8 for 255, else uint16; and what was white.
 
-    The full scale is what the values call for: 1 (floating point only, a little beyond is cut off), 255 or 65535.
-    Nothing is stretched: a dark picture stays dark.
+    The full scale is what the values call for: 1 (floating point only, a little beyond is cut off), 255, 4095 or 65535,
+    or the `white` that is known of pictures of 16 bits. Nothing else is stretched: a dark picture stays dark.
     """
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):  # NaN is both the least and the greatest
         raise ImageError(f"{name} holds values that are not numbers (NaN or infinite).")
     if image.mode == "F" and low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
-        return _scaled(values, white, white, 1)
-    if low < 0 or high > 65535:
+        return to_levels(values, 1, most), FULL
+    if low < 0 or high > FULL:
         raise ImageError(f"{name} holds values from {low:g} to {high:g}; 0 to 65535 can be read.")
     if image.mode.startswith("I;16"):
-        scale = 65535
-    else:
-        scale = 1 if image.mode == "F" and high <= 1 else 255 if high <= 255 else 65535
-    return _scaled(values, white, white / scale)
-
-
-def _scaled(values: np.ndarray, white: int, factor: float, most: float = math.inf) -> np.ndarray:
-    """The values from 0 to `most` times the factor, in bands: the large type is held of a few rows only."""
-    scaled = np.empty(values.shape, np.uint8 if white == 255 else np.uint16)
-    for start in range(0, len(values), 256):
-        band = values[start : start + 256].astype(np.float64)
-        scaled[start : start + 256] = np.round(band.clip(0, most) * factor)
-    return scaled
+        scale = white_alone(int(high)) if white is None else white
+        return to_levels(values, scale, most), scale
+    return to_levels(values, 255 if high <= 255 else FULL, most), FULL
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, list[str]]:

@@ -25,7 +25,8 @@ from PIL import Image, UnidentifiedImageError
 
 from facette.errors import ImageError
 from facette.form import Mode
-from facette.images.colour import to_mode
+from facette.images.colour import deep_note, to_mode
+from facette.images.depth import colours_in_eight, is_deep_png
 
 MAX_BYTES = 64 * 2**20
 MAX_SCANS = 64  # passes over a JPEG; progressive ones of cameras and editors have about ten
@@ -47,6 +48,8 @@ _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
 _DNG_VERSION = 50706  # the TIFF tag
 _RAW = (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
+FIRST_PAGE, FIRST_FRAME = "first of several pictures in the file", "first frame of an animation"
+RAW_FILE = "a camera's raw file: "
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BOUNDED = (_PNG, b"\xff\xd8\xff", b"GIF8")
 TURNED_UPRIGHT = {
@@ -78,23 +81,26 @@ def open_image(
     draft_side: int | None = None,
     background: tuple[int, int, int] = (255, 255, 255),
     mode: Mode = "RGB",
+    white: int | None = None,
 ) -> OpenedImage:
     """Opens `source` as an upright picture.
 
     `mode`: RGB, L (grey), RGBA, or F, which is grey with the values of 16 bits, 0 to 65,535.
     `draft_side`: a shorter side of this many pixels is enough; large JPEGs are then decoded at 1/2, 1/4 or
     1/8 of their size, which is several times faster. `background`: the colour transparent parts are laid on.
+    `white`: the value that is white in pictures of 16 bits, where somebody knows (see `facette.images.depth`).
     `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
     Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
     """
     if isinstance(source, Image.Image):
-        return _explained(source, None, "the picture", max_pixels, draft_side, background, mode)
+        return _explained(source, None, "the picture", max_pixels, draft_side, background, mode, white)
     name, data = read_picture(source, max_bytes)
     if is_bounded(data):
-        return decode(data, name, max_pixels, draft_side, background, mode)
+        return decode(data, name, max_pixels, draft_side, background, mode, white)
     from facette.images.reader import read_apart  # most pictures need none
 
     wishes: dict[str, Any] = {"draft_side": draft_side, "background": background, "mode": mode}
+    wishes["white"] = white
     return OpenedImage(**read_apart("open", data, name, max_pixels=max_pixels, **wishes))
 
 
@@ -114,10 +120,11 @@ def decode(
     draft_side: int | None = None,
     background: Sequence[int] = (255, 255, 255),
     mode: Mode = "RGB",
+    white: int | None = None,
 ) -> OpenedImage:
     """`open_image` of bytes, in this process and however long it takes."""
     red, green, blue = background
-    return _explained(None, data, name, max_pixels, draft_side, (red, green, blue), mode)
+    return _explained(None, data, name, max_pixels, draft_side, (red, green, blue), mode, white)
 
 
 def _explained(
@@ -128,17 +135,20 @@ def _explained(
     draft_side: int | None,
     background: tuple[int, int, int],
     mode: Mode,
+    white: int | None,
 ) -> OpenedImage:
     """Whatever goes wrong, as one sentence."""
     with _quiet_decoders():
         try:
             try:
-                return _opened(opened, data or b"", name, max_pixels, draft_side, background, mode)
+                return _opened(opened, data or b"", name, max_pixels, draft_side, background, mode, white)
             except ValueError as error:
                 if data is None or "MAX_TEXT" not in str(error):
                     raise
             left = "texts or a profile of more than 1 MiB were left out"  # Pillow refuses a PNG for them
-            decoded = _opened(None, _without_texts(data), name, max_pixels, draft_side, background, mode)
+            decoded = _opened(
+                None, _without_texts(data), name, max_pixels, draft_side, background, mode, white
+            )
             return replace(decoded, notes=(left, *decoded.notes))
         except ImageError:
             raise
@@ -156,12 +166,13 @@ def _opened(
     draft_side: int | None,
     background: tuple[int, int, int],
     mode: Mode,
+    white: int | None,
 ) -> OpenedImage:
     image = opened if opened is not None else _header(data)
     notes = _reduced_beyond(image, max_pixels)
     _check_limits(image, None if opened is not None else data, name, max_pixels)
     notes += _preview_notes(image, name)
-    decoded = _decode(image, name, draft_side, background, mode)
+    decoded = _decode(image, data, name, draft_side, background, mode, white)
     return replace(decoded, notes=(*notes, *decoded.notes))
 
 
@@ -241,11 +252,7 @@ def _preview_notes(image: Image.Image, name: str) -> list[str]:
     raw = image.format == "TIFF" and (
         _DNG_VERSION in getattr(image, "tag_v2", {}) or name.lower().endswith(_RAW)
     )
-    return (
-        [f"a camera's raw file: its preview of {image.width} × {image.height} pixels was taken"]
-        if raw
-        else []
-    )
+    return [f"{RAW_FILE}its preview of {image.width} × {image.height} pixels was taken"] if raw else []
 
 
 def _identified(data: bytes) -> Image.Image:
@@ -299,7 +306,13 @@ def _check_scans(data: bytes, size: tuple[int, int], name: str) -> None:
 
 
 def _decode(
-    image: Image.Image, name: str, draft_side: int | None, background: tuple[int, int, int], mode: Mode
+    image: Image.Image,
+    data: bytes,
+    name: str,
+    draft_side: int | None,
+    background: tuple[int, int, int],
+    mode: Mode,
+    white: int | None,
 ) -> OpenedImage:
     notes = _frame_notes(image)
     full_size = image.size
@@ -308,8 +321,12 @@ def _decode(
     image.load()
     # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
     turn = TURNED_UPRIGHT.get(_orientation(image))
+    if is_deep_png(data) and (deeper := colours_in_eight(data, white)) is not None:
+        brighter, narrow = deeper
+        brighter.info["icc_profile"] = image.info.get("icc_profile")
+        image, notes = brighter, [*notes, deep_note(narrow)]
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    image, colour_notes = to_mode(image, name, mode, background)
+    image, colour_notes = to_mode(image, name, mode, background, white)
     notes += colour_notes
     if turn is not None:
         image = image.transpose(turn)
@@ -325,8 +342,8 @@ def _frame_notes(image: Image.Image) -> list[str]:
     if image.format == "MPO" or not getattr(image, "is_animated", False):
         return []
     if image.format in ("TIFF", "HEIF", "ICO"):
-        return ["first of several pictures in the file"]
-    return ["first frame of an animation"]
+        return [FIRST_PAGE]
+    return [FIRST_FRAME]
 
 
 def _orientation(image: Image.Image) -> int:

@@ -40,6 +40,7 @@ KEPT = os.cpu_count() or 1  # readers that wait for work
 WORKS = {  # what a reader is asked for by name
     "open": "facette.images.open:decode",
     "whole": "facette.images.whole:decode_whole",
+    "depth": "facette.images.greatest:decode_greatest",
 }
 COMMAND = [sys.executable, "-P", "-W", "ignore", "-m", "facette.images.reader"]
 

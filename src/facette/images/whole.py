@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from facette.images.depth import deep_pixels, white_of_pixels
 from facette.images.open import TURNED_UPRIGHT, decode, header_within_limits, is_bounded, read_picture
 from facette.images.reader import read_apart
 from facette.images.sheets.file import JPEG_TEXT, settings_text, write_whole
@@ -29,7 +30,7 @@ _BACK = {
     Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
 }
 _PLAIN = ("L", "RGB", "RGBA", "LA")
-_DEPTH, _SIGNATURE = 24, 8  # of a PNG: where its header says how deep it is, and the length of its signature
+_SIGNATURE = 8  # bytes at the beginning of a PNG
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class WholePhoto:
     form: str  # "JPEG" or "PNG": what it is written as
     turn: Image.Transpose | None  # what made it upright
     kept: Mapping[str, Any]  # profile, EXIF and resolution, as Pillow writes them
+    white: int = 255  # the value of a white pixel
 
     @property
     def ending(self) -> str:
@@ -88,7 +90,7 @@ def decode_whole(data: bytes, name: str) -> WholePhoto:
             "exif": _exif_that_fits(exif, JPEG_TEXT if form == "JPEG" else None),
             "dpi": image.info.get("dpi"),
         }
-        deep = _deep_pixels(data) if image.format == "PNG" else None
+        deep = deep_pixels(data) if image.format == "PNG" else None
         kept_as_is = (
             image.mode in _PLAIN and not getattr(image, "is_animated", False)
         ) or image.format == "MPO"
@@ -101,7 +103,8 @@ def decode_whole(data: bytes, name: str) -> WholePhoto:
             pixels = (
                 deep if turn is None else np.stack([_turned(c, turn) for c in np.moveaxis(deep, 2, 0)], 2)
             )
-    return WholePhoto(pixels, form, turn, kept)
+    white = 255 if deep is None else white_of_pixels(deep)
+    return WholePhoto(pixels, form, turn, kept, white)
 
 
 def _exif_that_fits(exif: Image.Exif, most: int | None) -> bytes:
@@ -112,17 +115,6 @@ def _exif_that_fits(exif: Image.Exif, most: int | None) -> bytes:
         exif.get_ifd(_EXIF_FOLDER).pop(_MAKER_NOTE, None)
         data = exif.tobytes()
     return data if most is None or len(data) <= most else b""
-
-
-def _deep_pixels(data: bytes) -> NDArray[np.uint16] | None:
-    """(H, W, C) of a PNG of 16 bits, which Pillow would cut to 8; None for others."""
-    if data[_DEPTH] != 16:
-        return None
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16:
-        return None
-    pixels = np.atleast_3d(pixels).astype(np.uint16, copy=False)
-    return pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] > 2 else pixels
 
 
 def _write_deep(file: IO[bytes], pixels: NDArray[np.uint16], kept: Mapping[str, Any], text: str) -> None:

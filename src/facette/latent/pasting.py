@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facette.errors import UsageError
+from facette.images.depth import to_levels
 from facette.images.faces.paste import FaceChange, add_changes
 from facette.images.whole import WholePhoto, open_whole
 from facette.latent.photo import PhotoInput, unit_values
@@ -50,12 +51,14 @@ def paste_changes(
     for photo, latent in zip(photos, latents, strict=True):
         before, after = (unit_values(model, v)[0] for v in (photo.decoded, means_each(model, latent[None])))
         changes.append(FaceChange(after - before, photo.to_photo))
-    pixels = add_changes(whole.pixels, changes, _into_profile(whole.kept.get("icc_profile")))
+    pixels = add_changes(
+        whole.pixels, changes, _into_profile(whole.kept.get("icc_profile"), whole.white), whole.white
+    )
     return whole.save(pixels, path, settings)
 
 
 def _into_profile(
-    profile: bytes | None,
+    profile: bytes | None, white: int
 ) -> Callable[[NDArray[Any], NDArray[np.float32]], NDArray[np.float32]] | None:
     """A change of sRGB values as one of values of the profile; None where they are the same, or there is no saying."""
     if not profile:
@@ -76,7 +79,7 @@ def _into_profile(
         if pixels.shape[2] < 3:
             return change
         colours = pixels[:, :, :3]
-        bytes_ = colours if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)
+        bytes_ = colours if colours.dtype == np.uint8 else to_levels(colours, white)
         seen = np.asarray(
             ImageCms.applyTransform(Image.fromarray(np.ascontiguousarray(bytes_)), there), np.float32
         )

@@ -70,6 +70,9 @@ class Account:
     unreadable: list[list[str]]  # name and reason of those that were not
     files: dict[str, int] = field(default_factory=dict)  # name → bytes (of a folder: all files')
     digests: dict[str, str] = field(default_factory=dict)  # name → digest of its content, for tables and sums
+    treated: dict[str, int] = field(
+        default_factory=dict
+    )  # what was done to how many pictures, "aligned" among it
 
 
 class JobLedger:
@@ -112,11 +115,20 @@ class JobLedger:
         """Where a shard's file goes."""
         return self.folder / f"{stem}-{number:06d}{suffix}"
 
-    def finish(self, number: int, rows: int, unreadable: dict[str, str], paths: list[Path]) -> Account:
+    def finish(
+        self,
+        number: int,
+        rows: int,
+        unreadable: dict[str, str],
+        paths: list[Path],
+        treated: dict[str, int] | None = None,
+    ) -> Account:
         """Say that a shard is done: its files are in their places."""
         files = {path.name: _bytes_of(path) for path in paths}
         digests = {path.name: digest_of_file(path) for path in paths if _is_read_again(path)}
-        account = Account(number, rows, [list(pair) for pair in unreadable.items()], files, digests)
+        account = Account(
+            number, rows, [list(pair) for pair in unreadable.items()], files, digests, treated or {}
+        )
         text = json.dumps(asdict(account), ensure_ascii=False)
         write_atomically(self._account_path(number), text + "\n")
         return account

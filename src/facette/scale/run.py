@@ -10,14 +10,16 @@ that was stopped, killed or lost its machine, call it again with the same argume
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facette.checkpoint.native import find_model, load_model
+from facette.data.aligned import Align
 from facette.data.names import NameTable
 from facette.data.open import find_pictures
+from facette.data.treatment import added
 from facette.errors import DataError, UsageError
 from facette.files import digest_of, owned, write_atomically
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
@@ -48,6 +50,7 @@ class Outcome:
     interrupted: bool
     signal: int = 0  # the number of the one that stopped it
     collected: Collected | None = None  # of an evaluation that is finished
+    treated: Mapping[str, int] = field(default_factory=dict)  # what was done to how many, "aligned" among it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,12 @@ def run_job(
     plain: bool = False,
     device: str = "auto",
     listener: Listener | None = None,
+    align: Align = "auto",
 ) -> Outcome:
     """Do the task for every picture of the source, or go on with it. SIGINT and SIGTERM stop it cleanly.
 
     `cluster` spreads the shards over Ray's workers; None works in this process. `shard` is how many pictures are
-    done and lost at once, a multiple of 64.
+    done and lost at once, a multiple of 64. `align`: as `facette.data.aligned.in_frame` takes it.
     Raises UsageError where `out` holds something else, for another source or model than it was begun with, and for
     models of vectors; MissingExtraError where a library is not installed.
     """
@@ -86,7 +90,7 @@ def run_job(
     if one_table and isinstance(task, Encode):
         task = replace(task, table="npz" if out.suffix == NPZ else "parquet")
     _check(task, out, one_table, cluster)
-    job, names, weights = _plan(model, source, task, plain, shard)
+    job, names, weights = _plan(model, source, task, plain, shard, align)
     folder = out.with_name(out.name + ".parts") if one_table else out
     if one_table and out.exists():
         return _finished_before(job, out, folder)
@@ -129,6 +133,7 @@ def _go_on(
         interrupted=bool(number),
         signal=number,
         collected=collected,
+        treated=added(one.treated for one in accounts),
     )
 
 
@@ -144,7 +149,9 @@ def _check(task: Task, out: Path, one_table: bool, cluster: Cluster | None) -> N
         check_table(f".{task.table}")
 
 
-def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard: int | None):
+def _plan(
+    model: str | Path, source: str | Path, task: Task, plain: bool, shard: int | None, align: Align
+) -> tuple[Job, NameTable, bytes]:
     """The job, the pictures' names, and the bytes of the model's file."""
     size = SHARD[task.kind] if shard is None else shard
     if size < BATCH or size % BATCH:
@@ -156,7 +163,7 @@ def _plan(model: str | Path, source: str | Path, task: Task, plain: bool, shard:
     if opened.input.kind != "image":
         raise UsageError(f"{opened.name!r} is a model of {opened.input.kind}s: this needs one of pictures.")
     weights = path.read_bytes()
-    pictures = find_pictures(source, opened.input)
+    pictures = find_pictures(source, opened.input, align)
     if not len(pictures.names):
         raise DataError(f"there are no pictures in {pictures.location!r}.")
     job = Job(
@@ -221,7 +228,9 @@ def _put_together(ledger: JobLedger, job: Job, table: Path | None) -> Collected 
         parts = [ledger.file(LATENTS, number, f".{job.task.table}") for number in range(job.shards)]
         unreadable = [pair for one in ledger.accounts() for pair in one.unreadable]
         rows = sum(one.rows for one in ledger.accounts())
-        join_tables(parts, table, {"job": job.to_dict(), "rows": rows, "unreadable": unreadable})
+        treated = added(one.treated for one in ledger.accounts())
+        about = {"job": job.to_dict(), "rows": rows, "unreadable": unreadable, "treated": treated}
+        join_tables(parts, table, about)
         ledger.remove()
     return None
 
@@ -235,7 +244,17 @@ def _finished_before(job: Job, out: Path, parts: Path) -> Outcome:
         )
     JobLedger(parts).remove()  # of a process that was killed before it could
     unreadable = tuple((name, why) for name, why in about["unreadable"])
-    return Outcome(out, job.pictures, about["rows"], unreadable, job.shards, job.shards, 0, False)
+    return Outcome(
+        out=out,
+        pictures=job.pictures,
+        rows=about["rows"],
+        unreadable=unreadable,
+        shards=job.shards,
+        shards_done=job.shards,
+        shards_here=0,
+        interrupted=False,
+        treated=about.get("treated", {}),
+    )
 
 
 def _complain_if_empty(job: Job, accounts: list[Account]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from facette.data.aligned import ALIGNED, in_frame
 from facette.data.names import NameTable
 from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
-from facette.data.source import Block, PictureSource, decode_block
+from facette.data.source import Block, PictureSource, decode_block, white_of_source
+from facette.data.treatment import count_bits
 from facette.evaluation.forward import pass_batch
 from facette.images.convert import as_rgb, picture_image
 from facette.judges.attributes import speaks_for
@@ -74,7 +76,8 @@ class Bench:
     def make(self, number: int, advance: Advance = lambda pictures: None) -> Account:
         """Do a shard, whether or not it was done before; `advance` is told of every batch."""
         unreadable: dict[str, str] = {}
-        batches = self._batches(number, unreadable, advance)
+        treated: Counter[str] = Counter()
+        batches = self._batches(number, unreadable, treated, advance)
         match self.job.task:
             case Encode():
                 rows, paths = self._encode(number, batches)
@@ -82,10 +85,13 @@ class Bench:
                 rows, paths = self._vary(number, batches)
             case Evaluate():
                 rows, paths = self._evaluate(number, batches)
-        return self.ledger.finish(number, rows, unreadable, paths)
+        return self.ledger.finish(number, rows, unreadable, paths, dict(treated))
 
-    def _batches(self, number: int, unreadable: dict[str, str], advance: Advance) -> Iterator[Readable]:
-        """The readable pictures of a shard; those that are not are put into `unreadable` with the reason."""
+    def _batches(
+        self, number: int, unreadable: dict[str, str], treated: Counter[str], advance: Advance
+    ) -> Iterator[Readable]:
+        """The readable pictures of a shard; those that are not are put into `unreadable` with the reason, and what was
+        done to the others is counted in `treated`."""
         spec = self.model.input
         assert isinstance(spec, ImageInput)
         first, last = self.job.rows(number)
@@ -93,6 +99,7 @@ class Bench:
         with ThreadPoolExecutor(self.threads) as threads:
             for start, block in decoded_ahead(self.source, spec, places, threads, 2 * self.threads):
                 unreadable |= {text(self.names[start + row]): why for row, why in block.reasons.items()}
+                treated.update(_treatments(block))
                 batch = _readable(start, block, self.names)
                 if len(batch.rows):
                     yield batch
@@ -185,12 +192,13 @@ class ListedFolder:
 
     def __init__(self, root: Path, names: NameTable):
         self.root, self.names, self.location = root, names, str(root)
+        self.white = white_of_source(self.contents, len(names))
 
     def signature(self) -> str:
         raise NotImplementedError("the listing was signed when it was made")
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        return decode_block(self.contents(start, stop), stop - start, spec)
+        return decode_block(self.contents(start, stop), stop - start, spec, self.white)
 
     def contents(self, start: int, stop: int) -> Iterator[Path]:
         return (self.root / name for name in self.names[start:stop])
@@ -212,6 +220,11 @@ def _readable(start: int, block: Block, names: NameTable) -> Readable:
     good = np.setdiff1d(np.arange(len(block.pixels)), list(block.reasons))
     rows = (start + good).astype(np.int64)
     return Readable(start, rows, [names[int(row)] for row in rows], block.pixels[good])
+
+
+def _treatments(block: Block) -> dict[str, int]:
+    counts = {} if block.treated is None else count_bits(block.treated)
+    return counts | ({"aligned": len(block.aligned)} if block.aligned else {})
 
 
 def _encoded(picture: NDArray[np.uint8], format: str) -> bytes:

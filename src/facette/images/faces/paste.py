@@ -34,11 +34,13 @@ def add_changes(
     pixels: NDArray[Any],
     changes: Sequence[FaceChange],
     shown: Callable[[NDArray[Any], NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    white: int | None = None,
 ) -> NDArray[Any]:
     """The photo (H, W, C; uint8 or uint16, alpha untouched) with the changes added, each running out to nothing at its
     frame's border; every value outside of the frames is the photo's. Where frames overlap their weights add up to one.
 
-    `shown` turns a change of sRGB values into one of the photo's own, given the pixels it is added to.
+    `shown` turns a change of sRGB values into one of the photo's own, given the pixels it is added to. `white`: the
+    value of a white pixel, where it is not the greatest of the type.
     """
     layers = [_layer(change) for change in changes]
     result, (height, width) = pixels.copy(), pixels.shape[:2]
@@ -52,7 +54,7 @@ def add_changes(
         for values, to_photo in layers:
             total += _seen_from(values, to_photo, (left, first, right - left, last - first))
         added = total[:, :, :3] / np.maximum(total[:, :, 3:], 1)
-        part[...] = _added(part, added.astype(np.float32, copy=False), shown)
+        part[...] = _added(part, added.astype(np.float32, copy=False), shown, white)
     return result
 
 
@@ -82,15 +84,16 @@ def _added(
     part: NDArray[Any],
     change: NDArray[np.float32],
     shown: Callable[[NDArray[Any], NDArray[np.float32]], NDArray[np.float32]] | None,
+    white: int | None,
 ) -> NDArray[Any]:
     colours = part.shape[2] - (part.shape[2] in (2, 4))
     change = change if shown is None else shown(part, change)
     if colours == 1:
         change = change @ np.array([[0.299], [0.587], [0.114]], np.float32)
-    white = np.float32(np.iinfo(part.dtype).max)
-    sums = np.rint(part[:, :, :colours] + change * white)
+    most = np.float32(white or np.iinfo(part.dtype).max)
+    sums = np.rint(part[:, :, :colours] + change * most)
     changed = part.copy()
-    changed[:, :, :colours] = np.clip(sums, 0, white)
+    changed[:, :, :colours] = np.clip(sums, 0, most)
     return changed
 
 
