@@ -102,7 +102,7 @@ def map_latents(
     seen = _look(model, subject, _names(data, subject), reconstructions, progress or (lambda done: None))
     projection = known or fit_projection(seen.means, seen.scales, method, seed, seen.names, model.name, mark)
     points = projection.place(seen.means)
-    column = next((one for one in columns if one.name == color), None)
+    column = next((column for column in columns if column.name == color), None)
     figures = _measure(seen.means / projection.unit, points, column)
     if extra is not None:
         added = _look(model, extra, tuple(place_names(place)), reconstructions, lambda done: None)
@@ -137,23 +137,23 @@ def open_projection(path: str | Path, model) -> Projection:
 
 def place_names(photos: Mapping[str, Any] | Sequence[str | Path]) -> list[str]:
     """What photos that are put on a map are called there."""
-    return list(photos) if isinstance(photos, Mapping) else [Path(one).name for one in photos]
+    return list(photos) if isinstance(photos, Mapping) else [Path(photo).name for photo in photos]
 
 
 def in_words(figures: Mapping[str, float], column: Column | None) -> str:
     """The figures of a map as sentences for people."""
-    said = []
+    sentences = []
     if "trustworthiness" in figures:
-        said.append(
+        sentences.append(
             f"Trustworthiness {figures['trustworthiness']:.3f} (1: neighbours here are neighbours there)."
         )
     if "base_rate" in figures and column is not None:
         here, there = figures["purity_on_the_map"], figures["purity_in_latent_space"]
-        said.append(
+        sentences.append(
             f"Of the 15 nearest of a point with {_rarest(column)}, {here:.0%} on the map and {there:.0%} in latent "
             f"space have it too; by chance {figures['base_rate']:.0%}."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 # ── what the model makes of data ─────────────────────────────────────────────────────────────────────────
@@ -204,7 +204,7 @@ def _photos(model, place: Mapping[str, Any] | Sequence[str | Path]) -> Selection
     if not place:
         return None
     photos = np.stack(
-        [resolve_picture(model, one) for one in (place.values() if isinstance(place, Mapping) else place)]
+        [resolve_picture(model, photo) for photo in (place.values() if isinstance(place, Mapping) else place)]
     )
     return Selection(photos.__getitem__, np.arange(len(photos)), "photos", "all")
 
@@ -247,7 +247,7 @@ def _columns(data: Any, subject: Selection, color: str) -> tuple[Column, ...]:
         codes = np.select([values == 1, values == -1], [0, 1], 2).astype(np.uint8)
         labels = (name, f"not {name}", UNKNOWN) if (codes == 2).any() else (name, f"not {name}")
         columns.append(Column(name, labels, codes))
-    names = [one.name for one in columns]
+    names = [column.name for column in columns]
     if color and not names:
         raise UsageError(
             f"nothing to colour by {color!r}: this data set has no attributes; put a CSV beside it."

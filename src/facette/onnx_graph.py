@@ -29,7 +29,7 @@ class Graph:
 
     def __init__(self, session: InferenceSession):
         self._session = session
-        self._entering = [one.name for one in session.get_inputs()]
+        self._entering = [entry.name for entry in session.get_inputs()]
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         return self._session.run(None, dict(zip(self._entering, arrays, strict=True)))  # type: ignore[return-value]
@@ -63,7 +63,7 @@ def open_graph(content: bytes, weights: Mapping[str, np.ndarray], key: str) -> G
     options.intra_op_num_threads = _cores()
     # Threads that wait by turning in circles take the cores from whoever else has work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
     try:
         options.add_external_initializers(list(weights), values)
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -46,9 +46,9 @@ LAWS = {
         import numpy as np
         from facette.measures.reconstruction import mse, worst_patch
         real = np.random.default_rng(0).uniform(0.2, 0.8, (3, 32, 32, 3))
-        made = real.copy()
-        made[1, 8:16, 24:32] += 0.1
-        np.testing.assert_allclose(worst_patch(real, made), [0, 0.1, 0], atol=1e-12)
+        drawn = real.copy()
+        drawn[1, 8:16, 24:32] += 0.1
+        np.testing.assert_allclose(worst_patch(real, drawn), [0, 0.1, 0], atol=1e-12)
         noisy = real + np.random.default_rng(1).normal(0, 0.1, real.shape)
         assert (worst_patch(real, noisy) >= np.sqrt(mse(real, noisy))).all()
     """,

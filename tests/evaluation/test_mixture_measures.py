@@ -52,7 +52,7 @@ def prior_of(mixture, weights=None):
 def test_a_model_that_is_the_truth_scores_as_the_truth(store):
     figures = laboratory.measure_model(straight_model(prior_of(store.mixture)), store, seed=1)
     assert abs(figures.divergence.nats) < 0.05
-    assert (figures.modes.found, figures.modes.total) == (3, 3)
+    assert (figures.modes.covered, figures.modes.total) == (3, 3)
     assert figures.modes.weight_distance < 0.04
     assert figures.modes.junk < 0.01
     assert abs(figures.two_sample - 0.5) < 0.04

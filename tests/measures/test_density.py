@@ -21,7 +21,7 @@ def without(truth, component):
 
 def test_the_truth_itself_scores_as_the_truth(truth):
     figures = mode_figures(truth, truth.sample(10_000, 1).points)
-    assert (figures.found, figures.total) == (10, 10)
+    assert (figures.covered, figures.total) == (10, 10)
     assert figures.weight_distance < 0.02
     assert figures.junk < 0.003
     assert abs(figures.shares.sum() - 1) < 1e-9
@@ -30,7 +30,7 @@ def test_the_truth_itself_scores_as_the_truth(truth):
 def test_a_missing_mode_is_missed_and_costs_its_weight(truth):
     lost = int(truth.weights.argmax())
     figures = mode_figures(truth, without(truth, lost).sample(10_000, 1).points)
-    assert figures.found == 9
+    assert figures.covered == 9
     assert abs(figures.weight_distance - truth.weights[lost]) < 0.02
 
 
@@ -44,7 +44,7 @@ def test_junk_is_the_share_of_samples_far_from_every_mode(truth):
 def test_a_mode_with_junk_alone_is_not_found(truth):
     """All ten nearest modes are hit, but from too far: nothing is found."""
     away = truth.means + 30 * np.sign(truth.means)
-    assert mode_figures(truth, np.repeat(away, 20, 0)).found == 0
+    assert mode_figures(truth, np.repeat(away, 20, 0)).covered == 0
 
 
 def test_the_classifier_is_blind_between_equals_and_sees_a_shift(truth):

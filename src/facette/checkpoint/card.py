@@ -18,8 +18,8 @@ EMBEDDING = (
 def write_card(model: TrainedModel) -> str:
     """The card as Markdown."""
     recipe, provenance = model.recipe, model.provenance
-    given = recipe.input
-    shape = f"{given.size} values" if given.kind == "vector" else f"{given.size}×{given.size} RGB"
+    data = recipe.input
+    shape = f"{data.size} values" if data.kind == "vector" else f"{data.size}×{data.size} RGB"
     lines = [
         "---",
         f"license: {provenance.get('license_id', 'other')}",

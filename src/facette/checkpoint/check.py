@@ -40,15 +40,15 @@ def check_header(header: Any) -> dict[str, Any]:
     if not isinstance(notes, list):
         raise CheckpointError("its notes are no list")
     check_name(recipe.get("name"))
-    given, model = _section(recipe, "input", "its recipe"), _section(recipe, "model", "its recipe")
-    size = given.get("size")
-    if given.get("kind") == "image" and isinstance(size, list) and len(size) == 2:
+    data, model = _section(recipe, "input", "its recipe"), _section(recipe, "model", "its recipe")
+    size = data.get("size")
+    if data.get("kind") == "image" and isinstance(size, list) and len(size) == 2:
         for side in size:
             _whole(side, "input.size", LARGEST_SIDE)
     else:
         _whole(size, "input.size", LARGEST_SIDE)
     _whole(model.get("latent"), "model.latent", LARGEST_LATENT)
-    _one_of(given.get("kind"), "input.kind", ("image", "vector"))
+    _one_of(data.get("kind"), "input.kind", ("image", "vector"))
     for part in ("encoder", "decoder", "likelihood", "posterior"):
         _section(model, part, "its recipe's model")
     for part in ("encoder", "decoder", "likelihood"):
@@ -60,14 +60,14 @@ def check_header(header: Any) -> dict[str, Any]:
     _text(recipe.get("summary", ""), "summary")
     if not isinstance(recipe.get("sharpen", {}), dict):
         raise CheckpointError("its recipe's section 'sharpen' is none")
-    if given.get("kind") == "image":
-        _one_of(given.get("range"), "input.range", ("unit", "symmetric"))
-        _one_of(given.get("fit"), "input.fit", ("cover", "squash"))
-        _one_of(given.get("channels", 3), "input.channels", (1, 3, 4))
-        _one_of(given.get("depth", 8), "input.depth", (8, 16))
-        _one_of(given.get("alpha", "white"), "input.alpha", ("white", "mask", "channel"))
-        if given.get("frame") is not None:
-            _check_frame(given["frame"])
+    if data.get("kind") == "image":
+        _one_of(data.get("range"), "input.range", ("unit", "symmetric"))
+        _one_of(data.get("fit"), "input.fit", ("cover", "squash"))
+        _one_of(data.get("channels", 3), "input.channels", (1, 3, 4))
+        _one_of(data.get("depth", 8), "input.depth", (8, 16))
+        _one_of(data.get("alpha", "white"), "input.alpha", ("white", "mask", "channel"))
+        if data.get("frame") is not None:
+            _check_frame(data["frame"])
     return header
 
 
@@ -112,7 +112,7 @@ def _text(value: object, name: str) -> None:
 
 
 def _one_of(value: object, name: str, allowed: tuple[str | int, ...]) -> None:
-    if not any(type(value) is type(one) and value == one for one in allowed):
+    if not any(type(value) is type(choice) and value == choice for choice in allowed):
         raise CheckpointError(
             f"its recipe has {name} {str(value)[:20]!r}, not {' or '.join(map(str, allowed))}"
         )

@@ -23,8 +23,8 @@ LONGEST_HEADER = 100 << 20  # bytes, as the format has it
 def content_digest(table: dict[str, Any], pieces: Iterable[bytes | memoryview]) -> str:
     """Of the header (names, types, shapes, places, and what is said beside them) and of the numbers, in their order."""
     about = {name: text for name, text in table.get("__metadata__", {}).items() if name != DIGEST}
-    said = json.dumps(table | {"__metadata__": about}, sort_keys=True, ensure_ascii=True)
-    digest = hashlib.blake2b(said.encode(), digest_size=16)
+    content = json.dumps(table | {"__metadata__": about}, sort_keys=True, ensure_ascii=True)
+    digest = hashlib.blake2b(content.encode(), digest_size=16)
     for piece in pieces:
         digest.update(piece)
     return digest.hexdigest()

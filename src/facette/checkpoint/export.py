@@ -99,12 +99,12 @@ def export_model(model: TrainedModel, folder: str | Path, to: Format) -> Exporte
     if to == "diffusers":
         _refuse_diffusers(model)
     model = model.to("cpu")
-    given = "pictures" if model.input.kind == "image" else "points"
+    data = "pictures" if model.input.kind == "image" else "points"
     make = _to_onnx if to == "onnx" else _to_program
     serialised, worst = {}, 0.0
     for name, network, entering, leaving in (
-        ("encoder", Encoder(model), given, ("mean", "scale")),
-        ("decoder", Decoder(model), "latents", (given,)),
+        ("encoder", Encoder(model), data, ("mean", "scale")),
+        ("decoder", Decoder(model), "latents", (data,)),
     ):
         content, run = make(network.eval(), _example(model, entering), entering, leaving)
         difference = max(_difference(model, name, run, count) for count in CHECKED_AT)
@@ -152,8 +152,8 @@ def _to_program(
         loaded = torch.export.load(buffer).module()
 
     def run(data: np.ndarray) -> list[np.ndarray]:
-        made = loaded(torch.from_numpy(data))
-        return [one.detach().numpy() for one in (made if isinstance(made, tuple) else (made,))]
+        outputs = loaded(torch.from_numpy(data))
+        return [output.detach().numpy() for output in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
     return buffer.getvalue(), run
 
@@ -181,13 +181,15 @@ def _difference(model: TrainedModel, name: str, run: Run, count: int) -> float:
         data = _some_data(model, count, draws)
         posterior = model.encode(data)
         wanted = [posterior.mean, posterior.scale]
-        made = run(_as_unit(model, data))
+        outputs = run(_as_unit(model, data))
     else:
         latents = torch.randn(count, model.latent, generator=draws)
         decoded = model.decode_float(latents)
         wanted = [to_unit(decoded, model.input.range).clamp(0, 1) if model.input.kind == "image" else decoded]
-        made = run(latents.numpy())
-    return max(float(np.abs(mine.numpy() - theirs).max()) for mine, theirs in zip(wanted, made, strict=True))
+        outputs = run(latents.numpy())
+    return max(
+        float(np.abs(mine.numpy() - theirs).max()) for mine, theirs in zip(wanted, outputs, strict=True)
+    )
 
 
 def _some_data(model: TrainedModel, count: int, draws: torch.Generator) -> np.ndarray:
@@ -219,7 +221,7 @@ def _bounds(model: TrainedModel) -> tuple[float, float]:
 def _description(model: TrainedModel, to: Format, difference: float) -> str:
     """How to use the files, for programs and their authors."""
     is_image = model.input.kind == "image"
-    given = "pictures" if is_image else "points"
+    data = "pictures" if is_image else "points"
     shape = ["N", *data_shape(model.recipe)]
     channels = {1: "grey", 3: "RGB", 4: "RGB and alpha"}
     values = f"{channels[model.input.channels]} in [0, 1]" if model.input.kind == "image" else "as they are"
@@ -228,12 +230,12 @@ def _description(model: TrainedModel, to: Format, difference: float) -> str:
         "model": model.name,
         "format": to,
         f"encoder.{ending}": {
-            "takes": {given: {"shape": shape, "type": "float32", "values": values}},
+            "takes": {data: {"shape": shape, "type": "float32", "values": values}},
             "gives": {name: {"shape": ["N", model.latent], "type": "float32"} for name in ("mean", "scale")},
         },
         f"decoder.{ending}": {
             "takes": {"latents": {"shape": ["N", model.latent], "type": "float32"}},
-            "gives": {given: {"shape": shape, "type": "float32", "values": values}},
+            "gives": {data: {"shape": shape, "type": "float32", "values": values}},
         },
         "sharpened": model.sharpener is not None,
         "reconstruction": "latents = mean",

@@ -33,15 +33,15 @@ FORMAT = 1  # to be raised whenever the same recipe comes to mean another comput
 
 def graph_key(network: Network, recipe: dict[str, Any]) -> str:
     """The key of a network of this recipe (as `Recipe.model_dump(mode="json", exclude_none=True)` gives it)."""
-    given, model = recipe["input"], recipe["model"]
+    data, model = recipe["input"], recipe["model"]
     decides: dict[str, Any] = {
         "format": FORMAT,
         "network": network,
-        "input": {name: given.get(name) for name in ("kind", "size", "channels", "range")},
+        "input": {name: data.get(name) for name in ("kind", "size", "channels", "range")},
         "latent": model["latent"],
     }
     # Said only where it differs, so that the keys of recipes without it stay.
-    if given.get("alpha") == "mask" and network == "encoder":
+    if data.get("alpha") == "mask" and network == "encoder":
         decides["mask"] = True
     if model.get("side") and network != "sharpener":
         decides["side"] = model["side"]

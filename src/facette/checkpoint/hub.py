@@ -42,9 +42,9 @@ def push_to_hub(
     with tempfile.TemporaryDirectory() as folder:
         save_model(loaded, folder)
         try:
-            made = api.create_repo(repository, private=private, exist_ok=True)
+            created = api.create_repo(repository, private=private, exist_ok=True)
             commit = api.upload_folder(
-                repo_id=made.repo_id,
+                repo_id=created.repo_id,
                 folder_path=folder,
                 allow_patterns=list(FILES),
                 revision=revision,

@@ -129,7 +129,7 @@ def _plain(figures: DensityFigures) -> dict[str, float]:
     return {
         "divergence": figures.divergence.nats,
         "divergence_error": figures.divergence.standard_error,
-        "found": figures.modes.found,
+        "found": figures.modes.covered,
         "modes": figures.modes.total,
         "weight_distance": figures.modes.weight_distance,
         "junk": figures.modes.junk,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facette.comparison.diffusion import Autoencoder, latent_count, reconstruct
-from facette.comparison.methods import Made, Size, Watch, networks_of, size_of
+from facette.comparison.methods import MethodOutput, Size, Watch, networks_of, size_of
 from facette.comparison.trials import to_side
 from facette.judges.likeness import WhitenedEmbedding, likeness
 from facette.latent.points import decode_each, encode_each
@@ -33,7 +33,7 @@ class Kept:
     """A photo through an autoencoder and back."""
 
     name: str
-    made: Made  # one picture, at the autoencoder's own size
+    output: MethodOutput  # one picture, at the autoencoder's own size
     picture: np.ndarray  # uint8 (S, S, 3)
     latents: int  # numbers that stand for the photo
     size: Size
@@ -50,8 +50,8 @@ class Kept:
             "latents": self.latents,
             **asdict(self.size),
             **{key: float(getattr(self, key)) for key in plain},
-            "seconds": self.made.seconds,
-            "peak_memory_bytes": self.made.memory,
+            "seconds": self.output.seconds,
+            "peak_memory_bytes": self.output.memory,
         }
 
 
@@ -80,7 +80,7 @@ class Reconstruction(Result):
 
         side = max(SHOWN, len(self.photo))
         cells = [
-            Cell(to_side(kept.made.pictures, side)[0], f"{kept.name}\n{kept.latents:,} numbers")
+            Cell(to_side(kept.output.pictures, side)[0], f"{kept.name}\n{kept.latents:,} numbers")
             for kept in self.kept
         ]
         finest = max(self.photo, self.large, key=len)
@@ -99,7 +99,7 @@ def compare_autoencoders(
     model: Any, photo: np.ndarray, rival: Autoencoder, large: np.ndarray, gauge: WhitenedEmbedding
 ) -> Reconstruction:
     """The photo through the model, plain and sharp where it can both, and through a diffusion autoencoder."""
-    ours = [keep_by_model(one, photo, name, gauge) for name, one in plain_and_sharp(model)]
+    ours = [keep_by_model(network, photo, name, gauge) for name, network in plain_and_sharp(model)]
     theirs = keep_by_autoencoder(rival.network, photo, large, rival.name, gauge)
     asked = {
         "model": model.name,
@@ -125,8 +125,8 @@ def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: WhitenedEmbed
     with Watch(model.device, networks_of(model)) as watch:
         mean, _ = encode_each(model, photo[None])  # (1, Z)
         pictures = decode_each(model, mean)
-    made = Made(pictures, (False,), watch.seconds, watch.memory)
-    return _kept(gauge, name, made, photo, mean.shape[1], size_of(networks_of(model)))
+    output = MethodOutput(pictures, (False,), watch.seconds, watch.memory)
+    return _kept(gauge, name, output, photo, mean.shape[1], size_of(networks_of(model)))
 
 
 def keep_by_autoencoder(
@@ -135,18 +135,18 @@ def keep_by_autoencoder(
     """What an autoencoder of diffusers keeps of the photo at its own size (H, H, 3)."""
     with Watch(next(network.parameters()).device, {"vae": network}) as watch:
         pictures = reconstruct(network, large[None])
-    made = Made(pictures, (False,), watch.seconds, watch.memory)
-    return _kept(gauge, name, made, photo, latent_count(network, len(large)), size_of({"vae": network}))
+    output = MethodOutput(pictures, (False,), watch.seconds, watch.memory)
+    return _kept(gauge, name, output, photo, latent_count(network, len(large)), size_of({"vae": network}))
 
 
 def _kept(
-    gauge: WhitenedEmbedding, name: str, made: Made, photo: np.ndarray, latents: int, size: Size
+    gauge: WhitenedEmbedding, name: str, output: MethodOutput, photo: np.ndarray, latents: int, size: Size
 ) -> Kept:
-    picture = to_side(made.pictures, len(photo))[0]
+    picture = to_side(output.pictures, len(photo))[0]
     real, kept = photo[None] / 255.0, picture[None] / 255.0
     return Kept(
         name=name,
-        made=made,
+        output=output,
         picture=picture,
         latents=latents,
         size=size,

@@ -186,12 +186,12 @@ def _from_file(
     missing = [] if described.is_file() else [described.name]
     if whole and not autoencoder_only:
         lacking = [
-            one
+            file
             for n, part in _parts(_json(folder / INDEX)).items()
-            for one in _missing_of(folder / n, n, part)
+            for file in _missing_of(folder / n, n, part)
         ]
         missing += [
-            one for one in lacking if not one.endswith(".safetensors")
+            file for file in lacking if not file.endswith(".safetensors")
         ]  # the file has all the weights
     if missing:
         raise CheckpointError(
@@ -309,20 +309,20 @@ def _missing_of_network(folder: Path, prefix: str, stem: str = STEMS[0]) -> list
 
 
 def _class_in(path: Path) -> str:
-    found = _json(path).get("_class_name")
-    if not isinstance(found, str):
-        raise CheckpointError(f"{path} names no class of diffusers, but {found!r}: it cannot be compared.")
-    return found
+    content = _json(path).get("_class_name")
+    if not isinstance(content, str):
+        raise CheckpointError(f"{path} names no class of diffusers, but {content!r}: it cannot be compared.")
+    return content
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON: {first_line(error)}; get it again.") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds no JSON object: get it again.")
-    return found
+    return content
 
 
 def _listed(names: list[str]) -> str:

@@ -85,7 +85,10 @@ def compare(
     plan_comparison(diffusion, strength, count, match, levels)  # refuses what cannot be used
     _check_matching(match, diversity, likeness, tolerance)
     seeds = variation_seeds(seed, count)
-    ours = [Trials(VaeMethod(one, photo, name), photo, gauge, seeds) for name, one in plain_and_sharp(model)]
+    ours = [
+        Trials(VaeMethod(network, photo, name), photo, gauge, seeds)
+        for name, network in plain_and_sharp(model)
+    ]
     theirs = Trials(DiffusionMethod(diffusion, large), photo, gauge, seeds, progress)
     near = diffusion.steps_at(strength) / diffusion.settings.steps
     if match:
@@ -98,15 +101,15 @@ def compare(
             name=trials.method.name,
             knob=trials.method.knob,
             strongest=trials.method.strongest,
-            chosen=trials.at(found.level),
+            chosen=trials.at(matched.level),
             size=trials.method.size(),
             curve=trials.curve,
-            matched=found.reached if match else None,
+            matched=matched.reached if match else None,
         )
-        for trials, found in zip([*ours, theirs], matches, strict=True)
+        for trials, matched in zip([*ours, theirs], matches, strict=True)
     )
     kept = (
-        *(keep_by_model(one, photo, name, gauge) for name, one in plain_and_sharp(model)),
+        *(keep_by_model(network, photo, name, gauge) for name, network in plain_and_sharp(model)),
         keep_by_autoencoder(
             diffusion.pipeline.vae, photo, large, f"{diffusion.name}, its autoencoder", gauge
         ),
@@ -205,14 +208,14 @@ def _match(
     wished = theirs.likeness_at(strength) if likeness is None else likeness
     shared = common_range([trials.likenesses for trials in [*ours, theirs]])
     aim = wished if shared is None else min(max(wished, shared[0]), shared[1])
-    found = match_likeness(theirs.likeness_at, theirs.likenesses, aim, tolerance, every)
+    nearest = match_likeness(theirs.likeness_at, theirs.likenesses, aim, tolerance, every)
     reachable = common_range([trials.likenesses for trials in ours])
-    if reachable is not None and not reachable[0] <= found.likeness <= reachable[1]:
-        found = _nearest_within(theirs.likenesses, aim, reachable) or found
+    if reachable is not None and not reachable[0] <= nearest.likeness <= reachable[1]:
+        nearest = _nearest_within(theirs.likenesses, aim, reachable) or nearest
     matches = [
-        match_likeness(trials.likeness_at, trials.likenesses, found.likeness, tolerance) for trials in ours
+        match_likeness(trials.likeness_at, trials.likenesses, nearest.likeness, tolerance) for trials in ours
     ]
-    together = Matched(found.level, found.likeness, all(one.reached for one in matches))
+    together = Matched(nearest.level, nearest.likeness, all(matched.reached for matched in matches))
     return wished, [*matches, together]
 
 
@@ -223,5 +226,5 @@ def _nearest_within(
     inside = {level: value for level, value in likenesses.items() if reachable[0] <= value <= reachable[1]}
     if not inside:
         return None
-    level = min(inside, key=lambda one: abs(inside[one] - aim))
+    level = min(inside, key=lambda level: abs(inside[level] - aim))
     return Matched(level, inside[level], True)

@@ -124,9 +124,9 @@ class Diffusion:
             "output_type": "pt",
             "callback_on_step_end": lambda pipeline, step, time, tensors: (step_done(), tensors)[1],
         }
-        made = self.pipeline(**{name: value for name, value in asked.items() if name in self._accepted})
-        flagged = getattr(made, "nsfw_content_detected", None) or [False]
-        return DiffusionDraws(to_pictures(made.images, "unit"), tuple(bool(flag) for flag in flagged))
+        output = self.pipeline(**{name: value for name, value in asked.items() if name in self._accepted})
+        flagged = getattr(output, "nsfw_content_detected", None) or [False]
+        return DiffusionDraws(to_pictures(output.images, "unit"), tuple(bool(flag) for flag in flagged))
 
     def reconstruct(self, photos: np.ndarray) -> np.ndarray:
         """What the pipeline's autoencoder keeps of photos (N, H, H, 3)."""
@@ -162,13 +162,13 @@ def reconstruct(network: Any, photos: np.ndarray) -> np.ndarray:
     if upcast:  # some autoencoders overflow in half precision; their pipelines do the same
         network.to(torch.float32)
     parameter = next(network.parameters())
-    made = []
+    rebuilt = []
     for photo in photos:
         x = to_model(photo[None], "symmetric", parameter.device).to(parameter.dtype)  # (1, 3, H, H)
-        made.append(to_pictures(network.decode(_latents(network.encode(x))).sample, "symmetric"))
+        rebuilt.append(to_pictures(network.decode(_latents(network.encode(x))).sample, "symmetric"))
     if upcast:
         network.to(dtype)
-    return np.concatenate(made)
+    return np.concatenate(rebuilt)
 
 
 def latent_count(network: Any, size: int) -> int:

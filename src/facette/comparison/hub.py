@@ -17,9 +17,9 @@ def cached_folder(name: str, marks: tuple[str, ...]) -> Path | None:
     """The folder of a hub checkpoint as far as it was ever fetched; None where not one of `marks` is in it."""
     hub = import_extra("huggingface_hub", "compare", NEED)
     for mark in marks:
-        found = hub.try_to_load_from_cache(name, mark)
-        if isinstance(found, str):  # else it is not there, or known not to exist
-            return Path(found).parent
+        cached = hub.try_to_load_from_cache(name, mark)
+        if isinstance(cached, str):  # else it is not there, or known not to exist
+            return Path(cached).parent
     return None
 
 

@@ -31,7 +31,7 @@ FARTHEST = 2.0  # a VAE's strongest factor adds noise of so many standard deviat
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MethodOutput:
     """Pictures of one method at one level."""
 
     pictures: np.ndarray  # uint8 (N, H, H, 3), H as the method makes them
@@ -69,7 +69,7 @@ class Method(Protocol):
         """The only levels there are, ascending; None when any number is one."""
         ...
 
-    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made: ...
+    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> MethodOutput: ...
 
     def size(self) -> Size: ...
 
@@ -85,13 +85,13 @@ class VaeMethod:
         typical = float(model.encode(photo[None]).scale.mean())  # the mean posterior σ; the prior's is 1
         self.strongest = max(1.0, float(round(FARTHEST / typical)))
 
-    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
+    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> MethodOutput:
         """The picture of each seed, as `vary` makes it."""
         with Watch(self.model.device, networks_of(self.model)) as watch:
             mean, scale = encode_each(self.model, self.photo[None])  # (1, Z), (1, Z)
             noise = normal_draws(seeds, mean.shape[1])  # (N, Z)
             pictures = decode_each(self.model, varied_latents(mean, scale, noise, strength_of(level)))
-        return Made(pictures, (False,) * len(seeds), watch.seconds / len(seeds), watch.memory)
+        return MethodOutput(pictures, (False,) * len(seeds), watch.seconds / len(seeds), watch.memory)
 
     def size(self) -> Size:
         return size_of(networks_of(self.model))
@@ -108,7 +108,7 @@ class DiffusionMethod:
         steps = diffusion.settings.steps
         self.levels = tuple(step / steps for step in range(steps + 1))
 
-    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> Made:
+    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> MethodOutput:
         """One picture for each seed, one after another, so that each is the same alone as among others."""
         pictures, withheld = [], []
         with Watch(self.diffusion.device, self.diffusion.networks) as watch:
@@ -116,7 +116,7 @@ class DiffusionMethod:
                 drawn = self.diffusion.draw(self.photo, level, seed, lambda: progress(1))
                 pictures.append(drawn.pictures[0])
                 withheld.append(drawn.withheld[0])
-        return Made(np.stack(pictures), tuple(withheld), watch.seconds / len(pictures), watch.memory)
+        return MethodOutput(np.stack(pictures), tuple(withheld), watch.seconds / len(pictures), watch.memory)
 
     def size(self) -> Size:
         return size_of(self.diffusion.networks)
@@ -134,7 +134,9 @@ class Watch:
 
     def __init__(self, device: torch.device, networks: dict[str, nn.Module]):
         self.device = device
-        here = [p for one in networks.values() for p in one.parameters() if p.device.type == device.type]
+        here = [
+            p for network in networks.values() for p in network.parameters() if p.device.type == device.type
+        ]
         self._weights = sum(p.numel() * p.element_size() for p in here)
 
     def __enter__(self) -> Watch:

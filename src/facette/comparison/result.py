@@ -66,7 +66,7 @@ class Comparison(Result):
                 [
                     Cell(picture, "withheld" if hidden else "")
                     for picture, hidden in zip(
-                        to_side(entry.chosen.made.pictures, side), entry.chosen.made.withheld, strict=True
+                        to_side(entry.chosen.output.pictures, side), entry.chosen.output.withheld, strict=True
                     )
                 ],
                 f"{entry.name}, {entry.knob} {entry.chosen.level:.3g}: {_told(entry.chosen)}",
@@ -134,7 +134,7 @@ def _entry_dict(entry: Entry) -> dict[str, Any]:
 
 
 def _trial_dict(trial: Trial) -> dict[str, Any]:
-    figures, made = trial.figures, trial.made
+    figures, output = trial.figures, trial.output
     return {
         "level": trial.level,
         "likeness": asdict(figures.likeness),
@@ -142,7 +142,7 @@ def _trial_dict(trial: Trial) -> dict[str, Any]:
         "spread": figures.spread,
         "variety": figures.variety,
         "sharpness": figures.sharpness,
-        "seconds_per_picture": made.seconds,
-        "peak_memory_bytes": made.memory,
-        "withheld": list(made.withheld),
+        "seconds_per_picture": output.seconds,
+        "peak_memory_bytes": output.memory,
+        "withheld": list(output.withheld),
     }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from facette.comparison.methods import Made, Method, Progress
+from facette.comparison.methods import Method, MethodOutput, Progress
 from facette.errors import ImageError
 from facette.judges.likeness import WhitenedEmbedding, embedding_spread, likeness
 from facette.measures.diversity import spread
@@ -40,7 +40,7 @@ class Trial:
     """A method at one level."""
 
     level: float
-    made: Made
+    output: MethodOutput
     pictures: np.ndarray  # uint8 (N, S, S, 3)
     figures: Figures
 
@@ -63,15 +63,15 @@ class Trials:
     def at(self, level: float) -> Trial:
         """The method at a level, made now or remembered. Raises ImageError where a safety checker left too little."""
         if level not in self._tried:
-            made = self.method.make(level, self._seeds, self._progress)
-            pictures = to_side(made.pictures, len(self._photo))
-            shown = pictures[~np.array(made.withheld)]
+            output = self.method.make(level, self._seeds, self._progress)
+            pictures = to_side(output.pictures, len(self._photo))
+            shown = pictures[~np.array(output.withheld)]
             if len(shown) < FEWEST:
                 raise ImageError(
                     f"the safety checker of {self.method.name} withheld {len(pictures) - len(shown)} of "
                     f"{len(pictures)} pictures at {self.method.knob} {level:g}: try another `prompt` or `seed`."
                 )
-            self._tried[level] = Trial(level, made, pictures, measure(self._gauge, self._photo, shown))
+            self._tried[level] = Trial(level, output, pictures, measure(self._gauge, self._photo, shown))
         return self._tried[level]
 
     def likeness_at(self, level: float) -> float:
@@ -107,5 +107,7 @@ def to_side(pictures: np.ndarray, side: int) -> np.ndarray:
     """Pictures (N, H, H, 3) resized to (N, side, side, 3), Lanczos and antialiased; as they are where they fit."""
     if pictures.shape[1:3] == (side, side):
         return pictures
-    resized = [Image.fromarray(one).resize((side, side), Image.Resampling.LANCZOS) for one in pictures]
-    return np.stack([np.asarray(one) for one in resized])
+    resized = [
+        Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS) for picture in pictures
+    ]
+    return np.stack([np.asarray(picture) for picture in resized])

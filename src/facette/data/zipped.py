@@ -112,8 +112,8 @@ def _common_folder(names: list[str]) -> int:
     """
     shared = 0
     if names:
-        for one, other in zip(names[0].split("/")[:-1], names[-1].split("/")[:-1], strict=False):
-            if one != other:
+        for first, last in zip(names[0].split("/")[:-1], names[-1].split("/")[:-1], strict=False):
+            if first != last:
                 break
-            shared += len(one) + 1
+            shared += len(first) + 1
     return shared

@@ -74,7 +74,7 @@ def _weighted(
     total = x.new_full((len(x),), -math.inf, dtype=torch.float64)  # log of the sum of weights so far
     for count in _rounds(samples, at_once // len(x)):
         z = torch.stack([posterior.sample(generator=generator) for _ in range(count)])  # (k, N, Z)
-        log_posterior = torch.stack([posterior.log_prob(one) for one in z])  # (k, N)
+        log_posterior = torch.stack([posterior.log_prob(draw) for draw in z])  # (k, N)
         flat = z.flatten(0, 1)  # (k·N, Z)
         seen = x.repeat(count, *[1] * (x.ndim - 1))  # (k·N, …)
         log_joint = log_likelihood(vae, seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)

@@ -126,20 +126,20 @@ def units(posterior: DiagonalGaussian) -> list[Finding]:
 
 def limits(model: TrainedModel, posterior: DiagonalGaussian) -> list[Finding]:
     """σ of posterior or likelihood where its range ends: there its gradient is zero."""
-    found = []
+    findings = []
     share = float((posterior.log_variance.abs() >= LOG_VARIANCE_LIMIT - 1e-3).float().mean())
     if share > SCALE_AT_LIMIT.limit:
         sentence = (
             f"{share:.1%} of the posterior's σ stand at their limit, exp(±{LOG_VARIANCE_LIMIT / 2:.0f})"
         )
         remedy = "objective.beta = 1.0, and a likelihood with model.likelihood.sigma = 'optimal'"
-        found.append(Finding("σ at its limit", sentence, remedy, {"share": share}))
+        findings.append(Finding("σ at its limit", sentence, remedy, {"share": share}))
     sigma = model.vae.likelihood.sigma
     if sigma is not None and math.log(sigma) <= LOG_SIGMA_FLOOR + 1e-3:
         sentence = f"the likelihood's σ stands at its limit, {sigma:.4f}: the pictures are reproduced exactly"
         remedy = "are all pictures the same? else train.validate_every shows since when"
-        found.append(Finding("σ at its limit", sentence, remedy, {"sigma": sigma}))
-    return found
+        findings.append(Finding("σ at its limit", sentence, remedy, {"sigma": sigma}))
+    return findings
 
 
 def kl_weight(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:

@@ -117,12 +117,12 @@ def evaluate(
     judged = photos if speaks_for(model.input) else None
     passed = pass_through(model, selection, batch, seed, begin("measuring", total))
     drawn, limited = _importance(model, selection, importance_samples, importance_count, seed, progress)
-    made = draw_samples(model, total, seed) if image else {}
-    clouds = sum(len(stages) for stages in made.values())
+    samples = draw_samples(model, total, seed) if image else {}
+    clouds = sum(len(stages) for stages in samples.values())
     looked = begin("looking at samples", clouds * (min(total, MOST_REAL) // 2))
-    samples = extract_from_samples(made, total, looked)
+    sample_features = extract_from_samples(samples, total, looked)
     standard = measure_standard(
-        model, selection, passed, made, inception=inception, lpips=lpips, seed=seed, begin=begin
+        model, selection, passed, samples, inception=inception, lpips=lpips, seed=seed, begin=begin
     )
     training = selection.training_part(training_most, seed) if image and training_most else None
     return Evaluation(
@@ -138,16 +138,16 @@ def evaluate(
         sharpened=passed.sharpened and _reconstruction_figures(passed.sharpened, judged, seed),
         bound=_bound_figures(passed, drawn, importance_samples, limited, seed),
         latents=_latent_figures(passed.posterior, seed),
-        samples=sample_figures(passed, made),
+        samples=sample_figures(passed, samples),
         spreads=_spreads(model, selection, seed) if image else (),
         distributions=photos
-        and measure_distributions(selection, passed, photos, samples, seed, known=judged is not None),
+        and measure_distributions(selection, passed, photos, sample_features, seed, known=judged is not None),
         standard=standard,
         identity=measure_identity(model, selection, passed.posterior, cache, seed, begin) if image else None,
-        memorisation=photos and _memorisation(training, photos, samples, cache, progress),
+        memorisation=photos and _memorisation(training, photos, sample_features, cache, progress),
         training_pictures=0 if training is None else len(training.indices),
         disentanglement=_disentanglement(selection, passed.posterior, seed),
-        shown=_shown(model, selection, made) if image else None,
+        shown=_shown(model, selection, samples) if image else None,
     )
 
 
@@ -170,15 +170,15 @@ def _dimensions(model: TrainedModel) -> int:
 
 
 def _frame(model: TrainedModel) -> str:
-    given = model.input
-    if given.kind == "vector":
+    data = model.input
+    if data.kind == "vector":
         return ""
     cut = (
         ""
-        if given.frame is None
-        else " of the box {},{} to {},{} of {}×{}".format(*given.frame.box, *given.frame.size)
+        if data.frame is None
+        else " of the box {},{} to {},{} of {}×{}".format(*data.frame.box, *data.frame.size)
     )
-    return f"{given.size}×{given.size} px{cut}"
+    return f"{data.size}×{data.size} px{cut}"
 
 
 # ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────
@@ -206,8 +206,8 @@ def _importance(
     x = model.to_model(selection.read(selection.indices[rows]))
     advance = _stage(progress, "importance bound", len(rows) * samples)
     draws = generator(seed, "importance")
-    found = bound.importance_weighted_bound(model.vae, x, samples=samples, generator=draws, advance=advance)
-    return found.cpu().numpy(), len(rows)
+    values = bound.importance_weighted_bound(model.vae, x, samples=samples, generator=draws, advance=advance)
+    return values.cpu().numpy(), len(rows)
 
 
 def _bound_figures(
@@ -268,7 +268,9 @@ def _spreads(model: TrainedModel, selection: Selection, seed: int) -> tuple[Spre
     return tuple(
         SpreadFigure(
             factor=factor,
-            spread=float(np.mean([spread(as_unit(one.rows[place].pictures)) for one in sweeps])),
+            spread=float(
+                np.mean([spread(as_unit(variations.rows[place].pictures)) for variations in sweeps])
+            ),
             photos=len(photos),
             variations=SPREAD_COUNT,
         )
@@ -288,12 +290,12 @@ def _memorisation(
     return measure_memorisation(training, photos, samples, cache, advance)
 
 
-def _shown(model: TrainedModel, selection: Selection, made: Samples) -> Shown:
+def _shown(model: TrainedModel, selection: Selection, samples: Samples) -> Shown:
     photos = selection.read(selection.indices[:SHOWN_PAIRS])
     latents = model.encode(photos).mean
     return Shown(
         photos=photos,
         reconstructions=model.plain().decode(latents),
         sharpened=None if model.sharpener is None else model.decode(latents),
-        samples={prior: stages[""][:SHOWN_SAMPLES] for prior, stages in made.items()},
+        samples={prior: stages[""][:SHOWN_SAMPLES] for prior, stages in samples.items()},
     )

@@ -80,10 +80,10 @@ class IdentityFigures:
 
 def speaks_for(model: TrainedModel, selection: Selection) -> bool:
     """Whether the judge is asked: it is installed, knows the model's frame, and lists say who or of which age."""
-    given = model.input
+    data = model.input
     return (
-        given.kind == "image"
-        and judge.speaks_for(given.frame) is not None
+        data.kind == "image"
+        and judge.speaks_for(data.frame) is not None
         and (selection.people is not None or bool(selection.groups))
         and judge.available()
     )

@@ -41,19 +41,21 @@ def draw_samples(model: TrainedModel, photos: int, seed: int) -> Samples:
     """Pictures of every prior the model has, and with a second stage the same ones without it."""
     count = max(LEAST_SAMPLES, min(photos, MOST_REAL) // 2)
     priors: list[PriorName] = ["normal"] if model.fitted_prior is None else ["fitted", "normal"]
-    made: Samples = {}
+    samples: Samples = {}
     for prior in priors:
         z = model.sample_latents(count, seed=seed, prior=prior)
-        made[prior] = {"": model.decode(z)}
+        samples[prior] = {"": model.decode(z)}
         if model.sharpener is not None:
-            made[prior]["plain"] = model.plain().decode(z)
-    return made
+            samples[prior]["plain"] = model.plain().decode(z)
+    return samples
 
 
-def extract_from_samples(made: Samples, photos: int, advance: Callable[[int], object]) -> dict[str, Features]:
+def extract_from_samples(
+    samples: Samples, photos: int, advance: Callable[[int], object]
+) -> dict[str, Features]:
     """What the network sees in as many as half of the photos, by the name of each cloud, the first prior first."""
     count, seen = min(photos, MOST_REAL) // 2, {}
-    for prior, stages in made.items():
+    for prior, stages in samples.items():
         for stage, pictures in stages.items():
             seen[sample_name(prior) + (f", {stage}" if stage else "")] = extract(pictures[:count])
             advance(count)
@@ -72,7 +74,7 @@ def protocol_of(selection: Selection, network: str, resize: str, count: int, see
     )
 
 
-def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
+def sample_figures(passed: Passed, samples: Samples) -> tuple[SampleFigures, ...]:
     """How sharp the samples are beside the photos."""
     return tuple(
         SampleFigures(
@@ -80,7 +82,7 @@ def sample_figures(passed: Passed, made: Samples) -> tuple[SampleFigures, ...]:
             len(stages[""]),
             float(sharpness(as_unit(stages[""])).mean() / passed.plain.columns["sharpness/over"].mean()),
         )
-        for prior, stages in made.items()
+        for prior, stages in samples.items()
     )
 
 
@@ -104,21 +106,21 @@ def measure_distributions(
             "reconstructions": passed.sharpened.features,
             "reconstructions, plain": passed.plain.features,
         }
-    made = {of: judged.features[second] for of, judged in clouds.items() if judged is not None}
-    made |= {of: judged.features for of, judged in samples.items()}
+    features = {of: judged.features[second] for of, judged in clouds.items() if judged is not None}
+    features |= {of: judged.features for of, judged in samples.items()}
     real = photos.features[first]
     return Distributions(
         protocol=protocol_of(
             selection, network_name() + ("" if known else UNKNOWN), RESIZE, len(first), seed
         ),
         floor=compare_clouds(FLOOR, real, photos.features[second], seed),
-        made=tuple(compare_clouds(of, real, cloud, seed) for of, cloud in made.items()),
+        made=tuple(compare_clouds(of, real, cloud, seed) for of, cloud in features.items()),
     )
 
 
-def compare_clouds(of: str, real: NDArray, made: NDArray, seed: int) -> MeasureFigures:
+def compare_clouds(of: str, real: NDArray, generated: NDArray, seed: int) -> MeasureFigures:
     """All measures of made pictures (M, D) against real ones (N, D); `of` names what was made."""
-    clouds = Clouds(real, made)
+    clouds = Clouds(real, generated)
     return MeasureFigures(
         {measure.field: measure.of(clouds, seed) for measure in DISTRIBUTION if measure.of}, of
     )

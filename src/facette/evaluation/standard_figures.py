@@ -30,7 +30,7 @@ def measure_standard(
     model: TrainedModel,
     selection: Selection,
     passed: Passed,
-    made: Samples,
+    samples: Samples,
     *,
     inception: str | Path | None,
     lpips: str | Path | None,
@@ -46,13 +46,13 @@ def measure_standard(
     rebuilt = model.decode(passed.posterior.mean[second])
     perceived = None
     if lpips is not None:
-        found = lpips_distances(photos, rebuilt, lpips, begin("LPIPS", len(photos)))
-        perceived = Bootstrap({"lpips": found}, seed).mean("lpips")
+        distances = lpips_distances(photos, rebuilt, lpips, begin("LPIPS", len(photos)))
+        perceived = Bootstrap({"lpips": distances}, seed).mean("lpips")
     rows: tuple[StandardRow, ...] = ()
     protocol: Protocol | None = None
     if inception is not None and total >= FEWEST:
         clouds = {FLOOR: photos, "reconstructions": rebuilt}
-        clouds |= {sample_name(prior): stages[""][: len(first)] for prior, stages in made.items()}
+        clouds |= {sample_name(prior): stages[""][: len(first)] for prior, stages in samples.items()}
         advance = begin("Inception", (1 + len(clouds)) * len(first))
         real = inception_features(selection.read(selection.indices[first]), inception, advance)
         rows = tuple(_row(of, real, pictures, inception, seed, advance) for of, pictures in clouds.items())

@@ -110,12 +110,12 @@ class _Residual(nn.Module):
         return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
 
 
-def speaks_for(given: ImageInput | VectorInput) -> bool:
+def speaks_for(data: ImageInput | VectorInput) -> bool:
     """Whether the network has a word to say on pictures that a model takes: on faces in a frame that is known.
 
     On others, emoji or digits, its attributes mean nothing, and it is silent.
     """
-    return given.kind == "image" and given.frame is not None
+    return data.kind == "image" and data.frame is not None
 
 
 def extract(pictures: np.ndarray, batch: int = BATCH) -> Features:
@@ -123,9 +123,9 @@ def extract(pictures: np.ndarray, batch: int = BATCH) -> Features:
     network, features, logits = shipped_network(), [], []
     with torch.inference_mode():
         for start in range(0, len(pictures), batch):
-            found = network(at_network_size(pictures[start : start + batch]))
-            features.append(found[0].numpy())
-            logits.append(found[1].numpy())
+            output = network(at_network_size(pictures[start : start + batch]))
+            features.append(output[0].numpy())
+            logits.append(output[1].numpy())
     if not features:
         return Features(np.zeros((0, FEATURES), np.float32), np.zeros((0, len(ATTRIBUTES)), np.float32))
     return Features(np.concatenate(features), np.concatenate(logits))

@@ -65,22 +65,22 @@ def inception_features(
 
 
 def lpips_distances(
-    photos: Picture, made: Picture, weights: str | Path, advance: Done = lambda done: None
+    photos: Picture, drawn: Picture, weights: str | Path, advance: Done = lambda done: None
 ) -> NDArray[np.float64]:
     """LPIPS (arXiv 1801.03924, version 0.1 on AlexNet) of each pair of pictures (N, S, S, 3): (N,), ≥ 0, 0 is equal.
 
     Pictures are compared at their own size. Raises MissingExtraError without lpips, CheckpointError for a file that
     is not AlexNet's weights, UsageError for pictures under 32 px, which AlexNet shrinks to nothing.
     """
-    if photos.shape != made.shape or min(photos.shape[1:3]) < 32:
+    if photos.shape != drawn.shape or min(photos.shape[1:3]) < 32:
         raise UsageError(
-            f"LPIPS compares pictures of one shape of 32 px or more, not {photos.shape} and {made.shape}."
+            f"LPIPS compares pictures of one shape of 32 px or more, not {photos.shape} and {drawn.shape}."
         )
     network = _lpips(Path(weights))
     parts = []
     with torch.inference_mode():
         for start in range(0, len(photos), BATCH):
-            pair = [_symmetric(pictures[start : start + BATCH]) for pictures in (photos, made)]
+            pair = [_symmetric(pictures[start : start + BATCH]) for pictures in (photos, drawn)]
             parts.append(network(*pair).flatten().double().numpy())
             advance(len(pair[0]))
     return np.concatenate(parts)

@@ -33,21 +33,21 @@ def halves(count: int, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 class Clouds:
     """Real points (N, D) and made ones (M, D). What the measures are is said where each is computed."""
 
-    def __init__(self, real: Points, made: Points):
-        self.real, self.made = real, made
-        self.sizes = (len(real), len(made))
+    def __init__(self, real: Points, generated: Points):
+        self.real, self.generated = real, generated
+        self.sizes = (len(real), len(generated))
 
     @cached_property
     def overlap(self) -> Overlap:
-        return overlap(self.real, self.made)
+        return overlap(self.real, self.generated)
 
     def frechet(self, seed: int) -> Interval:
         """≥ 0, squared units of the embedding."""
-        return resampled(lambda r, m: frechet_distance(self.real[r], self.made[m]), self.sizes, seed)
+        return resampled(lambda r, m: frechet_distance(self.real[r], self.generated[m]), self.sizes, seed)
 
     def kernel(self, seed: int) -> Interval:
         """Around 0 for equal distributions."""
-        return kernel_interval(self.real, self.made, seed)
+        return kernel_interval(self.real, self.generated, seed)
 
     def precision(self, seed: int) -> Interval:
         """In [0, 1]."""
@@ -67,14 +67,14 @@ class Clouds:
 
     def two_sample(self, seed: int) -> Interval:
         """In [0, 1], 0.5 for equal distributions."""
-        accuracy = two_sample_accuracy(self.real, self.made, seed, boundary="linear")
+        accuracy = two_sample_accuracy(self.real, self.generated, seed, boundary="linear")
         error = 1.96 * 0.5 / np.sqrt(sum(self.sizes))
         return Interval(accuracy, max(0.0, accuracy - error), min(1.0, accuracy + error))
 
     def vendi(self, seed: int) -> Interval:
         """From 1 to the number of pictures."""
         centre = self.real.mean(axis=0)
-        return resampled(lambda m: vendi_score(self.made[m] - centre), self.sizes[1:], seed)
+        return resampled(lambda m: vendi_score(self.generated[m] - centre), self.sizes[1:], seed)
 
     def _over_made(self, seed: int) -> Bootstrap:
         return Bootstrap({"precision": self.overlap.precision, "density": self.overlap.density}, seed)
@@ -83,9 +83,9 @@ class Clouds:
         return Bootstrap({"recall": self.overlap.recall, "coverage": self.overlap.coverage}, seed)
 
 
-def kernel_interval(real: Points, made: Points, seed: int) -> Interval:
+def kernel_interval(real: Points, generated: Points, seed: int) -> Interval:
     """The kernel distance with its interval."""
-    sums, sizes = KernelSums.of(real, made), (len(real), len(made))
+    sums, sizes = KernelSums.of(real, generated), (len(real), len(generated))
 
     def distance(*rows: NDArray) -> float:
         counts = [

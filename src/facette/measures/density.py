@@ -29,7 +29,7 @@ FEWEST = 20  # samples of either kind: with fewer the two halves of a two-sample
 class ModeFigures:
     """Where samples went."""
 
-    found: int  # modes with at least half of their share of clean samples
+    covered: int  # modes with at least half of their share of clean samples
     total: int  # K
     weight_distance: float  # total variation between true and sampled mode weights, in [0, 1]
     junk: float  # share of samples beyond 4 Mahalanobis units from every mode, in [0, 1]
@@ -60,7 +60,7 @@ def mode_figures(truth: Mixture, samples: np.ndarray) -> ModeFigures:
     weights = shares.mean(axis=0)
     clean_weights = shares[clean].sum(axis=0) / len(samples)
     return ModeFigures(
-        found=int((clean_weights >= FOUND_FROM * truth.weights).sum()),
+        covered=int((clean_weights >= FOUND_FROM * truth.weights).sum()),
         total=truth.components,
         weight_distance=float(0.5 * np.abs(weights - truth.weights).sum()),
         junk=float(1 - clean.mean()),

@@ -18,7 +18,7 @@ Points = NDArray[np.floating]
 KERNEL_DEGREE = 3
 
 
-def frechet_distance(real: Points, made: Points) -> float:
+def frechet_distance(real: Points, generated: Points) -> float:
     """|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½): the squared distance of two Gaussians with the clouds' moments.
 
     Squared units of the embedding, ≥ 0; 0 for equal moments. Source: Dowson and Landau 1982; Heusel et al.
@@ -27,8 +27,10 @@ def frechet_distance(real: Points, made: Points) -> float:
 
     Raises UsageError for fewer than 2 points, other dimensions, or values that are not finite.
     """
-    real, made = check_clouds(real, made, least=2)
-    return frechet_of_moments(real.mean(axis=0), _covariance(real), made.mean(axis=0), _covariance(made))
+    real, generated = check_clouds(real, generated, least=2)
+    return frechet_of_moments(
+        real.mean(axis=0), _covariance(real), generated.mean(axis=0), _covariance(generated)
+    )
 
 
 def frechet_of_moments(mean: NDArray, first: NDArray, other_mean: NDArray, second: NDArray) -> float:
@@ -41,7 +43,7 @@ def frechet_of_moments(mean: NDArray, first: NDArray, other_mean: NDArray, secon
     return max(0.0, float(gap @ gap + np.trace(first) + np.trace(second) - 2 * shared))
 
 
-def kernel_distance(real: Points, made: Points) -> float:
+def kernel_distance(real: Points, generated: Points) -> float:
     """Squared maximum mean discrepancy under the kernel (x·y / D + 1)³, estimated without bias.
 
     Units of the kernel; its expectation is ≥ 0 and 0 exactly for equal distributions, so the floor scatters around
@@ -50,38 +52,40 @@ def kernel_distance(real: Points, made: Points) -> float:
 
     Raises UsageError for fewer than 2 points, other dimensions, or values that are not finite.
     """
-    return KernelSums.of(real, made).distance(np.ones(len(real)), np.ones(len(made)))
+    return KernelSums.of(real, generated).distance(np.ones(len(real)), np.ones(len(generated)))
 
 
 class KernelSums:
     """The three kernel matrices of two clouds, so that many resamples of the distance cost little."""
 
-    def __init__(self, real: NDArray, cross: NDArray, made: NDArray):
-        self._real, self._cross, self._made = real, cross, made
+    def __init__(self, real: NDArray, cross: NDArray, generated: NDArray):
+        self._real, self._cross, self._made = real, cross, generated
 
     @classmethod
-    def of(cls, real: Points, made: Points) -> KernelSums:
-        real, made = check_clouds(real, made, least=2)
-        return cls(_kernel(real, real), _kernel(real, made), _kernel(made, made))
+    def of(cls, real: Points, generated: Points) -> KernelSums:
+        real, generated = check_clouds(real, generated, least=2)
+        return cls(_kernel(real, real), _kernel(real, generated), _kernel(generated, generated))
 
-    def distance(self, real: NDArray, made: NDArray) -> float:
+    def distance(self, real: NDArray, generated: NDArray) -> float:
         """The distance when real point i counts `real[i]` times and made point j `made[j]` times."""
-        cross = real @ self._cross @ made / (real.sum() * made.sum())
-        return float(_pairs(self._real, real) + _pairs(self._made, made) - 2 * cross)
+        cross = real @ self._cross @ generated / (real.sum() * generated.sum())
+        return float(_pairs(self._real, real) + _pairs(self._made, generated) - 2 * cross)
 
 
-def check_clouds(real: Points, made: Points, least: int = 1) -> tuple[NDArray, NDArray]:
+def check_clouds(real: Points, generated: Points, least: int = 1) -> tuple[NDArray, NDArray]:
     """Both as float64, once they are clouds of the same space. UsageError says what does not fit."""
-    real, made = np.asarray(real, np.float64), np.asarray(made, np.float64)
-    if real.ndim != 2 or made.ndim != 2 or real.shape[1] != made.shape[1]:
+    real, generated = np.asarray(real, np.float64), np.asarray(generated, np.float64)
+    if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
         raise UsageError(
-            f"points of shapes {real.shape} and {made.shape} do not lie in one space: give N × D."
+            f"points of shapes {real.shape} and {generated.shape} do not lie in one space: give N × D."
         )
-    if min(len(real), len(made)) < least:
-        raise UsageError(f"{len(real)} and {len(made)} points are too few: give at least {least} of each.")
-    if not (np.isfinite(real).all() and np.isfinite(made).all()):
+    if min(len(real), len(generated)) < least:
+        raise UsageError(
+            f"{len(real)} and {len(generated)} points are too few: give at least {least} of each."
+        )
+    if not (np.isfinite(real).all() and np.isfinite(generated).all()):
         raise UsageError("points that are not finite have no distance: look at what made them.")
-    return real, made
+    return real, generated
 
 
 def _covariance(points: NDArray) -> NDArray:

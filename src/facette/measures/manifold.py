@@ -30,11 +30,11 @@ class Overlap:
 
     precision: NDArray[np.float64]  # (M,) in {0, 1}: in some ball of a real point
     density: NDArray[np.float64]  # (M,) ≥ 0: how many of those balls, over k
-    recall: NDArray[np.float64]  # (N,) in {0, 1}: in some ball of a made point
-    coverage: NDArray[np.float64]  # (N,) in {0, 1}: its ball holds a made point
+    recall: NDArray[np.float64]  # (N,) in {0, 1}: in some ball of a generated point
+    coverage: NDArray[np.float64]  # (N,) in {0, 1}: its ball holds a generated point
 
 
-def overlap(real: Points, made: Points, neighbours: int = NEIGHBOURS) -> Overlap:
+def overlap(real: Points, generated: Points, neighbours: int = NEIGHBOURS) -> Overlap:
     """Precision and recall of Kynkäänniemi et al. (arXiv 1904.06991), density and coverage of Naeem et al.
     (arXiv 2002.09797), with Euclidean balls.
 
@@ -42,13 +42,13 @@ def overlap(real: Points, made: Points, neighbours: int = NEIGHBOURS) -> Overlap
     """
     if neighbours < 1:
         raise UsageError(f"a ball reaches to its k-th neighbour with k of at least 1, got {neighbours}.")
-    real, made = check_clouds(real, made, least=neighbours + 1)
-    real_radius, made_radius = _radii(real, neighbours), _radii(made, neighbours)  # (N,), (M,)
-    balls = np.zeros(len(made))
+    real, generated = check_clouds(real, generated, least=neighbours + 1)
+    real_radius, made_radius = _radii(real, neighbours), _radii(generated, neighbours)  # (N,), (M,)
+    balls = np.zeros(len(generated))
     recall, coverage = np.empty(len(real)), np.empty(len(real))
     for start in range(0, len(real), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        distances = _distances(real[rows], made)  # (n, M)
+        distances = _distances(real[rows], generated)  # (n, M)
         inside = distances <= real_radius[rows, None]
         balls += inside.sum(axis=0)
         coverage[rows] = inside.any(axis=1)

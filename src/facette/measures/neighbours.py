@@ -46,8 +46,8 @@ def neighbour_purity(points: NDArray[Any], labels: NDArray[Any], neighbours: int
     Chance is the rarer label's share of all points (`base_rate`). `points` may be a map or latents.
     """
     rare = _rarer(labels)
-    found = nearest(points, _fitting(neighbours, len(points)), np.flatnonzero(rare))
-    return float(rare[found].mean())
+    neighbourhoods = nearest(points, _fitting(neighbours, len(points)), np.flatnonzero(rare))
+    return float(rare[neighbourhoods].mean())
 
 
 def nearest(
@@ -59,9 +59,9 @@ def nearest(
     own = np.arange(len(points)) if of is None else np.asarray(of)
     k = min(neighbours, len(points) - 1)
     search = NearestNeighbors(n_neighbors=k + 1).fit(points)
-    found = search.kneighbors(np.asarray(points)[own], return_distance=False)
+    order = search.kneighbors(np.asarray(points)[own], return_distance=False)
     # A point is its own nearest, but for others in the same place, which may push it back or out.
-    return np.array([row[row != i][:k] for row, i in zip(found, own, strict=True)], np.int32)
+    return np.array([row[row != i][:k] for row, i in zip(order, own, strict=True)], np.int32)
 
 
 def base_rate(labels: NDArray[Any]) -> float:

@@ -23,33 +23,33 @@ MS_SSIM_LEAST = 48  # px, so that 3 are left at the coarsest of five scales
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma, as Pillow's "L"
 
 
-def mse(real: Floats, made: Floats) -> Floats:
+def mse(real: Floats, drawn: Floats) -> Floats:
     """Mean squared error of each picture, averaged over its pixels and channels.
 
     Returns (N,), in squared units of the values: pictures in [0, 1] give [0, 1]; 0 is perfect.
     """
-    real, made = _pair(real, made)
-    return np.square(real - made).reshape(len(real), -1).mean(axis=1)
+    real, drawn = _pair(real, drawn)
+    return np.square(real - drawn).reshape(len(real), -1).mean(axis=1)
 
 
-def psnr(real: Floats, made: Floats) -> Floats:
+def psnr(real: Floats, drawn: Floats) -> Floats:
     """Peak signal-to-noise ratio of each picture, 10·log10(1 / MSE) for values in [0, 1].
 
     Returns (N,) in decibels, larger is better, infinite for identical pictures. A set's figure is usually the
     mean of these, which is not the PSNR of the mean MSE.
     """
     with np.errstate(divide="ignore"):
-        return -10 * np.log10(mse(real, made))
+        return -10 * np.log10(mse(real, drawn))
 
 
-def unexplained_variance(real: Floats, made: Floats) -> float:
+def unexplained_variance(real: Floats, drawn: Floats) -> float:
     """MSE divided by the variance of the real set around *its own mean picture*: 1 − R² over all pixels.
 
     0 is perfect; 1 is what showing the set's mean picture every time would give; above 1 is worse than that.
     Free of units, so it compares models of different ranges and sizes. The mean picture is that of the set that
     is evaluated (not of the training set), so the figure needs nothing but the two arrays.
     """
-    real, made = _pair(real, made)
+    real, drawn = _pair(real, drawn)
     if len(real) < 2:
         raise UsageError(
             f"unexplained variance needs at least 2 pictures, there is {len(real)}: evaluate more."
@@ -59,10 +59,10 @@ def unexplained_variance(real: Floats, made: Floats) -> float:
         raise UsageError(
             "all evaluated pictures are identical, so there is no variance to explain: use others."
         )
-    return float(np.square(real - made).mean() / variance)
+    return float(np.square(real - drawn).mean() / variance)
 
 
-def ssim(real: Floats, made: Floats) -> Floats:
+def ssim(real: Floats, drawn: Floats) -> Floats:
     """Structural similarity of each picture, mean over places and channels, with a Gaussian window of σ = 1.5 px.
 
     Returns (N,) in [−1, 1]; 1 is identical. Source: Wang et al. 2004, "Image quality assessment", K1 = 0.01,
@@ -71,14 +71,14 @@ def ssim(real: Floats, made: Floats) -> Floats:
 
     Raises UsageError for pictures smaller than the window of 11 px.
     """
-    real, made = _pair(real, made)
+    real, drawn = _pair(real, drawn)
     if real.ndim != 4 or min(real.shape[1:3]) <= 2 * SSIM_RADIUS:
         raise UsageError(f"SSIM needs pictures (N, H, W, C) of at least 11 × 11 px, got shape {real.shape}.")
-    luminance, structure = _likeness_maps(real, made, SSIM_RADIUS)
+    luminance, structure = _likeness_maps(real, drawn, SSIM_RADIUS)
     return (luminance * structure).reshape(len(real), -1).mean(axis=1)
 
 
-def ms_ssim(real: Floats, made: Floats) -> Floats:
+def ms_ssim(real: Floats, drawn: Floats) -> Floats:
     """Multi-scale structural similarity of each picture: structure at five scales, luminance at the coarsest.
 
     Returns (N,) in [0, 1]; 1 is identical. Source: Wang et al. 2003, "Multiscale structural similarity", with its
@@ -88,7 +88,7 @@ def ms_ssim(real: Floats, made: Floats) -> Floats:
 
     Raises UsageError for pictures smaller than 48 px, whose coarsest scale the window would not fit.
     """
-    real, made = _pair(real, made)
+    real, drawn = _pair(real, drawn)
     if real.ndim != 4 or min(real.shape[1:3]) < MS_SSIM_LEAST:
         raise UsageError(
             f"MS-SSIM needs pictures (N, H, W, C) of at least {MS_SSIM_LEAST} × {MS_SSIM_LEAST} px, "
@@ -96,15 +96,15 @@ def ms_ssim(real: Floats, made: Floats) -> Floats:
         )
     product = np.ones((len(real), real.shape[3]))  # (N, C)
     for scale, weight in enumerate(MS_SSIM_WEIGHTS, start=1):
-        luminance, structure = _likeness_maps(real, made, MS_SSIM_RADIUS)
+        luminance, structure = _likeness_maps(real, drawn, MS_SSIM_RADIUS)
         last = scale == len(MS_SSIM_WEIGHTS)
         term = (luminance * structure if last else structure).mean(axis=(1, 2))  # (N, C)
         product *= np.maximum(term, 0) ** weight
-        real, made = _halved(real), _halved(made)
+        real, drawn = _halved(real), _halved(drawn)
     return product.mean(axis=1)
 
 
-def _likeness_maps(real: Floats, made: Floats, radius: int) -> tuple[Floats, Floats]:
+def _likeness_maps(real: Floats, drawn: Floats, radius: int) -> tuple[Floats, Floats]:
     """SSIM's two factors at every place whose window lies inside the picture, each (N, H − 2r, W − 2r, C)."""
     from scipy.ndimage import gaussian_filter
 
@@ -112,10 +112,10 @@ def _likeness_maps(real: Floats, made: Floats, radius: int) -> tuple[Floats, Flo
         seen = gaussian_filter(values, sigma=(0, SSIM_SIGMA, SSIM_SIGMA, 0), radius=(0, radius, radius, 0))
         return seen[:, radius:-radius, radius:-radius]
 
-    mean_real, mean_made = window(real), window(made)
+    mean_real, mean_made = window(real), window(drawn)
     variance_real = window(real * real) - mean_real**2
-    variance_made = window(made * made) - mean_made**2
-    covariance = window(real * made) - mean_real * mean_made
+    variance_made = window(drawn * drawn) - mean_made**2
+    covariance = window(real * drawn) - mean_real * mean_made
     luminance = (2 * mean_real * mean_made + SSIM_C1) / (mean_real**2 + mean_made**2 + SSIM_C1)
     return luminance, (2 * covariance + SSIM_C2) / (variance_real + variance_made + SSIM_C2)
 
@@ -138,7 +138,7 @@ def sharpness(pictures: Floats) -> Floats:
     return laplacian.reshape(len(laplacian), -1).var(axis=1)
 
 
-def sharpness_ratio(real: Floats, made: Floats) -> float:
+def sharpness_ratio(real: Floats, drawn: Floats) -> float:
     """Mean sharpness of the made pictures over that of the real ones: 1 as sharp, 0 flat, above 1 noisy.
 
     The two sets may differ in length (samples have no partner among the real pictures).
@@ -146,7 +146,7 @@ def sharpness_ratio(real: Floats, made: Floats) -> float:
     floor = sharpness(real).mean()
     if floor == 0:
         raise UsageError("the real pictures are perfectly flat, so no sharpness ratio exists: use others.")
-    return float(sharpness(made).mean() / floor)
+    return float(sharpness(drawn).mean() / floor)
 
 
 def cosine(a: Floats, b: Floats) -> Floats:
@@ -155,15 +155,15 @@ def cosine(a: Floats, b: Floats) -> Floats:
     return (a * b).sum(axis=1) / np.maximum(lengths, 1e-12)
 
 
-def _pair(real: Floats, made: Floats) -> tuple[Floats, Floats]:
-    real, made = np.asarray(real), np.asarray(made)
-    if real.shape != made.shape:
-        raise UsageError(f"pictures to compare must agree in shape, got {real.shape} and {made.shape}.")
-    if not (np.issubdtype(real.dtype, np.floating) and np.issubdtype(made.dtype, np.floating)):
+def _pair(real: Floats, drawn: Floats) -> tuple[Floats, Floats]:
+    real, drawn = np.asarray(real), np.asarray(drawn)
+    if real.shape != drawn.shape:
+        raise UsageError(f"pictures to compare must agree in shape, got {real.shape} and {drawn.shape}.")
+    if not (np.issubdtype(real.dtype, np.floating) and np.issubdtype(drawn.dtype, np.floating)):
         raise UsageError(
-            f"measures take floats in [0, 1], got {real.dtype} and {made.dtype}: divide uint8 pictures by 255."
+            f"measures take floats in [0, 1], got {real.dtype} and {drawn.dtype}: divide uint8 pictures by 255."
         )
-    return real.astype(np.float64), made.astype(np.float64)
+    return real.astype(np.float64), drawn.astype(np.float64)
 
 
 def _grey(pictures: Floats) -> Floats:

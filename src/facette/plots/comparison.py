@@ -46,14 +46,14 @@ def plot_tradeoffs(methods: Sequence[Tradeoff], title: str = "Over the whole ran
 
     UsageError: no method, or one without a level.
     """
-    if not methods or any(not len(one.level) for one in methods):
+    if not methods or any(not len(method.level) for method in methods):
         raise UsageError("there is nothing to draw: every method needs at least one level.")
     figure = new_figure(title, 2, 2, size=(10, 7.2))
     first, *rest = figure.axes
-    for place, one in enumerate(methods):
-        _draw(first, one.level, one.likeness, one, place)
+    for place, method in enumerate(methods):
+        _draw(first, method.level, method.likeness, method, place)
         for axes, (quantity, _, _) in zip(rest, _PANELS, strict=True):
-            _draw(axes, one.likeness, getattr(one, quantity), one, place)
+            _draw(axes, method.likeness, getattr(method, quantity), method, place)
     label(first, "Likeness to the photo", "knob, from reconstruction to strongest", "likeness")
     for axes, (_, name, unit) in zip(rest, _PANELS, strict=True):
         label(axes, name, "likeness to the photo", unit)
@@ -62,12 +62,12 @@ def plot_tradeoffs(methods: Sequence[Tradeoff], title: str = "Over the whole ran
     return figure
 
 
-def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, one: Tradeoff, place: int) -> None:
+def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, method: Tradeoff, place: int) -> None:
     """A line in the order of the levels, and a ring at the chosen one."""
-    axes.plot(x, y, color=accent(place), marker="o", markersize=3.5, linewidth=1.6, label=one.name)
+    axes.plot(x, y, color=accent(place), marker="o", markersize=3.5, linewidth=1.6, label=method.name)
     axes.plot(
-        x[[one.chosen]],
-        y[[one.chosen]],
+        x[[method.chosen]],
+        y[[method.chosen]],
         marker="o",
         markersize=10,
         markerfacecolor="none",

@@ -78,13 +78,13 @@ def plot_rate_per_latent(rate: np.ndarray, title: str = "Rate of every latent") 
 
 def _series(rows: Sequence[Mapping[str, Any]], key: str) -> dict[str, np.ndarray]:
     """For each event that has the quantity: points (P, 2) of step and value, in the order of steps."""
-    found = {}
+    series = {}
     for event in _EVENTS:
         chosen = [row for row in rows if "step" in row and row.get("event", "train") == event]
         points = [(row["step"], value) for row in chosen if (value := _value(row, key)) is not None]
         if points:
-            found[event] = np.array(sorted(points), dtype=float)
-    return found
+            series[event] = np.array(sorted(points), dtype=float)
+    return series
 
 
 def _value(row: Mapping[str, Any], key: str) -> float | None:

@@ -72,7 +72,7 @@ class Chart:
     @property
     def column(self) -> Column | None:
         """The column to colour by."""
-        return next((one for one in self.columns if one.name == self.shown), None)
+        return next((column for column in self.columns if column.name == self.shown), None)
 
 
 def plot_chart(chart: Chart, faces_only: bool = False) -> Figure:
@@ -139,11 +139,11 @@ def spaced(points: np.ndarray, distance: float, first: Sequence[int] = ()) -> li
     Those of `first` are all taken.
     """
     chosen = list(first)
-    taken = points[chosen]
+    kept = points[chosen]
     for i, point in enumerate(points):
-        if (np.abs(taken - point).max(1, initial=np.inf if not len(taken) else 0) >= distance).all():
+        if (np.abs(kept - point).max(1, initial=np.inf if not len(kept) else 0) >= distance).all():
             chosen.append(i)
-            taken = points[chosen]
+            kept = points[chosen]
     return chosen
 
 
@@ -156,8 +156,8 @@ def _draw_points(
     axes: Axes, points: np.ndarray, groups: Sequence[str] | None, column: Column | None = None
 ) -> None:
     names = np.array(["all"] * len(points) if groups is None else list(groups))
-    found, counts = np.unique(names, return_counts=True)
-    ordered = found[np.argsort(-counts, kind="stable")]
+    groups_, counts = np.unique(names, return_counts=True)
+    ordered = groups_[np.argsort(-counts, kind="stable")]
     colours = {name: accent(place) for place, name in enumerate(ordered)}
     if column is not None:
         colours = dict(zip(column.labels, column.colours(), strict=True))

@@ -92,7 +92,7 @@ class Page:
                 f"{len(captions)} captions for {len(pictures)} pictures: give one for each, or none"
             )
         words = captions or [""] * len(pictures)
-        each = (_figure(_inlined(one), word) for one, word in zip(pictures, words, strict=True))
+        each = (_figure(_inlined(picture), word) for picture, word in zip(pictures, words, strict=True))
         return self._add(f'<div class="gallery">{"".join(each)}</div>')
 
     def data(self, values: Mapping[str, Any], name: str = "The numbers as JSON") -> Page:

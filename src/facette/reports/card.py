@@ -110,8 +110,8 @@ def heading(evaluations: Sequence[Evaluation]) -> str:
 
 def protocol_sentence(evaluations: Sequence[Evaluation]) -> str:
     """How distributions were compared; without it their figures mean nothing."""
-    found = next(each.distributions for each in evaluations if each.distributions is not None)
-    how = found.protocol
+    distributions = next(each.distributions for each in evaluations if each.distributions is not None)
+    how = distributions.protocol
     return (
         f"{how.count:,} pictures each against {how.count:,} photos ({how.split}), {how.format}, {how.resize}, in the "
         f"embedding of the {how.network}. This is not Inception's: none of it is an FID or a KID, and only figures of "
@@ -135,14 +135,14 @@ def write_report(evaluations: Sequence[Evaluation], directory: str | Path) -> li
 
 def draw_sheets(evaluations: Sequence[Evaluation]) -> dict[str, Sheet]:
     """Every sheet under the name of its file."""
-    names = [one.model for one in evaluations]
+    names = [evaluation.model for evaluation in evaluations]
     if len(set(names)) < len(names):
         raise UsageError(f"two of the models are called alike ({', '.join(names)}): name them apart.")
     several = len(evaluations) > 1
     return {
-        f"{_file_name(one.model)}-{name}" if several else name: sheet
-        for one in evaluations
-        for name, sheet in _sheets(one).items()
+        f"{_file_name(evaluation.model)}-{name}" if several else name: sheet
+        for evaluation in evaluations
+        for name, sheet in _sheets(evaluation).items()
     }
 
 
@@ -175,20 +175,20 @@ def _file_name(model: str) -> str:
 
 
 def _memorisation(evaluation: Evaluation) -> dict[str, Any] | None:
-    found = evaluation.memorisation
-    if found is None:
+    memory = evaluation.memorisation
+    if memory is None:
         return None
-    figures: dict[str, Any] = {name: getattr(found, name) for name in ("share", "threshold", "ratio")}
+    figures: dict[str, Any] = {name: getattr(memory, name) for name in ("share", "threshold", "ratio")}
     places = np.linspace(0, 1, POINTS)
-    curves = {name: np.quantile(getattr(found, name), places).tolist() for name in ("samples", "held_out")}
+    curves = {name: np.quantile(getattr(memory, name), places).tolist() for name in ("samples", "held_out")}
     return figures | {"training_pictures": evaluation.training_pictures, "quantiles": curves}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -28,43 +28,52 @@ MEANINGS = {
 }
 
 
-def comparison_page(found: Comparison, command: str) -> Page:
+def comparison_page(comparison: Comparison, command: str) -> Page:
     """Everything about two methods on one photo."""
     from facette.plots.comparison import plot_tradeoffs
     from facette.plots.page import Page
 
-    side = len(found.photo)
-    page = Page(found.title, found.subtitle)
-    page.prose(_opening(found)).picture(found.sheet(), "Which pictures are whose stands at the left.")
+    side = len(comparison.photo)
+    page = Page(comparison.title, comparison.subtitle)
+    page.prose(_opening(comparison)).picture(
+        comparison.sheet(), "Which pictures are whose stands at the left."
+    )
     page.heading("Figures")
-    page.table(("measure", *(entry.name for entry in found.entries), "meaning"), _figure_rows(found.entries))
+    page.table(
+        ("measure", *(entry.name for entry in comparison.entries), "meaning"),
+        _figure_rows(comparison.entries),
+    )
     page.prose(
-        f"All figures are taken at {side} × {side} pixels, the size of {found.asked['model']}, and with the same "
+        f"All figures are taken at {side} × {side} pixels, the size of {comparison.asked['model']}, and with the same "
         "functions; larger pictures were made smaller first. The attribute network knows hair, age, beard, glasses "
         "and expression, not who somebody is, and noise that no eye takes for a face can pass for one with it."
     )
-    if found.wished is not None:
+    if comparison.wished is not None:
         page.heading("Over the whole range")
-        page.figure(plot_tradeoffs([tradeoff(entry) for entry in found.entries], title=""), _CURVES)
-    for entry in found.entries:
+        page.figure(plot_tradeoffs([tradeoff(entry) for entry in comparison.entries], title=""), _CURVES)
+    for entry in comparison.entries:
         page.heading(f"{entry.name}, {entry.knob} {entry.chosen.level:.3g}")
-        page.gallery(_shown(entry.chosen.made.pictures), _captions(found, entry))
-    _add_autoencoders(page, found.photo, found.kept)
+        page.gallery(_shown(entry.chosen.output.pictures), _captions(comparison, entry))
+    _add_autoencoders(page, comparison.photo, comparison.kept)
     page.heading("What was run").prose(command)
     return (
-        page.table(("setting", "value"), _settings(found.asked)).bullets(notes(found)).data(found.to_dict())
+        page.table(("setting", "value"), _settings(comparison.asked))
+        .bullets(notes(comparison))
+        .data(comparison.to_dict())
     )
 
 
-def reconstruction_page(found: Reconstruction, command: str) -> Page:
+def reconstruction_page(reconstruction: Reconstruction, command: str) -> Page:
     """Autoencoders side by side on one photo."""
     from facette.plots.page import Page
 
-    page = Page(found.title, f"{found.asked['model']} beside {found.kept[-1].name}")
-    page.prose(_KEEPING).picture(found.sheet(), "The photo, and what each autoencoder makes of it.")
-    _add_autoencoders(page, found.photo, found.kept)
+    page = Page(
+        reconstruction.title, f"{reconstruction.asked['model']} beside {reconstruction.kept[-1].name}"
+    )
+    page.prose(_KEEPING).picture(reconstruction.sheet(), "The photo, and what each autoencoder makes of it.")
+    _add_autoencoders(page, reconstruction.photo, reconstruction.kept)
     page.heading("What was run").prose(command)
-    return page.table(("setting", "value"), _settings(found.asked)).data(found.to_dict())
+    return page.table(("setting", "value"), _settings(reconstruction.asked)).data(reconstruction.to_dict())
 
 
 def spoken_duration(seconds: float) -> str:
@@ -76,14 +85,14 @@ def spoken_duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def comparison_lines(found: Comparison) -> str:
+def comparison_lines(comparison: Comparison) -> str:
     """The figures as lines for a terminal."""
-    return _lines([entry.name for entry in found.entries], _figure_rows(found.entries))
+    return _lines([entry.name for entry in comparison.entries], _figure_rows(comparison.entries))
 
 
-def reconstruction_lines(found: Reconstruction) -> str:
+def reconstruction_lines(reconstruction: Reconstruction) -> str:
     """The figures as lines for a terminal."""
-    return _lines([kept.name for kept in found.kept], _kept_rows(found.kept))
+    return _lines([kept.name for kept in reconstruction.kept], _kept_rows(reconstruction.kept))
 
 
 def command_line(options: dict[str, Any], photo: str) -> str:
@@ -108,18 +117,18 @@ def tradeoff(entry: Entry) -> Tradeoff:
     return Tradeoff(
         name=entry.name,
         level=levels / entry.strongest,
-        likeness=np.array([one.likeness.value for one in figures]),
-        realism=np.array([one.realism for one in figures]),
-        spread=np.array([one.spread for one in figures]),
-        sharpness=np.array([one.sharpness for one in figures]),
+        likeness=np.array([figure.likeness.value for figure in figures]),
+        realism=np.array([figure.realism for figure in figures]),
+        spread=np.array([figure.spread for figure in figures]),
+        sharpness=np.array([figure.sharpness for figure in figures]),
         chosen=entry.curve.index(entry.chosen),
     )
 
 
-def notes(found: Comparison) -> list[str]:
+def notes(comparison: Comparison) -> list[str]:
     """What a reader must know to judge the figures."""
-    asked, last = found.asked, found.entries[-1]
-    withheld = sum(last.chosen.made.withheld)
+    asked, last = comparison.asked, comparison.entries[-1]
+    withheld = sum(last.chosen.output.withheld)
     lines = [
         f"A strength is a share of the {asked['steps']} steps, so there are {asked['steps'] + 1} strengths and "
         "none between; at 0 the pipeline comes down to its autoencoder's reconstruction, and that is what is shown.",
@@ -146,22 +155,22 @@ _KEEPING = (
 )
 
 
-def _opening(found: Comparison) -> str:
-    count, names = len(found.seeds), [entry.name for entry in found.entries]
+def _opening(comparison: Comparison) -> str:
+    count, names = len(comparison.seeds), [entry.name for entry in comparison.entries]
     parts = [f"{count} relatives of one photo by each method: {', '.join(names[:-1])} and {names[-1]}."]
-    if found.wished is None:
+    if comparison.wished is None:
         parts.append(
             "Each was run as asked, so they are not equally like the photo, and what is less like it is free to be "
             "more varied; matched likeness compares them where they are."
         )
-    elif found.matched:
-        reached = found.entries[-1].chosen.figures.likeness.value
+    elif comparison.matched:
+        reached = comparison.entries[-1].chosen.figures.likeness.value
         parts.append(
             f"Every knob was turned until the mean likeness to the photo was the same, {reached:.2f}, within "
-            f"{found.tolerance:g}."
+            f"{comparison.tolerance:g}."
         )
-        if abs(reached - found.wished) > found.tolerance:
-            parts.append(f"The wished {found.wished:.2f} is not a likeness that all of them reach.")
+        if abs(reached - comparison.wished) > comparison.tolerance:
+            parts.append(f"The wished {comparison.wished:.2f} is not a likeness that all of them reach.")
     else:
         parts.append(
             "Their likeness could not be made the same: the ranges that they reach do not meet, or no strength lies "
@@ -173,7 +182,7 @@ def _opening(found: Comparison) -> str:
 def _figure_rows(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
     """Measures as rows, methods as columns, the meaning last."""
     figures = [entry.chosen.figures for entry in entries]
-    made = [entry.chosen.made for entry in entries]
+    outputs = [entry.chosen.output for entry in entries]
     rows: list[tuple[Any, ...]] = [
         (
             "level",
@@ -192,8 +201,8 @@ def _figure_rows(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
         (name, *(round(float(getattr(f, name)), 4) for f in figures), MEANINGS[name])
         for name in ("realism", "spread", "variety", "sharpness")
     ]
-    rows.append(("seconds", *(one.seconds for one in made), MEANINGS["seconds"]))
-    rows.append(("peak memory", *(_size(one.memory) for one in made), MEANINGS["memory"]))
+    rows.append(("seconds", *(output.seconds for output in outputs), MEANINGS["seconds"]))
+    rows.append(("peak memory", *(_size(output.memory) for output in outputs), MEANINGS["memory"]))
     rows.append(("parameters", *(entry.size.parameters for entry in entries), MEANINGS["parameters"]))
     rows.append(("weights", *(_size(entry.size.bytes) for entry in entries), MEANINGS["weights"]))
     return rows
@@ -201,29 +210,37 @@ def _figure_rows(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
 
 def _kept_rows(kept: Sequence[Kept]) -> list[tuple[Any, ...]]:
     return [
-        ("latents", *(one.latents for one in kept), "numbers that stand for the photo"),
-        ("PSNR", *(one.psnr for one in kept), "dB; larger is nearer to the photo, pixel by pixel"),
-        ("SSIM", *(one.ssim for one in kept), "structural similarity: 1 is the same picture"),
-        ("sharpness", *(one.sharpness for one in kept), MEANINGS["sharpness"]),
-        ("likeness", *(one.likeness for one in kept), "to the photo: 1 is the photo, 0 a stranger"),
-        ("seconds", *(one.made.seconds for one in kept), "there and back, on this machine"),
-        ("parameters", *(one.size.parameters for one in kept), "learned numbers"),
-        ("weights", *(_size(one.size.bytes) for one in kept), MEANINGS["weights"]),
+        ("latents", *(autoencoder.latents for autoencoder in kept), "numbers that stand for the photo"),
+        (
+            "PSNR",
+            *(autoencoder.psnr for autoencoder in kept),
+            "dB; larger is nearer to the photo, pixel by pixel",
+        ),
+        ("SSIM", *(autoencoder.ssim for autoencoder in kept), "structural similarity: 1 is the same picture"),
+        ("sharpness", *(autoencoder.sharpness for autoencoder in kept), MEANINGS["sharpness"]),
+        (
+            "likeness",
+            *(autoencoder.likeness for autoencoder in kept),
+            "to the photo: 1 is the photo, 0 a stranger",
+        ),
+        ("seconds", *(autoencoder.output.seconds for autoencoder in kept), "there and back, on this machine"),
+        ("parameters", *(autoencoder.size.parameters for autoencoder in kept), "learned numbers"),
+        ("weights", *(_size(autoencoder.size.bytes) for autoencoder in kept), MEANINGS["weights"]),
     ]
 
 
 def _add_autoencoders(page: Page, photo: Any, kept: Sequence[Kept]) -> None:
     page.heading("What each autoencoder keeps")
-    pictures = _shown(photo[None]) + [_shown(one.made.pictures)[0] for one in kept]
-    page.gallery(pictures, ["photo", *(one.name for one in kept)])
-    page.table(("measure", *(one.name for one in kept), "meaning"), _kept_rows(kept))
+    pictures = _shown(photo[None]) + [_shown(autoencoder.output.pictures)[0] for autoencoder in kept]
+    page.gallery(pictures, ["photo", *(autoencoder.name for autoencoder in kept)])
+    page.table(("measure", *(autoencoder.name for autoencoder in kept), "meaning"), _kept_rows(kept))
 
 
-def _captions(found: Comparison, entry: Entry) -> list[str]:
-    withheld = entry.chosen.made.withheld
+def _captions(comparison: Comparison, entry: Entry) -> list[str]:
+    withheld = entry.chosen.output.withheld
     return [
         f"seed {seed}" + (", withheld" if hidden else "")
-        for seed, hidden in zip(found.seeds, withheld, strict=True)
+        for seed, hidden in zip(comparison.seeds, withheld, strict=True)
     ]
 
 

@@ -23,11 +23,11 @@ def card_page(evaluations: Sequence[Evaluation]) -> Page:
 
     several = len(evaluations) > 1
     page = Page(heading(evaluations), "Evaluation card of Facette")
-    for one in evaluations:
-        page.prose(f"{title(one)}.").bullets(findings(one))
+    for evaluation in evaluations:
+        page.prose(f"{title(evaluation)}.").bullets(findings(evaluation))
     page.prose(f"{frames_sentence(evaluations)}\n\n{INTERVALS}")
     rows = side_by_side(evaluations)
-    models = [one.model for one in evaluations] if several else ["figure"]
+    models = [evaluation.model for evaluation in evaluations] if several else ["figure"]
     for group in dict.fromkeys(row.group for row in rows):
         page.heading(group)
         cells = [
@@ -52,13 +52,15 @@ def _figures_of_group(page: Page, group: str, evaluations: Sequence[Evaluation])
         if panels:
             page.figure(plot_bars(panels, "Reconstructions"), "Bars with 95 % intervals.")
     if group == "Latents":
-        rates = {one.model: np.array(one.latents.rate_per_unit) for one in evaluations}
+        rates = {evaluation.model: np.array(evaluation.latents.rate_per_unit) for evaluation in evaluations}
         page.figure(plot_rates(rates), "A latent near 0 nats carries nothing.")
     if group == "Samples":
-        for one in evaluations:
-            found = one.memorisation
-            if found is not None:
-                figure = plot_nearest(found.samples, found.held_out, found.threshold, f"Memory: {one.model}")
+        for evaluation in evaluations:
+            memory = evaluation.memorisation
+            if memory is not None:
+                figure = plot_nearest(
+                    memory.samples, memory.held_out, memory.threshold, f"Memory: {evaluation.model}"
+                )
                 page.figure(figure, "Samples to the left of held-out photos would be copies.")
 
 

@@ -61,7 +61,9 @@ def collect(shards: Iterable[Sums], count: int) -> Collected:
     figures = {name: Figure(value) for name, value in values.items()}
     if len(groups) >= GROUPS_LEAST:
         without = [_figures(total - group) for group in groups]
-        figures = {name: _interval(value, [one[name] for one in without]) for name, value in values.items()}
+        figures = {
+            name: _interval(value, [subset[name] for subset in without]) for name, value in values.items()
+        }
     activity = _activity(total)
     return Collected(
         pictures=total.count,
@@ -74,23 +76,23 @@ def collect(shards: Iterable[Sums], count: int) -> Collected:
 
 def _figures(total: Sums) -> dict[str, float]:
     values, count = total.values, total.count
-    found = {
+    figures = {
         name.removeprefix("likelihood."): float(value) / count
         for name, value in values.items()
         if name.startswith("likelihood.")
     }
-    found["posterior_scale"] = float(values["latent.scale"].mean()) / count
-    found["frechet.floor"] = _frechet(total, "photos.first", "photos.second")
+    figures["posterior_scale"] = float(values["latent.scale"].mean()) / count
+    figures["frechet.floor"] = _frechet(total, "photos.first", "photos.second")
     average = values["picture"] / count  # the mean picture
     for stage in STAGES:
         for measure in RECONSTRUCTION:
             if f"{stage}.{measure.field}" not in values:
                 continue
-            found[f"{stage}.{measure.field}"] = _figure(measure, values, stage, count, average)
+            figures[f"{stage}.{measure.field}"] = _figure(measure, values, stage, count, average)
         if f"{stage}.mse" not in values:
             continue
-        found[f"{stage}.frechet"] = _frechet(total, "photos.first", f"{stage}.second")
-    return found
+        figures[f"{stage}.frechet"] = _frechet(total, "photos.first", f"{stage}.second")
+    return figures
 
 
 def _figure(
@@ -106,11 +108,11 @@ def _figure(
     return top / max(bottom, 1e-300)
 
 
-def _frechet(total: Sums, one: str, other: str) -> float:
+def _frechet(total: Sums, first: str, second: str) -> float:
     """Between two embeddings, of their sums; not a number for fewer than two pictures."""
-    if min(total.values[f"{one}.count"], total.values[f"{other}.count"]) < 2:
+    if min(total.values[f"{first}.count"], total.values[f"{second}.count"]) < 2:
         return float("nan")
-    return frechet_of_moments(*_moments(total, one), *_moments(total, other))
+    return frechet_of_moments(*_moments(total, first), *_moments(total, second))
 
 
 def _moments(total: Sums, name: str) -> tuple[NDArray, NDArray]:
@@ -128,10 +130,10 @@ def _activity(total: Sums) -> NDArray[np.float64]:
 def _grouped(shards: Iterable[Sums], count: int) -> list[Sums]:
     """At most GROUPS_MOST groups of neighbouring shards, each added up; groups without pictures are left out."""
     groups = [Sums({}) for _ in range(min(count, GROUPS_MOST))]
-    for number, one in enumerate(shards):
-        if one.count:
+    for number, shard in enumerate(shards):
+        if shard.count:
             place = number * len(groups) // count
-            groups[place] = groups[place] + one
+            groups[place] = groups[place] + shard
     return [group for group in groups if group.count]
 
 

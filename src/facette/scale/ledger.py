@@ -103,12 +103,12 @@ class JobLedger:
 
     def accounts(self) -> list[Account]:
         """Of every finished shard, in order."""
-        return [one for number in self._numbers() if (one := self._account(number)) is not None]
+        return [account for number in self._numbers() if (account := self._account(number)) is not None]
 
     def pending(self) -> list[int]:
         """Shards that are to be made: without an account, or with one whose files are not what it says."""
         assert self.job is not None
-        done = {one.shard for one in self.accounts() if self._is_whole(one)}
+        done = {account.shard for account in self.accounts() if self._is_whole(account)}
         return [number for number in range(self.job.shards) if number not in done]
 
     def file(self, stem: str, number: int, suffix: str) -> Path:
@@ -195,9 +195,9 @@ def _refuse_another(folder: Path, there: Job, wished: Job) -> None:
     if before == now:
         return
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    said = {"signature": "the pictures have changed since", "model": "the model is another"}
+    reasons = {"signature": "the pictures have changed since", "model": "the model is another"}
     listed = "; ".join(
-        said.get(name) or f"{name.removeprefix('task.')} was {before.get(name)}, is {now.get(name)}"
+        reasons.get(name) or f"{name.removeprefix('task.')} was {before.get(name)}, is {now.get(name)}"
         for name in changed
     )
     raise UsageError(f"the job in {str(folder)!r} is another: {listed}; give another folder by `out`.")

@@ -125,15 +125,15 @@ def _go_on(
     return Outcome(
         out=table or ledger.folder,
         pictures=job.pictures,
-        rows=sum(one.rows for one in accounts),
-        unreadable=tuple((name, why) for one in accounts for name, why in one.unreadable),
+        rows=sum(account.rows for account in accounts),
+        unreadable=tuple((name, why) for account in accounts for name, why in account.unreadable),
         shards=job.shards,
         shards_done=len(accounts),
         shards_here=worked,
         interrupted=bool(number),
         signal=number,
         collected=collected,
-        treated=added(one.treated for one in accounts),
+        treated=added(account.treated for account in accounts),
     )
 
 
@@ -220,15 +220,15 @@ def _put_together(ledger: JobLedger, job: Job, table: Path | None) -> Collected 
     if isinstance(job.task, Evaluate):
         sums = (Sums.load(ledger.file(SUMS, number, ".npz")) for number in range(job.shards))
         collected = collect(sums, job.shards)
-        said = {"job": job.to_dict(), **collected.to_dict()}
-        write_atomically(ledger.folder / EVALUATION, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+        report = {"job": job.to_dict(), **collected.to_dict()}
+        write_atomically(ledger.folder / EVALUATION, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return collected
     if table is not None:
         assert isinstance(job.task, Encode)
         parts = [ledger.file(LATENTS, number, f".{job.task.table}") for number in range(job.shards)]
-        unreadable = [pair for one in ledger.accounts() for pair in one.unreadable]
-        rows = sum(one.rows for one in ledger.accounts())
-        treated = added(one.treated for one in ledger.accounts())
+        unreadable = [pair for account in ledger.accounts() for pair in account.unreadable]
+        rows = sum(account.rows for account in ledger.accounts())
+        treated = added(account.treated for account in ledger.accounts())
         about = {"job": job.to_dict(), "rows": rows, "unreadable": unreadable, "treated": treated}
         join_tables(parts, table, about)
         ledger.remove()
@@ -258,7 +258,7 @@ def _finished_before(job: Job, out: Path, parts: Path) -> Outcome:
 
 
 def _complain_if_empty(job: Job, accounts: list[Account]) -> None:
-    if not sum(one.rows for one in accounts):
+    if not sum(account.rows for account in accounts):
         name, why = accounts[0].unreadable[0]
         raise DataError(
             f"none of the {job.pictures} pictures in {job.source!r} can be read; the first: {name} {why}"

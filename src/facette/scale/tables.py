@@ -140,14 +140,14 @@ def _digests_of(columns: Columns) -> dict[str, str]:
 def _arrow(columns: Columns, about: dict[str, Any]) -> Any:
     import pyarrow as pa
 
-    made = {}
+    arrays = {}
     for name, values in columns.items():
         if values.ndim == 2:
             flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-            made[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+            arrays[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         else:
-            made[name] = pa.array(values.tolist() if values.dtype.kind in "UO" else values)
-    return pa.table(made).replace_schema_metadata({ABOUT: json.dumps(about, ensure_ascii=False)})
+            arrays[name] = pa.array(values.tolist() if values.dtype.kind in "UO" else values)
+    return pa.table(arrays).replace_schema_metadata({ABOUT: json.dumps(about, ensure_ascii=False)})
 
 
 def _columns(table: Any) -> dict[str, NDArray]:
@@ -171,7 +171,7 @@ def _writer(file: Any, schema: Any) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
-    split: Any = [f"{one.name}.list.element" for one in schema if pa.types.is_fixed_size_list(one.type)]
+    split: Any = [f"{field.name}.list.element" for field in schema if pa.types.is_fixed_size_list(field.type)]
     with parquet.ParquetWriter(
         file,
         schema,

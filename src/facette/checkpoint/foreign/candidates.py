@@ -38,14 +38,14 @@ class Candidate:
 def find_candidates(checkpoint: ForeignCheckpoint) -> list[Candidate]:
     """Every recognised network, those that are the same tensors over again left out."""
     lightning = _lightning_version(checkpoint.root)
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for weights in find_weight_sets(checkpoint.root):
         for candidate in _in_one_set(weights, lightning):
-            if not any(_same_tensors(candidate, earlier) for earlier in found):
-                found.append(candidate)
-        if len(found) > _MOST:
+            if not any(_same_tensors(candidate, earlier) for earlier in candidates):
+                candidates.append(candidate)
+        if len(candidates) > _MOST:
             raise CheckpointError(f"it holds more than {_MOST} sets of weights")
-    return found
+    return candidates
 
 
 def choose(candidates: list[Candidate], label: str | None) -> Candidate:
@@ -75,8 +75,8 @@ def _in_one_set(weights: WeightSet, lightning: str | None) -> list[Candidate]:
     shadow = {n: r for n, r in weights.tensors.items() if n.startswith(_FLAT_EMA)}
     if any(prefix.startswith(_FLAT_EMA) for _, prefix in keys):
         shadow = {}  # an average under its proper names is a network like any other
-    made: list[tuple[str, FamilyName, dict[str, TensorRef], Evidence]] = []
-    taken: set[str] = set()
+    networks: list[tuple[str, FamilyName, dict[str, TensorRef], Evidence]] = []
+    claimed: set[str] = set()
     for family, prefix in keys:
         deeper = [p for _, p in keys if p != prefix and p.startswith(prefix)]
         inside = [
@@ -84,17 +84,19 @@ def _in_one_set(weights: WeightSet, lightning: str | None) -> list[Candidate]:
             for name in weights.tensors
             if name.startswith(prefix) and name not in shadow and not name.startswith(tuple(deeper))
         ]
-        taken.update(inside)
+        claimed.update(inside)
         tensors = {name[len(prefix) :]: weights.tensors[name] for name in inside}
         evidence = _evidence(weights, prefix, lightning)
         average = _flat_average(tensors, shadow)
         several = len(keys) > 1 or bool(average)
-        made.append((_label(weights.place, prefix if several else ""), family, tensors, evidence))
+        networks.append((_label(weights.place, prefix if several else ""), family, tensors, evidence))
         if average:
-            taken |= shadow.keys()
-            made.append((_label(weights.place, _FLAT_EMA), family, average, evidence))
-    others = {n: r for n, r in weights.tensors.items() if n not in taken}
-    return [Candidate(label, family, tensors, others, evidence) for label, family, tensors, evidence in made]
+            claimed |= shadow.keys()
+            networks.append((_label(weights.place, _FLAT_EMA), family, average, evidence))
+    others = {n: r for n, r in weights.tensors.items() if n not in claimed}
+    return [
+        Candidate(label, family, tensors, others, evidence) for label, family, tensors, evidence in networks
+    ]
 
 
 def _flat_average(tensors: dict[str, TensorRef], shadow: dict[str, TensorRef]) -> dict[str, TensorRef]:
@@ -102,10 +104,10 @@ def _flat_average(tensors: dict[str, TensorRef], shadow: dict[str, TensorRef]) -
 
     It averages parameters only; buffers are the network's own. Empty when there is none.
     """
-    found = {name: shadow.get(_FLAT_EMA + name.replace(".", "")) for name in tensors}
-    if not any(found.values()):
+    averages = {name: shadow.get(_FLAT_EMA + name.replace(".", "")) for name in tensors}
+    if not any(averages.values()):
         return {}
-    return {name: found[name] or ref for name, ref in tensors.items()}
+    return {name: averages[name] or ref for name, ref in tensors.items()}
 
 
 def _evidence(weights: WeightSet, prefix: str, lightning: str | None) -> Evidence:
@@ -123,11 +125,11 @@ def _lightning_version(root: object) -> str | None:
     return printable(version[:20]) if isinstance(version, str) else None
 
 
-def _same_tensors(one: Candidate, other: Candidate) -> bool:
+def _same_tensors(first: Candidate, second: Candidate) -> bool:
     def places(candidate: Candidate) -> dict[str, tuple]:
         return {
             n: (r.storage.key, r.storage.start, r.offset, r.shape, r.stride)
             for n, r in candidate.tensors.items()
         }
 
-    return one.family == other.family and places(one) == places(other)
+    return first.family == second.family and places(first) == places(second)

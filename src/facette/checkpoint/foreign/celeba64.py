@@ -22,8 +22,8 @@ def plan_celeba64(shapes: Shapes, answers: Answers) -> ImportPlan:
     recipe["name"] = f"celeba64-z{latent}"
     recipe["summary"] = f"The 64×64 VAE with {latent} latents and a softplus variance, imported."
     recipe["model"]["latent"] = latent
-    for part, found, channel in (("encoder", downs, 0), ("decoder", ups, 1)):
-        for layer, shape in zip(recipe["model"][part]["layers"], found, strict=True):
+    for part, widths, channel in (("encoder", downs, 0), ("decoder", ups, 1)):
+        for layer, shape in zip(recipe["model"][part]["layers"], widths, strict=True):
             layer["channels"] = shape[channel]
     recipe["model"]["decoder"]["start_channels"] = features
     mapping = same("encoder.linear", "encoder.linear") | same("decoder.linear", "decoder.linear")

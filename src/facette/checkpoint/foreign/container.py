@@ -53,13 +53,15 @@ def open_checkpoint(
 
 def _sentence(path: Path, text: str, ledger: NameLedger) -> str:
     """The file's name, what is wrong, and what an inspection had found until then."""
-    said = (
+    sentence = (
         f"{path.name!r} {text}" if text.startswith(_PREDICATES) else f"{path.name!r} cannot be used: {text}"
     )
     if ledger.strict or not ledger.refused:
-        return said
+        return sentence
     what, reason = next(iter(ledger.refused.items()))
-    return f"{said}; and it asks for {what}, {reason}" + ("" if reason == UNREAD else ": dangerous elsewhere")
+    return f"{sentence}; and it asks for {what}, {reason}" + (
+        "" if reason == UNREAD else ": dangerous elsewhere"
+    )
 
 
 _PREDICATES = ("is ", "has ", "holds ", "cannot ", "became ", "needs ", "lacks ")

@@ -33,24 +33,24 @@ _ANCHORS: dict[FamilyName, tuple[str, ...]] = {
 
 def families_in(names: Iterable[str]) -> list[tuple[FamilyName, str]]:
     """Each (family, prefix) for which at least two of the family's telling tensors are there."""
-    found: dict[tuple[FamilyName, str], int] = {}
+    anchored: dict[tuple[FamilyName, str], int] = {}
     for name in names:
         for family, anchors in _ANCHORS.items():
             for anchor in anchors:
                 if name == anchor or name.endswith(f".{anchor}"):
                     key = (family, name[: -len(anchor)])
-                    found[key] = found.get(key, 0) + 1
-    return [key for key, count in found.items() if count >= 2]
+                    anchored[key] = anchored.get(key, 0) + 1
+    return [key for key, count in anchored.items() if count >= 2]
 
 
 def plan(family: FamilyName, shapes: Shapes, answers: Answers, evidence: Evidence) -> ImportPlan:
     """The plan for weights of a family; raises CheckpointError when the shapes fit no network of it."""
     match family:
         case "celeba":
-            made = plan_celeba(shapes, answers, evidence)
+            network = plan_celeba(shapes, answers, evidence)
         case "celeba64":
-            made = plan_celeba64(shapes, answers)
+            network = plan_celeba64(shapes, answers)
         case "pythae":
-            made = plan_pythae(shapes, answers)
-    names = {name for group in made.mapping.values() for name in group}
-    return replace(made, optional=frozenset(n for n in names if n.endswith("num_batches_tracked")))
+            network = plan_pythae(shapes, answers)
+    names = {name for group in network.mapping.values() for name in group}
+    return replace(network, optional=frozenset(n for n in names if n.endswith("num_batches_tracked")))

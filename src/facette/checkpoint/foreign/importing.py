@@ -57,41 +57,41 @@ def import_checkpoint(
     answers = _answers(wanted, Answers(image_size, range, output))
     with open_checkpoint(path) as checkpoint:
         candidate = _recognise(checkpoint, weights)
-        made = _plan(candidate, answers, wanted)
-        if made.questions:
+        design = _plan(candidate, answers, wanted)
+        if design.questions:
             raise CheckpointError(
-                f"{_inferred(made)}, but its tensors leave open: {'; '.join(made.questions)}"
+                f"{_inferred(design)}, but its tensors leave open: {'; '.join(design.questions)}"
             )
-        final = _fitting(made, wanted)
-        dropped = _check_names(candidate, made, drop)
-        _check_settings(candidate, made)
-        state = _load(checkpoint, candidate, made, final)
+        final = _fitting(design, wanted)
+        dropped = _check_names(candidate, design, drop)
+        _check_settings(candidate, design)
+        state = _load(checkpoint, candidate, design, final)
         model = _assemble(final, state)
-        notes = [*_findings(checkpoint, candidate, made, dropped), *made.notes]
-        model.provenance = _provenance(checkpoint, candidate, made, notes)
+        notes = [*_findings(checkpoint, candidate, design, dropped), *design.notes]
+        model.provenance = _provenance(checkpoint, candidate, design, notes)
     if out is not None:
         save_model(model, out)
     return model
 
 
-def _answers(wanted: Recipe | None, given: Answers) -> Answers:
+def _answers(wanted: Recipe | None, answers: Answers) -> Answers:
     """What the user said, by options or by naming a recipe; raises UsageError when the two contradict."""
     if wanted is None:
-        return given
+        return answers
     if wanted.input.kind != "image" or wanted.model.decoder.kind != "conv":
         raise UsageError(
             f"recipe {wanted.name!r} is no convolutional network for pictures: none can be imported as it"
         )
     drawn = wanted.model.decoder.output
     square = wanted.input.size if isinstance(wanted.input.size, int) else None
-    said = Answers(square, wanted.input.range, None if drawn == "identity" else drawn)
+    told = Answers(square, wanted.input.range, None if drawn == "identity" else drawn)
     for name in ("image_size", "range", "output"):
-        option, recipe = getattr(given, name), getattr(said, name)
+        option, recipe = getattr(answers, name), getattr(told, name)
         if option not in (None, recipe):
             raise UsageError(
                 f"--{name.replace('_', '-')} {option} contradicts recipe {wanted.name!r}, which has {recipe}"
             )
-    return said
+    return told
 
 
 def _recognise(checkpoint: ForeignCheckpoint, label: str | None) -> Candidate:
@@ -116,17 +116,17 @@ def _plan(candidate: Candidate, answers: Answers, wanted: Recipe | None) -> Impo
         raise CheckpointError(f"it does not fit recipe {wanted.name!r}: {error}") from error
 
 
-def _inferred(made: ImportPlan) -> str:
+def _inferred(design: ImportPlan) -> str:
     """What the tensors told, for a person who is asked for the rest."""
-    model = made.recipe["model"]
+    model = design.recipe["model"]
     channels = "-".join(str(layer["channels"]) for layer in model["encoder"]["layers"])
-    return f"it is {made.title} (channels {channels}, latent {model['latent']})"
+    return f"it is {design.title} (channels {channels}, latent {model['latent']})"
 
 
-def _fitting(made: ImportPlan, wanted: Recipe | None) -> Recipe:
+def _fitting(design: ImportPlan, wanted: Recipe | None) -> Recipe:
     """The recipe to build; raises CheckpointError when the one asked for is of another network."""
     try:
-        inferred = parse_recipe(made.recipe)
+        inferred = parse_recipe(design.recipe)
     except RecipeError as error:
         raise CheckpointError(f"its shapes make no network: {error}") from error
     if inferred.input.kind == "image" and inferred.input.longest > _LARGEST_SIDE:
@@ -137,29 +137,29 @@ def _fitting(made: ImportPlan, wanted: Recipe | None) -> Recipe:
     if wanted is None:
         return inferred
     for part in ("latent", "encoder", "decoder", "posterior"):
-        asked, found = getattr(wanted.model, part), getattr(inferred.model, part)
-        if asked != found:
-            told = f" ({found} in the file, {asked} in the recipe)" if part == "latent" else ""
+        asked, inferred_part = getattr(wanted.model, part), getattr(inferred.model, part)
+        if asked != inferred_part:
+            told = f" ({inferred_part} in the file, {asked} in the recipe)" if part == "latent" else ""
             raise CheckpointError(
                 f"its {part} is not that of recipe {wanted.name!r}{told}: leave `recipe` away to infer it"
             )
     return wanted
 
 
-def _check_names(candidate: Candidate, made: ImportPlan, drop: Sequence[str]) -> list[str]:
+def _check_names(candidate: Candidate, design: ImportPlan, drop: Sequence[str]) -> list[str]:
     """Compare the names there are with those needed; returns the extra ones that were left out knowingly."""
-    needed = {name for names in made.mapping.values() for name in names}
-    missing = sorted(needed - candidate.tensors.keys() - made.optional)
+    needed = {name for names in design.mapping.values() for name in names}
+    missing = sorted(needed - candidate.tensors.keys() - design.optional)
     beside = {**{n: r for n, r in candidate.tensors.items() if n not in needed}, **candidate.others}
     extra = [n for n, ref in beside.items() if not is_counter(n, ref)]
     dropped = [n for n in extra if any(fnmatch.fnmatchcase(n, pattern) for pattern in drop)]
     extra = sorted(set(extra) - set(dropped))
     problems = []
     if missing:
-        problems.append(f"it lacks {len(missing)} tensors of {made.title}: {_listed(missing)}")
+        problems.append(f"it lacks {len(missing)} tensors of {design.title}: {_listed(missing)}")
     if extra:
         problems.append(
-            f"it has {len(extra)} tensors that {made.title} does not use: {_listed(extra)} (leave them out "
+            f"it has {len(extra)} tensors that {design.title} does not use: {_listed(extra)} (leave them out "
             "by `drop`)"
         )
     if problems:
@@ -167,22 +167,22 @@ def _check_names(candidate: Candidate, made: ImportPlan, drop: Sequence[str]) ->
     return dropped
 
 
-def _check_settings(candidate: Candidate, made: ImportPlan) -> None:
+def _check_settings(candidate: Candidate, design: ImportPlan) -> None:
     """A pickled module also tells strides, slopes and the like, which no shape shows."""
-    for name, expected in made.settings.items():
+    for name, expected in design.settings.items():
         layer = candidate.evidence.layers.get(name)
         if layer is None:
             continue
         for setting, value in expected.items():
-            found = layer.settings.get(setting, value)
-            if found != value and not (isinstance(value, tuple) and (found,) * len(value) == value):
+            actual = layer.settings.get(setting, value)
+            if actual != value and not (isinstance(value, tuple) and (actual,) * len(value) == value):
                 raise CheckpointError(
-                    f"its layer {name!r} has {setting} {found!r}, where {made.title} has {value!r}"
+                    f"its layer {name!r} has {setting} {actual!r}, where {design.title} has {value!r}"
                 )
 
 
 def _load(
-    checkpoint: ForeignCheckpoint, candidate: Candidate, made: ImportPlan, recipe: Recipe
+    checkpoint: ForeignCheckpoint, candidate: Candidate, design: ImportPlan, recipe: Recipe
 ) -> dict[str, Tensor]:
     """Our tensors, filled from theirs. Every shape is checked before a single number is read."""
     try:
@@ -191,20 +191,20 @@ def _load(
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(f"its shapes make no network: {error}") from error
     wrong = []
-    for ours, theirs in made.mapping.items():
+    for ours, theirs in design.mapping.items():
         shapes = [candidate.tensors[n].shape for n in theirs if n in candidate.tensors]
         if len(shapes) == len(theirs) and _stacked(shapes) != needed.get(ours):
             expected = needed.get(ours)
             wrong.append(f"{' + '.join(theirs)} {_stacked(shapes)} instead of {expected}")
     if wrong:
         raise CheckpointError(
-            f"{len(wrong)} of its tensors have other shapes than {made.title}: {_listed(wrong, 4)}"
+            f"{len(wrong)} of its tensors have other shapes than {design.title}: {_listed(wrong, 4)}"
         )
-    size = 4 * sum(math.prod(needed[ours]) for ours in made.mapping)
+    size = 4 * sum(math.prod(needed[ours]) for ours in design.mapping)
     if size > Limits().model_bytes:
         raise CheckpointError(f"its network would take {size / GIB:.1f} GiB, more than Facette imports")
     state = {}
-    for ours, theirs in made.mapping.items():
+    for ours, theirs in design.mapping.items():
         if theirs[0] in candidate.tensors:
             state[ours] = torch.cat([_read(checkpoint, n, candidate.tensors[n]) for n in theirs]).view(
                 needed[ours]
@@ -260,17 +260,17 @@ def _assemble(recipe: Recipe, state: dict[str, Tensor]) -> TrainedModel:
 
 
 def _findings(
-    checkpoint: ForeignCheckpoint, candidate: Candidate, made: ImportPlan, dropped: list[str]
+    checkpoint: ForeignCheckpoint, candidate: Candidate, design: ImportPlan, dropped: list[str]
 ) -> list[str]:
     """What was in the file, as sentences."""
     kind = candidate.evidence.kind
     what = f"a pickled module of class {kind}" if kind else "a set of tensors"
     notes = [
-        f"Imported from {checkpoint.path.name!r} ({checkpoint.format}), {what}, recognised as {made.title}; "
+        f"Imported from {checkpoint.path.name!r} ({checkpoint.format}), {what}, recognised as {design.title}; "
         "none of its code was run."
     ]
     used = {
-        id(candidate.tensors[n]) for names in made.mapping.values() for n in names if n in candidate.tensors
+        id(candidate.tensors[n]) for names in design.mapping.values() for n in names if n in candidate.tensors
     }
     beside = [path for path, ref in walk_tensors(checkpoint.root) if id(ref) not in used]
     if beside:
@@ -280,7 +280,7 @@ def _findings(
         )
     if dropped:
         notes.append(f"Left out by `drop`: {_listed(dropped)}.")
-    if absent := sorted(made.optional - candidate.tensors.keys()):
+    if absent := sorted(design.optional - candidate.tensors.keys()):
         notes.append(
             f"The file lacks {len(absent)} counters that evaluation does not use: {_listed(absent, 3)}."
         )
@@ -291,7 +291,7 @@ def _findings(
 
 
 def _provenance(
-    checkpoint: ForeignCheckpoint, candidate: Candidate, made: ImportPlan, notes: list[str]
+    checkpoint: ForeignCheckpoint, candidate: Candidate, design: ImportPlan, notes: list[str]
 ) -> dict[str, Any]:
     with checkpoint.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -300,7 +300,7 @@ def _provenance(
         "imported_from": checkpoint.path.name,
         "sha256": digest,
         "file_format": checkpoint.format,
-        "network": made.title,
+        "network": design.title,
         "weight_set": candidate.label,
         "terms": f"Imported from {checkpoint.path.name}: the terms of whoever trained it apply.",
         "notes": notes,

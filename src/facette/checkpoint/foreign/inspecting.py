@@ -84,10 +84,10 @@ def inspect_checkpoint(path: str | Path) -> Inspection:
 
 def _network(candidate: Candidate) -> Network:
     try:
-        made = plan(candidate.family, candidate.shapes, Answers(), candidate.evidence)
+        design = plan(candidate.family, candidate.shapes, Answers(), candidate.evidence)
     except CheckpointError as error:
         return Network(candidate.label, candidate.family, None, (), str(error))
-    return Network(candidate.label, made.title, made.recipe["model"]["latent"], made.questions, None)
+    return Network(candidate.label, design.title, design.recipe["model"]["latent"], design.questions, None)
 
 
 def _values(root: object) -> dict[str, str]:

@@ -98,5 +98,5 @@ def batch_norm(ours: str, theirs: str) -> dict[str, tuple[str, ...]]:
 
 
 def convolutions(names: list[str], stride: int, padding: int) -> dict[str, dict[str, object]]:
-    made = {"stride": (stride, stride), "padding": (padding, padding), "dilation": (1, 1), "groups": 1}
-    return {name: dict(made) for name in names}
+    settings = {"stride": (stride, stride), "padding": (padding, padding), "dilation": (1, 1), "groups": 1}
+    return {name: dict(settings) for name in names}

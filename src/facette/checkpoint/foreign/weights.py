@@ -48,7 +48,7 @@ class WeightSet:
 
 def find_weight_sets(root: object) -> list[WeightSet]:
     """Every pickled module and every dictionary that directly holds tensors, nearest to the top first."""
-    found: list[WeightSet] = []
+    sets: list[WeightSet] = []
     names = 0
     seen: set[int] = set()
     pending: deque[tuple[str, object, int]] = deque([("", root, 0)])
@@ -59,7 +59,7 @@ def find_weight_sets(root: object) -> list[WeightSet]:
         seen.add(id(value))
         weights = _weights_at(place, value)
         if weights is not None:
-            found.append(weights)
+            sets.append(weights)
             names += len(weights.tensors) + len(weights.layers)
         if names > _NAMED:
             raise CheckpointError(f"it gives its tensors more than {_NAMED:,} names")
@@ -68,7 +68,7 @@ def find_weight_sets(root: object) -> list[WeightSet]:
                 (key, item) for key, item in _entries(value).items() if isinstance(item, (dict, StandIn))
             ]
             pending.extend((_path(place, key), item, depth + 1) for key, item in inner)
-    return found
+    return sets
 
 
 def walk_tensors(root: object) -> Iterator[tuple[str, TensorRef]]:
@@ -203,10 +203,10 @@ def _is_plain(value: object) -> bool:
 
 def _lasting_buffers(state: dict) -> dict[str, object]:
     """A module's buffers without those that it keeps out of its state dict."""
-    made, buffers = state.get("_non_persistent_buffers_set"), _named(state, "_buffers")
-    if not isinstance(made, StandIn):
+    passing, buffers = state.get("_non_persistent_buffers_set"), _named(state, "_buffers")
+    if not isinstance(passing, StandIn):
         return buffers
-    listed = made.items or (made.args[0] if made.args and isinstance(made.args[0], list) else [])
+    listed = passing.items or (passing.args[0] if passing.args and isinstance(passing.args[0], list) else [])
     hidden = {name for name in listed[:_LAYERS] if isinstance(name, str)}
     return {name: value for name, value in buffers.items() if name not in hidden}
 

@@ -169,7 +169,7 @@ def _settled(grey: Image.Image, place: np.ndarray) -> tuple[np.ndarray, float]:
     mirror = np.diag([-1.0, 1.0, 1.0])
     straight, logits = estimate(patches)
     mirrored, mirrored_logits = estimate(patches[:, :, ::-1])
-    changes = zip(views * 2, [*straight, *(mirror @ one @ mirror for one in mirrored)], strict=True)
+    changes = zip(views * 2, [*straight, *(mirror @ change @ mirror for change in mirrored)], strict=True)
     score = float(np.mean([logits, mirrored_logits]))
     return np.mean([place @ view @ change for view, change in changes], axis=0), score
 

@@ -77,12 +77,12 @@ def _data(chart: Chart, atlases: dict[str, Atlas]) -> dict[str, Any]:
         "plain": accent(1),
         "columns": [
             {
-                "name": one.name,
-                "labels": one.labels,
-                "colours": one.colours(),
-                "codes": _base64(np.concatenate([one.codes[: chart.settled], unknown])),
+                "name": column.name,
+                "labels": column.labels,
+                "colours": column.colours(),
+                "codes": _base64(np.concatenate([column.codes[: chart.settled], unknown])),
             }
-            for one in chart.columns
+            for column in chart.columns
         ],
         "atlas": atlas
         and {
@@ -184,7 +184,7 @@ def _style() -> str:
 
 def _fill(template: str, parts: dict[str, str]) -> str:
     """The template with every @name@ replaced, all at once: what is put in is never searched again."""
-    return re.sub(r"@(\w+)@", lambda found: parts[found[1]], template)
+    return re.sub(r"@(\w+)@", lambda match: parts[match[1]], template)
 
 
 def _json(value: Any) -> str:
