@@ -22,6 +22,7 @@ ORDER = [
         "text",
         "runtime",
         "form",
+        "code",
         "recipe",
         "onnx_graph",
         "images",

@@ -36,6 +36,7 @@ _PUBLIC = {
     "load_recipe": ("facette.recipe", "load_recipe"),
     "open_dataset": ("facette.data", "open_dataset"),
     "train": ("facette.training", "train"),
+    "build": ("facette.model.own", "build"),
     "reconstruct": ("facette.latent", "reconstruct"),
     "sample": ("facette.latent", "sample"),
     "vary": ("facette.latent", "vary"),
@@ -49,6 +50,7 @@ _PUBLIC = {
 __all__ = [
     "FacetteError",
     "__version__",
+    "build",
     "evaluate",
     "import_checkpoint",
     "interpolate",
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from facette.images.open import open_image
     from facette.latent import interpolate, reconstruct, sample, sweep, vary
     from facette.mapping import map_latents
+    from facette.model.own import build
     from facette.recipe import load_recipe
     from facette.training import train
 

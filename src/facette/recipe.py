@@ -15,8 +15,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
+from facette.code import NAMED, Modules
 from facette.errors import DataError, RecipeError
 from facette.form import PictureForm, height_width
 from facette.text import read_text
@@ -187,6 +196,22 @@ class MlpDecoderSpec(MlpEncoderSpec):
     """Fully connected layers back to the vector."""
 
 
+Arguments = dict[str, bool | int | float | str | list[bool | int | float | str]]  # of people's own code
+
+
+class OwnSpec(Spec):
+    """A network of one's own: `name` is `module:Class` among the code that the caller passes, called with `arguments`.
+
+    An encoder takes x as the core sees it, (N, C, H, W) and a mask behind the channels where there is one, or (N, D),
+    and gives (N, 2 · latent): means, then what `posterior.scale` reads σ off. A decoder takes z (N, latent) and gives
+    the mean of p(x|z) in the recipe's range, shaped as x; twice the channels where σ is predicted.
+    """
+
+    kind: Literal["own"]
+    name: Annotated[str, Field(pattern=NAMED, max_length=200)]
+    arguments: Arguments = {}
+
+
 class PosteriorSpec(Spec):
     """q(z|x), a diagonal Gaussian. `log-variance`: σ² = exp(raw); `softplus`: σ² = softplus(raw / 2)."""
 
@@ -228,11 +253,20 @@ class ModelSpec(Spec):
 
     latent: Positive
     side: Positive | None = None
-    encoder: Annotated[ConvEncoderSpec | ResidualEncoderSpec | MlpEncoderSpec, Field(discriminator="kind")]
-    decoder: Annotated[ConvDecoderSpec | ResidualDecoderSpec | MlpDecoderSpec, Field(discriminator="kind")]
+    encoder: Annotated[
+        ConvEncoderSpec | ResidualEncoderSpec | MlpEncoderSpec | OwnSpec, Field(discriminator="kind")
+    ]
+    decoder: Annotated[
+        ConvDecoderSpec | ResidualDecoderSpec | MlpDecoderSpec | OwnSpec, Field(discriminator="kind")
+    ]
     posterior: PosteriorSpec = PosteriorSpec()
     likelihood: LikelihoodSpec = LikelihoodSpec()
     prior: PriorSpec = PriorSpec()
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The names of networks that are the caller's own code."""
+        return tuple(part.name for part in (self.encoder, self.decoder) if part.kind == "own")
 
 
 # ── objective and training ───────────────────────────────────────────────────────────────────────────────
@@ -304,6 +338,15 @@ class ImportanceSpec(Spec):
     samples: Positive
 
 
+class TermSpec(Spec):
+    """A term of one's own: `name` is `module:function` among the code that the caller passes, called with what a step
+    knows and `arguments`; what it gives is in nats per image, and costs `weight` times as much."""
+
+    name: Annotated[str, Field(pattern=NAMED, max_length=200)]
+    weight: float = 1.0
+    arguments: Arguments = {}
+
+
 class ObjectiveSpec(Spec):
     """Weights of the evidence lower bound, in nats per picture: β = 1 is the bound itself.
 
@@ -326,6 +369,15 @@ class ObjectiveSpec(Spec):
     mmd: MmdSpec | None = None
     capacity: CapacitySpec | None = None
     importance: ImportanceSpec | None = None
+    terms: Annotated[tuple[TermSpec, ...], _list()] = ()
+
+    @model_validator(mode="after")
+    def _terms_are_told_apart(self) -> ObjectiveSpec:
+        names = [term.name for term in self.terms]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"terms has {', '.join(twice)} more than once")
+        return self
 
     @model_validator(mode="after")
     def _one_price_of_the_rate(self) -> ObjectiveSpec:
@@ -454,13 +506,14 @@ class Recipe(Spec):
     objective: ObjectiveSpec = ObjectiveSpec()
     train: TrainSpec
     sharpen: SharpenSpec | None = None
+    _code: Modules = PrivateAttr(default=())
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Recipe:
         vector = self.input.kind == "vector"
         for part in ("encoder", "decoder"):
             kind = getattr(self.model, part).kind
-            if (kind == "mlp") != vector:
+            if kind != "own" and (kind == "mlp") != vector:
                 raise ValueError(f"model.{part}.kind {kind!r} does not fit input.kind {self.input.kind!r}")
         if self.model.likelihood.kind == "bernoulli" and (
             self.input.kind == "vector" or self.input.range != "unit"
@@ -468,6 +521,7 @@ class Recipe(Spec):
             raise ValueError("a bernoulli likelihood needs input.range 'unit'")
         if (
             self.model.likelihood.kind == "bernoulli"
+            and self.model.decoder.kind != "own"
             and getattr(self.model.decoder, "output", "") != "sigmoid"
         ):
             raise ValueError(
@@ -519,6 +573,19 @@ class Recipe(Spec):
     def core(self) -> tuple[int, int]:
         """(height, width) of what the encoder sees and the decoder draws, in pixels; of pictures alone."""
         return height_width(self.model.side or self.input.size)
+
+    def with_code(self, code: Modules) -> Recipe:
+        """The same recipe, whose names of people's own code mean what is in these modules. They are never written."""
+        if not code:
+            return self
+        recipe = self.model_copy()
+        recipe._code = code
+        return recipe
+
+    @property
+    def code(self) -> Modules:
+        """The modules of `with_code`."""
+        return self._code
 
     def to_toml(self) -> str:
         """The resolved recipe as TOML that `load_recipe` reads back to an equal value."""
@@ -617,7 +684,7 @@ def _sentence(error: Any) -> str:
     return f"{key} is {error['input']!r}, but should be {message}"
 
 
-_TAGS = {"image", "vector", "conv", "residual", "mlp"}
+_TAGS = {"image", "vector", "conv", "residual", "mlp", "own"}
 
 
 def _keys_at(location: tuple[Any, ...]) -> list[str]:

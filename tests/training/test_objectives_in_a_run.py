@@ -16,7 +16,6 @@ from facette.training import train
 from facette.training.journal import read_journal
 from facette.training.state import STATE, fresh_state
 from facette.training.step import Objective, train_step
-from facette.training.watch import Silence
 
 CPU = torch.device("cpu")
 STEADY = ["input.size=16", "model.latent=6", "train.batch=9", "train.ema=0.0", "train.lr_schedule=constant"]
@@ -89,7 +88,7 @@ SHORT = [
 ]
 
 
-class StopAt(Silence):
+class StopAt:
     """A watcher that sends the signal of a keyboard at a step."""
 
     def __init__(self, step: int):

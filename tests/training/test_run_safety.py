@@ -20,7 +20,6 @@ from facette.training import train
 from facette.training.journal import JOURNAL, read_journal
 from facette.training.sharded import LATEST, PARTS, load_any
 from facette.training.state import STATE
-from facette.training.watch import Silence
 
 SHORT = [
     *("train.steps=20", "train.save_every=5", "train.validate_every=10", "train.log_every=5"),
@@ -28,7 +27,7 @@ SHORT = [
 ]
 
 
-class Listener(Silence):
+class Listener:
     """Keeps what is said."""
 
     def __init__(self):

@@ -20,7 +20,6 @@ from facette.training.critic import Critic, Judged, augment, critic_loss, decept
 from facette.training.journal import read_journal
 from facette.training.second_stage import distance_from_sharp, with_section
 from facette.training.state import STATE
-from facette.training.watch import Silence
 
 SHORT = (
     "sharpen.steps=8",
@@ -49,7 +48,7 @@ def whole(quick_model, store, tmp_path_factory):
     return folder
 
 
-class StopAt(Silence):
+class StopAt:
     """Sends this process the signal of an impatient user at a step."""
 
     def __init__(self, step: int):

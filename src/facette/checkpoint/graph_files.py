@@ -32,8 +32,12 @@ FORMAT = 1  # to be raised whenever the same recipe comes to mean another comput
 
 
 def graph_key(network: Network, recipe: dict[str, Any]) -> str:
-    """The key of a network of this recipe (as `Recipe.model_dump(mode="json", exclude_none=True)` gives it)."""
+    """The key of a network of this recipe (as `Recipe.model_dump(mode="json", exclude_none=True)` gives it).
+
+    Raises Unserved for a network of people's own code, which no recipe describes."""
     data, model = recipe["input"], recipe["model"]
+    if network != "sharpener" and model[network].get("kind") == "own":
+        raise Unserved(f"the {network} is somebody's own code")
     decides: dict[str, Any] = {
         "format": FORMAT,
         "network": network,

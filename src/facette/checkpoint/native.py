@@ -12,7 +12,9 @@ provenance as JSON, so that a model can never be read with somebody else's descr
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -21,7 +23,8 @@ from facette.checkpoint.card import write_card
 from facette.checkpoint.check import check_extras
 from facette.checkpoint.locate import FORMAT, WEIGHTS, bundled_models, describe_model, find_model
 from facette.checkpoint.tensors import read_tensors, to_half, under, write_atomically, write_tensors
-from facette.errors import CheckpointError, FacetteError
+from facette.code import modules_of
+from facette.errors import CheckpointError, FacetteError, UsageError
 from facette.model.kernels.fold import folded
 from facette.model.prior import GaussianMixturePrior
 from facette.model.sharpener import Sharpener
@@ -54,16 +57,20 @@ def save_model(model: TrainedModel, path: str | Path, half: bool = False) -> Pat
     return folder
 
 
-def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
+def load_model(
+    source: str | Path, device: str = "cpu", code: ModuleType | Iterable[ModuleType] | None = None
+) -> TrainedModel:
     """Read a bundled model by name, a model folder, a run's folder, or a single .safetensors file.
 
-    Raises CheckpointError when there is no such model, it is damaged, or it was written by a newer format.
+    `code` holds the classes of a model with networks of its own; the file brings none and runs none. Raises UsageError
+    where such a model comes without, and CheckpointError when there is no such model, it is damaged, or it was written
+    by a newer format.
     """
     path = find_model(source)
     header = describe_model(path)
     tensors, _ = read_tensors(path)
     try:
-        recipe = parse_recipe(header["recipe"], str(source))
+        recipe = parse_recipe(header["recipe"], str(source)).with_code(modules_of(code))
         _check_tensors(recipe, tensors)
         with torch.random.fork_rng(devices=[]):
             vae = build_vae(recipe)
@@ -71,6 +78,8 @@ def load_model(source: str | Path, device: str = "cpu") -> TrainedModel:
         prior_state = {n: t.float() for n, t in under(tensors, "fitted_prior.").items()}
         prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
         sharpener = _sharpener(recipe, under(tensors, "sharpener."))
+    except UsageError:
+        raise  # a network of the caller's own: nothing is wrong with the file
     except (KeyError, RuntimeError, ValueError, TypeError, OverflowError, FacetteError) as error:
         raise CheckpointError(f"{path} does not hold the model its recipe describes: {error}") from None
     model = TrainedModel(

@@ -38,10 +38,11 @@ ELSEWHERE = "weights"  # where a graph says its weights are; they are handed ove
 def keep_graphs(model: TrainedModel, folder: Path | None = None) -> list[Path]:
     """Trace the networks of a model that have no graph yet; returns the new files, in this user's cache.
 
-    `folder`: put them there instead, by their keys, as for the package. Models of vectors have none. Raises
-    MissingExtraError where ONNX is not installed, UsageError where they cannot be written.
+    `folder`: put them there instead, by their keys, as for the package. Models of vectors have none, nor those with
+    networks of one's own. Raises MissingExtraError where ONNX is not installed, UsageError where they cannot be
+    written.
     """
-    if model.input.kind == "vector":
+    if model.input.kind == "vector" or model.recipe.model.own:
         return []
     recipe, written = model.recipe.model_dump(mode="json", exclude_none=True), []
     for network, layers, example in _networks(model):

@@ -7,7 +7,7 @@ names of options and nothing of what they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from typer.core import TyperGroup, TyperOption
@@ -22,7 +22,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         *("--out", "--each", "--paste", "--pick", "--details", "--side", "--seconds", "--report", "--verify"),
         *("--format", "--zip", "--half", "--thumbnails", "--table"),
     ),
-    "The model": ("--model", "--plain", "--prior", "--recipe", "--set"),
+    "The model": ("--model", "--plain", "--prior", "--recipe", "--set", "--code"),
     "The pictures": ("--cache", "--attributes", "--strict", "--fresh", "--split", "--labels", "--people"),
     "The diffusion model": (
         *("--with", "--prompt", "--strength", "--guidance", "--scheduler", "--vae-only", "--config"),
@@ -31,6 +31,9 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Where it runs": ("--device", "--engine", "--workers", "--address", "--gpus", "--shard", "--batch"),
     "In every command": ("--seed", "--dry-run", "--json", "--quiet"),
 }
+MODELS = frozenset(
+    {"model", "models", "recipe", "start", "before"}
+)  # parameters that may name somebody's own code
 _PANEL_OF = {option: panel for panel, options in PANELS.items() for option in options}
 
 
@@ -42,6 +45,8 @@ class PanelGroup(TyperGroup):
         self.params.append(_quiet_option(set_quiet))
         for command in self.commands.values():
             command.params.append(_quiet_option(_hush))
+            if any(parameter.name in MODELS for parameter in command.params):
+                command.params.append(_code_option())
             order = {panel: place for place, panel in enumerate((None, *PANELS))}
             for parameter in command.params:
                 if isinstance(parameter, TyperOption):
@@ -63,6 +68,26 @@ def _quiet_option(act: Callable[[bool], object]) -> TyperOption:
         callback=lambda context, option, wanted: act(wanted),
         help="No progress and no remarks: only the result, and mistakes.",
     )
+
+
+def _code_option() -> TyperOption:
+    return TyperOption(
+        param_decls=["--code"],
+        type=str,
+        multiple=True,
+        expose_value=False,
+        metavar="FILE",
+        callback=lambda context, option, files: _run_code(files),
+        help="A Python file with your own networks or terms, which is run. Nothing else in a recipe or a model is.",
+    )
+
+
+def _run_code(files: Sequence[str]) -> None:
+    if files:
+        from facette.code import pass_code, run_file
+
+        for file in files:
+            pass_code(run_file(file))
 
 
 def _hush(wanted: bool) -> None:

@@ -7,13 +7,15 @@ posterior, latents, decoded values. The core sees and draws pictures of h×w pix
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from facette.errors import RecipeError
+from facette.code import resolve
+from facette.errors import RecipeError, UsageError
 from facette.form import height_width
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
@@ -22,7 +24,7 @@ from facette.model.likelihood import BernoulliLikelihood, Likelihood, LocationSc
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
 from facette.model.sharpener import Sharpener
-from facette.recipe import ConvLayer, Recipe
+from facette.recipe import ConvLayer, OwnSpec, Recipe
 
 if TYPE_CHECKING:
     from facette.model.flow import FlowPrior
@@ -186,8 +188,55 @@ def _prior(recipe: Recipe) -> Prior:
             return FlowPrior(latent, layers=spec.layers, width=spec.width)
 
 
+def _own(recipe: Recipe, spec: OwnSpec) -> nn.Module:
+    """A network of the caller's. Raises UsageError where its name means nothing, or what it names gives no network."""
+    factory = resolve(spec.name, recipe.code)
+    try:
+        network = factory(**spec.arguments)
+    except TypeError as error:
+        raise UsageError(f"{spec.name} does not take the arguments {spec.arguments}: {error}") from None
+    if not isinstance(network, nn.Module):
+        raise UsageError(f"{spec.name} gives {type(network).__name__}, not a torch.nn.Module")
+    return network
+
+
+@torch.no_grad()
+def check_networks(vae: VAE, recipe: Recipe) -> None:
+    """Pass two blank data through networks of the caller's own. Raises UsageError where they do not fit the recipe."""
+    inputs, latent = recipe.input, recipe.model.latent
+    if inputs.kind == "vector":
+        shape, drawn = (inputs.size,), (inputs.size * vae.likelihood.outputs_per_value,)
+    else:
+        shape = (inputs.planes, *recipe.core)
+        drawn = (inputs.channels * vae.likelihood.outputs_per_value, *recipe.core)
+    was_training = vae.training
+    vae.eval()
+    for part, takes, gives in (("encoder", shape, (2 * latent,)), ("decoder", (latent,), drawn)):
+        spec = getattr(recipe.model, part)
+        if spec.kind != "own":
+            continue
+        network = getattr(vae, part)
+        like = next(network.parameters(), torch.zeros(()))
+        try:
+            result = network(torch.zeros(2, *takes).to(like))
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UsageError(f"{spec.name} does not take {_times(takes)}: {error}") from None
+        if tuple(result.shape) != (2, *gives):
+            raise UsageError(
+                f"{spec.name} makes {_times(result.shape[1:])} of {_times(takes)}, and the recipe asks for "
+                f"{_times(gives)}"
+            )
+    vae.train(was_training)
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
 def _encoder(recipe: Recipe) -> nn.Module:
     spec, inputs, out = recipe.model.encoder, recipe.input, 2 * recipe.model.latent
+    if spec.kind == "own":
+        return _own(recipe, spec)
     if spec.kind == "mlp":
         assert inputs.kind == "vector"
         return encoders.MlpEncoder(size=inputs.size, widths=spec.widths, act=spec.activation, out=out)
@@ -214,6 +263,8 @@ def _encoder(recipe: Recipe) -> nn.Module:
 
 def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
     spec, inputs, latent = recipe.model.decoder, recipe.input, recipe.model.latent
+    if spec.kind == "own":
+        return _own(recipe, spec)
     if spec.kind == "mlp":
         assert inputs.kind == "vector"
         return decoders.MlpDecoder(

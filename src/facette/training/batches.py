@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, TypeGuard, cast
 
 import numpy as np
 import torch
@@ -33,6 +33,11 @@ class Store(Protocol):
     def read(self, indices: np.ndarray) -> np.ndarray: ...
 
     def indices(self, partition: str = "all") -> np.ndarray: ...
+
+
+def is_store(data: object) -> TypeGuard[Store]:
+    """Whether this is a data set as training reads it, rather than something to be opened first."""
+    return all(hasattr(data, name) for name in ("fingerprint", "read", "indices"))
 
 
 class PictureStore(Store, Protocol):
@@ -82,6 +87,14 @@ def balanced(rows: np.ndarray, store: Store, weights: dict[str, int]) -> np.ndar
     for name, weight in weights.items():
         times = np.where(table.column(name)[rows] == YES, np.maximum(times, weight), times)
     return np.repeat(rows, times)
+
+
+def labels_of(store: Store, rows: np.ndarray) -> dict[str, Tensor]:
+    """The labels of some rows, (B,) each by name; empty where the store has none."""
+    table: AttributeTable | None = getattr(store, "attributes", None)
+    if table is None:
+        return {}
+    return {name: torch.from_numpy(table.column(name)[rows]) for name in table.names}
 
 
 def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:

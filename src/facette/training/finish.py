@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from facette.checkpoint.native import load_model, save_model
+from facette.code import Modules
 from facette.data.attributes import AttributeTable
 from facette.errors import CheckpointError, DataError
 from facette.latent.noise import knows_people
@@ -87,11 +88,11 @@ def finish_run(
     the validation rows; how people differ, of the training rows; and a mixture fitted to their latents, where the
     recipe asks for one.
     What a model already has is left as it is; where the recipe has changed since, that is said."""
-    mend_models(folder, say)
+    mend_models(folder, say, recipe.code)
     _tell_late_changes(folder, recipe, say)
     fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
     for name in ("best", "last"):
-        model = load_model(folder / name)
+        model = load_model(folder / name, code=recipe.code)
         step = model.provenance["steps"]
         if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
             model.extras |= measure_typicality(model, reader(store, recipe)(valid))
@@ -117,7 +118,7 @@ def finish_run(
 
 def _tell_late_changes(folder: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
     """A run that has ended takes no more steps: whoever turns something then is told that it was in vain."""
-    last = load_model(folder / "last")
+    last = load_model(folder / "last", code=recipe.code)
     harmless = HARMLESS | ({"train.mixture_components"} if last.fitted_prior is None else set())
     before = last.recipe.model_dump(mode="json", exclude_none=True)
     changed = changes(
@@ -127,7 +128,7 @@ def _tell_late_changes(folder: Path, recipe: Recipe, say: Callable[[str], None])
         say(f"the run in {folder} had ended before, so this changes nothing: {changed}; give another folder")
 
 
-def mend_models(folder: Path, say: Callable[[str], None]) -> None:
+def mend_models(folder: Path, say: Callable[[str], None], code: Modules = ()) -> None:
     """Put the whole one of the two model folders in the place of the other, where a disk has damaged that.
 
     Raises CheckpointError where both are damaged.
@@ -135,7 +136,7 @@ def mend_models(folder: Path, say: Callable[[str], None]) -> None:
     problems: dict[str, CheckpointError] = {}
     for name in ("best", "last"):
         try:
-            load_model(folder / name)
+            load_model(folder / name, code=code)
         except CheckpointError as error:
             problems[name] = error
     if len(problems) == 2:
@@ -143,7 +144,7 @@ def mend_models(folder: Path, say: Callable[[str], None]) -> None:
     for name, problem in problems.items():
         other = "last" if name == "best" else "best"
         say(f"{problem}: {folder / other} takes its place")
-        save_model(load_model(folder / other), folder / name)
+        save_model(load_model(folder / other, code=code), folder / name)
 
 
 def _people(model: TrainedModel, store: Store, rows: np.ndarray) -> dict[str, torch.Tensor]:

@@ -23,6 +23,7 @@ from facette.model.identity import identity_features
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE
 from facette.objective import focus_weights
+from facette.objective.own import OwnTerm
 from facette.recipe import Recipe
 from facette.runtime import Rank, autocast_dtype
 from facette.training.batches import (
@@ -30,6 +31,7 @@ from facette.training.batches import (
     Order,
     Store,
     balanced,
+    labels_of,
     read_ahead,
     reader,
     spread,
@@ -114,6 +116,7 @@ class FirstStage:
             self.rank,
             self.autocast,
             self.objective,
+            labels_of(self.store, batch.indices) if self.objective.terms else None,
         )
 
     def log_row(self, result: StepTerms) -> dict[str, Any]:
@@ -178,7 +181,8 @@ def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None
             say("the network of who is not there: the recipe's term objective.identity is off")
         else:
             identity = copy.deepcopy(network).to(device)
-    return Objective(focus, identity, images)
+    terms = tuple(OwnTerm.of(term, recipe.code) for term in spec.terms)
+    return Objective(focus, identity, images, terms)
 
 
 def forward_of(vae: VAE, recipe: Recipe, rank: Rank, device: torch.device) -> Forward:

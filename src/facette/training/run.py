@@ -14,10 +14,11 @@ stopped. Nothing here prints; a `Watcher` is told what happens. What a step comp
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import torch
@@ -25,19 +26,20 @@ import torch.distributed
 from torch import Tensor
 
 from facette.checkpoint.native import describe_model, find_model, load_model, save_model
+from facette.code import modules_of
 from facette.data.open import open_dataset
 from facette.errors import TrainingError
 from facette.files import owned, write_atomically
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe, load_recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory
-from facette.training.batches import Batch, Store
+from facette.training.batches import Batch, Store, is_store
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
 from facette.training.journal import Journal
 from facette.training.second_stage import MAY_CHANGE, SecondStage
 from facette.training.state import changes
-from facette.training.watch import Finished, Silence, Watcher, due, until_signalled
+from facette.training.watch import Attended, Finished, Watcher, due, until_signalled
 
 SHARPEN = "sharpen"  # the folder of the second stage inside a run's
 
@@ -124,30 +126,41 @@ class Stage(Protocol):
 
 
 def train(
-    recipe: Recipe | str | Path,
-    store: Store | str | Path,
-    run: str | Path,
+    recipe: Recipe | TrainedModel | str | Path,
+    data: Any,
+    run: str | Path | None = None,
     *,
     device: str = "auto",
-    watcher: Watcher | None = None,
+    watcher: object | None = None,
     source: str = "",
     command: str = "",
     start: TrainedModel | None = None,
+    code: ModuleType | Iterable[ModuleType] | None = None,
 ) -> Finished:
     """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
 
-    A recipe may be given by its name or its file, a store by what `open_dataset` opens. `start` lends its weights to a
-    new run wherever its layers fit; which do not is said. A run ends with its length, or before it by `train.minutes`
-    or `train.patience`, which `Finished.rule` names. SIGINT and SIGTERM save and return with `interrupted`. Under
-    `torchrun` every process calls this; the batch is shared among them. Raises TrainingError for a run of another
-    recipe or data, and for non-finite losses; DataError when there is nothing to learn from.
+    A recipe may be given by its name or its file, or as a model, which lends its weights too; data as a store, or as
+    anything that `open_dataset` opens. `run` is runs/ and the recipe's name when left out. `watcher` is any object
+    with some of the methods of `Watcher`. `start` lends its weights to a new run wherever its layers fit; which do not
+    is said. `code`: modules that have what the recipe names of one's own.
+
+    A run ends with its length, or before it by `train.minutes` or `train.patience`, which `Finished.rule` names. SIGINT
+    and SIGTERM save and return with `interrupted`. Under `torchrun` every process calls this; the batch is shared among
+    them. Raises TrainingError for a run of another recipe or data, and for non-finite losses; DataError when there is
+    nothing to learn from.
     """
+    if isinstance(recipe, TrainedModel):
+        recipe, start = recipe.recipe, start or recipe
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    store = open_dataset(store, recipe.input) if isinstance(store, str | Path) else store
-    rank, folder, watcher = Rank.current(), Path(run), watcher or Silence()
+    recipe = recipe.with_code((*modules_of(code), *recipe.code))
+    store: Store = data if is_store(data) else open_dataset(data, recipe.input)
+    rank, folder, told = Rank.current(), Path(run or Path("runs") / recipe.name), Attended(watcher)
     target = choose_device(device)
     with _sole_owner(folder, "facette train", rank):
-        return _both_stages(recipe, store, folder, rank, target, watcher, source, command, start)
+        ended = _both_stages(recipe, store, folder, rank, target, told, source, command, start)
+    if rank.leads:
+        told.finished(ended)
+    return ended
 
 
 @contextmanager
@@ -193,7 +206,7 @@ def _second_stage(
 ) -> Finished:
     """Sharpen the best model, in a folder of its own, and give it its sharpener; done once."""
     assert first.model is not None
-    model = load_model(first.model)
+    model = load_model(first.model, code=recipe.code)
     if model.sharpener is not None:
         before = model.recipe.model_dump(mode="json", exclude_none=True)
         if changed := changes(before, recipe, lambda k: not k.startswith("sharpen.") or k in MAY_CHANGE):
@@ -206,7 +219,7 @@ def _second_stage(
     folder = first.run / SHARPEN
     ended = sharpen(model, store, folder, device=str(device), watcher=watcher, command=command, anew=True)
     if ended.model is not None:
-        save_model(load_model(ended.model), first.model)
+        save_model(load_model(ended.model, code=recipe.code), first.model)
     return replace(ended, run=first.run, model=first.model)
 
 
@@ -216,7 +229,7 @@ def sharpen(
     run: str | Path,
     *,
     device: str = "auto",
-    watcher: Watcher | None = None,
+    watcher: object | None = None,
     command: str = "",
     anew: bool = False,
 ) -> Finished:
@@ -227,10 +240,10 @@ def sharpen(
     UsageError for a model of vectors or a recipe without the section, DataError when there are no pictures,
     TrainingError for a run of another model, recipe or data, and for a gradient that is not finite.
     """
-    watcher = watcher or Silence()
+    told = Attended(watcher)
     with _sole_owner(Path(run), "facette sharpen", Rank.current()):
-        stage = SecondStage(model, store, Path(run), choose_device(device), watcher, command, anew)
-        ended = run_stage(stage, watcher)
+        stage = SecondStage(model, store, Path(run), choose_device(device), told, command, anew)
+        ended = run_stage(stage, told)
     return replace(ended, model=None if ended.interrupted else ended.run / "best")
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import RecipeError, TrainingError
-from facette.model.vae import VAE, build_vae
+from facette.model.vae import VAE, build_vae, check_networks
 from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe, TrainSpec, parse_recipe
 from facette.runtime import derive_seed
@@ -50,6 +50,7 @@ def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
         vae = build_vae(recipe).to(device)
+    check_networks(vae, recipe)
     averaged = vae
     if recipe.train.ema > 0:
         averaged = build_vae(recipe).to(device)

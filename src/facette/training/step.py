@@ -6,7 +6,7 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +34,7 @@ from facette.objective import (
     total_objective,
 )
 from facette.objective.discriminator import discriminator_loss
+from facette.objective.own import OwnTerm, TermBatch
 from facette.recipe import Recipe
 from facette.runtime import Rank, generator
 from facette.training.batches import rank_slice
@@ -70,6 +71,7 @@ class Objective:
     focus: Tensor | None = None  # (1, 1, s, s), with mean 1
     identity: FeatureNetwork | None = None
     images: int = 1  # of the data set
+    terms: tuple[OwnTerm, ...] = ()  # of the caller's own
 
 
 def train_step(
@@ -81,10 +83,12 @@ def train_step(
     rank: Rank,
     autocast: torch.dtype | None,
     objective: Objective = Objective(),
+    labels: Mapping[str, Tensor] | None = None,
 ) -> StepTerms:
     """Move the weights once on this process's slice of the batch, and count the step.
 
-    A non-finite loss or gradient leaves weights and moments as they were and says so in `ok`.
+    `labels` (B,) each are what terms of one's own may look at. A non-finite loss or gradient leaves weights and moments
+    as they were and says so in `ok`.
     """
     vae, step = state.vae, state.step
     device = next(vae.parameters()).device
@@ -97,7 +101,7 @@ def train_step(
         with torch.autocast(device.type, autocast) if autocast else nullcontext():
             return forward(shown[part], noise[part])
 
-    measured = _gradients(state, x, through, recipe, beta, rank, objective)
+    measured = _gradients(state, x, through, recipe, beta, rank, objective, labels or {})
     norm = clip(vae, recipe.train.clip)
     ok = torch.isfinite(measured.loss) & torch.isfinite(norm)
     move(state.optimizer, lr, ok)
@@ -131,6 +135,7 @@ def _gradients(
     beta: float,
     rank: Rank,
     objective: Objective,
+    labels: Mapping[str, Tensor],
 ) -> _Measured:
     """Leave the gradient of the recipe's sum in the weights, part by part."""
     spec, vae = recipe.objective, state.vae
@@ -156,13 +161,21 @@ def _gradients(
             generator=generator(recipe.seed, "prior draws", state.step),
         )
         who = _identity(vae, x[part], passed, recipe, objective.identity)
-        local = total.local + share * spec.identity * who
+        own = own_costs(vae, x[part], passed, objective.terms, labels, part, state.step)
+        priced = spec.identity * who + sum(t.spec.weight * own[t.spec.name] for t in objective.terms)
+        local = total.local + share * priced
         (local + total.joint).backward()
         weighted = terms.distortion if terms.weighted_distortion is None else terms.weighted_distortion
         figures = (terms.distortion.mean(), weighted.mean(), terms.rate.mean(), who)
-        sums = {n: t + share * f.detach() for (n, t), f in zip(sums.items(), figures, strict=True)}
+        for name, figure in zip(
+            ("distortion", "weighted_distortion", "rate", "identity"), figures, strict=True
+        ):
+            sums[name] = sums[name] + share * figure.detach()
+        for name, cost in own.items():
+            sums[name] = sums.get(name, zero) + share * cost.detach()
         loss = loss + local.detach()
     named = {name: value.detach() for name, value in total.terms.items()}  # the same in every part
+    named |= {term.spec.name: sums.pop(term.spec.name) for term in objective.terms}
     return _Measured(loss + total.joint.detach(), sums, named, whole.z.detach())
 
 
@@ -231,6 +244,32 @@ def _identity(
     drawn = vae.likelihood.mean(passed.decoded)
     picture, drawn = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))
     return identity_distance(network, picture, drawn, seen).mean()
+
+
+def own_costs(
+    vae: VAE,
+    x: Tensor,
+    passed: VAEOutput,
+    terms: Sequence[OwnTerm],
+    labels: Mapping[str, Tensor],
+    part: slice,
+    step: int,
+) -> dict[str, Tensor]:
+    """Each of the caller's own terms, () by name, of a part of a batch whose `labels` are whole."""
+    if not terms:
+        return {}
+    draws = len(passed.z) // len(x)
+    picture, seen = split_mask(x, vae.channels) if x.ndim == 4 else (x, None)
+    batch = TermBatch(
+        x=picture,
+        seen=seen,
+        posterior=passed.posterior,
+        z=passed.z[::draws],
+        mean=vae.likelihood.mean(passed.decoded)[::draws],
+        labels={name: column[part].to(x.device) for name, column in labels.items()},
+        step=step,
+    )
+    return {term.spec.name: term.cost(batch) for term in terms}
 
 
 def _train_opponent(opponent: Opponent, z: Tensor, recipe: Recipe, step: int, ok: Tensor) -> Tensor:

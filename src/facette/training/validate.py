@@ -21,8 +21,8 @@ from facette.objective import WholeBatch, elbo_terms, identity_distance, importa
 from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe
 from facette.runtime import generator
-from facette.training.batches import Store, reader
-from facette.training.step import Objective, noise_of
+from facette.training.batches import Store, labels_of, reader
+from facette.training.step import Objective, noise_of, own_costs
 
 BATCH = 64
 
@@ -90,6 +90,11 @@ def validate(
             generator=generator(recipe.seed, "validation prior", start),
         )
         sums["cost"] += len(x) * total.loss.double().item()
+        labels = labels_of(store, rows[start : start + BATCH]) if objective.terms else {}
+        own = own_costs(vae, x, passed, objective.terms, labels, slice(None), 0)
+        for term in objective.terms:
+            named[term.spec.name] += len(x) * own[term.spec.name].double().item()
+            sums["cost"] += len(x) * term.spec.weight * own[term.spec.name].double().item()
         if terms.log_weights is not None:
             named["importance_bound"] += importance_bound(terms.log_weights).double().sum().item()
         for name, value in total.terms.items():

@@ -12,27 +12,54 @@ from typing import Any, Protocol
 
 
 class Watcher(Protocol):
-    """Told what a run does; the command line draws a bar, tests may count."""
+    """Told what a run does; the command line draws a bar, a tracker may keep the rows.
 
-    def started(self, step: int, steps: int) -> None: ...
+    Any object will do for one, with those of the methods that it needs. Each is called on the leading process, and what
+    it raises ends the run.
+    """
 
-    def stepped(self, step: int, images: int) -> None: ...
+    def started(self, step: int, steps: int) -> None:
+        """A stage begins, or goes on, at `step` of `steps`."""
 
-    def measured(self, row: dict[str, Any]) -> None: ...
+    def stepped(self, step: int, images: int) -> None:
+        """A step was made, the `step`th, of so many images."""
 
-    def said(self, sentence: str) -> None: ...
+    def measured(self, row: dict[str, Any]) -> None:
+        """A row of the journal: its `event` is `train` (means of a step) or `validation`, its `step` the number of
+        steps; every other value is a figure, or a list of them."""
+
+    def said(self, sentence: str) -> None:
+        """Something that a person should know."""
+
+    def finished(self, ended: Finished) -> None:
+        """The run is over, for this call: at its length, by a rule, or by a signal."""
 
 
-class Silence:
-    """A watcher that says nothing."""
+class Attended:
+    """A watcher out of any object: what it has no method for, it is not told."""
 
-    def started(self, step: int, steps: int) -> None: ...
+    def __init__(self, watcher: object | None = None):
+        self._watcher = watcher
 
-    def stepped(self, step: int, images: int) -> None: ...
+    def _tell(self, method: str, *facts: Any) -> None:
+        listen = getattr(self._watcher, method, None)
+        if listen is not None:
+            listen(*facts)
 
-    def measured(self, row: dict[str, Any]) -> None: ...
+    def started(self, step: int, steps: int) -> None:
+        self._tell("started", step, steps)
 
-    def said(self, sentence: str) -> None: ...
+    def stepped(self, step: int, images: int) -> None:
+        self._tell("stepped", step, images)
+
+    def measured(self, row: dict[str, Any]) -> None:
+        self._tell("measured", row)
+
+    def said(self, sentence: str) -> None:
+        self._tell("said", sentence)
+
+    def finished(self, ended: Finished) -> None:
+        self._tell("finished", ended)
 
 
 @dataclass(frozen=True, slots=True)
