@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from facette.measures.neighbours import base_rate, nearest, neighbour_purity, tr
 from facette.plots.interactive_map import save_map_page
 from facette.plots.maps import UNKNOWN, Chart, Column, plot_chart
 from facette.plots.style import check_figure_path, save_figure
+
+if TYPE_CHECKING:
+    from facette.model.trained import TrainedModel
 
 LISTED = 12  # neighbours that a click on the page shows
 COUNT = 2000  # pictures on a map, where nothing else is said
@@ -65,8 +68,8 @@ class LatentMap:
 
 
 def map_latents(
-    model,
-    data,
+    model: TrainedModel | str | Path,
+    data: Any,
     *,
     method: Method = "tsne",
     color: str = "",
@@ -130,7 +133,7 @@ def check_map_path(path: str | Path) -> Path:
     return path if path.suffix.lower() in (".html", ".npz") else check_figure_path(path)
 
 
-def open_projection(path: str | Path, model) -> Projection:
+def open_projection(path: str | Path, model: TrainedModel) -> Projection:
     """A saved map. Raises DataError for anything else, UsageError for a map of another model."""
     return _known_map(path, model, _digest(model))
 
@@ -185,7 +188,11 @@ def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
 
 
 def _look(
-    model, subject: Selection, names: tuple[str, ...], redraw: bool, advance: Callable[[int], None]
+    model: TrainedModel,
+    subject: Selection,
+    names: tuple[str, ...],
+    redraw: bool,
+    advance: Callable[[int], None],
 ) -> _Seen:
     pictured = model.input.kind == "image"
     means, scales, pictures, redrawn = [], [], [], []
@@ -200,7 +207,7 @@ def _look(
     return _Seen(names, np.concatenate(means), np.concatenate(scales), _joined(pictures), _joined(redrawn))
 
 
-def _photos(model, place: Mapping[str, Any] | Sequence[str | Path]) -> Selection | None:
+def _photos(model: TrainedModel, place: Mapping[str, Any] | Sequence[str | Path]) -> Selection | None:
     if not place:
         return None
     photos = np.stack(
@@ -214,7 +221,7 @@ def _names(data: Any, subject: Selection) -> tuple[str, ...]:
     return tuple(str(i) if names is None else names[int(i)] for i in subject.indices)
 
 
-def _digest(model) -> str:
+def _digest(model: TrainedModel) -> str:
     """What tells one encoder from another of the same name."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.vae.encoder.state_dict().items()):
@@ -222,7 +229,7 @@ def _digest(model) -> str:
     return digest.hexdigest()[:16]
 
 
-def _known_map(onto: Projection | str | Path, model, mark: str) -> Projection:
+def _known_map(onto: Projection | str | Path, model: TrainedModel, mark: str) -> Projection:
     known = onto if isinstance(onto, Projection) else Projection.load(onto)
     if known.model != model.name or known.encoder not in ("", mark):
         other = "another version of it" if known.model == model.name else repr(known.model)

@@ -7,6 +7,7 @@ Knows nothing of pictures.
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Point = tuple[float, float]
 
@@ -34,10 +35,10 @@ def scale_of(matrix: np.ndarray) -> float:
     return math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
 
 
-def apply(matrix: np.ndarray, points) -> np.ndarray:
+def apply(matrix: np.ndarray, points: ArrayLike) -> np.ndarray:
     """Moves points (…, 2)."""
-    points = np.asarray(points, dtype=np.float64)
-    return points @ matrix[:2, :2].T + matrix[:2, 2]
+    moved = np.asarray(points, dtype=np.float64)
+    return moved @ matrix[:2, :2].T + matrix[:2, 2]
 
 
 def box_to_picture(box: tuple[float, float, float, float], shape: tuple[int, int]) -> np.ndarray:

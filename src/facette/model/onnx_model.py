@@ -96,10 +96,10 @@ class LightModel:
         if inputs.masked and data.shape[1:] == (*inputs.shape, inputs.channels):
             data = np.concatenate([data, np.full_like(data[..., :1], 255)], axis=-1)
         if data.shape[1:] != (*inputs.shape, inputs.planes):
-            taken, given = (
+            expected, actual = (
                 "×".join(map(str, shape)) for shape in ((*inputs.shape, inputs.channels), data.shape[1:])
             )
-            raise DataError(f"model {self.name!r} takes {taken}, not {given}")
+            raise DataError(f"model {self.name!r} takes {expected}, not {actual}")
         if data.dtype != inputs.dtype:
             raise DataError(f"model {self.name!r} takes values of {inputs.dtype}, not {data.dtype}")
         if not len(data):

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,12 @@ from facette.latent.directions import FIGURES, known_directions
 from facette.latent.points import encode_each
 from facette.latent.project import Method, Projection
 from facette.mapping import map_latents, open_projection
+from facette.model.interface import DrawingModel
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
 from facette.plots.maps import Chart, Column
+
+if TYPE_CHECKING:
+    from facette.model.trained import TrainedModel
 
 SAMPLES = 300  # of the model's own, where no data are named
 SAMPLES_SEED = 1
@@ -57,7 +61,7 @@ class Walk:
         known = 0 <= number < self.settled
         return self.projection.names[number] if known else self._photo(number)[0]
 
-    def with_photo(self, model, name: str, picture: NDArray[np.uint8]) -> Walk:
+    def with_photo(self, model: DrawingModel, name: str, picture: NDArray[np.uint8]) -> Walk:
         """The same map with a photo (S, S, 3) put on it; nothing moves."""
         mean, _ = encode_each(model, picture[None])
         return replace(self, placed=(*self.placed, (name, mean[0])))
@@ -80,7 +84,9 @@ def methods() -> tuple[Method, ...]:
     return (*(method for method, library in libraries.items() if find_spec(library)), "pca")
 
 
-def draw_map(model, source: str, method: Method, count: int, seed: int, tell: Tell) -> tuple[Walk, Chart]:
+def draw_map(
+    model: TrainedModel, source: str, method: Method, count: int, seed: int, tell: Tell
+) -> tuple[Walk, Chart]:
     """A map of what `source` names: what `facette map` takes, the path of a saved map, or "" for `SAMPLES` samples.
 
     Raises as `facette.mapping.map_latents` and `facette.data.open_dataset` do.
@@ -120,7 +126,7 @@ def draw_map(model, source: str, method: Method, count: int, seed: int, tell: Te
     return Walk(replace(latent_map.projection, names=names)), replace(latent_map.chart, names=names)
 
 
-def chart_files(model, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]:
+def chart_files(model: DrawingModel, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]:
     """What the page draws from: a description for JSON, and the sheets of thumbnails that it speaks of."""
     assert chart.pictures is not None, "the studio's models are of pictures"
     atlas = pack_atlas(chart.pictures, slots_by_place(chart.points))
@@ -145,7 +151,7 @@ def chart_files(model, walk: Walk, chart: Chart) -> tuple[dict[str, Any], Atlas]
     return described, atlas
 
 
-def read_columns(model, walk: Walk) -> tuple[Column, ...]:
+def read_columns(model: DrawingModel, walk: Walk) -> tuple[Column, ...]:
     """For points without labels: whether the model reads more of an attribute off each than is usual."""
     if FIGURES not in model.metrics:
         return ()
@@ -163,7 +169,7 @@ def packed(described: dict[str, Any]) -> bytes:
     return json.dumps(described, ensure_ascii=False).encode()
 
 
-def _read_chart(model, projection: Projection) -> Chart:
+def _read_chart(model: DrawingModel, projection: Projection) -> Chart:
     """A chart of a saved map, whose pictures are what the model makes of its latents."""
     latents = projection.latents * projection.unit
     return Chart(
@@ -176,7 +182,7 @@ def _read_chart(model, projection: Projection) -> Chart:
     )
 
 
-def _opened(model, source: str, tell: Tell) -> Any:
+def _opened(model: TrainedModel, source: str, tell: Tell) -> Any:
     from facette.data import open_dataset
 
     return open_dataset(
