@@ -61,9 +61,9 @@ def classic(network: Path) -> Callable[[], object]:
 
 def opened(model: Path, way: str) -> Any:
     if way == "light":
-        from facette.checkpoint.light import open_light
+        from facette.checkpoint.drawing import open_onnx
 
-        return open_light(model, plain=True)
+        return open_onnx(model, plain=True)
     import torch
 
     import facette

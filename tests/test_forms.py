@@ -148,12 +148,12 @@ def test_it_is_measured_and_exported(ran, tmp_path):
 @pytest.mark.slow
 def test_it_draws_without_torch_the_same(ran):
     pytest.importorskip("onnxscript")
-    from facette.checkpoint.light import open_light
+    from facette.checkpoint.drawing import open_onnx
     from facette.checkpoint.trace import keep_graphs
 
     model = facette.load(ran.best)
     keep_graphs(model)
-    light = open_light(ran.best)
+    light = open_onnx(ran.best)
     pictures = ran.store.read(np.arange(3))
     mean = np.asarray(light.encode(pictures).mean)
     np.testing.assert_allclose(mean, model.encode(pictures).mean.numpy(), atol=1e-4)

@@ -14,8 +14,9 @@ import facette
 SOURCE = Path(facette.__file__).parent
 LEARNING = {"torch", "scipy", "sklearn", "matplotlib"}
 DRAWING = [
-    *("errors.py", "files.py", "onnx_graph.py", "version.py", "model/interface.py", "model/onnx_model.py"),
-    *("checkpoint/light.py", "checkpoint/locate.py", "checkpoint/graph_files.py"),
+    *("errors.py", "files.py", "form.py", "onnx_graph.py", "runtime.py", "version.py"),
+    *("model/draws.py", "model/interface.py", "model/onnx_model.py"),
+    *("checkpoint/drawing.py", "checkpoint/locate.py", "checkpoint/graph_files.py"),
     *(f"images/{name}.py" for name in ("open", "colour", "convert", "warp", "mask", "fit", "similarity")),
     *("images/example.py", "images/whole.py", "images/faces/align.py", "images/faces/find.py"),
     *("images/faces/paste.py", "images/sheets/file.py", "images/sheets/grid.py", "images/sheets/layout.py"),
@@ -69,6 +70,7 @@ def blocked(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
         ["edit", "PHOTO", "Smiling=+2", "Male=-1", "--keep", "Young"],
         ["edit", "PHOTO", "Smiling=-3..3", "--steps", "3", "--out", "strip.gif"],
         ["interpolate", "PHOTO", "PHOTO", "--steps", "3", "--path", "slerp", "--equal-steps"],
+        ["sample", "--count", "3", "--temperature", "0.8"],
         ["traverse", "faces64", "--rows", "2", "--steps", "3", "--along", "axes"],
         ["info"],
     ],
@@ -92,6 +94,34 @@ def test_what_needs_gradients_says_so_in_one_sentence(command, tmp_path):
     ended = blocked(tmp_path, *(photo if word == "PHOTO" else word for word in command))
     assert ended.returncode == 2
     assert 'pip install "facette[train]"' in ended.stderr.splitlines()[-1]
+
+
+PYTHON = f"""
+import sys
+for name in {sorted(LEARNING)}:
+    sys.modules[name] = None
+import facette
+model = facette.load("faces64")
+assert facette.sample(model, 2).pictures.shape == (2, 64, 64, 3), "it draws"
+assert facette.interpolate(model, sys.argv[1], sys.argv[1], steps=2).latents.shape == (2, model.latent)
+for load in (lambda: facette.load("faces64", "cuda"), lambda: facette.vary(model, sys.argv[1], refine=1)):
+    try:
+        load()
+    except facette.FacetteError as error:
+        print(error)
+"""
+
+
+def test_python_loads_a_model_that_draws_where_torch_is_not():
+    from facette.images.example import example_photo
+
+    command = [sys.executable, "-W", "error", "-c", PYTHON, str(example_photo())]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert [line.endswith('pip install "facette[train]"') for line in ended.stdout.splitlines()] == [
+        True,
+        True,
+    ]
 
 
 def test_python_draws_the_very_bytes_that_the_command_draws(tmp_path):

@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 
 import facette
+from facette.checkpoint.drawing import open_onnx
 from facette.checkpoint.foreign import inspect_checkpoint
-from facette.checkpoint.light import open_light
 from facette.checkpoint.native import WEIGHTS, load_model
 from facette.checkpoint.tensors import read_tensors
 from facette.errors import FacetteError
@@ -91,7 +91,7 @@ def honest(tmp_path_factory) -> dict[str, tuple[Path, Read]]:
     graph = next((Path(facette.__file__).parent / "graphs").glob("*.onnx"))
     readers: dict[str, tuple[Path, Read]] = {
         "a model": (model, load_model),
-        "a model without torch": (model, open_light),
+        "a model without torch": (model, open_onnx),
         "a pickle in a zip": (folder / "zip.pth", inspect_checkpoint),
         "a stream of pickles": (folder / "stream.pth", inspect_checkpoint),
         "a recipe": (folder / "recipe.toml", load_recipe),

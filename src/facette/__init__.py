@@ -29,7 +29,7 @@ for _switch, _off in (
     os.environ.setdefault(_switch, _off)
 
 _PUBLIC = {
-    "load": ("facette.checkpoint.native", "load_model"),
+    "load": ("facette.checkpoint.drawing", "load"),
     "save": ("facette.checkpoint.native", "save_model"),
     "import_checkpoint": ("facette.checkpoint.foreign", "import_checkpoint"),
     "open_image": ("facette.images.open", "open_image"),
@@ -68,8 +68,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from facette.checkpoint.drawing import load
     from facette.checkpoint.foreign import import_checkpoint
-    from facette.checkpoint.native import load_model as load
     from facette.checkpoint.native import save_model as save
     from facette.data import open_dataset
     from facette.errors import FacetteError

@@ -1,6 +1,7 @@
 """Where and how numbers are computed: device, precision, seeds, and which of several processes this is.
 
-Enters: what the user asked for. Leaves: torch devices, dtypes, generators. Knows nothing of models or data.
+Enters: what the user asked for. Leaves: torch devices, dtypes, generators, and seeds, which need no torch. Knows
+nothing of models or data.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import hashlib
 import os
 import platform
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from facette.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def choose_device(name: str = "auto") -> torch.device:
     """`auto` takes CUDA when there is one, else the CPU. Raises UsageError for a device that is not there."""
+    import torch
+
     if name == "auto":
         return (
             torch.device("cuda", Rank.current().local) if torch.cuda.is_available() else torch.device("cpu")
@@ -32,6 +37,8 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def _is_there(device: torch.device) -> bool:
+    import torch
+
     match device.type:
         case "cpu":
             return True
@@ -50,6 +57,8 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     `auto` means bf16 on CUDA hardware that has it and float32 on CPUs, where bf16 convolutions were measured
     at 0.6 of the float32 rate even with AVX512-BF16.
     """
+    import torch
+
     if precision == "bf16":
         return torch.bfloat16
     if precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported():
@@ -86,6 +95,8 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 def generator(*parts: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A torch generator that is a pure function of its parts, e.g. (seed, "noise", step)."""
+    import torch
+
     return torch.Generator(device).manual_seed(derive_seed(*parts))
 
 

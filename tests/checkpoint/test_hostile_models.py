@@ -9,7 +9,7 @@ import hostile_models
 import pytest
 
 import facette
-from facette.checkpoint.light import open_light
+from facette.checkpoint.drawing import open_onnx
 from facette.checkpoint.native import WEIGHTS, describe_model, find_model, load_model
 from facette.cli.info import describe
 from facette.errors import CheckpointError, FacetteError
@@ -30,7 +30,7 @@ def honest(tmp_path_factory):
 def attempt(folder) -> list[str]:
     """What each reader says of a model; "" where it takes it."""
     sentences = []
-    for reader in (load_model, open_light, lambda place: describe("x", describe_model(find_model(place)))):
+    for reader in (load_model, open_onnx, lambda place: describe("x", describe_model(find_model(place)))):
         try:
             reader(folder)
         except FacetteError as error:
@@ -76,7 +76,7 @@ def test_numbers_that_are_not_finite_and_tensors_that_do_not_fit_are_refused(hon
     (tmp_path / "m").mkdir()
     for name, content in hostile_models.wrong_numbers(data):
         (tmp_path / "m" / WEIGHTS).write_bytes(content)
-        for reader in (load_model, open_light):
+        for reader in (load_model, open_onnx):
             print(name, reader)  # shown when it is not refused
             with pytest.raises((CheckpointError, Unserved)):
                 reader(tmp_path / "m")

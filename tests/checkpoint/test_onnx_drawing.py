@@ -1,20 +1,24 @@
-"""A light model gives torch's numbers, or it is not served at all."""
+"""The model that draws without torch gives torch's numbers, or it is not served at all."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 
 import facette
+from facette.checkpoint.drawing import open_onnx
 from facette.checkpoint.graph_files import NETWORKS, find_graph, graph_key, keep_in_cache, shipped_graphs
-from facette.checkpoint.light import open_light
+from facette.checkpoint.native import WEIGHTS, load_model
+from facette.checkpoint.tensors import read_tensors, write_tensors
 from facette.errors import CheckpointError, DataError
 from facette.images.convert import to_model_array
-from facette.latent.vary import vary
+from facette.latent import blend, edit, field, interpolate, sample, strip, traverse, vary
+from facette.model.prior import GaussianMixturePrior
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
 from facette.onnx_graph import Unserved
@@ -48,53 +52,53 @@ def plain_json(recipe: Recipe) -> dict:
 def test_every_shipped_recipe_has_graphs_that_compute_what_torch_does(name, tmp_path):
     """So a change of the layers that leaves a graph behind is seen here."""
     model = random_model(load_recipe(name))
-    light = open_light(facette.save(model, tmp_path / name))
+    drawer = open_onnx(facette.save(model, tmp_path / name))
     draws = np.random.default_rng(0)
     pictures = draws.integers(0, 256, (3, model.input.size, model.input.size, 3), dtype=np.uint8)
     latents = draws.standard_normal((3, model.latent), dtype=np.float32)
-    posterior, known = light.encode(pictures), model.encode(pictures)
+    posterior, known = drawer.encode(pictures), model.encode(pictures)
     scale = 1 + known.mean.abs().max().item()
     assert np.abs(posterior.mean - known.mean.numpy()).max() < NEAR * scale
     assert np.abs(posterior.scale / known.scale.numpy() - 1).max() < NEAR
-    (drawn,) = light.decoder(latents)
+    (drawn,) = drawer.decoder(latents)
     assert np.abs(drawn - model.plain().decode_float(torch.from_numpy(latents)).numpy()).max() < NEAR
-    if light.sharpener is not None:
-        (sharp,) = light.sharpener(drawn, latents)
+    if drawer.sharpener is not None:
+        (sharp,) = drawer.sharpener(drawn, latents)
         wanted = model.decode_float(torch.from_numpy(latents)).numpy()
         assert np.abs(wanted - drawn).max() > 0.01  # it does draw over
         assert np.abs(sharp - wanted).max() < NEAR
-    assert (light.sharpener is None) == (model.sharpener is None)
+    assert (drawer.sharpener is None) == (model.sharpener is None)
 
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_the_bundled_model_draws_the_same_variations_within_one_level(plain, drawn_faces):
-    model, light = facette.load("faces64"), open_light("faces64", plain)
+    model, drawer = facette.load("faces64"), open_onnx("faces64", plain)
     made = vary(model.plain() if plain else model, drawn_faces[0], count=4, seed=3, details="model")
-    lightly = vary(light, drawn_faces[0], count=4, seed=3, details="model")
-    assert isinstance(lightly.latents, np.ndarray)
-    np.testing.assert_allclose(lightly.latents, made.latents, atol=NEAR)
-    gaps = np.abs(lightly.pictures.astype(int) - made.pictures)
+    graphed = vary(drawer, drawn_faces[0], count=4, seed=3, details="model")
+    assert isinstance(graphed.latents, np.ndarray)
+    np.testing.assert_allclose(graphed.latents, made.latents, atol=NEAR)
+    gaps = np.abs(graphed.pictures.astype(int) - made.pictures)
     assert gaps.max() <= 1
     assert (gaps > 0).mean() < 0.001
-    assert lightly.settings() == made.settings()
+    assert graphed.settings() == made.settings()
 
 
 def test_each_picture_is_the_same_alone_as_among_others():
-    light = open_light("faces64")
-    latents = np.random.default_rng(0).standard_normal((5, light.latent), dtype=np.float32)
-    assert (light.decode(latents, batch=2)[3] == light.decode(latents[3:4])[0]).all()
+    drawer = open_onnx("faces64")
+    latents = np.random.default_rng(0).standard_normal((5, drawer.latent), dtype=np.float32)
+    assert (drawer.decode(latents, batch=2)[3] == drawer.decode(latents[3:4])[0]).all()
 
 
 def test_what_travels_with_the_model_comes_along():
-    light, model = open_light("faces64"), facette.load("faces64")
-    assert light.name == model.name
-    assert light.extras.keys() == model.extras.keys()
+    drawer, model = open_onnx("faces64"), facette.load("faces64")
+    assert drawer.name == model.name
+    assert drawer.extras.keys() == model.extras.keys()
     name = "typicality.norm"
-    assert np.array_equal(light.extras[name], model.extras[name].numpy())
+    assert np.array_equal(drawer.extras[name], model.extras[name].numpy())
     given = model.recipe.input
-    assert (light.input.size, light.input.range, light.input.fit) == (given.size, given.range, given.fit)
-    assert (light.input.frame.size, light.input.frame.box) == (given.frame.size, given.frame.box)
-    assert light.input.frame.eyes == given.frame.eyes
+    assert (drawer.input.size, drawer.input.range, drawer.input.fit) == (given.size, given.range, given.fit)
+    assert (drawer.input.frame.size, drawer.input.frame.box) == (given.frame.size, given.frame.box)
+    assert drawer.input.frame.eyes == given.frame.eyes
 
 
 def test_a_key_knows_everything_that_decides_what_is_computed_and_nothing_else():
@@ -139,12 +143,12 @@ def test_a_model_of_other_layers_is_never_served_by_a_graph_of_the_same_shapes(t
     recipe = load_recipe("quick", ["model.encoder.activation='relu'"])
     folder = facette.save(random_model(recipe), tmp_path / "other")
     with pytest.raises(Unserved, match="no graph"):
-        open_light(folder)
+        open_onnx(folder)
     stale = find_graph(graph_key("encoder", plain_json(load_recipe("quick"))))
     keep_in_cache(graph_key("encoder", plain_json(recipe)), stale)
     keep_in_cache(graph_key("decoder", plain_json(recipe)), stale)
     with pytest.raises(Unserved, match="written under the key"):
-        open_light(folder)
+        open_onnx(folder)
 
 
 def test_a_graph_that_lies_beside_a_model_is_never_opened(tmp_path, own_cache):
@@ -158,7 +162,7 @@ def test_a_graph_that_lies_beside_a_model_is_never_opened(tmp_path, own_cache):
     beside = folder / shipped_graphs().name
     assert len(trace.keep_graphs(model, beside)) == 2  # honest ones, and the layers are those of the model
     with pytest.raises(Unserved, match="no graph"):
-        open_light(folder)
+        open_onnx(folder)
 
 
 def test_the_reading_graph_of_a_hostile_folder_is_not_run(tmp_path, own_cache, shared, run, drawn_faces):
@@ -194,6 +198,108 @@ def test_a_cached_graph_that_changed_or_that_others_may_write_is_left_alone(own_
         find_graph(key)
 
 
+PRIORS = [
+    ["model.prior.kind=normal"],
+    ["model.prior.kind=mixture", "model.prior.components=3"],
+    ["model.prior.kind=vamp", "model.prior.components=3"],
+    ["model.prior.kind=flow", "model.prior.layers=2"],
+]
+
+
+@pytest.mark.parametrize("changes", PRIORS, ids=lambda changes: changes[0].rpartition("=")[2])
+def test_one_seed_draws_the_same_latents_with_and_without_torch(changes, tmp_path):
+    model = random_model(load_recipe("quick", changes))
+    draws = torch.Generator().manual_seed(0)
+    model.fitted_prior = GaussianMixturePrior(model.latent, 4, spread=3.0, generator=draws)
+    drawer = open_onnx(facette.save(model, tmp_path / "model"))
+    for prior, temperature in product(("normal", "fitted"), (1.0, 0.6)):
+        ours = drawer.sample_latents(40, 3, prior, temperature)
+        theirs = model.sample_latents(40, 3, prior, temperature)
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        assert np.abs(ours - drawer.sample_latents(40, 4, prior, temperature)).max() > 0.1
+    assert drawer.fitted_prior.components == 4
+    ours, theirs = (sample(one, 3, seed=1).pictures.astype(int) for one in (drawer, model))
+    assert np.abs(ours - theirs).max() <= 1
+
+
+DRAWN = {
+    "edit": lambda model, photo: edit(model, photo, {"Smiling": 2, "Male": -1}, keep=["Young"]),
+    "strip": lambda model, photo: strip(model, photo, "Young", (-2, 2), 3),
+    "interpolate": lambda model, photo: interpolate(
+        model, photo, photo[:, ::-1].copy(), steps=4, method="slerp"
+    ),
+    "equal steps": lambda model, photo: interpolate(
+        model, photo, photo[:, ::-1].copy(), steps=4, equal_steps=True
+    ),
+    "field": lambda model, photo: field(model, [photo, photo[:, ::-1].copy()] * 2, 3, 3, "norm"),
+    "blend": lambda model, photo: blend(model, photo, photo[:, ::-1].copy(), weights=[2, 1]),
+    "traverse": lambda model, photo: traverse(model, photo, "axes", rows=2, steps=3),
+    "sample": lambda model, photo: sample(model, 6, seed=2, temperature=0.7),
+    "likeness": lambda model, photo: vary(model, photo, 3, likeness=0.5),
+}
+
+
+@pytest.fixture(scope="module")
+def both_ways():
+    return facette.load("faces64"), open_onnx("faces64")
+
+
+@pytest.mark.parametrize("way", DRAWN)
+def test_every_way_to_draw_agrees_with_torch_within_one_level(way, both_ways, drawn_faces):
+    theirs, ours = (DRAWN[way](model, drawn_faces[3]) for model in both_ways)
+    assert type(ours.latents) is np.ndarray
+    np.testing.assert_allclose(ours.latents, theirs.latents, atol=1e-3 if way == "equal steps" else NEAR)
+    gaps = np.abs(ours.pictures.astype(int) - theirs.pictures)
+    assert gaps.max() <= 1
+    assert ours.settings() == theirs.settings()
+
+
+def test_the_component_that_is_responsible_is_the_one_that_torch_names():
+    prior = GaussianMixturePrior(5, 4, spread=1.0, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(2)))
+    z = prior.sample(200, np.random.default_rng(0))
+    means = prior.means[prior.responsibilities(z).argmax(dim=1)]
+    np.testing.assert_allclose(prior.draws().centres(z.numpy()), means.detach())
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "sentence"),
+    [
+        ("fitted_prior.means", (4, 7), "its prior's 'means' is 4×7, not 4×16"),
+        ("fitted_prior.log_scales", None, "its prior's 'log_scales' is not there, not 4×16"),
+        ("fitted_prior.logits", (), "no weights of components"),
+        ("fitted_prior.means", "nan", "not finite"),
+    ],
+)
+def test_a_prior_that_does_not_fit_its_model_is_one_sentence(name, shape, sentence, tmp_path):
+    recipe = load_recipe("quick")
+    model = TrainedModel(build_vae(recipe), recipe, GaussianMixturePrior(recipe.model.latent, 4))
+    folder = facette.save(model, tmp_path / "model")
+    tensors, header = read_tensors(folder / WEIGHTS)
+    if shape is None:
+        del tensors[name]
+    else:
+        tensors[name] = tensors[name] * torch.nan if shape == "nan" else torch.zeros(shape)
+    write_tensors(folder / WEIGHTS, tensors, header)
+    with pytest.raises(CheckpointError, match=sentence):
+        open_onnx(folder)
+    with pytest.raises(CheckpointError, match="prior"):
+        load_model(folder)
+
+
+def test_a_prior_that_nobody_knows_here_is_left_to_torch(tmp_path):
+    recipe = load_recipe("quick")
+    folder = facette.save(TrainedModel(build_vae(recipe), recipe), tmp_path / "model")
+    tensors, header = read_tensors(folder / WEIGHTS)
+    header["recipe"]["model"]["prior"] = {"kind": "logistic"}
+    write_tensors(folder / WEIGHTS, tensors, header)
+    with pytest.raises(Unserved, match="'logistic'"):
+        open_onnx(folder)
+
+
 def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, own_cache):
     pytest.importorskip("onnxscript")
     from facette.checkpoint import trace
@@ -211,23 +317,23 @@ def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, o
         assert len(content) < 30_000  # the network has 300,000 numbers
         assert b"/" + b"src/" not in content
     latents = np.random.default_rng(1).standard_normal((4, 5), dtype=np.float32)
-    gap = open_light(folder).decode(latents).astype(int) - first.decode(torch.from_numpy(latents))
+    gap = open_onnx(folder).decode(latents).astype(int) - first.decode(torch.from_numpy(latents))
     assert np.abs(gap).max() <= 1
 
 
 def test_where_it_cannot_serve_it_says_so(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match="there is no model"):
-        open_light("nobody")
+        open_onnx("nobody")
     vectors = load_recipe("mixture3d")
     with pytest.raises(Unserved, match="not one of pictures"):
-        open_light(facette.save(TrainedModel(build_vae(vectors), vectors), tmp_path / "points"))
+        open_onnx(facette.save(TrainedModel(build_vae(vectors), vectors), tmp_path / "points"))
     with pytest.raises(DataError, match="64×64×3"):
-        open_light("faces64", plain=True).encode(np.zeros((1, 32, 32, 3), np.uint8))
+        open_onnx("faces64", plain=True).encode(np.zeros((1, 32, 32, 3), np.uint8))
     with pytest.raises(DataError, match="N×256"):
-        open_light("faces64", plain=True).decode(np.zeros((1, 3), np.float32))
+        open_onnx("faces64", plain=True).decode(np.zeros((1, 3), np.float32))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(Unserved, match="not installed"):
-        open_light("faces64")
+        open_onnx("faces64")
 
 
 def test_a_damaged_model_is_one_sentence(tmp_path):
@@ -235,7 +341,7 @@ def test_a_damaged_model_is_one_sentence(tmp_path):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match=str(weights)):
-        open_light(folder)
+        open_onnx(folder)
 
 
 def test_no_graph_is_large_and_none_is_left_over():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facette.checkpoint.light import open_light
+from facette.checkpoint.drawing import open_onnx
 from facette.errors import NoFaceError, UsageError
 from facette.latent import reconstruct, vary
 from facette.latent.photo import LARGEST_SIDE, MOST_SIDE, take_faces, take_photo
@@ -31,7 +31,7 @@ class Counted(Graph):
 
 @pytest.fixture(scope="module")
 def model():
-    return open_light("faces64")
+    return open_onnx("faces64")
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,10 @@ def load_model(
         vae.load_state_dict(under(tensors, "vae."))  # copies half precision into float32
         prior_state = {n: t.float() for n, t in under(tensors, "fitted_prior.").items()}
         prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
+        if prior is not None and prior.latent != recipe.model.latent:
+            raise CheckpointError(
+                f"its fitted prior has {prior.latent} latents, the model {recipe.model.latent}"
+            )
         sharpener = _sharpener(recipe, under(tensors, "sharpener."))
     except UsageError:
         raise  # a network of the caller's own: nothing is wrong with the file

@@ -1,6 +1,5 @@
 """The model a command works with: one option and one way to open it."""
 
-from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -24,12 +23,10 @@ def open_model(name: str, device: str, plain: bool = False, light: bool = False)
     where that can be had, for torch alone takes longer to import than ten pictures to draw.
     """
     _remark_on_age(name)
-    if light and device in ("auto", "cpu"):
-        from facette.checkpoint.light import open_light
-        from facette.onnx_graph import Unserved
+    if light:
+        from facette.checkpoint.drawing import open_to_draw
 
-        with suppress(Unserved):
-            return open_light(name, plain)
+        return open_to_draw(name, device, plain)
     from facette.checkpoint.native import load_model
 
     model = load_model(name, device=device)

@@ -38,7 +38,7 @@ def sample(
     from facette.cli.places import place_for
     from facette.latent import sample as draw
 
-    opened = open_model(model, device, plain)
+    opened = open_model(model, device, plain, light=True)
     (target,) = place_for(out, "samples.csv" if opened.input.kind == "vector" else "samples.png")
     samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature)
     written = samples.save(target)

@@ -92,7 +92,7 @@ def measure_fitted(fitted: GaussianMixturePrior, store: VectorStore, seed: int =
     with torch.no_grad():
         log_density = fitted.log_prob(torch.from_numpy(fresh).float()).numpy()
         clusters = fitted.responsibilities(torch.from_numpy(store.points)).argmax(dim=1).numpy()
-    drawn = fitted.sample(SAMPLES, generator(seed, "samples")).numpy()
+    drawn = fitted.sample(SAMPLES, _keyed(seed, "fitted samples")).numpy()
     return DensityFigures(
         divergence=density.kullback_leibler(truth.log_density(fresh), log_density),
         modes=density.mode_figures(truth, drawn),

@@ -4,7 +4,6 @@ Enters: a model, its name or its path. Leaves: a loaded model that draws. Photos
 nothing of what is done with either.
 """
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
@@ -21,7 +20,7 @@ Model = TypeVar("Model", bound=DrawingModel)
 
 
 def resolve_model(model: Model | str | Path) -> Model:
-    """A loaded model as it is; a name or path through `facette.load`."""
+    """A loaded model as it is; a name or path loaded by torch."""
     if isinstance(model, str | Path):
         from facette.checkpoint.native import load_model
 
@@ -34,12 +33,9 @@ def resolve_drawer(model: DrawingModel | str | Path) -> DrawingModel:
     such, so that both draw the same bytes."""
     if not isinstance(model, str | Path):
         return model
-    from facette.checkpoint.light import open_light
-    from facette.onnx_graph import Unserved
+    from facette.checkpoint.drawing import open_to_draw
 
-    with suppress(Unserved):
-        return open_light(model)
-    return cast(DrawingModel, resolve_model(model))
+    return open_to_draw(model)
 
 
 def gradient_model(model: DrawingModel | str | Path, need: str) -> "TrainedModel":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from facette.errors import UsageError, check_count
-from facette.latent.inputs import Picture, resolve_drawer, resolve_model
+from facette.latent.inputs import Picture, resolve_drawer
 from facette.latent.photo import PhotoSource, take_photo
 from facette.latent.points import Latents
 from facette.latent.sheets import Result, even_columns, save_pictures, save_points
@@ -113,7 +113,11 @@ def reconstruct(
 
 
 def sample(
-    model, count: int = 20, seed: int = 0, prior: PriorName | None = None, temperature: float = 1.0
+    model: DrawingModel | str | Path,
+    count: int = 20,
+    seed: int = 0,
+    prior: PriorName | None = None,
+    temperature: float = 1.0,
 ) -> Samples:
     """Pictures of nobody: draws of the prior, decoded.
 
@@ -130,22 +134,10 @@ def sample(
         raise UsageError(f"unknown prior {prior!r}: use 'fitted' or 'normal'.")
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UsageError(f"temperature must be a number of at least 0, got {temperature!r}.")
-    model = resolve_model(model)
+    model = resolve_drawer(model)
     chosen: PriorName = prior or ("fitted" if model.fitted_prior is not None else "normal")
-    if chosen == "fitted" and model.fitted_prior is None:
-        raise UsageError(f"{model.name!r} has no fitted prior: use `prior='normal'`.")
-    drawn = model.sample_latents(count, seed=seed, prior=chosen)  # (N, Z)
-    latents = _tempered(model, drawn, chosen, temperature)
+    latents = np.asarray(model.sample_latents(count, seed, chosen, temperature))  # (N, Z)
     # A picture is shown as the mean of p(x|z); a point is a draw of it, or the points' density would be another.
-    made = model.draw(latents, seed) if model.input.kind == "vector" else model.decode(latents)
-    return Samples(made, latents, chosen, float(temperature), seed, model.name)
-
-
-def _tempered(model, latents: Latents, prior: PriorName, temperature: float) -> Latents:
-    if temperature == 1:
-        return latents
-    if prior == "normal":
-        return temperature * latents
-    component = model.fitted_prior.responsibilities(latents).argmax(dim=1)  # (N,)
-    centre = model.fitted_prior.means[component].detach()  # (N, Z)
-    return centre + temperature * (latents - centre)
+    vectors = model.input.kind == "vector"
+    drawn = cast(Any, model).draw(latents, seed) if vectors else model.decode(latents)
+    return Samples(drawn, latents, chosen, float(temperature), seed, model.name)

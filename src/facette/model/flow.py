@@ -1,27 +1,23 @@
 """A prior that bends: a standard normal pushed through invertible layers, learned together with the model.
 
-Enters: latents z (N, Z). Leaves: log densities in nats and samples, as every prior of `prior.py`. The layers
-are couplings with rational-quadratic splines (neural spline flows, arXiv 1906.04032), a fixed rotation
-before each. It does not know where latents come from.
+Enters: latents z (N, Z). Leaves: log densities in nats and samples, as every prior of `prior.py`; what inverts the
+layers to draw is `draws.uncouple`. The layers are couplings with rational-quadratic splines (neural spline flows, arXiv
+1906.04032), a fixed rotation before each. It does not know where latents come from.
 
 Legend: N latent vectors, Z latents, T transformed latents of a layer, B bins of a spline.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from facette.model.prior import Posterior, draw_normal, standard_normal_log_prob
-
-BOUND = 5.0  # splines act inside [−BOUND, BOUND] and are the identity outside
-SMALLEST = 1e-3  # width and height of a bin as a share of the whole, and slope at a knot
-# softplus(FLAT) + SMALLEST = 1: with zero parameters every slope is one and the spline is the identity.
-FLAT = math.log(math.expm1(1 - SMALLEST))
+from facette.model.draws import BOUND, FLAT, SMALLEST, FlowDraws
+from facette.model.prior import Posterior, arrays_of, sample_by, standard_normal_log_prob
 
 
 class FlowPrior(nn.Module):
@@ -57,13 +53,11 @@ class FlowPrior(nn.Module):
             log_volume = log_volume + gained
         return standard_normal_log_prob(u) + log_volume
 
-    @torch.no_grad()
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        u = draw_normal(count, self.latent, self.shift, generator)  # (count, Z)
-        for turn, coupling in reversed(list(zip(self.turns, self.couplings, strict=True))):
-            assert isinstance(coupling, SplineCoupling)
-            u = coupling.inverse(u) @ turn.mT
-        return u * torch.exp(self.log_scale) + self.shift
+    def draws(self) -> FlowDraws:
+        return FlowDraws.of_state(arrays_of(self), self.latent)
+
+    def sample(self, count: int, random: np.random.Generator) -> Tensor:
+        return sample_by(self.draws(), count, random, self.shift)
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         return posterior.log_prob(z) - self.log_prob(z)
@@ -88,10 +82,6 @@ class SplineCoupling(nn.Module):
         kept, moved = u[:, : self.kept], u[:, self.kept :]
         moved, log_slope = self._knots(kept).transform(moved)
         return torch.cat([kept, moved], dim=1), log_slope.sum(dim=1)
-
-    def inverse(self, u: Tensor) -> Tensor:
-        kept, moved = u[:, : self.kept], u[:, self.kept :]
-        return torch.cat([kept, self._knots(kept).invert(moved)], dim=1)
 
     def _knots(self, kept: Tensor) -> Knots:
         raw = self.network(kept).view(len(kept), self.moved, 3 * self.bins - 1)
@@ -125,20 +115,6 @@ class Knots:
         rise = high * share.square() + 2 * mean * rest + low * (1 - share).square()
         log_slope = 2 * mean.log() + rise.log() - 2 * below.log()
         return torch.where(inside, value, u), torch.where(inside, log_slope, torch.zeros_like(u))
-
-    def invert(self, v: Tensor) -> Tensor:
-        """The u (N, T) whose spline value is v (N, T): the root of a quadratic in ξ."""
-        inside = v.abs() < BOUND
-        left, width, bottom, height, low, high = self._bin(self.y, v)
-        mean = height / width
-        offset = (v - bottom).clamp_min(0)
-        bend = offset * (low + high - 2 * mean)
-        a = height * (mean - low) + bend
-        b = height * low - bend
-        c = -mean * offset
-        root = (b.square() - 4 * a * c).clamp_min(0).sqrt()
-        share = (2 * c / (-b - root)).clamp(0, 1)
-        return torch.where(inside, left + share * width, v)
 
     def _bin(self, edges: Tensor, value: Tensor) -> tuple[Tensor, ...]:
         """Of the bin that holds `value`: its left and width, bottom and height, slopes at both ends."""

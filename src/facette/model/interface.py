@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.model.draws import PriorDraws
+
 PriorName = Literal["fitted", "normal"]
 
 
@@ -57,6 +59,21 @@ class DrawingModel(Protocol):
 
     def encode(self, data: Any, batch: int = ...) -> PosteriorMoments:
         """q(z|x) for uint8 pictures (N, S, S, 3)."""
+        ...
+
+    @property
+    def fitted_prior(self) -> Any:
+        """The mixture fitted to its latents after training, of so many `components`; None where there is none."""
+        ...
+
+    def prior_draws(self, prior: PriorName | None = ...) -> PriorDraws:
+        """The fitted prior, or the one trained with; None takes the fitted one where there is one."""
+        ...
+
+    def sample_latents(
+        self, count: int, seed: int = ..., prior: PriorName | None = ..., temperature: float = ...
+    ) -> Any:
+        """Draws (N, Z) of a prior, arrays, or tensors on the CPU."""
         ...
 
     def decode(self, z: Any, batch: int = ...) -> NDArray[Any]:

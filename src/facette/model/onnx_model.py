@@ -1,28 +1,30 @@
 """A model ready for use without torch: what `TrainedModel` does with pictures, done by graphs and arrays.
 
-Enters: uint8 pictures (N, S, S, 3), or latents (N, Z). Leaves: posteriors and uint8 pictures, as arrays; the same
-numbers as torch gives but for rounding. It draws what a photo or a latent decides; it neither refines nor draws from a
-fitted prior, for which there is `TrainedModel`. Reading model files is the business of facette.checkpoint.
+Enters: uint8 pictures (N, S, S, 3), or latents (N, Z). Leaves: posteriors, latents and uint8 pictures, as arrays; the
+same numbers as torch gives but for rounding. What takes gradients is the business of `TrainedModel`, reading files
+that of facette.checkpoint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from facette.errors import DataError
+from facette.errors import DataError, UsageError
 from facette.form import PictureForm
 from facette.images.convert import to_model_array, to_pictures_array
+from facette.model.draws import Latents, MixtureDraws, NormalDraws, PriorDraws, draw_latents
+from facette.model.interface import PriorName
 from facette.onnx_graph import Graph
 
 BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class LightFrame:
+class OnnxFrame:
     """An aligned source frame; see `facette.recipe.Frame`."""
 
     size: tuple[int, int]
@@ -31,23 +33,23 @@ class LightFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class LightInput(PictureForm):
+class OnnxInput(PictureForm):
     """The pictures a model takes; see `facette.recipe.ImageInput`, which checks what is only read here."""
 
     size: int | tuple[int, int]
     range: Literal["unit", "symmetric"]
     fit: Literal["cover", "squash"]
-    frame: LightFrame | None
+    frame: OnnxFrame | None
     alpha: Literal["white", "mask", "channel"] = "white"
     channels: int = 3
     depth: int = 8
     kind: Literal["image"] = "image"
 
     @classmethod
-    def of(cls, section: Mapping[str, Any]) -> LightInput:
+    def of(cls, section: Mapping[str, Any]) -> OnnxInput:
         """From the section `input` of a recipe of pictures, as plain JSON."""
         frame = section.get("frame")
-        read = frame and LightFrame(
+        read = frame and OnnxFrame(
             tuple(frame["size"]), tuple(frame["box"]), (tuple(frame["eyes"][0]), tuple(frame["eyes"][1]))
         )
         size = section["size"]
@@ -63,7 +65,7 @@ class LightInput(PictureForm):
 
 
 @dataclass(frozen=True, slots=True)
-class LightPosterior:
+class OnnxPosterior:
     """N(mean, diag(scale²)), one row per picture."""
 
     mean: np.ndarray  # (N, Z)
@@ -71,23 +73,25 @@ class LightPosterior:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LightModel:
+class OnnxModel:
     """A model of pictures that onnxruntime computes."""
 
     name: str
-    input: LightInput
+    input: OnnxInput
     latent: int  # Z
     encoder: Graph  # (N, C, H, W), or (N, C + 1, H, W) with a mask → mean and scale, (N, Z) each
     decoder: Graph  # (N, Z) → (N, C, H, W)
     sharpener: Graph | None = None  # (N, C, H, W) and (N, Z) → (N, C, H, W)
+    fitted_prior: MixtureDraws | None = None  # the mixture fitted to its latents
+    prior: Callable[[], PriorDraws] | None = None  # what it was trained with; None: the standard normal
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
-    def plain(self) -> LightModel:
+    def plain(self) -> OnnxModel:
         """The same model without its second stage."""
         return replace(self, sharpener=None)
 
-    def encode(self, data: np.ndarray, batch: int = BATCH) -> LightPosterior:
+    def encode(self, data: np.ndarray, batch: int = BATCH) -> OnnxPosterior:
         """q(z|x) for uint8 pictures (N, S, S, 3), with their masks (N, S, S, 4) where the model takes them.
 
         Raises DataError when the shape is not the model's.
@@ -108,7 +112,7 @@ class LightModel:
         parts = [
             self.encoder(to_model_array(data[i : i + batch], inputs.range, inputs.channels)) for i in starts
         ]
-        return LightPosterior(*(np.concatenate(several) for several in zip(*parts, strict=True)))
+        return OnnxPosterior(*(np.concatenate(several) for several in zip(*parts, strict=True)))
 
     def decode(self, z: np.ndarray, batch: int = BATCH) -> np.ndarray:
         """Latents (N, Z) to uint8 pictures (N, S, S, 3), sharpened where the model has a second stage."""
@@ -127,6 +131,21 @@ class LightModel:
         if self.sharpener is not None:
             (mean,) = self.sharpener(mean, np.ascontiguousarray(z, dtype=np.float32))
         return to_pictures_array(mean, self.input.range, self.input.depth)
+
+    def prior_draws(self, prior: PriorName | None = None) -> PriorDraws:
+        """The mixture fitted after training ("fitted"), or the prior trained with ("normal"); None takes the mixture
+        when the model has one. Raises UsageError when "fitted" is asked of a model that has none."""
+        if prior == "fitted" and self.fitted_prior is None:
+            raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
+        if prior != "normal" and self.fitted_prior is not None:
+            return self.fitted_prior
+        return NormalDraws(self.latent) if self.prior is None else self.prior()
+
+    def sample_latents(
+        self, count: int, seed: int = 0, prior: PriorName | None = None, temperature: float = 1.0
+    ) -> Latents:
+        """Draw (count, Z) latents, as `prior_draws` and `draw_latents` say."""
+        return draw_latents(self.prior_draws(prior), count, seed, temperature)
 
     def _check_latents(self, z: np.ndarray) -> None:
         if z.ndim != 2 or z.shape[1] != self.latent:

@@ -1,10 +1,11 @@
 """Priors p(z): what the generative model believes about latents before it has seen a datum.
 
-Enters: latents z (N, Z), or a posterior q(z|x) for the rate. Leaves: log densities and rates in nats, and
-samples. Every prior is an `nn.Module` with
+Enters: latents z (N, Z), or a posterior q(z|x) for the rate. Leaves: log densities and rates in nats, and samples,
+which `draws.py` draws. Every prior is an `nn.Module` with
 
     log_prob(z)                  (N, Z) -> (N,) nats
-    sample(count, generator)     -> (count, Z)
+    sample(count, random)        -> (count, Z) by a NumPy generator: one seed, one sample on every device
+    draws()                      -> the same prior on arrays (`facette.model.draws`), which samples without torch
     rate(posterior, z)           -> (N,) nats: KL(q(z|x) ‖ p), exact where a closed form exists, else the
                                     one-sample estimate log q(z|x) − log p(z) at the given z ~ q
 
@@ -26,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from facette.errors import DataError
+from facette.model.draws import MixtureDraws, NormalDraws, PriorDraws
 
 LOG_TWO_PI = math.log(2 * math.pi)
 CANDIDATES = (1, 2, 3, 5, 10, 20, 40)
@@ -45,13 +47,14 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
     return -0.5 * (z.square() + LOG_TWO_PI).sum(dim=-1)
 
 
-def draw_normal(count: int, latent: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Standard normal noise (count, latent) with the device and type of `like`.
+def sample_by(draws: PriorDraws, count: int, random: np.random.Generator, like: Tensor) -> Tensor:
+    """Latents (count, Z) with the device and type of `like`."""
+    return torch.from_numpy(draws.sample(count, random)).to(like)
 
-    It is drawn where the generator lives and then moved, so that one seed gives one sample on every device.
-    """
-    device = generator.device if generator is not None else like.device
-    return torch.randn(count, latent, generator=generator, device=device, dtype=like.dtype).to(like.device)
+
+def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
+    """What a module holds, by name, as arrays in float64."""
+    return {name: tensor.detach().double().cpu().numpy() for name, tensor in module.state_dict().items()}
 
 
 class StandardNormal(nn.Module):
@@ -68,8 +71,11 @@ class StandardNormal(nn.Module):
     def log_prob(self, z: Tensor) -> Tensor:
         return standard_normal_log_prob(z)
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        return draw_normal(count, self.latent, self.origin, generator)
+    def draws(self) -> NormalDraws:
+        return NormalDraws(self.latent)
+
+    def sample(self, count: int, random: np.random.Generator) -> Tensor:
+        return sample_by(self.draws(), count, random, self.origin)
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         """KL(q ‖ N(0, I)) exactly; z is not needed and only keeps the signature of every prior."""
@@ -155,20 +161,11 @@ class GaussianMixturePrior(nn.Module):
         """p(component | z) for z (N, Z): (N, K), rows summing to one."""
         return self.component_log_prob(z).softmax(dim=1)
 
-    @torch.no_grad()
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        noise = draw_normal(count, self.latent, self.means, generator)  # (count, Z)
-        chosen = draw_components(self.weights, count, generator)  # (count,)
-        scales = torch.exp(self.log_scales)
-        if self.covariance == "diagonal":
-            return self.means[chosen] + scales[chosen] * noise
-        whitening = self.shears.tril(-1) + torch.diag_embed(1 / scales)  # (K, Z, Z)
-        drawn = torch.empty_like(noise)
-        for component in chosen.unique().tolist():  # one solve a component: memory stays at K·Z²
-            rows = chosen == component
-            offset = torch.linalg.solve_triangular(whitening[component], noise[rows].T, upper=False).T
-            drawn[rows] = self.means[component] + offset
-        return drawn
+    def draws(self) -> MixtureDraws:
+        return MixtureDraws.of_state(arrays_of(self), self.latent)
+
+    def sample(self, count: int, random: np.random.Generator) -> Tensor:
+        return sample_by(self.draws(), count, random, self.means)
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         return posterior.log_prob(z) - self.log_prob(z)
@@ -223,21 +220,15 @@ class VampPrior(nn.Module):
         return torch.logsumexp(self.logits.log_softmax(dim=0) + each, dim=1)
 
     @torch.no_grad()
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        mean, scale = self.pseudo_posterior()
-        noise = draw_normal(count, self.latent, mean, generator)
-        chosen = draw_components(self.logits.softmax(dim=0), count, generator)
-        return mean[chosen] + scale[chosen] * noise
+    def draws(self) -> MixtureDraws:
+        mean, scale = (moment.double().cpu().numpy() for moment in self.pseudo_posterior())
+        return MixtureDraws(self.logits.double().cpu().numpy(), mean, np.log(scale))
+
+    def sample(self, count: int, random: np.random.Generator) -> Tensor:
+        return sample_by(self.draws(), count, random, self.logits)
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         return posterior.log_prob(z) - self.log_prob(z)
-
-
-def draw_components(weights: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    """Component indices (count,) drawn with probabilities `weights` (K,), where the generator lives."""
-    device = generator.device if generator is not None else weights.device
-    chosen = torch.multinomial(weights.detach().to(device), count, replacement=True, generator=generator)
-    return chosen.to(weights.device)
 
 
 def fit_gaussian_mixture(

@@ -8,7 +8,7 @@ files is the business of facette.checkpoint.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from facette.errors import DataError, UsageError
 from facette.images.convert import to_model, to_pictures
+from facette.model.draws import PriorDraws, draw_latents
+from facette.model.interface import PriorName
 from facette.model.likelihood import LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior
@@ -162,7 +164,7 @@ class TrainedModel:
         return self.to_pictures(x)
 
     @torch.inference_mode()
-    def draw(self, z: Tensor, seed: int = 0, batch: int = BATCH) -> np.ndarray:
+    def draw(self, z: np.ndarray | Tensor, seed: int = 0, batch: int = BATCH) -> np.ndarray:
         """A draw of p(x|z) for each latent (N, Z), as float32 vectors (N, D): points of the model's density.
 
         `decode` gives the mean of p(x|z) instead, which is what one looks at when x is a picture.
@@ -172,22 +174,23 @@ class TrainedModel:
             "points have densities, pictures of bits have none"
         )
         decoded = torch.cat(
-            [self.vae.decoder(part.float().to(self.device)).float() for part in z.split(batch)]
+            [
+                self.vae.decoder(part.float().to(self.device)).float()
+                for part in torch.as_tensor(z).split(batch)
+            ]
         )
         return likelihood.sample(decoded, generator(seed, "draw")).cpu().numpy()
 
-    @torch.inference_mode()
-    def sample_latents(
-        self, count: int, seed: int = 0, prior: Literal["fitted", "normal"] | None = None
-    ) -> Tensor:
-        """Draw (count, Z) latents from the mixture fitted after training, or from the prior trained with.
-
-        None takes the fitted mixture when the model has one. `normal` is the prior of the objective.
-        Raises UsageError when "fitted" is asked of a model that has none.
-        """
+    def prior_draws(self, prior: PriorName | None = None) -> PriorDraws:
+        """The mixture fitted after training ("fitted"), or the prior trained with ("normal"); None takes the mixture
+        when the model has one. Raises UsageError when "fitted" is asked of a model that has none."""
         if prior == "fitted" and self.fitted_prior is None:
             raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
-        draws = generator(seed, "prior")
-        if prior != "normal" and self.fitted_prior is not None:
-            return self.fitted_prior.sample(count, draws).float()
-        return self.vae.prior.sample(count, draws).float().cpu()
+        fitted = self.fitted_prior if prior != "normal" else None
+        return (self.vae.prior if fitted is None else fitted).draws()
+
+    def sample_latents(
+        self, count: int, seed: int = 0, prior: PriorName | None = None, temperature: float = 1.0
+    ) -> Tensor:
+        """Draw (count, Z) latents, as `prior_draws` and `draw_latents` say."""
+        return torch.from_numpy(draw_latents(self.prior_draws(prior), count, seed, temperature))

@@ -15,9 +15,10 @@ from PIL import Image
 
 from facette.checkpoint.tensors import write_atomically
 from facette.images.convert import as_rgb, to_model, to_pictures
+from facette.model.draws import draw_latents
 from facette.model.vae import VAE
 from facette.recipe import Recipe
-from facette.runtime import generator
+from facette.runtime import derive_seed
 from facette.training.batches import Store, reader
 
 PREVIEWS = "previews"
@@ -35,8 +36,8 @@ def draw_preview(
     vae.eval()
     photos = reader(store, recipe)(rows)
     again = vae.decode(vae.encode(to_model(photos, inputs.range, device, inputs.channels)).mean)
-    latents = vae.prior.sample(len(rows), generator(recipe.seed, "preview"))
-    drawn = vae.decode(latents.to(device))
+    latents = draw_latents(vae.prior.draws(), len(rows), derive_seed(recipe.seed, "preview"))
+    drawn = vae.decode(torch.from_numpy(latents).to(device))
     vae.train(was_training)
     shown = [to_pictures(each, inputs.range, inputs.depth) for each in (again, drawn)]
     return write_preview([photos[..., : inputs.channels], *shown], folder, step)
