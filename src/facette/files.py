@@ -25,6 +25,7 @@ from facette.errors import BusyError, UsageError
 
 _LONGEST_NAME = 255  # bytes, on every file system in common use
 LOCK, OWNER = ".lock", ".owner"
+_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|(?:https?|ftps?|s3|gs|file):/|data:|www\.)", re.IGNORECASE)
 _TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp(\.\w+)?")
 
 
@@ -144,6 +145,31 @@ def json_text(data: object, indent: int | None = 2) -> str:
     except UnicodeEncodeError:
         text = json.dumps(data, ensure_ascii=True, indent=indent)
     return text + "\n"
+
+
+def stand_in(first: bytes) -> str:
+    """What a file that begins with these bytes is instead of what its name says, with the remedy; empty for others."""
+    if not first:
+        return "empty (0 bytes)"
+    if first.startswith(b"version https://git-lfs"):
+        return "Git LFS's pointer and not the file itself: git lfs pull"
+    if first.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page: was the download successful?"
+    return ""
+
+
+def stand_in_of(path: Path) -> str:
+    """As `stand_in`, of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return stand_in(file.read(64))
+    except OSError:
+        return ""
+
+
+def is_address(name: str | Path) -> bool:
+    """Whether this is the address of something elsewhere; a path made of one has lost one of its slashes."""
+    return _ADDRESS.match(str(name)) is not None
 
 
 def digest_of(data: bytes | memoryview) -> str:

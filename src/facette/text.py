@@ -8,6 +8,7 @@ import codecs
 from pathlib import Path
 
 from facette.errors import DataError
+from facette.files import stand_in
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -23,6 +24,8 @@ def read_text(path: Path) -> str:
 
 def decode_text(content: bytes, name: str) -> str:
     """As `read_text`, for bytes; `name` is for messages."""
+    if content and (instead := stand_in(content[:64])):
+        raise DataError(f"{name!r} is {instead}.")
     encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
     try:
         return content.decode(encoding)

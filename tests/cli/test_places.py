@@ -232,3 +232,16 @@ def test_a_photo_without_a_face_is_named_and_the_rest_is_done(run, tmp_path, ast
     ended = run("blend", "a.png", "meadow.png")
     assert ended.code == 2
     assert "only one is left" in ended.err
+
+
+def test_a_tilde_that_the_shell_left_is_the_home(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / "home" / "me.png")
+    (tmp_path / "~me.png").write_bytes((tmp_path / "home" / "me.png").read_bytes())
+    ended = run("vary", "~/me.png", "--count", "1", "--out=~/out.png", "--each=~/each")
+    assert (ended.code, ended.out) == (0, f"{tmp_path / 'home' / 'out.png'}\n")
+    assert (tmp_path / "home" / "each" / "01.png").is_file()
+    assert run("prepare", "~/", "--recipe", "quick", "--json").json["pictures"] == 3
+    assert run("reconstruct", "~me.png").code == 0  # a name that begins with a tilde is a name
+    assert not (tmp_path / "~").exists()

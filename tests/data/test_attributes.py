@@ -90,6 +90,23 @@ def test_one_picture_under_two_names_is_met(tmp_path, row, picture):
     assert joined(tmp_path / "x.csv", [picture, "stranger.jpg"])[:, 0].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("number", ["{}", "{}.0", "{}.jpg", "0{}"])
+def test_numbers_whose_zeros_a_spreadsheet_took_are_met(tmp_path, number):
+    """As Excel writes a column of 000007: half of a hundred thousand names would be met, the rest lost in silence."""
+    path = tmp_path / "list.csv"
+    numbers = [7, 90, 99_999, 100_000, 202_599]
+    path.write_text("id,Smiling\n" + "".join(f"{number.format(n)},{n % 2}\n" for n in numbers))
+    expected = [[1 if n % 2 else -1] for n in numbers]
+    assert joined(path, [f"{n:06d}.png" for n in numbers]).tolist() == expected
+    assert joined(path, [f"faces/{n:06d}.png" for n in numbers]).tolist() == expected
+
+
+def test_numbers_that_are_two_pictures_are_met_to_the_letter_alone(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("id,Smiling\n7,1\n08,1\n")
+    assert joined(path, ["7.png", "007.png", "8.png"]).tolist() == [[1], [0], [0]]
+
+
 def test_two_pictures_never_share_a_row_by_chance(tmp_path):
     (tmp_path / "x.csv").write_text("id,A\nimg.1,1\nimg.2,-1\nd/a.jpg,1\n")
     assert joined(tmp_path / "x.csv", ["img.2.png", "img.3.png", "e/a.jpg"])[:, 0].tolist() == [-1, 0, 0]

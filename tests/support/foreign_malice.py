@@ -548,7 +548,7 @@ def other_formats(folder: pathlib.Path) -> dict[str, bytes]:
         "gzip": b"\x1f\x8b\x08" + bytes(100),
         "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(100),
         "a web page": b"<!DOCTYPE html><html></html>",
-        "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+        "Git LFS's pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
         "text": b"hello, world\n" * 30,
         "text in rot13": codecs.encode("import os", "rot13").encode() * 30,
         "zeros": bytes(4096),

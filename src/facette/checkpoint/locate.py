@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from facette.checkpoint.check import check_header
 from facette.errors import CheckpointError
+from facette.files import is_address, stand_in_of
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
@@ -30,6 +31,10 @@ def find_model(source: str | Path) -> Path:
     bundled = Path(str(files("facette") / "models" / str(source) / WEIGHTS))
     if bundled.is_file():
         return bundled
+    if is_address(source):
+        raise CheckpointError(
+            f"{str(source)!r} is an address, and nothing is fetched: save the model and name its folder"
+        )
     raise CheckpointError(
         f"there is no model {str(source)!r}: give a model folder, a run, or one of {', '.join(bundled_models())}"
     )
@@ -68,4 +73,6 @@ def read_header(path: Path) -> dict[str, Any]:
             )
         return json.loads(text)
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        if instead := stand_in_of(path):
+            raise CheckpointError(f"{path} is {instead}") from None
         raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from None

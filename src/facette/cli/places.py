@@ -22,6 +22,7 @@ def with_places_checked(command: Callable[..., Any]) -> Callable[..., Any]:
     def checked(**typed: Any) -> Any:
         from facette.files import check_outputs
 
+        typed = {name: at_home(value) for name, value in typed.items()}
         outputs = list(_paths(value for name, value in typed.items() if name in OUTPUTS))
         if outputs:
             others = (value for name, value in typed.items() if name not in OUTPUTS)
@@ -32,6 +33,18 @@ def with_places_checked(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(**typed)
 
     return checked
+
+
+def at_home(value: Any) -> Any:
+    """A path that begins with ~/ as one in the user's home: shells leave it as it is behind an equals sign, and files
+    would lie in a folder called ~."""
+    if isinstance(value, list | tuple):
+        return type(value)(at_home(part) for part in value)
+    if isinstance(value, Path) and value.parts[:1] == ("~",):
+        return value.expanduser()
+    if isinstance(value, str) and value.startswith("~/"):
+        return str(Path(value).expanduser())
+    return value
 
 
 def place_for(wished: Path | None, fallback: str, *endings: str) -> tuple[Path, ...]:

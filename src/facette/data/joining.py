@@ -8,8 +8,9 @@ of pixels, nor of what else a row says. Legend: N pictures, R rows.
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ UNLISTED = -1  # the row of a picture that the list leaves out
 # What archives made in Asia and in Eastern Europe write where they do not write Unicode, which readers show as cp437.
 CODE_PAGES = ("cp932", "gb18030", "cp949", "big5", "cp866", "cp1252", "cp1250")
 _CONFUSED = "cp437"
+_NUMBER = re.compile(r"([0-9]{1,18})(?:\.0+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,9 @@ def join_names(rows: Sequence[str], names: Sequence[str], values: NDArray[np.gen
 
     A picture is looked up by its whole name, then without its outer folders, and last among rows without theirs:
     "pics/a.jpg", "/data/pics/a.jpg" and "a.jpg" are one name, "d/a.jpg" and "e/a.jpg" are not. Each time first to the
-    letter, then without the ending, then without regard to capitals. `values` (R, …) is what the rows say: where two
-    rows serve one picture and say the same, the first counts; where they differ, ConflictError is raised.
+    letter, then without the ending, then without regard to capitals, and last as numbers, from which spreadsheets take
+    the zeros: "1" speaks of "000001.jpg", unless two names are one number. `values` (R, …) is what the rows say: where
+    two rows serve one picture and say the same, the first counts; where they differ, ConflictError is raised.
     """
     joined = _join(rows, names, values)
     if len(rows) and not joined.listed:
@@ -75,10 +78,13 @@ def _join(rows: Sequence[str], names: Sequence[str], values: NDArray[np.generic]
     if not len(rows) or not len(names):
         return Joined(matched)
     spelled_rows, spelled_names = [composed(row) for row in rows], [composed(name) for name in names]
+    spellings: list[Callable[[str], str]] = [str, _without_ending, _without_capitals]
+    if _numbers_tell(spelled_rows) and _numbers_tell(spelled_names):
+        spellings.append(_as_number)
     deepest_name, deepest_row = (max(name.count("/") for name in ns) for ns in (spelled_names, spelled_rows))
     depths = [(depth, 0) for depth in range(deepest_name + 1)] + [(0, d) for d in range(1, deepest_row + 1)]
     for of_name, of_row in depths:
-        for spell in (str, _without_ending, _without_capitals):
+        for spell in spellings:
             missing = np.flatnonzero(matched == UNLISTED)
             if not missing.size:
                 return Joined(matched)
@@ -120,6 +126,19 @@ def _without_ending(name: str) -> str:
 
 def _without_capitals(name: str) -> str:
     return _without_ending(name).casefold()
+
+
+def _as_number(name: str) -> str:
+    """The name with its number in figures alone: "d/7" for "d/007.png" and "d/7.0"; as it is where it is no number."""
+    folder, slash, last = _without_ending(name).rpartition("/")
+    number = _NUMBER.fullmatch(last)
+    return f"{folder.casefold()}{slash}{int(number[1])}" if number else _without_capitals(name)
+
+
+def _numbers_tell(names: Sequence[str]) -> bool:
+    """Whether names that differ are different numbers, too."""
+    different = {_without_capitals(name) for name in names}
+    return len({_as_number(name) for name in different}) == len(different)
 
 
 def _read_again(name: str, code_page: str) -> str:

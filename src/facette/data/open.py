@@ -25,7 +25,7 @@ from facette.data.source import PictureSource
 from facette.data.split import split_by_name
 from facette.data.zipped import ZipSource
 from facette.errors import DataError, UsageError
-from facette.files import user_cache
+from facette.files import is_address, user_cache
 from facette.recipe import ImageInput, VectorInput
 
 LOOKED_AT = 128  # pictures of a store that are compared with their digests whenever it is opened
@@ -152,6 +152,10 @@ def _pictures(path: Path) -> FolderSource | ZipSource:
         return FolderSource(path)
     if path.is_file():
         return ZipSource(path)
+    if is_address(path):
+        raise DataError(
+            f"{str(path)!r} is an address, and nothing is fetched: save the pictures and name them."
+        )
     raise DataError(
         f"there is no {str(path)!r}; give a folder or a zip of pictures, a CelebA folder, or {FACES}[:COUNT]."
     )

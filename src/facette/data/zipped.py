@@ -21,6 +21,7 @@ from facette.data.folder import count_other, is_picture_name
 from facette.data.names import NameTable
 from facette.data.source import Block, decode_block, told_white, white_of_source
 from facette.errors import DataError, ImageError
+from facette.files import stand_in_of
 from facette.images.open import MAX_BYTES
 from facette.recipe import ImageInput
 
@@ -43,7 +44,8 @@ class ZipSource:
             status = self.path.stat()
             self._archive = zipfile.ZipFile(self.path)
         except zipfile.BadZipFile as error:
-            raise DataError(f"{str(path)!r} is not a zip archive that can be read: {error}.") from error
+            what = stand_in_of(self.path) or "neither a folder nor a zip archive that can be read"
+            raise DataError(f"{str(path)!r} is {what}.") from error
         except OSError as error:
             raise DataError(f"{str(path)!r} cannot be opened: {error.strerror}.") from error
         self._stamp = (status.st_size, status.st_mtime_ns)

@@ -11,7 +11,6 @@ also knows formats that start other programs, such as EPS).
 
 import importlib.util
 import io
-import re
 import stat
 import threading
 import warnings
@@ -24,6 +23,7 @@ from typing import Any, BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from facette.errors import ImageError
+from facette.files import is_address, stand_in
 from facette.form import Mode
 from facette.images.colour import deep_note, to_mode
 from facette.images.depth import colours_in_eight, is_deep_png
@@ -42,8 +42,6 @@ SUFFIXES = (
 # Left out on purpose: formats that run other programs (EPS), and those nobody takes photos in.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "ICO")
 _FORMATS_SPOKEN = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM, JPEG 2000, ICO, HEIC"
-# A path made of an address has lost one of its slashes.
-_ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|(?:https?|ftps?|s3|gs|file):/|data:|www\.)", re.IGNORECASE)
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
 _DNG_VERSION = 50706  # the TIFF tag
@@ -199,7 +197,7 @@ def read_picture(source: str | Path | bytes | BinaryIO, max_bytes: int = MAX_BYT
 
 def _read_file(source: str | Path, max_bytes: int) -> bytes:
     name = _speakable(str(source))
-    if _ADDRESS.match(str(source)) and not Path(source).exists():
+    if is_address(source) and not Path(source).exists():
         raise ImageError(f"{name} is an address, and nothing is fetched; save the picture and name the file.")
     try:
         # Asked before opening: opening a pipe or a device could block for ever.
@@ -359,8 +357,8 @@ def _explain(error: Exception, name: str, data: bytes | None, max_pixels: int) -
     if isinstance(error, UnidentifiedImageError):
         if data is not None and _is_heic(data):
             return f'{name} is a HEIC picture; reading it needs: pip install "facette[heic]"'
-        if data is not None and data.startswith(b"version https://git-lfs"):
-            return f"{name} is not the picture but Git LFS's pointer to it: git lfs pull."
+        if data is not None and (instead := stand_in(data[:64])):
+            return f"{name} is {instead}."
         if data is not None and data[:4] in (b"II*\0", b"MM\0*"):
             return f"{name} is a TIFF of a kind that is not read here: save it with 8 or 16 bits a channel."
         return f"{name} is not a picture in a format that is read here ({_FORMATS_SPOKEN})."

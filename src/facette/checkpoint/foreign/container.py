@@ -17,6 +17,7 @@ from facette.checkpoint.foreign.source import Source
 from facette.checkpoint.foreign.torch_stream import read_torch_stream
 from facette.checkpoint.foreign.torch_zip import read_torch_zip
 from facette.errors import CheckpointError
+from facette.files import stand_in
 
 _OTHER_FORMATS = {
     b"\x1f\x8b": "gzip-compressed: unpack it first",
@@ -29,7 +30,6 @@ _OTHER_FORMATS = {
     b"\x93NUMPY": "a NumPy array: only PyTorch checkpoints and safetensors are read",
     b"GGUF": "a GGUF file: only PyTorch checkpoints and safetensors are read",
     b"<": "a web page or XML file, not a checkpoint: was the download successful?",
-    b"version https://git-lfs": "a Git LFS pointer, not the checkpoint itself: fetch the real file first",
 }
 
 
@@ -78,6 +78,8 @@ def _read(source: Source, ledger: NameLedger, budget: Budget) -> ForeignCheckpoi
     for start, meaning in _OTHER_FORMATS.items():
         if head.startswith(start):
             raise CheckpointError(f"is {meaning}")
+    if head and (instead := stand_in(head[:64])):
+        raise CheckpointError(f"is {instead}")
     if head[257:262] == b"ustar" or _is_old_tar(head):
         raise CheckpointError("is a tar file, the format of torch 0.1: save it again with any newer torch")
     raise CheckpointError("is not a checkpoint that Facette knows: neither torch's nor safetensors'")
