@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facette.errors import UsageError
-from facette.measures.distances import KernelSums, frechet_distance, kernel_distance
+from facette.measures.distances import KernelSums, frechet_distance
 
 
 def cloud(count, dimensions=4, seed=0, scale=1.0, shift=0.0):
@@ -17,6 +17,10 @@ def with_moments(mean, covariance, count=50, seed=0):
     points -= points.mean(axis=0)
     white = points @ np.linalg.inv(np.linalg.cholesky(np.cov(points, rowvar=False))).T
     return white @ np.linalg.cholesky(covariance).T + mean
+
+
+def kernel_distance(real, generated):
+    return KernelSums.of(real, generated).distance(np.ones(len(real)), np.ones(len(generated)))
 
 
 # ── Fréchet ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,30 +14,11 @@ from torch import Tensor
 
 from facette.errors import UsageError
 from facette.model.posterior import DiagonalGaussian
-from facette.model.vae import VAE, VAEOutput
-from facette.objective import Elbo, elbo_terms, log_likelihood
+from facette.model.vae import VAE
+from facette.objective import log_likelihood
 
 ACTIVE_ABOVE = 0.01  # variance of a unit's posterior mean over the data; Burda et al. 2015 (arXiv 1509.00519)
 WHITE = 255  # the largest value of an 8-bit picture
-
-
-@torch.no_grad()
-def evidence_lower_bound(
-    vae: VAE,
-    x: Tensor,
-    *,
-    generator: torch.Generator,
-    posterior: DiagonalGaussian | None = None,
-    target: Tensor | None = None,
-) -> Elbo:
-    """The bound of Kingma & Welling (arXiv 1312.6114) with one draw of z per datum, in nats.
-
-    `posterior` saves a second encoding where the caller has q(z|x) already. `target` is what the likelihood is
-    asked about when that is not `x` itself: the dequantised picture, when bits per dimension are wanted.
-    """
-    posterior = vae.encode(x) if posterior is None else posterior
-    z = posterior.sample(generator=generator)  # (N, Z)
-    return elbo_terms(vae, x if target is None else target, VAEOutput(posterior, z, vae.decoder(z).float()))
 
 
 @torch.no_grad()

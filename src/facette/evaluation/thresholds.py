@@ -118,11 +118,6 @@ UNMIRRORED = Threshold(
     "mirrored faces are as near as faces (0.99 to 1.02), mirrored digits are not (1.6): only the former may be flipped",
 )
 
-TABLE = (
-    NOTHING_LEARNT, COLLAPSED_RATE, COLLAPSED_SHARE, UNUSED_UNIT, UNUSED_SHARE, BLURRED, SMEARED, SOFTENED, OVERFITTED,
-    KNOWN_BY_HEART, COPIED_SAMPLES, PAST_THE_BEST, SCALE_AT_LIMIT, WEIGHT_DISGUISED, READ_OTHERWISE, UNMIRRORED,
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class UnitsVerdict:

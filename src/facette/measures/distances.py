@@ -43,33 +43,29 @@ def frechet_of_moments(mean: NDArray, first: NDArray, other_mean: NDArray, secon
     return max(0.0, float(gap @ gap + np.trace(first) + np.trace(second) - 2 * shared))
 
 
-def kernel_distance(real: Points, generated: Points) -> float:
-    """Squared maximum mean discrepancy under the kernel (x·y / D + 1)³, estimated without bias.
-
-    Units of the kernel; its expectation is ≥ 0 and 0 exactly for equal distributions, so the floor scatters around
-    0 and single values may be negative. Source: Gretton et al. 2012, Bińkowski et al. (arXiv 1801.01401), who
-    call it KID in Inception's embedding.
-
-    Raises UsageError for fewer than 2 points, other dimensions, or values that are not finite.
-    """
-    return KernelSums.of(real, generated).distance(np.ones(len(real)), np.ones(len(generated)))
-
-
 class KernelSums:
-    """The three kernel matrices of two clouds, so that many resamples of the distance cost little."""
+    """The three kernel matrices of two clouds, so that many resamples of the kernel distance cost little.
+
+    It is the squared maximum mean discrepancy under the kernel (x·y / D + 1)³, estimated without bias, in units of the
+    kernel; its expectation is ≥ 0 and 0 exactly for equal distributions, so the floor scatters around 0 and single
+    values may be negative. Source: Gretton et al. 2012, Bińkowski et al. (arXiv 1801.01401), who call it KID in
+    Inception's embedding.
+    """
 
     def __init__(self, real: NDArray, cross: NDArray, generated: NDArray):
-        self._real, self._cross, self._made = real, cross, generated
+        self._real, self._cross, self._generated = real, cross, generated
 
     @classmethod
     def of(cls, real: Points, generated: Points) -> KernelSums:
+        """Raises UsageError for fewer than 2 points, other dimensions, or values that are not finite."""
         real, generated = check_clouds(real, generated, least=2)
         return cls(_kernel(real, real), _kernel(real, generated), _kernel(generated, generated))
 
     def distance(self, real: NDArray, generated: NDArray) -> float:
-        """The distance when real point i counts `real[i]` times and made point j `made[j]` times."""
+        """The distance when real point i counts `real[i]` times and generated point j
+        `generated[j]` times."""
         cross = real @ self._cross @ generated / (real.sum() * generated.sum())
-        return float(_pairs(self._real, real) + _pairs(self._made, generated) - 2 * cross)
+        return float(_pairs(self._real, real) + _pairs(self._generated, generated) - 2 * cross)
 
 
 def check_clouds(real: Points, generated: Points, least: int = 1) -> tuple[NDArray, NDArray]:

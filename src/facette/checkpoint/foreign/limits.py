@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from facette.errors import CheckpointError
 
-KIB, MIB, GIB = 1024, 1024**2, 1024**3
+MIB, GIB = 1024**2, 1024**3
 
 
 @dataclass(frozen=True, slots=True)
