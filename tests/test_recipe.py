@@ -92,3 +92,27 @@ def test_an_unknown_recipe_lists_the_shipped_ones(tmp_path):
 def test_a_recipe_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         load_recipe("quick").train.lr = 1.0
+
+
+@pytest.mark.parametrize("section", ["sharpen", "objective.focus", "input.frame", "train.clip"])
+def test_what_need_not_be_there_can_be_left_out(section):
+    recipe = load_recipe("faces128", [f"{section}=none"])
+    value = recipe
+    for part in section.split("."):
+        value = getattr(value, part)
+    assert value is None
+    assert load_recipe("faces128", ["sharpen=none", "sharpen=none"]).sharpen is None
+
+
+def test_none_is_a_value_where_it_is_one():
+    assert load_recipe("celeba150", ["model.encoder.norm=none"]).model.encoder.norm == "none"
+    with pytest.raises(RecipeError, match=r"model\.latent is 'none'"):
+        load_recipe("quick", ["model.latent=none"])
+
+
+def test_warm_ups_are_counted_or_shares():
+    recipe = load_recipe("pictures", ["train.steps=1000"])
+    assert recipe.objective.warmup_share == 0.25
+    for change in ("objective.warmup_steps=5", "train.lr_warmup_steps=5", "objective.schedule=constant"):
+        with pytest.raises(RecipeError, match="warmup"):
+            load_recipe("pictures", [change])

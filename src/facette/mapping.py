@@ -85,10 +85,10 @@ def map_latents(
     """Map the latent space of a model over data.
 
     `data` is a store, a source that `open_dataset` understands, or an array, as `evaluate` takes them; of it, `count`
-    are drawn by the seed. `color` names an attribute (or "component" of a mixture). `place`: photos to be put on the
-    map afterwards, files or a mapping of names to pictures. `onto`: a map drawn before, of the same model; nothing
-    is fitted then, and all data are placed on it. `reconstructions`: decode them too, for the page. `progress` is
-    called after every batch with the number of data in it.
+    are drawn by the seed. `color` names an attribute or a category (or "component" of a mixture). `place`: photos to be
+    put on the map afterwards, files or a mapping of names to pictures. `onto`: a map drawn before, of the same model;
+    nothing is fitted then, and all data are placed on it. `reconstructions`: decode them too, for the page. `progress`
+    is called after every batch with the number of data in it.
 
     Raises UsageError for an unknown attribute, a map of another model, or photos for a model of vectors.
     """
@@ -249,7 +249,13 @@ def _columns(data: Any, subject: Selection, color: str) -> tuple[Column, ...]:
         labels = tuple(f"component {k + 1}" for k in range(int(codes.max()) + 1))
         columns.append(Column("component", labels, codes.astype(np.uint8)))
     attributes = getattr(data, "attributes", None)
+    for category in getattr(attributes, "categories", ()):
+        codes, known = category.codes[subject.indices], len(category.labels)
+        labels = (*category.labels, UNKNOWN) if (codes < 0).any() else category.labels
+        columns.append(Column(category.name, labels, np.where(codes < 0, known, codes).astype(np.uint8)))
     for name in getattr(attributes, "names", ()):
+        if any(name == column.name for column in columns):
+            continue  # numbers, whose bands say more than above or below the middle
         values = data.attributes.column(name)[subject.indices]
         codes = np.select([values == 1, values == -1], [0, 1], 2).astype(np.uint8)
         labels = (name, f"not {name}", UNKNOWN) if (codes == 2).any() else (name, f"not {name}")

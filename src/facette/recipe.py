@@ -32,6 +32,7 @@ from facette.text import read_text
 
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 NAME = r'^[^\x00-\x1f\x7f-\x9f/\\:*?"<>|.][^\x00-\x1f\x7f-\x9f/\\:*?"<>|]*$'
 Activation = Literal["relu", "leaky-relu", "silu"]
 
@@ -350,8 +351,9 @@ class TermSpec(Spec):
 class ObjectiveSpec(Spec):
     """Weights of the evidence lower bound, in nats per picture: β = 1 is the bound itself.
 
-    `linear` raises β from 0 over `warmup_steps`; `cyclical` does so anew at the start of each of `cycles`
-    (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs nothing (arXiv 1606.04934).
+    `linear` raises β from 0 over `warmup_steps`, or over `warmup_share` of the run; `cyclical` does so anew at the
+    start of each of `cycles` (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs
+    nothing (arXiv 1606.04934).
     `focus` weighs the likelihood by place. `identity` is the price in nats of a face that has become another's: of
     1 − cosine between the features of the network of who (facette.model.identity) for photo and reconstruction.
     The sections that follow add terms to the sum, or change what the rate costs; left out, they are not there.
@@ -360,6 +362,7 @@ class ObjectiveSpec(Spec):
     beta: Annotated[float, Field(ge=0)] = 1.0
     schedule: Literal["constant", "linear", "cyclical"] = "constant"
     warmup_steps: NonNegative = 0
+    warmup_share: Share = 0.0
     cycles: Positive = 4
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     focus: FocusSpec | None = None
@@ -381,6 +384,8 @@ class ObjectiveSpec(Spec):
 
     @model_validator(mode="after")
     def _one_price_of_the_rate(self) -> ObjectiveSpec:
+        if self.warmup_share and (self.warmup_steps or self.schedule != "linear"):
+            raise ValueError("warmup_share goes with schedule 'linear', in the place of warmup_steps")
         priced = [name for name in ("free_bits", "capacity", "importance") if getattr(self, name)]
         if len(priced) > 1:
             raise ValueError(f"{' and '.join(priced)} each say what the rate costs: keep one of them")
@@ -421,7 +426,9 @@ class TrainSpec(Spec):
     lr: Annotated[float, Field(gt=0)] = 1e-3
     lr_schedule: Literal["constant", "cosine"] = "cosine"
     lr_warmup_steps: NonNegative = 0
-    lr_final: Annotated[float, Field(ge=0, le=1)] = 0.0
+    lr_warmup_share: Share = 0.0
+    """Of the run, in the place of a number of steps."""
+    lr_final: Share = 0.0
     adam_betas: Annotated[tuple[float, float], _list()] = (0.9, 0.999)
     clip: Annotated[float, Field(gt=0)] | None = None
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -441,6 +448,8 @@ class TrainSpec(Spec):
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSpec:
+        if self.lr_warmup_steps and self.lr_warmup_share:
+            raise ValueError("give lr_warmup_steps or lr_warmup_share, not both")
         return _one_length(self)
 
 
@@ -610,6 +619,11 @@ def load_recipe(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
     return parse_recipe(override(data, overrides), label)
 
 
+def recipe_data(source: str | Path) -> dict[str, Any]:
+    """A recipe by shipped name or TOML path as a plain nested dictionary, not checked yet."""
+    return _read(source)[0]
+
+
 def override(data: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     """A nested dictionary with `section.key=value` changes made in place. Raises RecipeError for malformed ones."""
     for change in overrides:
@@ -659,6 +673,9 @@ def _apply(data: dict[str, Any], override: str) -> None:
     except (tomllib.TOMLDecodeError, RecursionError):
         value = raw.strip()
     *sections, last = key.strip().split(".")
+    if value == "none" and _may_be_left_out([*sections, last]):
+        _drop(data, [*sections, last])
+        return
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
@@ -669,6 +686,27 @@ def _apply(data: dict[str, Any], override: str) -> None:
         "steps",
     ):  # naming one length replaces the other
         data.pop({"epochs": "steps", "steps": "epochs"}[last], None)
+
+
+def _may_be_left_out(key: list[str]) -> bool:
+    """Whether a section or value need not be there, so that `none` leaves it out and is no value of its own."""
+    fields, annotation = Recipe.model_fields, None
+    for part in key:
+        if part not in fields:
+            return False
+        annotation = fields[part].annotation
+        fields = {name: field for spec in _specs(annotation) for name, field in spec.model_fields.items()}
+    return type(None) in get_args(annotation)
+
+
+def _drop(data: dict[str, Any], key: list[str]) -> None:
+    """Take a section or value out of a nested dictionary, where it is there."""
+    *sections, last = key
+    for section in sections:
+        data = data.get(section, {})
+        if not isinstance(data, dict):
+            return
+    data.pop(last, None)
 
 
 def _sentence(error: Any) -> str:

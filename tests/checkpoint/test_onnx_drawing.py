@@ -54,7 +54,7 @@ def test_every_shipped_recipe_has_graphs_that_compute_what_torch_does(name, tmp_
     model = random_model(load_recipe(name))
     drawer = open_onnx(facette.save(model, tmp_path / name))
     draws = np.random.default_rng(0)
-    pictures = draws.integers(0, 256, (3, model.input.size, model.input.size, 3), dtype=np.uint8)
+    pictures = draws.integers(0, 256, (3, *model.input.shape, model.input.channels), dtype=np.uint8)
     latents = draws.standard_normal((3, model.latent), dtype=np.float32)
     posterior, known = drawer.encode(pictures), model.encode(pictures)
     scale = 1 + known.mean.abs().max().item()
@@ -350,7 +350,7 @@ def test_no_graph_is_large_and_none_is_left_over():
         recipe = plain_json(load_recipe(name))
         used |= {graph_key(n, recipe) for n in NETWORKS if n != "sharpener" or "sharpen" in recipe}
     assert {p.stem for p in shipped_graphs().glob("*.onnx")} == used
-    assert sum(p.stat().st_size for p in shipped_graphs().iterdir()) < 300_000
+    assert sum(p.stat().st_size for p in shipped_graphs().iterdir()) < 360_000
 
 
 def test_what_enters_a_graph_is_what_enters_the_network(drawn_faces):

@@ -46,7 +46,7 @@ def test_says_where_and_how_many(faces, tmp_path, capsys):
 def test_json_holds_it_all(faces, tmp_path, capsys):
     (faces / "bad.png").write_bytes(b"bad")
     (tmp_path / "x.csv").write_text("id,Smiling\nface0.png,1\n")
-    options = ["--cache", tmp_path / "cache", "--attributes", tmp_path / "x.csv", "--json"]
+    options = ["--cache", tmp_path / "cache", "--labels", tmp_path / "x.csv", "--json"]
     code, out, _ = run(capsys, faces, *SMALL, *options)
     account = json.loads(out)
     assert code == 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import tomllib
 
+import numpy as np
+from PIL import Image
+
 import facette
 from facette.recipe import load_recipe, parse_recipe, shipped_recipes
 
@@ -49,3 +52,20 @@ def test_recipes_are_listed_and_printed_whole(run):
     assert all(name in run("recipes").out for name in shipped_recipes())
     printed = run("recipes", "quick", "--set", "train.lr=0.5").out
     assert parse_recipe(tomllib.loads(printed)) == load_recipe("quick", ["train.lr=0.5"])
+
+
+def test_without_a_recipe_what_the_pictures_are_decides(run, tmp_path):
+    """The recipe that --dry-run prints is a recipe, and is what the run then is."""
+    folder = tmp_path / "tiles"
+    folder.mkdir()
+    for number in range(30):
+        Image.fromarray(np.full((12, 12), 8 * number, np.uint8)).save(folder / f"{number}.png")
+    small = ["--set", "train.steps=2", "--set", "model.latent=3", "--set", "train.mixture_components=[1]"]
+    planned = run("train", folder, *small, "--dry-run")
+    assert planned.code == 0, planned.err
+    recipe = parse_recipe(tomllib.loads(planned.out))
+    assert (recipe.name, recipe.input.size, recipe.input.channels) == ("tiles", 12, 1)
+    assert "tiles: 12 × 12 pixels, 1 channels" in planned.err
+    trained = run("train", folder, *small)
+    assert trained.out.strip() == "runs/tiles/best"
+    assert run("train", "pictures", folder, *small).out.strip() == "runs/tiles/best"

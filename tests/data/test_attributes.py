@@ -49,7 +49,7 @@ def test_spellings(tmp_path, text, values):
         ("", "no attribute columns"),
         ("image_id\na.jpg\n", "no attribute columns"),
         (HEADER + "a.jpg,1\n", "line 2: 1 values, but the file has 2"),
-        (HEADER + "a.jpg,1,1\nb.jpg,1,34\n", "line 3: Young is '34'"),
+        (HEADER + "a.jpg,1,1\nb.jpg,1,maybe\n", "line 3: Young is 'maybe'"),
         ("image_id,Young,Young\na.jpg,1,1\n", "a column twice"),
         ("image_id,Young,\na.jpg,1,4\n", "a column without a name.*'4'"),
     ],
@@ -225,3 +225,25 @@ def test_the_real_attributes(shared, spec, tmp_path):
     assert all(
         expected[name] == row for name, row in zip(store.names, store.attributes.values.tolist(), strict=True)
     )
+
+
+def test_classes_and_numbers_become_attributes_and_stay_whole(tmp_path):
+    """One reader for all columns: yes and no, words, a few whole numbers, and measures."""
+    rows = [f"{n:02d}.png,{n % 2},{('cat', 'dog', '')[n % 3]},{n % 10},{20 + n / 4}" for n in range(40)]
+    (tmp_path / "labels.csv").write_text("\n".join(["name,wild,animal,digit,age", *rows]))
+    table = read_csv(tmp_path / "labels.csv")
+    digits = [f"digit:{n}" for n in range(10)]
+    assert table.columns == ("wild", "animal:cat", "animal:dog", *digits, "age")
+    assert table.values[:3, :3].tolist() == [[-1, 1, -1], [1, -1, 1], [-1, 0, 0]]
+    assert table.values[[0, 39], -1].tolist() == [-1, 1]
+    animal, digit, age = table.categories
+    assert animal.labels == ("cat", "dog")
+    assert animal.codes[:3].tolist() == [0, 1, -1]
+    assert [digit.labels[code] for code in digit.codes[8:12]] == ["8", "9", "0", "1"]
+    assert (np.bincount(age.codes) == 8).all()  # bands of as many pictures each
+    assert age.labels[0].startswith("20 to ")
+
+
+def test_whole_numbers_are_in_their_own_order(tmp_path):
+    (tmp_path / "x.csv").write_text("name,level\n" + "".join(f"{n}.png,{n}\n" for n in (10, 9, 2, 11, 2)))
+    assert read_csv(tmp_path / "x.csv").categories[0].labels == ("2", "9", "10", "11")

@@ -99,7 +99,7 @@ def test_pictures_are_small_and_all_are_shown():
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_recipes_that_are_named_exist(page):
     text = page.read_text("utf-8")
-    for recipe in re.findall(r"facette (?:train|recipes) (?!RECIPE|\S+\.toml)([a-z][\w-]*)", text):
+    for recipe in re.findall(r"facette (?:train|recipes) (?!RECIPE|\S+\.toml)([a-z][\w-]*+)(?!/)", text):
         assert recipe in shipped_recipes(), (page.name, recipe)
     if page.parent.name == "contributing":
         return  # what these name is there after their diff

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from facette.errors import RecipeError
-from facette.model.vae import build_vae, count_parameters
+from facette.model.vae import build_vae, count_parameters, data_shape
 from facette.objective import draw_noise, elbo_terms, weighted_loss
 from facette.recipe import load_recipe, shipped_recipes
 from facette.runtime import generator
@@ -26,8 +26,7 @@ def test_any_picture_size_comes_back_as_it_went_in(name, size):
             build_vae(recipe)  # its last 4×4 convolution would see a 3×3 map
         return
     vae = build_vae(recipe).eval()
-    side = recipe.input.size
-    x = torch.rand(2, 3, side, side)
+    x = torch.rand(2, *data_shape(recipe))
     posterior = vae.encode(x)
     assert posterior.mean.shape == posterior.scale.shape == (2, recipe.model.latent)
     assert vae.decode(posterior.mean).shape == x.shape

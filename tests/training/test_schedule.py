@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from facette.recipe import load_recipe
+from facette.recipe import TrainSpec, load_recipe
 from facette.training.schedule import ema_decay_at, lr_at, steps_of
 
 
@@ -38,3 +38,9 @@ def test_the_average_forgets_its_beginning():
     assert decays[1] < 0.2
     assert decays[-1] == 0.999
     assert decays == sorted(decays)
+
+
+def test_a_share_of_the_run_is_so_many_steps():
+    counted, shared = TrainSpec(steps=200, lr_warmup_steps=50), TrainSpec(steps=200, lr_warmup_share=0.25)
+    assert [lr_at(counted, s, 200) for s in range(200)] == [lr_at(shared, s, 200) for s in range(200)]
+    assert lr_at(shared, 99, 400) == shared.lr

@@ -66,6 +66,8 @@ COMMANDS = {name: place for group in GROUPS.values() for name, place in group.it
 # What learning, measuring and plotting take, and drawing does not: facette[train] brings it.
 LEARNING = frozenset({"torch", "scipy", "sklearn", "matplotlib"})
 
+ALIASES = {"--attributes": "--labels"}  # what options were called before, and are in nobody's help
+
 HELP = "Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked."
 FIRST_STEPS = f"""facette {VERSION}: {HELP}
 
@@ -126,11 +128,11 @@ def main(arguments: list[str] | None = None) -> Any:
 
     speak_everywhere()
     keep_going_without_stderr()
-    words = sys.argv[1:] if arguments is None else arguments
+    words = [_named_today(word) for word in (sys.argv[1:] if arguments is None else arguments)]
     first = next((word for word in words if not word.startswith("-")), "")
     command = first if first in COMMANDS else None
     try:
-        return build_app(command)(args=arguments, prog_name="facette")
+        return build_app(command)(args=words, prog_name="facette")
     except FacetteError as error:
         sentence = with_options(str(error), first)
     except ModuleNotFoundError as error:
@@ -144,6 +146,12 @@ def main(arguments: list[str] | None = None) -> Any:
         sentence = sentence_of(error)
     complain(sentence)
     raise SystemExit(2)
+
+
+def _named_today(word: str) -> str:
+    """A word of the command line with an option's name of today in the place of an older one."""
+    name, equals, value = word.partition("=")
+    return ALIASES.get(name, name) + equals + value
 
 
 def with_options(sentence: str, command: str = "") -> str:

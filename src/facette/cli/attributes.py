@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from facette.cli.model import ModelArgument
-from facette.cli.output import Cache, Device, Json, Seed, emit, progress, remark
+from facette.cli.output import Cache, Device, Json, Labels, Seed, emit, progress, remark
 
 
 def attributes(
@@ -20,9 +20,7 @@ def attributes(
     data: Annotated[
         str, typer.Argument(help="For fit: a folder, zip, CelebA folder, or synthetic-faces[:COUNT].")
     ] = "",
-    labels: Annotated[
-        Path | None, typer.Option("--labels", help="Another attribute file than the one beside the pictures.")
-    ] = None,
+    labels: Labels = None,
     factors: Annotated[
         bool,
         typer.Option("--factors", help="The true factors of generated faces instead of their attributes."),

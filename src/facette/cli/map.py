@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from facette.cli.model import ModelArgument, Plain
-from facette.cli.output import AlignAll, Cache, Device, Json, Pictures, Seed, emit, progress, remark
+from facette.cli.output import AlignAll, Cache, Device, Json, Labels, Pictures, Seed, emit, progress, remark
 
 
 def map_(
@@ -21,7 +21,9 @@ def map_(
     color: Annotated[
         str,
         typer.Option(
-            "--color", metavar="ATTRIBUTE", help="Colour by an attribute (or, for a mixture, by component)."
+            "--color",
+            metavar="LABEL",
+            help="Colour by an attribute, a class or a number of the labels (for a mixture: component).",
         ),
     ] = "",
     thumbnails: Annotated[
@@ -51,6 +53,7 @@ def map_(
             "Default: map.png and map.html.",
         ),
     ] = None,
+    labels: Labels = None,
     cache: Cache = None,
     align: AlignAll = True,
     seed: Seed = 0,
@@ -78,7 +81,7 @@ def map_(
     photos = {
         photo.name if names[photo.name] == 1 else str(photo.source): photo.picture for photo in several.photos
     }
-    store, label = open_source(data, opened.recipe, cache=cache, align=align)
+    store, label = open_source(data, opened.recipe, cache=cache, align=align, attributes=labels)
     total = min(count, len(store.indices(split)))
     with progress(total, "encoding, projecting", "images") as bar:
         drawn = map_latents(

@@ -69,8 +69,13 @@ AlignAll = Annotated[
         help="Where the pictures are photos, bring their faces into the model's frame (face models).",
     ),
 ]
-Attributes = Annotated[
-    Path | None, typer.Option("--attributes", help="A CSV of attributes: the picture's name, then −1 or 1.")
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        help="A CSV: the picture's name, then yes or no, classes, or numbers; that beside the pictures, where none is "
+        "named.",
+    ),
 ]
 Strict = Annotated[
     bool,

@@ -23,7 +23,7 @@ PANELS: dict[str, tuple[str, ...]] = {
         *("--format", "--zip", "--half", "--thumbnails", "--table"),
     ),
     "The model": ("--model", "--plain", "--prior", "--recipe", "--set", "--code"),
-    "The pictures": ("--cache", "--attributes", "--strict", "--fresh", "--split", "--labels", "--people"),
+    "The pictures": ("--cache", "--strict", "--fresh", "--split", "--labels", "--people"),
     "The diffusion model": (
         *("--with", "--prompt", "--strength", "--guidance", "--scheduler", "--vae-only", "--config"),
         *("--safety-checker", "--allow-download"),

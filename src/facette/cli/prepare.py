@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import AlignAll, Attributes, Cache, Json, Pictures, Set, Strict, emit
+from facette.cli.output import AlignAll, Cache, Json, Labels, Pictures, Set, Strict, emit
 
 
 def prepare(
@@ -18,7 +18,7 @@ def prepare(
     overrides: Set = None,
     cache: Cache = None,
     align: AlignAll = True,
-    attributes: Attributes = None,
+    labels: Labels = None,
     strict: Strict = False,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Decode again, even if that was done before.")
@@ -38,7 +38,7 @@ def prepare(
         resolved,
         cache=cache,
         align=align,
-        attributes=attributes,
+        attributes=labels,
         strict=strict,
         fresh=fresh,
         remarks=False,

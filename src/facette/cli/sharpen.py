@@ -12,11 +12,11 @@ from facette.cli.failures import leave_if_interrupted
 from facette.cli.model import ModelArgument
 from facette.cli.output import (
     AlignAll,
-    Attributes,
     Cache,
     Device,
     DryRun,
     Json,
+    Labels,
     Pictures,
     Set,
     Strict,
@@ -36,7 +36,7 @@ def sharpen(
     device: Device = "auto",
     cache: Cache = None,
     align: AlignAll = True,
-    attributes: Attributes = None,
+    labels: Labels = None,
     strict: Strict = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -56,7 +56,7 @@ def sharpen(
     assert spec is not None
     folder = run or Path("runs") / f"{loaded.name}-sharp"
     store, source = open_source(
-        data, loaded.recipe, cache=cache, align=align, attributes=attributes, strict=strict
+        data, loaded.recipe, cache=cache, align=align, attributes=labels, strict=strict
     )
     images = len(training_rows(store, loaded.recipe.train.pictures))
     steps = steps_of(spec, images)

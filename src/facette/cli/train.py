@@ -11,34 +11,46 @@ import typer
 from facette.cli.failures import leave_if_interrupted
 from facette.cli.output import (
     AlignAll,
-    Attributes,
     Bar,
     Cache,
     Device,
     DryRun,
     Folders,
     Json,
+    Labels,
     Set,
     Strict,
     emit,
     progress,
+    remark,
 )
 
 if TYPE_CHECKING:
+    from facette.recipe import Recipe
     from facette.training import Finished
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a TOML file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RECIPE]",
+            help="A shipped recipe's name, or the path of a TOML file; left out (or pictures), one is made for the "
+            "pictures.",
+        ),
+    ],
     data: Folders = None,
     run: Annotated[
-        Path | None, typer.Option("--out", help="The run's folder; by default runs/RECIPE.", file_okay=False)
+        Path | None,
+        typer.Option(
+            "--out", help="The run's folder; by default runs/ and the recipe's name.", file_okay=False
+        ),
     ] = None,
     overrides: Set = None,
     device: Device = "auto",
     cache: Cache = None,
     align: AlignAll = True,
-    attributes: Attributes = None,
+    labels: Labels = None,
     strict: Strict = False,
     start: Annotated[
         str | None,
@@ -47,20 +59,18 @@ def train(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Train a model. Run the same command again to go on where it stopped."""
+    """Train a model. Run the same command again to go on where it stopped. Without a recipe, what the pictures are
+    decides: --dry-run prints what was chosen."""
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
-    from facette.recipe import load_recipe
     from facette.training import train as train_run
     from facette.training.batches import balanced, training_rows
     from facette.training.rehearsal import rehearse
     from facette.training.schedule import steps_of
 
-    resolved = load_recipe(recipe, overrides or [])
+    resolved, data, chosen = choose_recipe(recipe, data or [], overrides or [])
     folder = run or Path("runs") / resolved.name
-    store, source = open_source(
-        data or [], resolved, cache=cache, align=align, attributes=attributes, strict=strict
-    )
+    store, source = open_source(data, resolved, cache=cache, align=align, attributes=labels, strict=strict)
     rows = training_rows(store, resolved.train.pictures)
     images = len(rows)
     steps = steps_of(resolved.train, len(balanced(rows, store, resolved.train.balance)))
@@ -68,11 +78,11 @@ def train(
     if dry_run:
         rehearse(resolved, store, device=device, start=model)
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}
-        emit(
-            plan,
-            f"{resolved.name}: {steps:,} steps of {resolved.train.batch} over {images:,} pictures into {folder}",
-            as_json,
-        )
+        text = f"{resolved.name}: {steps:,} steps of {resolved.train.batch} over {images:,} pictures into {folder}"
+        if chosen:
+            plan["chosen"] = resolved.model_dump(mode="json", exclude_none=True)
+            text = f"{resolved.to_toml().rstrip()}\n\n# {text}"
+        emit(plan, text, as_json)
         return
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * resolved.train.batch, "training", "images") as bar:
@@ -88,6 +98,33 @@ def train(
         )
     emit(*ended_as(ended), as_json)
     leave_if_interrupted(ended.interrupted, ended.signal)
+
+
+def choose_recipe(recipe: str, data: list[str], overrides: list[str]) -> tuple[Recipe, list[str], bool]:
+    """The recipe, what it is to learn from, and whether it was made for that: where none is named, or the one for any
+    pictures."""
+    from facette.data.proposal import BASE, proposed
+    from facette.recipe import load_recipe, shipped_recipes
+
+    named = recipe in shipped_recipes() or recipe.endswith(".toml")
+    if not named and is_data(recipe):
+        data, recipe = [recipe, *data], BASE
+    if recipe == BASE and data:
+        fitted = proposed(data, overrides)
+        high, wide = fitted.input.shape if fitted.input.kind == "image" else (0, 0)
+        remark(
+            f"{fitted.name}: {wide} × {high} pixels, {fitted.input.channels} channels, {fitted.model.latent} latents, "
+            f"{fitted.train.steps:,} steps were chosen by what the pictures are"
+        )
+        return fitted, data, True
+    return load_recipe(recipe, overrides), data, False
+
+
+def is_data(name: str) -> bool:
+    """Whether a name is of pictures and not of a recipe."""
+    from facette.data.open import FACES
+
+    return Path(name).exists() or name.partition(":")[0] == FACES
 
 
 def ended_as(ended: Finished) -> tuple[dict[str, Any], str]:

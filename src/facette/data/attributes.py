@@ -1,13 +1,21 @@
-"""What is known about pictures beside their pixels: attributes (yes, no, unknown) and true factors.
+"""What is known about pictures beside their pixels: attributes (yes, no, unknown), classes, numbers and true factors.
 
 In: a CSV with a column of pictures' names, or rows parsed elsewhere; the names of a store. Out: a table
 whose rows are the store's pictures. Knows nothing of pixels.
 Legend: N pictures, A attributes, F factors, R rows of a file.
+
+A column of yes and no is one attribute. A column of classes (digits, names of categories, a few whole numbers) is one
+attribute for each class, `digit:7`, and a column of numbers one that says whether a picture lies above the middle of
+them, `age`; both stay whole beside these, as a `Category`, for maps and whoever wants more than yes and no.
 """
 
 import csv
+import math
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +44,29 @@ _YES = frozenset(("1", "+1", "1.0", "true", "yes"))
 _NO = frozenset(("-1", "-1.0", "false", "no"))
 _UNKNOWN = frozenset(("", "nan", "na", "?"))
 _ZERO = frozenset(("0", "0.0"))
+_STRANGE = 3  # neither yes nor no
 _ZERO_CODE = 2  # a zero, while it is not yet known whether its column writes "no" as 0 or as -1
+
+
+CLASSES = 100  # that a column may have; whole numbers of more values than WHOLE are measured, not named
+WHOLE = 20
+BANDS = 5  # that numbers are told apart in on a map
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A column of classes, or of numbers in bands of about as many pictures each."""
+
+    name: str
+    labels: tuple[str, ...]  # L of them, in their order
+    codes: np.ndarray  # (N,) int16: which label; −1 unknown
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeTable:
     names: tuple[str, ...]  # A
     values: np.ndarray  # (N, A) int8: 1 yes, −1 no, 0 unknown
+    categories: tuple[Category, ...] = ()
 
     def column(self, name: str) -> np.ndarray:
         """(N,) int8. Raises DataError naming the attributes there are."""
@@ -64,10 +88,11 @@ class LabelRows:
     columns: tuple[str, ...]  # A
     names: NameTable  # R names of pictures, as the file spells them
     values: np.ndarray  # (R, A) int8
+    categories: tuple[Category, ...] = ()  # of the R rows
 
 
 def read_csv(path: Path, folder: str = "") -> LabelRows:
-    """Attributes of a CSV: a column of the pictures' names, the others −1/1, 0/1, true/false or yes/no.
+    """Labels of a CSV: a column of the pictures' names; the others −1/1, 0/1, true/false or yes/no, classes or numbers.
 
     The names stand in the first column, or in the one called name, image_id, filename … An empty field is unknown. In
     a column that writes −1 anywhere, 0 is unknown as well; otherwise 0 is no. Columns may be parted by commas,
@@ -125,28 +150,145 @@ def csv_rows(path: Path) -> Iterator[list[str]]:
         raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
 
 
-def collect_rows(path: Path, columns: Iterable[str], rows: Iterator[tuple[int, str, list[str]]]) -> LabelRows:
-    """(line, picture's name, its A fields) for every row, as compact arrays; `path` is for error messages."""
+def collect_rows(
+    path: Path,
+    columns: Iterable[str],
+    rows: Iterator[tuple[int, str, list[str]]],
+    only_attributes: bool = False,
+) -> LabelRows:
+    """(line, picture's name, its A fields) for every row, as compact arrays; `path` is for error messages.
+
+    `only_attributes`: a field that says neither yes nor no is a mistake, and no class or number.
+    """
     columns = tuple(columns)
     if len(set(columns)) < len(columns):
         raise DataError(f"{str(path)!r} names a column twice; give each attribute one name.")
-    names, values = [], bytearray()
-    codes: dict[str, int] = {}
+    names, lines, fields_of = [], array("q"), [array("i") for _ in columns]
+    texts: dict[str, int] = {}  # each spelling once: a field is a number in memory
     for line, name, fields in rows:
         if len(fields) != len(columns):
             raise DataError(
                 f"{str(path)!r}, line {line}: {len(fields)} values, but the file has {len(columns)} attributes."
             )
         names.append(name)
-        for column, field in zip(columns, fields, strict=True):
-            code = codes.get(field)
-            if code is None:
-                code = codes[field] = _code(field, path, line, column)
-            values.append(code & 0xFF)
-    table = np.frombuffer(bytes(values), np.int8).reshape(len(names), len(columns)).copy()
-    zeros = np.where((table == NO).any(axis=0), UNKNOWN, NO)  # (A,) what a zero means in each column
+        lines.append(line)
+        for column, field in zip(fields_of, fields, strict=True):
+            column.append(texts.setdefault(field.strip(), len(texts)))
+    spellings = np.array([_code(text) for text in texts] or [UNKNOWN], np.int8)
+    words, parts = list(texts), []
+    for name, column in zip(columns, fields_of, strict=True):
+        parts.append(
+            _read_column(path, name, np.array(column, np.int32), spellings, words, lines, only_attributes)
+        )
     return LabelRows(
-        columns, NameTable.of(names), np.where(table == _ZERO_CODE, zeros, table).astype(np.int8)
+        tuple(name for part in parts for name in part.names),
+        NameTable.of(names),
+        np.concatenate([part.values for part in parts], axis=1),
+        tuple(category for part in parts for category in part.categories),
+    )
+
+
+def _read_column(
+    path: Path,
+    name: str,
+    fields: np.ndarray,
+    spellings: np.ndarray,
+    words: list[str],
+    lines: Sequence[int],
+    only_attributes: bool,
+) -> AttributeTable:
+    """What one column says: an attribute, or a category with its attributes. `fields` (R,) are places in `words`."""
+    codes = spellings[fields]  # (R,) int8
+    strange = codes == _STRANGE
+    if not strange.any():
+        zero = UNKNOWN if (codes == NO).any() else NO  # what a zero means in this column
+        values = np.where(codes == _ZERO_CODE, zero, codes).astype(np.int8)
+        return AttributeTable((name,), values[:, None])
+    known = codes != UNKNOWN
+    numbers = _as_numbers(fields, words, known)
+    if only_attributes or (numbers is None and strange.sum() < known.sum()):  # not all of them are words
+        row = int(np.argmax(strange))
+        raise DataError(
+            f"{str(path)!r}, line {lines[row]}: {name} is {words[fields[row]]!r}; an attribute is −1 or 1 (also 0/1, "
+            "true/false, yes/no)."
+        )
+    whole = numbers is not None and np.array_equal(numbers[known], numbers[known].round())
+    if numbers is not None and not (whole and len(np.unique(numbers[known])) <= WHOLE):
+        return _of_numbers(name, numbers, known)
+    labels = sorted({words[field] for field in np.unique(fields[known]).tolist()}, key=_in_order)
+    if len(labels) > CLASSES:
+        raise DataError(
+            f"{str(path)!r} has {len(labels):,} different values in the column {name!r}: up to {CLASSES} are classes; "
+            "leave the column out, or write numbers."
+        )
+    place = {label: number for number, label in enumerate(labels)}
+    table = np.array([place.get(word, -1) for word in words], np.int16)
+    category = Category(name, tuple(labels), np.where(known, table[fields], -1).astype(np.int16))
+    hot = category.codes[:, None] == np.arange(len(labels))
+    values = np.where(known[:, None], np.where(hot, YES, NO), UNKNOWN).astype(np.int8)
+    return AttributeTable(tuple(f"{name}:{label}" for label in labels), values, (category,))
+
+
+def _of_numbers(name: str, numbers: np.ndarray, known: np.ndarray) -> AttributeTable:
+    above = np.where(numbers > np.median(numbers[known]), YES, NO)
+    edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, BANDS + 1)))
+    bands = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
+    labels = tuple(f"{low:g} to {high:g}" for low, high in pairwise(edges)) or (f"{edges[0]:g}",)
+    category = Category(name, labels, np.where(known, bands, -1).astype(np.int16))
+    values = np.where(known, above, UNKNOWN).astype(np.int8)
+    return AttributeTable((name,), values[:, None], (category,))
+
+
+def _as_numbers(fields: np.ndarray, words: list[str], known: np.ndarray) -> np.ndarray | None:
+    """(R,) float64, NaN where unknown; None where a known field is no finite number."""
+    values = np.full(len(words), np.nan)
+    for place, word in enumerate(words):
+        with suppress(ValueError):
+            values[place] = float(word)
+    numbers = np.where(known, values[fields], np.nan)
+    return numbers if np.isfinite(numbers[known]).all() else None
+
+
+def _in_order(label: str) -> tuple[float, str]:
+    """Whole numbers by their size, before words by the alphabet."""
+    try:
+        return float(label), label
+    except ValueError:
+        return math.inf, label
+
+
+def joined_categories(parts: Sequence[tuple[Category, ...]], counts: Sequence[int]) -> tuple[Category, ...]:
+    """The categories of several tables, of so many rows each, one after the other; −1 where a table has none of that
+    name. Labels are those of all."""
+    names = dict.fromkeys(category.name for part in parts for category in part)
+    whole = []
+    for name in names:
+        known = [next((c for c in part if c.name == name), None) for part in parts]
+        labels = tuple(dict.fromkeys(label for c in known if c is not None for label in c.labels))
+        codes = [
+            np.full(count, -1, np.int16) if c is None else _recoded(c, labels)
+            for c, count in zip(known, counts, strict=True)
+        ]
+        whole.append(Category(name, labels, np.concatenate(codes)))
+    return tuple(whole)
+
+
+def _recoded(category: Category, labels: tuple[str, ...]) -> np.ndarray:
+    place = np.array([labels.index(label) for label in category.labels] + [-1], np.int16)
+    return place[category.codes]  # −1 is the last place
+
+
+def spread_categories(labels: LabelRows, joined: Joined) -> tuple[Category, ...]:
+    """The file's categories for each of N pictures; −1 where it leaves one out."""
+    return tuple(
+        Category(
+            category.name,
+            category.labels,
+            np.where(joined.rows == UNLISTED, np.int16(-1), category.codes[joined.rows])
+            if len(category.codes)
+            else np.full(len(joined.rows), -1, np.int16),
+        )
+        for category in labels.categories
     )
 
 
@@ -168,11 +310,10 @@ def spread_rows(labels: LabelRows, joined: Joined, fill: int = UNKNOWN) -> np.nd
     return np.where((joined.rows == UNLISTED)[:, None], np.int8(fill), labels.values[joined.rows])
 
 
-def _code(field: str, path: Path, line: int, column: str) -> int:
-    text = field.strip().lower()
+def _code(field: str) -> int:
+    """What a spelling of yes, no and unknown means; _STRANGE for everything else."""
+    text = field.lower()
     for spellings, code in ((_YES, YES), (_NO, NO), (_UNKNOWN, UNKNOWN), (_ZERO, _ZERO_CODE)):
         if text in spellings:
             return code
-    raise DataError(
-        f"{str(path)!r}, line {line}: {column} is {field!r}; an attribute is −1 or 1 (also 0/1, true/false, yes/no)."
-    )
+    return _STRANGE

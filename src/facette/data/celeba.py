@@ -59,7 +59,7 @@ def read_celeba_attributes(path: Path) -> LabelRows:
         raise DataError(f"{str(path)!r} is not CelebA's attribute list: its first line is not a count.")
     columns = next(lines, (2, ""))[1].split()
     rows = ((line, *_name_and_fields(text)) for line, text in lines if text.strip())
-    table = collect_rows(path, columns, rows)
+    table = collect_rows(path, columns, rows, only_attributes=True)
     if len(table.names) != int(first):
         raise DataError(
             f"{str(path)!r} announces {int(first):,} pictures but lists {len(table.names):,}; get it again."

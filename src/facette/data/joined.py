@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from facette.data.attributes import UNKNOWN, AttributeTable
+from facette.data.attributes import UNKNOWN, AttributeTable, joined_categories
 from facette.data.names import NameTable
 from facette.data.packed import ImageStore, Unreadable
 from facette.data.split import rows_of
@@ -97,4 +97,7 @@ def _joined_attributes(stores: Sequence[ImageStore]) -> AttributeTable | None:
             for store, table in zip(stores, tables, strict=True)
         ]
         columns.append(np.concatenate(parts))
-    return AttributeTable(names, np.stack(columns, axis=1))
+    categories = joined_categories(
+        [() if table is None else table.categories for table in tables], [len(store) for store in stores]
+    )
+    return AttributeTable(names, np.stack(columns, axis=1), categories)

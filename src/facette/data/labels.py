@@ -14,7 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from facette.data.arrays import read_arrays
-from facette.data.attributes import AttributeTable, LabelRows, join_rows, read_csv, spread_rows
+from facette.data.attributes import (
+    AttributeTable,
+    Category,
+    LabelRows,
+    join_rows,
+    joined_categories,
+    read_csv,
+    spread_categories,
+    spread_rows,
+)
 from facette.data.celeba import CelebaLayout, read_celeba_attributes, read_partition
 from facette.data.joining import Joined
 from facette.data.names import NameTable
@@ -22,7 +31,7 @@ from facette.data.people import find_people, read_people, set_apart
 from facette.data.split import TRAIN, VALID, split_by_folder, split_by_name
 from facette.errors import DataError
 
-_FORMAT = 3
+_FORMAT = 4
 _UNLISTED = -1
 
 
@@ -62,8 +71,8 @@ def find_labels(source: Path, celeba: CelebaLayout | None, named: Path | None = 
     """The label files of a folder or zip: `named`, else CelebA's own, else the CSV files beside and inside.
 
     For pictures in `faces/` these are `faces_attributes.csv` beside it and `attributes.csv` in it; for pictures in
-    `faces/train/` also `faces/train_attributes.csv`. For `faces.zip`, `faces_attributes.csv` beside it. For the list of
-    people see `facette.data.people`.
+    `faces/train/` also `faces/train_attributes.csv`. For `faces.zip`, `faces_attributes.csv` beside it. Where there are
+    none of these, files called `labels` in the place of `attributes`. For the list of people see `facette.data.people`.
     """
     partition = None if celeba is None else celeba.partition
     people = find_people(source) if celeba is None else None
@@ -74,15 +83,22 @@ def find_labels(source: Path, celeba: CelebaLayout | None, named: Path | None = 
     if celeba is not None:
         return LabelFiles(() if celeba.attributes is None else ((celeba.attributes, ""),), partition)
     source = source.resolve()
-    candidates = [
-        (source.with_name(f"{source.stem if source.is_file() else source.name}_attributes.csv"), "")
-    ]
+    for word in ("attributes", "labels"):
+        files = tuple(pair for pair in _candidates(source, word) if pair[0].is_file())
+        if files:
+            return LabelFiles(files, None, people)
+    return LabelFiles((), None, people)
+
+
+def _candidates(source: Path, word: str) -> list[tuple[Path, str]]:
+    """Where a list called by this word may lie, each with the folder that its names are relative to."""
+    places = [(source.with_name(f"{source.stem if source.is_file() else source.name}_{word}.csv"), "")]
     if source.is_dir():
-        candidates.append((source / "attributes.csv", ""))
-        beside = sorted(source.glob("*_attributes.csv"))
-        folders = [(file, file.name.removesuffix("_attributes.csv")) for file in beside]
-        candidates += [(file, f"{folder}/") for file, folder in folders if (source / folder).is_dir()]
-    return LabelFiles(tuple(pair for pair in candidates if pair[0].is_file()), None, people)
+        places.append((source / f"{word}.csv", ""))
+        beside = sorted(source.glob(f"*_{word}.csv"))
+        folders = [(file, file.name.removesuffix(f"_{word}.csv")) for file in beside]
+        places += [(file, f"{folder}/") for file, folder in folders if (source / folder).is_dir()]
+    return places
 
 
 def read_labels(files: LabelFiles, names: NameTable, store: Path, *, strict: bool = False) -> Labels:
@@ -149,12 +165,14 @@ def _attributes(files: LabelFiles, names: NameTable) -> tuple[AttributeTable | N
         columns,
         NameTable.of(name for table in tables for name in table.names),
         np.concatenate([table.values for table in tables]),
+        joined_categories([table.categories for table in tables], [len(table.names) for table in tables]),
     )
     path = files.attributes[0][0]
     joined = _joined(path, together, names)
     spoken = ", ".join(path.name for path, _ in files.attributes)
     listing = Listing(spoken, "labels", joined.listed, len(names), joined.code_page)
-    return AttributeTable(columns, spread_rows(together, joined)), (listing,)
+    table = AttributeTable(columns, spread_rows(together, joined), spread_categories(together, joined))
+    return table, (listing,)
 
 
 def _joined(path: Path, rows: LabelRows, names: NameTable) -> Joined:
@@ -186,12 +204,15 @@ def _key(files: LabelFiles) -> str:
 
 def _save(labels: Labels, path: Path) -> None:
     table = labels.attributes
+    categories = () if table is None else table.categories
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.partial.npz")
     np.savez(
         temporary,
         partition=labels.partition,
         names=np.array([] if table is None else table.names, np.str_),
         values=np.empty((0, 0), np.int8) if table is None else table.values,
+        categories=np.array(json.dumps([(each.name, each.labels) for each in categories])),
+        codes=np.stack([each.codes for each in categories]) if categories else np.empty((0, 0), np.int16),
         listings=np.array(json.dumps([astuple(listing) for listing in labels.listings])),
     )
     os.replace(temporary, path)
@@ -202,7 +223,12 @@ def _load(path: Path) -> Labels | None:
     try:
         kept = read_arrays(path)
         names = tuple(kept["names"].tolist())
-        attributes = AttributeTable(names, kept["values"]) if names else None
+        described = json.loads(str(kept["categories"]))
+        categories = tuple(
+            Category(name, tuple(labels), codes)
+            for (name, labels), codes in zip(described, kept["codes"], strict=True)
+        )
+        attributes = AttributeTable(names, kept["values"], categories) if names else None
         listings = tuple(Listing(*fields) for fields in json.loads(str(kept["listings"])))
         return Labels(kept["partition"], attributes, listings)
     except (DataError, LookupError, ValueError, TypeError):

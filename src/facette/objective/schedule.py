@@ -11,14 +11,14 @@ from facette.recipe import CapacitySpec, ObjectiveSpec
 def beta_at(spec: ObjectiveSpec, step: int, steps: int) -> float:
     """The KL weight at a step of a run of `steps`.
 
-    constant: β. linear: rises from 0 to β over warmup_steps. cyclical: does so at the start of each of `cycles`
-    equal parts of the run, over half a cycle when warmup_steps is 0 (arXiv 1903.10145).
+    constant: β. linear: rises from 0 to β over warmup_steps, or over warmup_share of the run. cyclical: does so at the
+    start of each of `cycles` equal parts of the run, over half a cycle when warmup_steps is 0 (arXiv 1903.10145).
     """
     match spec.schedule:
         case "constant":
             return spec.beta
         case "linear":
-            return spec.beta * _ramp(step, spec.warmup_steps)
+            return spec.beta * _ramp(step, spec.warmup_steps or round(spec.warmup_share * steps))
         case "cyclical":
             cycle = max(1, steps // spec.cycles)
             return spec.beta * _ramp(step % cycle, spec.warmup_steps or cycle // 2)

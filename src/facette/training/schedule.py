@@ -19,11 +19,14 @@ def steps_per_epoch(batch: int, images: int) -> int:
 
 def lr_at(spec: TrainSpec | SharpenSpec, step: int, steps: int) -> float:
     """Learning rate of a step: linear warm-up, then constant or a cosine down to lr · lr_final."""
-    warm = min(1.0, (step + 1) / spec.lr_warmup_steps) if spec.lr_warmup_steps else 1.0
+    length = spec.lr_warmup_steps
+    if isinstance(spec, TrainSpec):
+        length = length or round(spec.lr_warmup_share * steps)
+    warm = min(1.0, (step + 1) / length) if length else 1.0
     if isinstance(spec, TrainSpec) and spec.lr_schedule == "constant":
         return spec.lr * warm
-    rest = max(1, steps - spec.lr_warmup_steps)
-    progress = min(1.0, max(0.0, (step - spec.lr_warmup_steps) / rest))
+    rest = max(1, steps - length)
+    progress = min(1.0, max(0.0, (step - length) / rest))
     falling = spec.lr_final + (1 - spec.lr_final) * 0.5 * (1 + math.cos(math.pi * progress))
     return spec.lr * warm * falling
 

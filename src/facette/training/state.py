@@ -246,7 +246,8 @@ HARMLESS = MAY_CHANGE - {"train.lr", "objective.identity", "train.mixture_compon
 
 def _length_is_free(recipe: Recipe) -> bool:
     """Whether a run may be made longer: where no step depends on how many there are in all."""
-    return recipe.train.lr_schedule == "constant" and recipe.objective.schedule != "cyclical"
+    shares = recipe.train.lr_warmup_share or recipe.objective.warmup_share
+    return recipe.train.lr_schedule == "constant" and recipe.objective.schedule != "cyclical" and not shares
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
