@@ -228,38 +228,64 @@ def owned(folder: Path, work: str) -> Iterator[None]:
     `work` says what is being done, for whoever is refused. The system takes the lock away from a process that dies, so
     a folder never stays locked. What dead owners left half written is cleared. Raises BusyError where somebody has it.
     """
-    from filelock import FileLock, Timeout  # takes a while, and a drawing needs no lock
-
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        with _held(folder, folder / LOCK, folder / OWNER, work):
+            clear_leftovers(folder)
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # it holds something, as it should
+                folder.rmdir()
+
+
+@contextmanager
+def claimed(path: Path, work: str) -> Iterator[None]:
+    """Be the only process that is about to write this file, and those that belong to it, while the block runs.
+
+    As `owned` for a folder; nothing is created but the lock, beside the file or where its folder will be. Raises
+    BusyError where somebody has it.
+    """
+    place = path.resolve()
+    folder = next(above for above in place.parents if above.is_dir())
+    name = f".facette-{digest_of(os.fsencode(place))}"
+    with _held(path, folder / f"{name}{LOCK}", folder / f"{name}{OWNER}", work):
+        yield
+
+
+@contextmanager
+def _held(place: Path, lock_file: Path, owner_file: Path, work: str) -> Iterator[None]:
+    from filelock import FileLock, Timeout  # takes a while, and a single drawing needs no lock
+
+    lock = FileLock(lock_file, timeout=0, thread_local=False)
     try:
         lock.acquire()
     except Timeout:
-        raise BusyError(_in_use(folder)) from None
+        raise BusyError(_in_use(place, owner_file)) from None
     try:
-        clear_leftovers(folder)
         owner = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "work": work,
             "since": time.strftime("%Y-%m-%d %H:%M"),
         }
-        write_atomically(folder / OWNER, json.dumps(owner, ensure_ascii=True))
+        write_atomically(owner_file, json.dumps(owner, ensure_ascii=True))
         yield
     finally:
         with suppress(OSError):  # it may be gone with its folder; Windows removes no open file
-            (folder / OWNER).unlink(missing_ok=True)
-            (folder / LOCK).unlink(missing_ok=True)  # whoever has it open already notices that it is gone
+            owner_file.unlink(missing_ok=True)
+            lock_file.unlink(missing_ok=True)  # whoever has it open already notices that it is gone
         lock.release()
 
 
-def _in_use(folder: Path) -> str:
+def _in_use(place: Path, owner_file: Path) -> str:
     try:
-        owner = json.loads((folder / OWNER).read_text("utf-8"))
+        owner = json.loads(owner_file.read_text("utf-8"))
         whose = f"{owner['work']}, process {owner['pid']} on {owner['host']} since {owner['since']}"
     except (OSError, ValueError, KeyError, TypeError):  # it has only just begun, or is about to end
         whose = "another process"
-    return f"{str(folder)!r} is in use by {whose}: wait for it, or end it"
+    return f"{str(place)!r} is in use by {whose}: wait for it, or end it"
 
 
 def _is_leftover(name: str) -> bool:

@@ -41,7 +41,7 @@ def align(
     What lies beyond a photo is transparent in the face's file, and unknown to recipes with input.alpha = "mask". What
     was left out, and why, is said at the end and written to report.json beside the faces.
     """
-    from facette.files import name_apart, name_key
+    from facette.files import name_apart, name_key, owned
 
     spec = _frame_of(recipe, size)
     if all_faces and (eyes is not None or face != 1):
@@ -50,14 +50,15 @@ def align(
     if not source.is_dir():
         places = None if eyes is None else parse_eyes(eyes)
         target = name_apart(_target(out / source.name, False), {name_key(source)})
-        written = _align_photo(source, target, spec, eyes=places, used=set(), **choice)
-        return _finish(out, written, [], as_json)
+        with owned(out, "facette align"):
+            written = _align_photo(source, target, spec, eyes=places, used=set(), **choice)
+            return _finish(out, written, [], as_json)
     photos = _photos_in(source, out)
     known = None if eyes is None else _known_eyes(Path(eyes))
     same = Counter(name_key(photo.with_suffix("")) for photo in photos)
     used = {name_key(photo) for photo in photos}  # no face is written onto a photo
     written, left_out = [], []
-    with progress(len(photos), "aligning", "photos") as bar:
+    with owned(out, "facette align"), progress(len(photos), "aligning", "photos") as bar:
         for photo in photos:
             name = photo.relative_to(source)
             try:
@@ -67,7 +68,7 @@ def align(
             except (ImageError, UsageError) as error:
                 left_out.append({"photo": str(photo), "reason": str(error)})
             bar.advance()
-    return _finish(out, written, left_out, as_json)
+        return _finish(out, written, left_out, as_json)
 
 
 def _known_eyes(path: Path) -> "EyeTable":
@@ -148,12 +149,13 @@ def _target(path: Path, shared: bool) -> Path:
 def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from facette.files import appearing
     from facette.images.convert import picture_image
 
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         remark(f"{target} is replaced")
-    picture_image(taken.picture if taken.seen is None else taken.masked).save(target)
+    with appearing(target, ".png") as temporary:
+        picture_image(taken.picture if taken.seen is None else taken.masked).save(temporary)
     return {"photo": str(photo), "picture": str(target), **asdict(taken.report)}
 
 

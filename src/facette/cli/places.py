@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ def with_places_checked(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def checked(**typed: Any) -> Any:
+        with _Work(command.__name__.strip("_")):
+            return command(**checked_places(typed))
+
+    def checked_places(typed: dict[str, Any]) -> dict[str, Any]:
         from facette.files import check_outputs
 
         typed = {name: at_home(value) for name, value in typed.items()}
@@ -30,7 +35,7 @@ def with_places_checked(command: Callable[..., Any]) -> Callable[..., Any]:
             check_outputs(outputs, inputs)
             if isinstance(typed.get("each"), Path):
                 _check_each(typed["each"], inputs)
-        return command(**typed)
+        return typed
 
     return checked
 
@@ -47,18 +52,38 @@ def at_home(value: Any) -> Any:
     return value
 
 
+class _Work:
+    """The command that runs, and the files that are its alone until it ends."""
+
+    current: _Work | None = None
+
+    def __init__(self, name: str):
+        self.name, self.claims, self._outer = name, ExitStack(), _Work.current
+
+    def __enter__(self) -> None:
+        _Work.current = self
+
+    def __exit__(self, *_: object) -> None:
+        _Work.current = self._outer
+        self.claims.close()
+
+
 def place_for(wished: Path | None, fallback: str, *endings: str) -> tuple[Path, ...]:
     """Where a result goes, and what will lie beside it under the same name with other `endings`.
 
     Without a wish it is `fallback`, with a number behind the name where something lies there: what nobody named
-    replaces nothing. What a wish replaces is said. Raises UsageError where nothing can be written.
+    replaces nothing. What a wish replaces is said. Files that belong together are this command's alone until it ends:
+    two commands leave no mixture. Raises UsageError where nothing can be written, BusyError where another command is
+    about to.
     """
     from facette.cli.output import remark
-    from facette.files import check_outputs, free_path
+    from facette.files import check_outputs, claimed, free_path
 
     path = free_path(Path(fallback), endings) if wished is None else wished
     places = tuple(dict.fromkeys((path, *(path.with_suffix(ending) for ending in endings))))
     check_outputs(places)
+    if endings and _Work.current is not None:
+        _Work.current.claims.enter_context(claimed(path, f"facette {_Work.current.name}"))
     for place in places:
         if place.exists():
             remark(f"{place} will be replaced")
