@@ -17,15 +17,17 @@ import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from facette.errors import BusyError, UsageError
 
 _LONGEST_NAME = 255  # bytes, on every file system in common use
 LOCK, OWNER = ".lock", ".owner"
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|(?:https?|ftps?|s3|gs|file):/|data:|www\.)", re.IGNORECASE)
+SEAL = "digest"
 _TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{8}\.tmp(\.\w+)?")
 
 
@@ -181,6 +183,21 @@ def digest_of_file(path: Path) -> str:
     """`digest_of` its content, read piece by piece."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with the digest of all that is in it, for `unsealed`."""
+    rest = {name: value for name, value in data.items() if name != SEAL}
+    return rest | {SEAL: digest_of(json.dumps(rest, sort_keys=True).encode())}
+
+
+def unsealed(data: Any) -> dict[str, Any]:
+    """What was sealed. Raises ValueError for anything else; what an older version wrote has no seal and passes."""
+    if not isinstance(data, dict):
+        raise ValueError("it holds no JSON object")  # noqa: TRY004 - a value of JSON, as its parser's own complaints
+    if SEAL in data and sealed(data)[SEAL] != data[SEAL]:
+        raise ValueError("it does not hold what was written")
+    return {name: value for name, value in data.items() if name != SEAL}
 
 
 def user_cache() -> Path:

@@ -31,9 +31,9 @@ def encoded(form: str, mode: str = "RGB", **options) -> bytes:
 @pytest.fixture
 def fresh_readers():
     """None that another test has begun; what a test has begun ends with it."""
-    reader._end_all()
+    reader.end_idle()
     yield
-    reader._end_all()
+    reader.end_idle()
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "GIF", "WEBP"])

@@ -12,7 +12,7 @@ from typing import overload
 
 import numpy as np
 
-_BUFFER, _ENDS = "names.npy", "name_ends.npy"
+NAME_FILES = _BUFFER, _ENDS = "names.npy", "name_ends.npy"
 
 
 class NameTable(Sequence[str]):

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from facette.data.attributes import AttributeTable, FactorTable
-from facette.data.names import NameTable
+from facette.data.names import NAME_FILES, NameTable
 from facette.data.pixel_file import PixelFile
 from facette.data.source import with_full_mask
 from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
+from facette.files import digest_of, digest_of_file, unsealed
 from facette.form import Size, height_width, spoken_size
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class Unreadable(NamedTuple):
 def digest_of_pixels(pixels: memoryview | bytes) -> bytes:
     """What a row is known by."""
     return blake2b(pixels, digest_size=DIGEST).digest()
+
+
+def digest_of_listing(store: Path) -> str:
+    """Of the files that say which pictures are in a store and which are not; of all of them, in a moment."""
+    files = [store / name for name in (*NAME_FILES, ROWS, UNREADABLE)]
+    return digest_of("".join(digest_of_file(file) if file.exists() else "-" for file in files).encode())
 
 
 def fingerprint_of(size: Size, names: NameTable, digests: np.ndarray) -> str:
@@ -91,6 +98,8 @@ class ImageStore:
         self.listings: tuple[Listing, ...] = ()  # how many pictures each list beside them names
 
     def _open(self, path: Path, about: dict) -> None:
+        if about.get("listing") not in (None, digest_of_listing(path)):  # an older version wrote none
+            raise ValueError("its names and rows are not those it was packed with")
         self.source: str = about["source"]
         size = about["size"]
         self.size: Size = size if isinstance(size, int) else (size[0], size[1])
@@ -144,7 +153,8 @@ class ImageStore:
         """
         if not (self.path / DIGESTS).is_file():
             return
-        digests = np.fromfile(self.path / DIGESTS, np.uint8).reshape(-1, DIGEST)  # (rows, 16)
+        digests = np.fromfile(self.path / DIGESTS, np.uint8)
+        digests = digests[: len(digests) // DIGEST * DIGEST].reshape(-1, DIGEST)  # (rows, 16)
         every = np.arange(len(self))
         spread = np.linspace(0, len(self) - 1, min(sample or len(self), len(self)))
         chosen = every if sample is None else np.unique(spread.astype(int))
@@ -174,10 +184,10 @@ class ImageStore:
 def read_description(path: Path) -> dict:
     """What `store.json` says. Raises DataError when the folder is no store of this version's format."""
     try:
-        about = json.loads((path / STORE).read_text("utf-8"))
+        about = unsealed(json.loads((path / STORE).read_bytes()))
     except FileNotFoundError:
         raise DataError(f"{str(path)!r} is not a packed store: it holds no {STORE}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{str(path / STORE)!r} is damaged ({error}); delete the folder, prepare again."
         ) from None

@@ -29,6 +29,7 @@ from facette.data.packed import (
     STORE,
     UNREADABLE,
     Unreadable,
+    digest_of_listing,
     digest_of_pixels,
     fingerprint_of,
     pixels_name,
@@ -36,7 +37,7 @@ from facette.data.packed import (
 from facette.data.source import Block, PictureSource
 from facette.data.treatment import count_bits
 from facette.errors import DataError
-from facette.files import clear_leftovers, temporary_beside
+from facette.files import clear_leftovers, sealed, temporary_beside
 from facette.recipe import ImageInput
 
 Progress = Callable[[int, int], None]  # pictures settled so far, pictures in all
@@ -205,6 +206,7 @@ class _Bench:
         (self.folder / UNREADABLE).write_text(json.dumps(unreadable), "utf-8")
         about = {
             "format": FORMAT,
+            "listing": digest_of_listing(self.folder),
             "source": source.location,
             "size": self.spec.size,
             "channels": self.spec.channels,
@@ -217,7 +219,7 @@ class _Bench:
             "treated": count_bits(self._treated[rows]),
             "fingerprint": fingerprint_of(self.spec.size, names, self._digests[rows]),
         }
-        (self.folder / STORE).write_text(json.dumps(about, indent=1), "utf-8")
+        (self.folder / STORE).write_text(json.dumps(sealed(about), indent=1), "utf-8")
         os.fsync(self._pixels.fileno())
         for file in self.folder.iterdir():
             _sync(file)

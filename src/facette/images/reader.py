@@ -143,7 +143,8 @@ def _epitaph(name: str, code: int, late: bool) -> str:
 
 
 @atexit.register
-def _end_all() -> None:
+def end_idle() -> None:
+    """Have all readers end that wait for work."""
     while _idle:
         _idle.pop().end()
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from facette.data.names import NameTable
 from facette.errors import UsageError
-from facette.files import LOCK, OWNER, digest_of_file, temporary_beside, write_atomically
+from facette.files import LOCK, OWNER, digest_of_file, sealed, temporary_beside, unsealed, write_atomically
 from facette.scale.tasks import Task, task_of
 
 FORMAT = 1
@@ -95,7 +95,8 @@ class JobLedger:
         (self.folder / LISTING).mkdir(exist_ok=True)
         names.save(self.folder / LISTING)
         write_atomically(self.folder / MODEL, model)
-        write_atomically(self.folder / JOB, json.dumps(job.to_dict(), ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(sealed(job.to_dict()), ensure_ascii=False, indent=1)
+        write_atomically(self.folder / JOB, text + "\n")
         self.job = job
 
     def names(self) -> NameTable:
@@ -129,7 +130,7 @@ class JobLedger:
         account = Account(
             number, rows, [list(pair) for pair in unreadable.items()], files, digests, treated or {}
         )
-        text = json.dumps(asdict(account), ensure_ascii=False)
+        text = json.dumps(sealed(asdict(account)), ensure_ascii=False)
         write_atomically(self._account_path(number), text + "\n")
         return account
 
@@ -145,11 +146,11 @@ class JobLedger:
         if not path.is_file():
             return None
         try:
-            data = json.loads(path.read_text("utf-8"))
+            data = unsealed(json.loads(path.read_bytes()))
             if data["format"] != FORMAT:
                 raise UsageError(f"{str(path)!r} has format {data['format']!r}; this Facette reads {FORMAT}.")
             return Job.from_dict(data)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(f"{str(path)!r} is no job of Facette's ({error}); give another `out`.") from None
 
     def _numbers(self) -> list[int]:
@@ -157,8 +158,12 @@ class JobLedger:
 
     def _account(self, number: int) -> Account | None:
         try:
-            return Account(**json.loads(self._account_path(number).read_text("utf-8")))
-        except (ValueError, TypeError):  # a disk that lost its end: the shard is made again
+            return Account(**unsealed(json.loads(self._account_path(number).read_bytes())))
+        except (
+            ValueError,
+            TypeError,
+            RecursionError,
+        ):  # a disk that lost some of it: the shard is made again
             return None
 
     def _account_path(self, number: int) -> Path:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from facette.data.arrays import DAMAGE, check_expansion, read_arrays
 from facette.errors import DataError, import_extra
-from facette.files import appearing, write_atomically
+from facette.files import appearing, sealed, unsealed, write_atomically
 
 Columns = Mapping[str, NDArray]
 ABOUT = "facette"  # the key of the JSON value that travels in either file
@@ -47,7 +47,7 @@ def write_table(path: Path, columns: Columns, about: dict[str, Any]) -> Path:
             writer.write_table(table)
             writer.add_key_value_metadata({DIGESTS: json.dumps(_digests_of(_columns(table)))})
     else:
-        np.savez(cast(Any, buffer), **columns, **{ABOUT: np.array(json.dumps(about))})  # pyright: ignore[reportArgumentType]
+        np.savez(cast(Any, buffer), **columns, **{ABOUT: np.array(json.dumps(sealed(about)))})  # pyright: ignore[reportArgumentType]
     write_atomically(path, buffer.getvalue())
     return path
 
@@ -74,7 +74,7 @@ def read_table(path: str | Path) -> dict[str, NDArray]:
 
 
 def about_table(path: Path) -> dict[str, Any] | None:
-    """The JSON value in a table; None for one that was not written here."""
+    """The JSON value in a table; None for one that was not written here, or that says something else now."""
     try:
         if path.suffix == PARQUET:
             import pyarrow.parquet as parquet
@@ -83,7 +83,8 @@ def about_table(path: Path) -> dict[str, Any] | None:
         else:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 text = str(file[ABOUT]) if ABOUT in file.files else "null"
-        return json.loads(text)
+        value = json.loads(text)
+        return None if value is None else unsealed(value)
     except DAMAGE:
         return None
 
@@ -147,7 +148,7 @@ def _arrow(columns: Columns, about: dict[str, Any]) -> Any:
             arrays[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         else:
             arrays[name] = pa.array(values.tolist() if values.dtype.kind in "UO" else values)
-    return pa.table(arrays).replace_schema_metadata({ABOUT: json.dumps(about, ensure_ascii=False)})
+    return pa.table(arrays).replace_schema_metadata({ABOUT: json.dumps(sealed(about), ensure_ascii=False)})
 
 
 def _columns(table: Any) -> dict[str, NDArray]:
@@ -187,7 +188,7 @@ def _join_parquet(parts: list[Path], target: Path, about: dict[str, Any]) -> dic
     """Write the parts one after another; the digests of the columns as the parts hold them."""
     import pyarrow.parquet as parquet
 
-    metadata = {ABOUT: json.dumps(about, ensure_ascii=False)}
+    metadata = {ABOUT: json.dumps(sealed(about), ensure_ascii=False)}
     digests = _Digests()
     with _writer(target, parquet.read_schema(parts[0]).with_metadata(metadata)) as writer:
         for part in parts:
@@ -268,7 +269,7 @@ def _join_npz(parts: list[Path], target: Path, about: dict[str, Any]) -> dict[st
                     digests.add_bytes(name, values)
                     member.write(values)
         with archive.open(f"{ABOUT}.npy", "w") as member:
-            np.lib.format.write_array(cast(Any, member), np.array(json.dumps(about)))
+            np.lib.format.write_array(cast(Any, member), np.array(json.dumps(sealed(about))))
     return digests.told()
 
 

@@ -1,8 +1,8 @@
 """What a run tells: one JSON line per event, and TensorBoard where its library is installed.
 
 Rows have `event` (train, validation, note) and `step`. A resumed run first drops the rows of steps it will do
-again, so that a journal has each step once. A line that a crash or a disk has damaged is left out and counted; it keeps
-nobody from reading the others.
+again, so that a journal has each step once. Each line carries the digest of its row; one that a crash or a disk has
+damaged is left out and counted, and keeps nobody from reading the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from facette.files import write_atomically
+from facette.files import sealed, unsealed, write_atomically
 
 JOURNAL = "journal.jsonl"
 
@@ -23,13 +23,13 @@ class Journal:
         self.path = folder / JOURNAL
         rows, self.damaged = _rows_of(self.path) if from_step else ([], 0)  # and how many lines were no rows
         kept = [row for row in rows if row["step"] <= from_step]
-        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        write_atomically(self.path, "".join(json.dumps(sealed(row)) + "\n" for row in kept))
         self._file = self.path.open("a", encoding="utf-8")
         self._board = _tensorboard(folder / "tensorboard", from_step)
 
     def record(self, event: str, step: int, values: dict[str, Any]) -> None:
         """Write one row; numbers also go to TensorBoard as event/name."""
-        self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
+        self._file.write(json.dumps(sealed({"event": event, "step": step, **values})) + "\n")
         self._file.flush()
         if self._board is not None:
             for name, value in values.items():
@@ -63,10 +63,10 @@ def _rows_of(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = unsealed(json.loads(line))
     except (ValueError, RecursionError):
         return None
-    whole = isinstance(row, dict) and isinstance(row.get("event"), str) and type(row.get("step")) is int
+    whole = isinstance(row.get("event"), str) and type(row.get("step")) is int
     return row if whole else None
 
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_header, write_atomically
 from facette.errors import CheckpointError, TrainingError
-from facette.files import digest_of, digest_of_file
+from facette.files import digest_of_file, sealed, unsealed
 from facette.model.blocks import ResidualBlock
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
@@ -47,7 +47,7 @@ from facette.training.state import (
 )
 
 PARTS, LATEST = "state", "latest.json"
-BEFORE, DIGESTS, DIGEST = "before", "digests", "digest"  # entries of the latter
+BEFORE, DIGESTS = "before", "digests"  # entries of the latter
 
 
 def save_any(folder: Path, state: TrainState, recipe: Recipe, fingerprint: str, rank: Rank) -> None:
@@ -186,9 +186,8 @@ def _save_parts(folder: Path, state: TrainState, header: dict[str, Any], rank: R
     if rank.leads:
         latest = header | {"parts": name, DIGESTS: digests}
         if before is not None:
-            latest[BEFORE] = {key: value for key, value in before.items() if key not in (BEFORE, DIGEST)}
-        latest[DIGEST] = _digest_of_json(latest)
-        write_atomically(folder / LATEST, json.dumps(latest, ensure_ascii=False) + "\n")
+            latest[BEFORE] = {key: value for key, value in before.items() if key != BEFORE}
+        write_atomically(folder / LATEST, json.dumps(sealed(latest), ensure_ascii=False) + "\n")
         kept = {name} if before is None else {name, before["parts"]}
         for older in folder.glob("step-*"):
             if older.name not in kept:
@@ -256,18 +255,9 @@ def _latest(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        saved = json.loads(path.read_bytes())
-        whole = DIGEST not in saved or saved[DIGEST] == _digest_of_json(saved)
-    except (ValueError, TypeError, RecursionError) as error:
+        return unsealed(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
-    if not whole:
-        raise CheckpointError(f"{path} is damaged: it does not hold what was written")
-    return saved
-
-
-def _digest_of_json(saved: dict[str, Any]) -> str:
-    rest = {key: value for key, value in saved.items() if key != DIGEST}
-    return digest_of(json.dumps(rest, sort_keys=True).encode())
 
 
 def _wait(rank: Rank) -> None:
