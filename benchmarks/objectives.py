@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from facette.checkpoint.native import load_model
 from facette.data import open_dataset
@@ -25,11 +26,12 @@ from facette.data.synthetic import FACTORS
 from facette.files import write_atomically
 from facette.measures.disentanglement import measure_disentanglement
 from facette.recipe import load_recipe
+from facette.runtime import generator
 from facette.training import train
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = (0, 1, 2)
-FACES, LEARNED = 5_000, 3_800  # drawn, and learned from; the rest of the training part is measured
+FACES, LEARNED, MEASURED = 5_000, 3_800, 500  # drawn, learned from, and measured of those left
 STUDENT = 4.303  # two-sided 95 % of Student's t with 2 degrees of freedom: three seeds
 COMMON = [
     f"train.pictures={LEARNED}",
@@ -48,11 +50,11 @@ OBJECTIVES: dict[str, list[str]] = {
     "VAE": [],
     "β-VAE, β = 4": ["objective.beta=4"],
     "β-VAE, β = 16": ["objective.beta=16"],
-    "β-TC-VAE, weight 3": [f"{TC}weight=3"],
     "β-TC-VAE, weight 15": [f"{TC}weight=15"],
     "β-TC-VAE, weight 50": [f"{TC}weight=50"],
-    "FactorVAE, weight 15": [
-        f"{TC}weight=15",
+    "β-TC-VAE, weight 150": [f"{TC}weight=150"],
+    "FactorVAE, weight 50": [
+        f"{TC}weight=50",
         f"{TC}estimate=discriminator",
         f"{TC}discriminator.width=128",
         f"{TC}discriminator.lr=1e-3",
@@ -63,9 +65,9 @@ OBJECTIVES: dict[str, list[str]] = {
     "capacity 12 nats": [
         "objective.schedule=constant",
         "objective.beta=30",
-        "objective.capacity={nats=12.0,steps=600}",
+        "objective.capacity={nats=12.0,steps=250}",
     ],
-    "IWAE, 5 draws": ["objective.importance.samples=5"],
+    "IWAE, 3 draws": ["objective.importance.samples=3"],
     "Laplace": ["model.likelihood.kind=laplace"],
     "discretised logistic": ["model.likelihood.kind=logistic"],
 }
@@ -74,6 +76,7 @@ COLUMNS = {
     "disentanglement": "DCI disentanglement",
     "factor_score": "FactorVAE score",
     "unexplained_variance": "unexplained variance",
+    "total_correlation": "total correlation, nats",
     "rate": "rate, nats",
 }
 
@@ -82,7 +85,12 @@ def main() -> None:
     asked = _arguments()
     torch.set_num_threads(1)
     file = asked.results / "objectives.json"
-    settings = {"steps": asked.steps, "common": COMMON, "objectives": OBJECTIVES, "faces": FACES}
+    settings = {
+        "steps": asked.steps,
+        "common": COMMON,
+        "objectives": OBJECTIVES,
+        "faces": [FACES, LEARNED, MEASURED],
+    }
     before = json.loads(file.read_text("utf-8")) if file.exists() else {}
     runs = before.get("runs", {}) if before.get("settings") == settings else {}
     store = open_dataset(f"synthetic-faces:{FACES}", load_recipe("quick").input)
@@ -107,9 +115,10 @@ def _measured(store, overrides: list[str], steps: int, seed: int) -> dict[str, f
         assert ended.model is not None
         model = load_model(ended.model)
     seconds = time.monotonic() - began
-    rows = store.indices("train")[LEARNED:]
+    rows = store.indices("train")[LEARNED : LEARNED + MEASURED]
     pictures = store.read(rows)
     posterior = model.encode(pictures)
+    draws = posterior.sample(generator=generator(seed, "draws"))
     drawn = model.decode(posterior.mean)
     real, mean = pictures / 255.0, pictures.mean(0) / 255.0
     values = store.factors.values[rows]
@@ -120,9 +129,15 @@ def _measured(store, overrides: list[str], steps: int, seed: int) -> dict[str, f
         "disentanglement": told.disentanglement,
         "factor_score": told.factor_score,
         "unexplained_variance": float(np.square(real - drawn / 255.0).sum() / np.square(real - mean).sum()),
+        "total_correlation": normal_total_correlation(draws.double()),
         "rate": float(posterior.kl_standard_normal().mean()),
         "seconds": round(seconds, 1),
     }
+
+
+def normal_total_correlation(z: Tensor) -> float:
+    """Of the normal with the covariance of these draws (N, Z), in nats: what latents linearly tell of each other."""
+    return -0.5 * float(torch.corrcoef(z.T).logdet())
 
 
 def page(runs: dict[str, dict[str, float]], steps: int) -> str:
@@ -140,7 +155,10 @@ def page(runs: dict[str, dict[str, float]], steps: int) -> str:
     for name in OBJECTIVES:
         rows = [figures for key, figures in runs.items() if key.rpartition(" · ")[0] == name]
         if rows:
-            cells = [_cell([row[column] for row in rows], 1 if column == "rate" else 3) for column in COLUMNS]
+            cells = [
+                _cell([row[column] for row in rows], 3 if column not in ("rate", "total_correlation") else 2)
+                for column in COLUMNS
+            ]
             lines.append(f"| {name} | {len(rows)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -154,7 +172,7 @@ def _cell(values: list[float], digits: int) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--steps", type=int, default=1200, help="of each run")
+    parser.add_argument("--steps", type=int, default=500, help="of each run")
     parser.add_argument("--results", type=Path, default=RESULTS)
     return parser.parse_args()
 

@@ -19,7 +19,8 @@ from facette.errors import UsageError
 NAMED = r"^[A-Za-z_]\w*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 Modules = tuple[ModuleType, ...]
 
-_passed: list[ModuleType] = []  # for this whole process, by its caller
+_passed: list[ModuleType | Path] = []  # for this whole process, by its caller; a file until it is needed
+_run: list[ModuleType] = []  # by `run_file`
 
 
 def modules_of(code: ModuleType | Iterable[ModuleType] | None) -> Modules:
@@ -29,9 +30,19 @@ def modules_of(code: ModuleType | Iterable[ModuleType] | None) -> Modules:
     return (code,) if isinstance(code, ModuleType) else tuple(code)
 
 
-def pass_code(module: ModuleType) -> None:
-    """Let names mean what is in this module wherever this process reads a recipe or a model."""
-    _passed.append(module)
+def pass_code(code: ModuleType | Path) -> None:
+    """Let names mean what is in this module wherever this process reads a recipe or a model.
+
+    A file is run when a name is first looked for, by `run_file`."""
+    _passed.append(code)
+
+
+def _passed_modules() -> list[ModuleType]:
+    """What was passed for the process, the newest first."""
+    for place, code in enumerate(_passed):
+        if isinstance(code, Path):
+            _passed[place] = run_file(code)
+    return [code for code in reversed(_passed) if isinstance(code, ModuleType)]
 
 
 def resolve(name: str, code: Modules = ()) -> Callable[..., Any]:
@@ -40,7 +51,7 @@ def resolve(name: str, code: Modules = ()) -> Callable[..., Any]:
     Raises UsageError where no module of that name was passed, or it has no such thing that can be called.
     """
     wanted, _, path = name.partition(":")
-    known = (*code, *reversed(_passed))
+    known = (*code, *_passed_modules())
     module = next((each for each in known if module_name(each) == wanted), None)
     if module is None:
         others = f", not {', '.join(sorted({module_name(each) for each in known}))}" if known else ""
@@ -89,7 +100,7 @@ def run_file(path: str | Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(file.stem)
-    if before is not None and getattr(before, "__file__", None) != str(file):
+    if before is not None and before not in _run:
         raise UsageError(f"{str(path)!r} is called like a module that is in use, {file.stem}: rename it")
     sys.modules[file.stem] = module  # where its own classes say that they are from
     try:
@@ -97,4 +108,5 @@ def run_file(path: str | Path) -> ModuleType:
     except Exception as error:
         del sys.modules[file.stem]
         raise UsageError(f"{str(path)!r} cannot be run: {type(error).__name__}: {error}") from error
+    _run.append(module)
     return module

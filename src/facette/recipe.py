@@ -506,6 +506,11 @@ class SharpenSpec(Spec):
 
 
 class Recipe(Spec):
+    """A whole run: what enters, the network, what is minimised, how long, and a second stage where there is one.
+
+    `seed` is all that its randomness depends on. Read one with `load_recipe`; `to_toml` writes it whole.
+    """
+
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)]
     """It becomes part of file names: no folders, no control characters, no dot in front."""
     summary: str = ""

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from pages import REPOSITORY, blocks
 from PIL import Image
 
 PHOTOS = ["me", "someone", "anna", "bert", "carl", "dora", "a", "b", "kate", "tom"]
@@ -32,6 +33,7 @@ FOLDERS = [
 MODELS = [
     "runs/old",
     "runs/mine",
+    "runs/own",
     "runs/quick",
     "runs/celeba150",
     "runs/celeba64-z50",
@@ -42,6 +44,12 @@ MODELS = [
 ]
 EACH = 48  # pictures in a part of a folder
 COUNTS = {"my-photos": 204, "faces": 204, "photos": 4}  # in `train`: models are calibrated on the first two
+
+
+def own_code() -> str:
+    """The file nets.py, as the page on one's own Python has it."""
+    page = REPOSITORY / "docs" / "own-code.md"
+    return next(block.text for block in blocks(page) if block.text.startswith("# nets.py"))
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +64,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path
     shutil.copy(folder / "grandmother.jpg", folder / "holiday")
     shutil.copy(folder / "photo.jpg", folder / "holiday" / "beach")
     _models(folder, quick_run)
+    (folder / "nets.py").write_text(own_code(), "utf-8")
     return folder
 
 

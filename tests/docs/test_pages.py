@@ -116,8 +116,16 @@ def test_pieces_of_recipes_hold(page):
             for section, keys in values.items():
                 for key, value in keys.items() if isinstance(keys, dict) else ():
                     if not isinstance(value, dict):
-                        shown = str(value).lower() if isinstance(value, bool) else repr(value)
-                        _check_key(f"{section}.{key}={shown}", page.name)
+                        _check_key(f"{section}.{key}={_inline(value)}", page.name)
+
+
+def _inline(value: object) -> str:
+    """A value of TOML in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _check_key(change: str, place: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from pages import PAGES, REPOSITORY, blocks
 
@@ -19,6 +21,7 @@ GIVEN: dict[str, tuple[str, dict[str, str]]] = {
             "match=True": "match=True, count=2, levels=2",
         },
     ),
+    "docs/own-code.md": ("import shutil\nshutil.rmtree('runs/own')", {}),
     "docs/editing.md": ("", {"celeba/": "celeba"}),
     "docs/export.md": (
         "import facette\nfrom facette.checkpoint.export import export_model\n"
@@ -38,7 +41,8 @@ def _pages():
 
 
 @pytest.mark.parametrize("name", list(_pages()))
-def test_python_runs_as_it_stands(name, visited, hub, request):
+def test_python_runs_as_it_stands(name, visited, hub, request, monkeypatch):
+    monkeypatch.syspath_prepend(visited)
     before, changes = GIVEN.get(name, ("", {}))
     if name == "docs/compare.md":
         (visited / "stable-diffusion-v1-5").symlink_to(request.getfixturevalue("diffusion"))
@@ -47,6 +51,8 @@ def test_python_runs_as_it_stands(name, visited, hub, request):
     for written, run in changes.items():
         assert written in text, f"{name} no longer says {written}: say it here no longer"
         text = text.replace(written, run)
+    sys.modules.pop("nets", None)  # another page's, or another folder's
     space: dict[str, object] = {}
     exec(compile(before, f"before {name}", "exec"), space)
     exec(compile(text, name, "exec"), space)
+    sys.modules.pop("nets", None)

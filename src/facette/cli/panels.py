@@ -8,6 +8,7 @@ names of options and nothing of what they do.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from typer.core import TyperGroup, TyperOption
@@ -77,17 +78,17 @@ def _code_option() -> TyperOption:
         multiple=True,
         expose_value=False,
         metavar="FILE",
-        callback=lambda context, option, files: _run_code(files),
+        callback=lambda context, option, files: _pass_code(files),
         help="A Python file with your own networks or terms, which is run. Nothing else in a recipe or a model is.",
     )
 
 
-def _run_code(files: Sequence[str]) -> None:
+def _pass_code(files: Sequence[str]) -> None:
     if files:
-        from facette.code import pass_code, run_file
+        from facette.code import pass_code
 
         for file in files:
-            pass_code(run_file(file))
+            pass_code(Path(file))
 
 
 def _hush(wanted: bool) -> None:

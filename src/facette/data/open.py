@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from facette.data.aligned import Align, AlignedSource, in_frame
+from facette.data.attributes import AttributeTable, join_rows, spread_rows
 from facette.data.celeba import find_celeba
 from facette.data.folder import FolderSource, others_spoken
 from facette.data.generated import FacesSource
@@ -23,6 +24,7 @@ from facette.data.packing import Progress, edition, pack, store_name
 from facette.data.sequence import SequenceSource
 from facette.data.source import PictureSource
 from facette.data.split import split_by_name
+from facette.data.tarred import TarSource, is_tarred
 from facette.data.zipped import ZipSource
 from facette.errors import DataError, UsageError
 from facette.files import is_address, user_cache
@@ -47,9 +49,10 @@ def open_dataset(
 ) -> ImageStore | VectorStore:
     """Opens a data set, decoding its pictures unless that has been done before.
 
-    `source`: a folder or zip of pictures, a folder in CelebA's layout, `synthetic-faces[:COUNT]`, or a Python
-    object with `__len__` and `__getitem__` (as torchvision's data sets); for vectors `synthetic-mixture[:COUNT]`
-    (`open_mixture` says what else may stand there).
+    `source`: a folder, zip or tar of pictures, a folder of tars as webdataset writes them, a folder in CelebA's layout,
+    `synthetic-faces[:COUNT]`, or a Python object with `__len__` and `__getitem__` (torch's and torchvision's data sets,
+    rows as Hugging Face's `datasets` have them, arrays; see `facette.data.sequence`); for vectors
+    `synthetic-mixture[:COUNT]` (`open_mixture` says what else may stand there).
     `spec`: a recipe's `input`. `cache_dir`: see `cache_folder`. `attributes`: a CSV (or CelebA's list_attr file)
     instead of those found beside the pictures. `align`: whether photos are brought into the frame of a model of faces
     first, see `in_frame`. `fresh`: decode again. `workers`: decoding threads, one per core
@@ -81,6 +84,10 @@ def open_dataset(
     store = _packed(_as_before(files, spec, align, cache), spec, cache, options)
     store.passed_over = others_spoken(files.others)
     store.verify(LOOKED_AT)
+    if isinstance(files, TarSource) and attributes is None:
+        store.partition = split_by_name(store.names)
+        store.attributes = _own_labels(files, store)
+        return store
     lists = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
     labels = read_labels(lists, store.names, store.path, strict=strict)
     store.partition, store.attributes, store.listings = labels.partition, labels.attributes, labels.listings
@@ -117,7 +124,7 @@ def open_datasets(
 
 
 def _as_before(
-    pictures: FolderSource | ZipSource, spec: ImageInput, align: Align, cache: Path
+    pictures: FolderSource | ZipSource | TarSource, spec: ImageInput, align: Align, cache: Path
 ) -> PictureSource:
     """As `in_frame`; what was decided when the pictures were packed holds, and no picture is looked at again."""
     for decided in (pictures, AlignedSource(pictures)) if align == "auto" and spec.frame is not None else ():
@@ -147,7 +154,9 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
     return Path(cache_dir).expanduser() if cache_dir else user_cache()
 
 
-def _pictures(path: Path) -> FolderSource | ZipSource:
+def _pictures(path: Path) -> FolderSource | ZipSource | TarSource:
+    if is_tarred(path):
+        return TarSource(path)
     if path.is_dir():
         return FolderSource(path)
     if path.is_file():
@@ -167,9 +176,20 @@ def _python(dataset: Any, spec: ImageInput, cache: Path, options: dict[str, Any]
             f"a data set is a path, {FACES}, or an object with __len__ and __getitem__, "
             f"not {type(dataset).__name__}."
         )
-    store = _packed(SequenceSource(dataset), spec, cache, options)
+    rows = SequenceSource(dataset)
+    store = _packed(rows, spec, cache, options)
     store.partition = split_by_name(store.names)
+    store.attributes = _own_labels(rows, store)
     return store
+
+
+def _own_labels(source: SequenceSource | TarSource, store: ImageStore) -> AttributeTable | None:
+    """The attributes that come with the pictures of a source."""
+    labels = source.labels()
+    if labels is None:
+        return None
+    values = spread_rows(labels, join_rows(Path(source.location), labels, store.names))
+    return AttributeTable(labels.columns, values)
 
 
 def _packed(source: PictureSource, spec: ImageInput, cache: Path, options: dict[str, Any]) -> ImageStore:

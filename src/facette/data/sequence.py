@@ -1,18 +1,23 @@
 """A Python data set (`__len__` and `__getitem__`, as torchvision's have) as a source.
 
-In: an object whose items are a picture or start with one: a PIL image, or an array or tensor of bytes, of
-values in [0, 1], or of grey in 16 bits. Out: blocks of decoded pictures. Knows nothing of the library the object comes
-from.
+In: an object whose items are a picture, start with one, or are rows that have one: dictionaries, as Hugging Face's
+`datasets` give them. A picture is a PIL image; an array or tensor of bytes, of values in [0, 1], or of grey in 16 bits;
+in rows also a file's bytes. Out: blocks of decoded pictures, and the rows' other columns as labels. Knows nothing of
+the library the object comes from.
+
+The column of pictures is the one called image, picture, img, jpg, png …, or else the first that holds one.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from facette.data.attributes import LabelRows
+from facette.data.columns import label_rows
 from facette.data.names import NameTable
 from facette.data.source import Block, decode_block
 from facette.errors import DataError, ImageError
@@ -20,6 +25,7 @@ from facette.recipe import ImageInput
 
 _SAMPLES = 64
 CHANNELS = (1, 3, 4)
+COLUMNS = ("image", "picture", "img", "photo", "pixel_values", "jpg", "jpeg", "png", "webp")
 
 
 class SequenceSource:
@@ -37,13 +43,14 @@ class SequenceSource:
         kind = type(dataset)
         self.location = f"{kind.__module__}.{kind.__qualname__}"
         self.names = NameTable.of(f"{index:08d}" for index in range(len(dataset)))
+        self._column = _column_of(dataset[0]) if len(dataset) else None
 
     def signature(self) -> str:
         count = len(self.names)
         digest = blake2b(f"python\0{self.location}\0{count}\0{self._dataset!r}".encode(), digest_size=16)
         for index in np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).astype(int)):
             item = self._item(int(index))
-            digest.update(str(item).encode() if isinstance(item, ImageError) else item.tobytes())
+            digest.update(item if isinstance(item, bytes) else _bytes_of(item))
         return digest.hexdigest()
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
@@ -51,15 +58,56 @@ class SequenceSource:
             items: Iterator = (self._item(index) for index in range(start, stop))
             return decode_block(items, stop - start, spec)
 
-    def _item(self, index: int) -> Image.Image | ImageError:
+    def labels(self) -> LabelRows | None:
+        """The attributes among the columns of rows; None for items that are no rows, or have no attributes."""
+        if self._column is None:
+            return None
+        names = [name for name in self._dataset[0] if name != self._column]
+        if getattr(self._dataset, "column_names", None):  # whole columns, without a picture being decoded
+            return label_rows({name: self._dataset[name] for name in names}, self.names)
+        with self._turn:
+            rows = [self._dataset[index] for index in range(len(self.names))]
+        return label_rows({name: [row.get(name) for row in rows] for name in names}, self.names)
+
+    def _item(self, index: int) -> Image.Image | bytes | ImageError:
         try:
             item = self._dataset[index]
+            if self._column is not None:
+                item = _content(item[self._column])
             picture = item[0] if isinstance(item, tuple | list) else item
-            return picture if isinstance(picture, Image.Image) else _picture(picture)
+            return picture if isinstance(picture, Image.Image | bytes) else _picture(picture)
         except (
             OSError
         ) as error:  # what Pillow raises on a damaged file; anything else is the data set's own fault
             return ImageError(f"cannot be read: {error}.")
+
+
+def _column_of(row: Any) -> str | None:
+    """The column of a row that holds the picture; None for what is no row. Raises DataError where none does."""
+    if not isinstance(row, Mapping):
+        return None
+    column = next((name for name in COLUMNS if name in row), None)
+    column = column or next((name for name, value in row.items() if _holds_picture(value)), None)
+    if column is None:
+        raise DataError(
+            f"no column of the data set holds a picture ({', '.join(map(str, row))}): call it {COLUMNS[0]}."
+        )
+    return column
+
+
+def _holds_picture(value: Any) -> bool:
+    return isinstance(_content(value), Image.Image | bytes) or getattr(value, "ndim", 0) in (2, 3)
+
+
+def _content(value: Any) -> Any:
+    """What a column of pictures holds; of a file that is not decoded yet its bytes."""
+    if isinstance(value, Mapping) and isinstance(value.get("bytes"), bytes):
+        return value["bytes"]
+    return value
+
+
+def _bytes_of(item: Image.Image | ImageError) -> bytes:
+    return str(item).encode() if isinstance(item, ImageError) else item.tobytes()
 
 
 def _picture(values: Any) -> Image.Image:

@@ -50,7 +50,7 @@ class ZipSource:
             raise DataError(f"{str(path)!r} cannot be opened: {error.strerror}.") from error
         self._stamp = (status.st_size, status.st_mtime_ns)
         listed = [
-            (_clean(info.orig_filename), info) for info in self._archive.infolist() if not info.is_dir()
+            (clean_name(info.orig_filename), info) for info in self._archive.infolist() if not info.is_dir()
         ]
         members = sorted(((n, info) for n, info in listed if is_picture_name(n)), key=lambda pair: pair[0])
         self.others: Counter[str] = Counter()  # endings of members that are not called pictures
@@ -101,7 +101,7 @@ class ZipSource:
             raise ImageError(f"is damaged in the archive: {error or type(error).__name__}.") from error
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """The name as a relative one with forward slashes: no drive, no empty part, no `.` and `..`."""
     parts = name.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", ".", "..") and not part.endswith(":"))
