@@ -124,7 +124,10 @@ def test_a_run_by_recipe_resumes_and_is_the_same(store, tmp_path):
         (["model.encoder.arguments={depth=3}"], "own_nets:Encoder does not take the arguments"),
         (["input.size=32"], "own_nets:Encoder does not take 3×32×32"),
         (["objective.terms=[{name='own_nets:crooked_term'}]"], "own_nets:crooked_term gives"),
-        (["objective.terms=[{name='others:far_from'}]"], "pass its module, others, by `code`, not .*own_nets"),
+        (
+            ["objective.terms=[{name='others:far_from'}]"],
+            "pass its module, others, by `code`, not .*own_nets",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(changes, says, tmp_path):

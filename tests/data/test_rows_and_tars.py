@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -48,14 +49,17 @@ def test_rows_of_every_form_are_the_same_pictures(form, tmp_path):
 class Table:
     """A data set of columns, which decodes a picture only where its row is asked for."""
 
-    column_names = ("image", "smiling", "glasses", "age")
+    column_names = ("image", "smiling", "glasses", "age", "caption", "kind")
 
     def __init__(self, count: int = 12):
         self.decoded = 0
+        self.features = {"kind": SimpleNamespace(names=["cat", "dog"])}  # as a ClassLabel has them
         self.columns = {
             "smiling": [index % 2 == 0 for index in range(count)],
             "glasses": [(-1, 0, 1)[index % 3] for index in range(count)],
-            "age": [20 + index for index in range(count)],
+            "age": [20.5 + index for index in range(count)],
+            "caption": [["words", "of", "a", "text"]] * count,
+            "kind": [index % 2 for index in range(count)],
         }
 
     def __len__(self):
@@ -69,13 +73,20 @@ class Table:
         return {"image": colours()[key], **{name: column[key] for name, column in self.columns.items()}}
 
 
-@pytest.mark.parametrize("data", [Table(), [Table()[index] for index in range(12)]], ids=["columns", "rows"])
-def test_columns_that_are_attributes_become_labels(data, tmp_path):
+@pytest.mark.parametrize("form", ["columns", "rows"])
+def test_columns_become_labels(form, tmp_path):
+    table = Table()
+    data = table if form == "columns" else [table[index] for index in range(12)]
     store = open_dataset(data, SPEC, tmp_path)
     assert store.attributes is not None
-    assert store.attributes.names == ("smiling", "glasses")
+    kinds = (
+        ("kind:cat", "kind:dog") if form == "columns" else ("kind",)
+    )  # a list of rows has no names of classes
+    assert store.attributes.names == ("smiling", "glasses", "age", *kinds)
     assert store.attributes.column("smiling").tolist() == [1, -1] * 6
     assert store.attributes.column("glasses").tolist() == [-1, 0, 1] * 4
+    assert store.attributes.column("age").tolist() == [-1] * 6 + [1] * 6
+    assert [category.name for category in store.attributes.categories][:1] == ["age"]
 
 
 def test_rows_without_a_picture_are_refused_in_a_sentence(tmp_path):
@@ -110,7 +121,8 @@ def test_a_folder_of_shards_is_its_pictures_with_their_labels(shards, tmp_path):
     np.testing.assert_array_equal(store.read(np.arange(12)), ROWS["stack"])
     assert store.names[5] == "shard-001/000005.png"
     assert store.attributes is not None
-    assert store.attributes.names == ("smiling",)
+    assert store.attributes.names[0] == "smiling"
+    assert "age:7" in store.attributes.names  # whole numbers of a few values are classes
     expected = [1, -1] * 6
     expected[5] = 0  # it has no labels
     assert store.attributes.column("smiling").tolist() == expected

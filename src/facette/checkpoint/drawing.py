@@ -7,12 +7,13 @@ is wrong with a file is said by the same errors as torch's way raises. `load` ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,16 +36,21 @@ EXTRAS, FITTED, PRIOR = "extras.", "fitted_prior.", "vae.prior."  # of the names
 Arrays = dict[str, np.ndarray]
 
 
-def load(source: str | Path, device: str = "cpu") -> TrainedModel | OnnxModel:
+def load(
+    source: str | Path, device: str = "cpu", code: ModuleType | Iterable[ModuleType] | None = None
+) -> TrainedModel | OnnxModel:
     """A bundled model by name, a model folder, a run's folder, or a single .safetensors file.
 
     By torch where it is installed (`facette[train]`), on `device`: to train, to measure and to draw. Without it the
     model draws all the same, by onnxruntime on the CPU, with what `DrawingModel` promises.
 
-    Raises CheckpointError when there is no such model, it is damaged, or it was written by a newer format, and
-    MissingExtraError for one that only torch can serve where that is not installed.
+    `code` holds the classes of a model with networks of its own; the file brings none and runs none.
+
+    Raises CheckpointError when there is no such model, it is damaged, or it was written by a newer format, UsageError
+    where it has networks of its own and comes without their code, and MissingExtraError for one that only torch can
+    serve where that is not installed.
     """
-    return open_to_draw(source, device) if find_spec("torch") is None else _by_torch(source, device)
+    return open_to_draw(source, device) if find_spec("torch") is None else _by_torch(source, device, code)
 
 
 def open_to_draw(source: str | Path, device: str = "cpu", plain: bool = False) -> TrainedModel | OnnxModel:
@@ -109,11 +115,13 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
         raise CheckpointError(f"{path} cannot be used: {error}") from None
 
 
-def _by_torch(source: str | Path, device: str) -> TrainedModel:
+def _by_torch(
+    source: str | Path, device: str, code: ModuleType | Iterable[ModuleType] | None = None
+) -> TrainedModel:
     import_extra("torch", "train", f"the model {str(source)!r}")
     from facette.checkpoint.native import load_model
 
-    return load_model(source, device)
+    return load_model(source, device, code)
 
 
 def _state(file: Any, names: list[str], prefix: str) -> Arrays:

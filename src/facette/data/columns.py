@@ -1,42 +1,41 @@
 """Labels that come with the pictures of a data set, as columns of values.
 
-In: columns by name, a value for each picture; the names of the pictures. Out: `LabelRows` of those columns that are
-attributes. Knows nothing of where the values come from.
+In: columns by name, a value for each picture; the names of the pictures. Out: `LabelRows` as a CSV of the same columns
+would give them. Knows nothing of where the values come from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from facette.data.attributes import NO, UNKNOWN, YES, LabelRows
+from facette.data.attributes import CLASSES, LabelRows, collect_rows
 from facette.data.names import NameTable
 
 
-def label_rows(columns: Mapping[str, Sequence[Any]], names: NameTable) -> LabelRows | None:
-    """The attributes among the columns, as a CSV of them would be read; None where there is none.
+def label_rows(columns: Mapping[str, Sequence[Any]], names: NameTable, location: str) -> LabelRows | None:
+    """The labels among the columns: yes and no, classes, numbers; None is unknown. None where there is no such column.
 
-    An attribute is true or false, 0 or 1, or −1, 0 and 1; None, or a 0 beside a −1, is unknown. Other columns are
-    passed over.
+    Passed over are columns of other things than single values, and texts of more than 100 kinds, such as captions.
+    `location` is for error messages. Raises DataError for a column that mixes yes and no with other words.
     """
-    attributes = {name: codes for name, values in columns.items() if (codes := _codes(values)) is not None}
-    if not attributes:
+    labels = {str(name): texts for name, values in columns.items() if (texts := _texts(values)) is not None}
+    if not labels:
         return None
-    return LabelRows(tuple(attributes), names, np.stack(list(attributes.values()), axis=1))
+    rows = zip(*labels.values(), strict=True)
+    lines = ((line, name, list(fields)) for line, (name, fields) in enumerate(zip(names, rows, strict=True)))
+    return collect_rows(Path(location), labels, lines)
 
 
-def _codes(values: Sequence[Any]) -> np.ndarray | None:
-    """(R,) int8, or None for a column that is no attribute."""
-    numbers = []
+def _texts(values: Sequence[Any]) -> list[str] | None:
+    """A column as a CSV would spell it; None where it holds no labels."""
+    texts, words = [], False
     for value in values:
-        number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-        if number is not None and not (isinstance(number, bool | int) and number in (-1, 0, 1)):
+        single = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+        if not (single is None or isinstance(single, bool | int | float | str)):
             return None
-        numbers.append(None if number is None else int(number))
-    if all(number is None for number in numbers):
-        return None
-    zero = UNKNOWN if -1 in numbers else NO
-    code = {None: UNKNOWN, -1: NO, 0: zero, 1: YES}
-    return np.array([code[number] for number in numbers], np.int8)
+        words |= isinstance(single, str)
+        texts.append("" if single is None else str(single).strip())
+    known = set(texts) - {""}
+    return None if not known or (words and len(known) > CLASSES) else texts

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from facette.data.aligned import Align, AlignedSource, in_frame
-from facette.data.attributes import AttributeTable, join_rows, spread_rows
+from facette.data.attributes import AttributeTable, join_rows, spread_categories, spread_rows
 from facette.data.celeba import find_celeba
 from facette.data.folder import FolderSource, others_spoken
 from facette.data.generated import FacesSource
@@ -184,12 +184,12 @@ def _python(dataset: Any, spec: ImageInput, cache: Path, options: dict[str, Any]
 
 
 def _own_labels(source: SequenceSource | TarSource, store: ImageStore) -> AttributeTable | None:
-    """The attributes that come with the pictures of a source."""
+    """The labels that come with the pictures of a source."""
     labels = source.labels()
     if labels is None:
         return None
-    values = spread_rows(labels, join_rows(Path(source.location), labels, store.names))
-    return AttributeTable(labels.columns, values)
+    joined = join_rows(Path(source.location), labels, store.names)
+    return AttributeTable(labels.columns, spread_rows(labels, joined), spread_categories(labels, joined))
 
 
 def _packed(source: PictureSource, spec: ImageInput, cache: Path, options: dict[str, Any]) -> ImageStore:

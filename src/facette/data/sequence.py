@@ -59,15 +59,25 @@ class SequenceSource:
             return decode_block(items, stop - start, spec)
 
     def labels(self) -> LabelRows | None:
-        """The attributes among the columns of rows; None for items that are no rows, or have no attributes."""
+        """The labels among the columns of rows; None for items that are no rows, or have none. Raises DataError as
+        `label_rows` does."""
         if self._column is None:
             return None
         names = [name for name in self._dataset[0] if name != self._column]
         if getattr(self._dataset, "column_names", None):  # whole columns, without a picture being decoded
-            return label_rows({name: self._dataset[name] for name in names}, self.names)
-        with self._turn:
-            rows = [self._dataset[index] for index in range(len(self.names))]
-        return label_rows({name: [row.get(name) for row in rows] for name in names}, self.names)
+            columns = {name: self._dataset[name] for name in names}
+        else:
+            with self._turn:
+                rows = [self._dataset[index] for index in range(len(self.names))]
+            columns = {name: [row.get(name) for row in rows] for name in names}
+        features = getattr(self._dataset, "features", None) or {}
+        for name in names:
+            classes = getattr(features.get(name), "names", None)  # of a column of numbers that stand for them
+            if classes:
+                columns[name] = [
+                    None if place is None or place < 0 else classes[place] for place in columns[name]
+                ]
+        return label_rows(columns, self.names, self.location)
 
     def _item(self, index: int) -> Image.Image | bytes | ImageError:
         try:

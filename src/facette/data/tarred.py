@@ -93,7 +93,7 @@ class TarSource:
             yield content if len(content) == size else ImageError("is damaged: its tar ends too soon.")
 
     def labels(self) -> LabelRows | None:
-        """The attributes in the .json beside each picture; None where there are none. Raises DataError for a .json that
+        """The labels in the .json beside each picture; None where there are none. Raises DataError for a .json that
         is not an object of values."""
         if not self._labels:
             return None
@@ -102,7 +102,7 @@ class TarSource:
             place = self._labels.get(_key(name))
             for column, value in ({} if place is None else self._values(name, *place)).items():
                 columns.setdefault(column, [None] * len(self.names))[row] = value
-        return label_rows(columns, self.names)
+        return label_rows(columns, self.names, self.location)
 
     def _values(self, name: str, number: int, offset: int, size: int) -> dict[str, Any]:
         try:
