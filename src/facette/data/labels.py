@@ -30,6 +30,7 @@ from facette.data.names import NameTable
 from facette.data.people import find_people, read_people, set_apart
 from facette.data.split import TRAIN, VALID, split_by_folder, split_by_name
 from facette.errors import DataError
+from facette.files import appearing
 
 _FORMAT = 4
 _UNLISTED = -1
@@ -205,17 +206,16 @@ def _key(files: LabelFiles) -> str:
 def _save(labels: Labels, path: Path) -> None:
     table = labels.attributes
     categories = () if table is None else table.categories
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.partial.npz")
-    np.savez(
-        temporary,
-        partition=labels.partition,
-        names=np.array([] if table is None else table.names, np.str_),
-        values=np.empty((0, 0), np.int8) if table is None else table.values,
-        categories=np.array(json.dumps([(each.name, each.labels) for each in categories])),
-        codes=np.stack([each.codes for each in categories]) if categories else np.empty((0, 0), np.int16),
-        listings=np.array(json.dumps([astuple(listing) for listing in labels.listings])),
-    )
-    os.replace(temporary, path)
+    with appearing(path, ".npz") as temporary:
+        np.savez(
+            temporary,
+            partition=labels.partition,
+            names=np.array([] if table is None else table.names, np.str_),
+            values=np.empty((0, 0), np.int8) if table is None else table.values,
+            categories=np.array(json.dumps([(each.name, each.labels) for each in categories])),
+            codes=np.stack([each.codes for each in categories]) if categories else np.empty((0, 0), np.int16),
+            listings=np.array(json.dumps([astuple(listing) for listing in labels.listings])),
+        )
 
 
 def _load(path: Path) -> Labels | None:

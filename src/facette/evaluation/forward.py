@@ -29,6 +29,7 @@ from facette.objective import elbo_terms
 from facette.runtime import generator
 
 Columns = dict[str, NDArray]
+Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
 
 
 @dataclass(frozen=True, slots=True)

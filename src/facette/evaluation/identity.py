@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.data.selection import Selection
+from facette.evaluation.forward import Begin
 from facette.judges import identity as judge
 from facette.judges.features import kept_arrays
 from facette.latent.drawing import change_frames
@@ -42,7 +43,6 @@ FEWEST_OF_GROUP = 80  # photos of a group that gets figures of its own
 ANOTHER_PHOTO = "another photo of the same person (floor)"
 AT_MODEL_SIZE = "the photo at the model's size (floor)"
 
-Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
 Faces = NDArray[np.floating]  # (N, 128) descriptors
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from facette.data.selection import Selection
-from facette.evaluation.forward import Passed
+from facette.evaluation.forward import Begin, Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import StandardFigures, StandardRow
 from facette.evaluation.samples import FLOOR, MOST_REAL, Samples, protocol_of, sample_name
@@ -22,8 +22,6 @@ from facette.measures.clouds import FEWEST, halves, kernel_interval
 from facette.measures.distances import frechet_distance
 from facette.measures.intervals import Bootstrap
 from facette.model.trained import TrainedModel
-
-Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
 
 
 def measure_standard(

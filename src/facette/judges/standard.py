@@ -10,7 +10,7 @@ Legend: N pictures, S side in pixels.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -91,9 +91,7 @@ def weights_name(network: str, weights: str | Path) -> str:
     path = Path(weights)
     try:
         with path.open("rb") as file:
-            digest = blake2b(digest_size=4)
-            while block := file.read(2**20):
-                digest.update(block)
+            digest = file_digest(file, lambda: blake2b(digest_size=4))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}. {WHERE}") from None
     return f"{network} {digest.hexdigest()}"

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from facette.errors import UsageError
-from facette.model.posterior import DiagonalGaussian
+from facette.model.posterior import LOG_2PI, DiagonalGaussian
 
 Sampling = Literal["stratified", "weighted"]
 NUMBERS_AT_ONCE = 2**22  # of the (rows, M, Z) table of densities: 32 MB
@@ -64,7 +64,7 @@ def take_apart(
     mean, scale, z = posterior.mean.double(), posterior.scale.double(), z.double()
     joint, product = _aggregate(mean, scale, z, _log_weights(count, total, sampling))  # (M,), (M,)
     own = DiagonalGaussian(mean, scale).log_prob(z)
-    prior = (-0.5 * z**2 - 0.5 * math.log(2 * math.pi)).sum(dim=1)
+    prior = (-0.5 * z**2 - 0.5 * LOG_2PI).sum(dim=1)
     return Surgery(
         rate=float((own - prior).mean()),
         mutual_information=float((own - joint).mean()),
@@ -87,7 +87,7 @@ def _aggregate(
     """log q(z) and Σ log q(z_d) of every draw: (M,) each."""
     count, latents = z.shape
     rows = max(1, NUMBERS_AT_ONCE // (count * latents))
-    constant = -scale.log() - 0.5 * math.log(2 * math.pi)  # (M, Z)
+    constant = -scale.log() - 0.5 * LOG_2PI  # (M, Z)
     joint, product = [], []
     for start in range(0, count, rows):
         part = z[start : start + rows]  # (n, Z)

@@ -17,7 +17,6 @@ Legend: N latent vectors, Z latents, K components.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -28,8 +27,8 @@ from torch import Tensor, nn
 
 from facette.errors import DataError
 from facette.model.draws import MixtureDraws, NormalDraws, PriorDraws
+from facette.model.posterior import LOG_2PI
 
-LOG_TWO_PI = math.log(2 * math.pi)
 CANDIDATES = (1, 2, 3, 5, 10, 20, 40)
 REGULARISATION = 1e-6  # added to variances, in units of the latents' own (they are standardised first)
 
@@ -44,7 +43,7 @@ class Posterior(Protocol):
 
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """log N(z; 0, I) of z (N, Z), in nats: (N,)."""
-    return -0.5 * (z.square() + LOG_TWO_PI).sum(dim=-1)
+    return -0.5 * (z.square() + LOG_2PI).sum(dim=-1)
 
 
 def sample_by(draws: PriorDraws, count: int, random: np.random.Generator, like: Tensor) -> Tensor:

@@ -4,9 +4,7 @@ Enters: an RGB image, a path, a dictionary that JSON can hold. Leaves: one file,
 """
 
 import json
-import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -16,6 +14,7 @@ from typing import IO, Any
 from PIL import Image, PngImagePlugin
 
 from facette.errors import ImageError, UsageError
+from facette.files import appearing
 
 JPEG_QUALITY = 94
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -101,23 +100,13 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 
     UsageError: a folder that cannot be written.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder")
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix, delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with appearing(path, path.suffix) as temporary, temporary.open("w+b") as file:
             write(file)
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return path
 
 
@@ -175,10 +164,3 @@ def _options(form: str, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     if form == "WEBP":
         return {"quality": JPEG_QUALITY, "method": 5, "exif": exif}
     return {"quality": JPEG_QUALITY, "subsampling": 0, "optimize": True, "exif": exif}
-
-
-def _umask() -> int:
-    """The mask new files get; a temporary file is private until it takes its real name."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
