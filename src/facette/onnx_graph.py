@@ -63,6 +63,8 @@ def open_graph(content: bytes, weights: Mapping[str, np.ndarray], key: str) -> G
     options.intra_op_num_threads = _cores()
     # Threads that wait by turning in circles take the cores from whoever else has work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # What a run takes is given back after it, instead of being kept, in doubling pieces, for one as large again.
+    options.enable_cpu_mem_arena = False
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
     try:
         options.add_external_initializers(list(weights), values)

@@ -25,6 +25,7 @@ from facette.images.sheets.file import JPEG_TEXT, settings_text, write_whole
 
 ORIENTATION, _EXIF_FOLDER, _MAKER_NOTE = 0x0112, 0x8769, 0x927C
 JPEG_QUALITY = 95
+STRIP = 256  # rows
 _BACK = {
     Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270,
     Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90,
@@ -95,16 +96,26 @@ def decode_whole(data: bytes, name: str) -> WholePhoto:
             image.mode in _PLAIN and not getattr(image, "is_animated", False)
         ) or image.format == "MPO"
         if deep is None and not kept_as_is:
-            return WholePhoto(np.asarray(decode(data, name).image), "PNG", None, {})
+            return WholePhoto(_pixels(decode(data, name).image), "PNG", None, {})
         if deep is None:
             upright = image if turn is None else image.transpose(turn)
-            pixels = np.atleast_3d(np.asarray(upright))
+            pixels = _pixels(upright)
         else:
             pixels = (
                 deep if turn is None else np.stack([_turned(c, turn) for c in np.moveaxis(deep, 2, 0)], 2)
             )
     white = 255 if deep is None else white_of_pixels(deep)
     return WholePhoto(pixels, form, turn, kept, white)
+
+
+def _pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """(H, W, C) of a picture, a strip at a time: Pillow would hold all of it twice more on the way."""
+    pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(top + STRIP, image.height)
+        strip = np.asarray(image.crop((0, top, image.width, bottom)))
+        pixels[top:bottom] = strip.reshape(bottom - top, image.width, -1)
+    return pixels
 
 
 def _exif_that_fits(exif: Image.Exif, most: int | None) -> bytes:

@@ -95,7 +95,23 @@ def test_a_search_in_vain_looks_at_four_turns_of_a_small_picture_and_no_more(mon
     shown = []
     monkeypatch.setattr(find, "sightings", lambda picture: shown.append(picture.size) or [])
     assert find.find_faces(Image.new("RGB", (6000, 4000), (90, 90, 90))) == []
-    assert sum(shown) <= 4 * 3 * 1.2 * 1800 * 1300  # values, margins and smaller sizes with them
+    assert sum(shown) <= 4 * 3 * 1.3 * 1800 * 1300  # values; with margins, overlaps and smaller sizes
+    assert max(shown) <= 3 * find.PART
+
+
+def test_parts_of_a_large_picture_cover_it_and_overlap():
+    for shape in ((1300, 1800), (1800, 1300), (1024, 1024), (97, 4000), (40, 60), (1331, 1331)):
+        picture = np.arange(shape[0] * shape[1] * 3, dtype=np.uint32).reshape(*shape, 3)
+        seen = np.zeros(shape, int)
+        for top, left, part in find._parts(picture):
+            height, width = part.shape[:2]
+            assert height * width <= find.PART + max(shape)
+            assert (part == picture[top : top + height, left : left + width]).all()
+            seen[top : top + height, left : left + width] += 1
+        assert seen.min() == 1
+        if seen.max() > 1:
+            shared = seen[0] if shape[1] > shape[0] else seen[:, 0]
+            assert (shared == 2).sum() >= find.OVERLAP
 
 
 def test_real_portraits_are_all_found_small_in_a_large_photo(shared):

@@ -53,7 +53,8 @@ def sightings(picture: NDArray[np.uint8]) -> list[Sighting]:
     padded = np.zeros(
         (1, 3, _upwards(height), _upwards(width)), np.float32
     )  # 0 is the middle grey it pads with
-    padded[0, :, :height, :width] = picture.transpose(2, 0, 1) / np.float32(127.5) - 1
+    np.divide(picture.transpose(2, 0, 1), np.float32(127.5), out=padded[0, :, :height, :width])
+    padded[0, :, :height, :width] -= 1
     scores, places = (output[0] for output in _network()(padded))  # (1, h, w), (16, h, w)
     rows, columns = np.nonzero(scores[0] > FAINT)
     order = np.argsort(-scores[0, rows, columns], kind="stable")

@@ -8,7 +8,9 @@ benchmarks/faces.py and told in docs/photos.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from PIL import Image
 from facette.images.faces.detector import Sighting, apart, sightings
 from facette.images.similarity import Point, apply, rotation_of, scale_of, similarity
 from facette.images.warp import warp
+from facette.runtime import give_back_freed_memory
 
 PATCH = 64  # pixels a side of what the regressor sees
 CELEBA_EYES = ((69.0, 111.0), (107.0, 112.0))  # in pixels of CelebA's aligned frame, 178×218
@@ -27,6 +30,8 @@ CELEBA_EYES = ((69.0, 111.0), (107.0, 112.0))  # in pixels of CelebA's aligned f
 LONG_SIDE, LARGEST_STEP, NEXT_STEP, LAST_SIDE = 1024, 4.0, 3.0, 160
 MARGIN = 0.15  # of the shorter side, added all round: the detector wants to see some room around a face
 AS_IT_IS, OTHER_WAYS = (0,), (1, 3, 2)  # quarter turns; a face is seen up to 60 degrees off
+PART = 900_000  # pixels that the detector is shown at once
+OVERLAP = 96  # pixels: faces that are larger are as well seen at the next size
 MOST = 300  # sightings that are looked at
 LOOKS = 4
 # Looks around the last place: (a, b, tx, ty) of small similarities in canonical units.
@@ -67,6 +72,7 @@ def find_faces(image: Image.Image) -> list[FoundFace]:
     levels = _levels(image)
     for turns in (AS_IT_IS, OTHER_WAYS):
         seen = _sighted(levels, turns)
+        give_back_freed_memory()  # the search takes more of it than all that follows
         faces = _distinct(_refine(grey, seen)) if seen else []
         if faces:
             return sorted(faces, key=lambda face: -face.scale)
@@ -98,14 +104,28 @@ def _sighted(
     seen = []
     for picture, to_photo in levels:
         for quarters in turns:
-            turned = np.ascontiguousarray(np.rot90(picture, quarters))
+            turned = np.rot90(picture, quarters)
             back = to_photo @ _quarter_turned(quarters, picture.shape[1], picture.shape[0])
-            seen += [sighting.within(back, scale_of(back)) for sighting in sightings(turned)]
+            for top, left, part in _parts(turned):
+                place = back @ similarity(1, 0, left, top)
+                seen += [sighting.within(place, scale_of(place)) for sighting in sightings(part)]
     kept: list[Sighting] = []
     for sighting in sorted(seen, key=lambda sighting: -sighting.score):
         if all(apart(sighting.middle, sighting.side, other) for other in kept):
             kept.append(sighting)
     return kept[:MOST]
+
+
+def _parts(picture: NDArray[np.uint8]) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """Top, left and pixels of overlapping parts, cut across the longer side, so that memory stays bounded."""
+    height, width = picture.shape[:2]
+    longer, shorter = max(height, width), min(height, width)
+    count = max(1, ceil((longer - OVERLAP) / max(PART / shorter - OVERLAP, OVERLAP)))
+    side = ceil((longer + (count - 1) * OVERLAP) / count)
+    for first in range(0, longer - OVERLAP if count > 1 else 1, max(1, side - OVERLAP)):
+        top, left = (first, 0) if height >= width else (0, first)
+        part = picture[top : top + side] if height >= width else picture[:, left : left + side]
+        yield top, left, np.ascontiguousarray(part)
 
 
 def _quarter_turned(quarters: int, width: int, height: int) -> NDArray[np.float64]:
