@@ -32,7 +32,11 @@ CELL = 8  # pixels: sides are multiples of it where pictures are made smaller
 ALIKE = 1.1  # ratio of the widest to the narrowest shape of pictures that are all of one
 COLOURED = 6  # of 255: channels of a grey picture differ no more, as compression leaves them
 FEW = 0.1  # share of the pictures that must show it for colour, transparency or depth to count
-SMALL, FINE = 40, 24  # pixels: up to the one, two levels will do; below the other, patches of 2
+SMALL, MIDDLING, FINE = (
+    64,
+    40,
+    24,
+)  # pixels: up to 64 two levels will do, up to 40 always; below 24, patches of 2
 LATENTS, MANY = 64, 20_000  # latents, twice as many for so many pictures
 PASSES = (60_000, 1_500_000)  # pictures shown in a run, at least and at most
 EPOCHS = 60  # between these
@@ -86,7 +90,7 @@ def propose(look: Look, changes: Sequence[str] = ()) -> Recipe:
     data["name"], data["input"] = look.name, data["input"] | form
     wished = override({"input": dict(data["input"])}, [c for c in changes if c.startswith("input.")])["input"]
     shape = wished["size"] if isinstance(wished["size"], list) else [wished["size"]] * 2
-    data["model"] |= {"latent": _latent(look, shape)} | _networks(shape)
+    data["model"] |= {"latent": _latent(look, shape)} | _networks(shape, look.count)
     data["train"] |= _length(look, data["train"]["batch"])
     return parse_recipe(override(data, changes), look.name)
 
@@ -173,13 +177,13 @@ def _channels(look: Look) -> dict[str, Any]:
 
 def _latent(look: Look, shape: Sequence[int]) -> int:
     """More for larger pictures and for more of them: what is not needed stays unused, and costs a little time."""
-    return LATENTS << (max(shape) > SMALL and look.count >= MANY)
+    return LATENTS << (max(shape) > MIDDLING and look.count >= MANY)
 
 
-def _networks(shape: Sequence[int]) -> dict[str, Any]:
-    """Encoder and decoder for pictures of that (height, width): a level more for larger ones, and finer patches where
-    coarse ones would leave next to nothing to look at."""
-    levels = 3 if max(shape) > SMALL else 2
+def _networks(shape: Sequence[int], count: int) -> dict[str, Any]:
+    """Encoder and decoder for pictures of that (height, width): a level more for larger ones and for many, which are
+    learned from for long, and finer patches where coarse ones would leave next to nothing to look at."""
+    levels = 3 if max(shape) > SMALL or (max(shape) > MIDDLING and count >= MANY) else 2
     spec = {
         "kind": "residual",
         "patch": 4 if min(shape) >= FINE else 2,
