@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 import facette
 from facette.checkpoint.export import export_model
@@ -16,6 +18,8 @@ from facette.data.packed import ImageStore
 from facette.images.convert import as_rgb, to_model, to_model_array, to_pictures, to_pictures_array
 from facette.images.fit import fit_picture
 from facette.images.open import open_image
+from facette.latent.attributes import fit_attributes
+from facette.latent.edit import edit
 from facette.latent.photo import take_photo
 from facette.recipe import ImageInput
 from facette.training.batches import reader
@@ -48,7 +52,11 @@ KINDS = {
 
 
 def drawn(kind: Kind, seed: int, scale: int = 1) -> Image.Image:
-    """A bright disc on a ramp, at `scale` times the size; transparent beside it where there is alpha."""
+    """A bright disc on a ramp, at `scale` times the size, transparent beside it where there is alpha; grey ones are
+    real digits."""
+    if kind.pillow == "L":
+        digit = Image.fromarray((load_digits().images[seed] * (255 / 16)).astype(np.uint8))
+        return digit.resize((kind.shape[1] * scale, kind.shape[0] * scale), Image.Resampling.BICUBIC)
     high, wide = (side * scale for side in kind.shape[:2])
     draws = np.random.default_rng(seed)
     y, x = np.mgrid[:high, :wide] / max(high, wide)
@@ -131,6 +139,12 @@ def test_every_tool_draws_in_the_form(ran, tmp_path):
     assert kept.dtype == ran.kind.dtype
     assert kept.reshape(ran.kind.shape).tolist() == samples.pictures[0].tolist()
     assert facette.reconstruct(ran.best, [photo, other]).pictures.shape == (2, *ran.kind.shape)
+    labelled = tmp_path / "labelled"
+    shutil.copytree(ran.best, labelled)
+    fit_attributes(labelled, ran.store, split="all").save(labelled)
+    edited = edit(labelled, photo, {"light": 1.0})
+    assert edited.pictures.shape[3:] == ran.kind.shape[2:]
+    assert (edited.pictures[0] != edited.photo).any()
     chart = facette.map_latents(facette.load(ran.best), ran.store, method="pca", color="light")
     assert chart.save(tmp_path / "map.html").is_file()
 

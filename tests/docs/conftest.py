@@ -65,6 +65,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path
     shutil.copy(folder / "photo.jpg", folder / "holiday" / "beach")
     _models(folder, quick_run)
     (folder / "nets.py").write_text(own_code(), "utf-8")
+    _shapes(folder)
     return folder
 
 
@@ -110,6 +111,29 @@ def _pictures(folder: Path, faces: np.ndarray) -> None:
             Image.fromarray(faces[place]).save(folder / part / name, quality=92)
             rows.append(",".join((name, *map(str, signs[place]))))
         (folder / f"{part}_attributes.csv").write_text("\n".join(rows), "utf-8")
+
+
+def _shapes(folder: Path) -> None:
+    """Grey discs and squares with a list of what they are, and a model that knows it."""
+    import facette
+    from facette.latent.attributes import fit_attributes
+
+    rows, (y, x) = ["image_id,kind,size"], np.mgrid[:24, :24] - 11.5
+    for number in range(2 * EACH):
+        place = folder / ("shapes" if number < EACH else "new-shapes")
+        place.mkdir(exist_ok=True)
+        size, disc = 5 + number % 7 + number / EACH, number % 2 == 0
+        away = np.hypot(x, y) if disc else np.maximum(abs(x), abs(y))
+        picture = (255 * np.clip(size - away, 0, 1)).astype(np.uint8)
+        Image.fromarray(picture).save(place / f"{number:03d}.png")
+        rows.append(f"{number:03d}.png,{'disc' if disc else 'square'},{size:g}")
+    (folder / "shapes_labels.csv").write_text("\n".join(rows), "utf-8")
+    recipe = facette.load_recipe(
+        "digits", ["input.size=24", "model.latent=4", "train.steps=20", "train.mixture_components=[1]"]
+    )
+    run = folder / "runs" / "shapes"
+    facette.train(recipe, folder / "shapes", run)
+    fit_attributes(run, folder / "shapes", split="all").save(run / "best")
 
 
 def _models(folder: Path, quick_run: Path) -> None:
