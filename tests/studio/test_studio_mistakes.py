@@ -56,8 +56,10 @@ def test_the_search_for_a_face_waits_for_nobody(ask, there, meadow):
     assert (answer.status, b"No face was found" in answer.body) == (200, True)
 
 
-def test_an_older_photo_that_arrives_later_does_not_win(visit, there, hopper, photograph):
+def test_an_older_photo_that_arrives_later_does_not_win(visit, there, anna, hopper, photograph):
     page = visit(there)
+    give(page, "vary-photo", anna)
+    page.locator("#vary-gallery .ten img").nth(9).wait_for(timeout=PATIENCE)
     held = []
     page.route("**/photo", lambda route: held.append(route))
     give(page, "vary-photo", hopper)
@@ -68,8 +70,11 @@ def test_an_older_photo_that_arrives_later_does_not_win(visit, there, hopper, ph
             break
         page.wait_for_timeout(50)
     older, newer = held
+    fading = page.locator("#vary-gallery.fading")
+    assert fading.count() == 1  # what is there is of somebody else
     newer.continue_()
     until_given(page, "vary-photo", photograph.name)
+    fading.wait_for(state="detached", timeout=PATIENCE)
     with contextlib.suppress(Error):  # the page may have given that request up already
         older.continue_()
     page.wait_for_timeout(800)

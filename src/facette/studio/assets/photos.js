@@ -24,6 +24,16 @@
     line.classList.toggle("warn", wrong);
   };
 
+  // What was drawn of somebody else fades until it is drawn anew.
+  const fade = (box) => {
+    const halves = box.closest(".halves");
+    if (!halves || !halves.querySelector(".drawn figure")) return;
+    const drawn = halves.querySelector(".drawn");
+    drawn.classList.add("fading");
+    const anew = new MutationObserver(() => { drawn.classList.remove("fading"); anew.disconnect(); });
+    anew.observe(drawn, { childList: true, subtree: true });
+  };
+
   // Shows in a box what it now holds, and tells the server; with nothing to hold, whoever was there before is gone.
   const hold = (box, photo) => {
     const state = stateOf(box), shown = box.querySelector(".photo-shown"), row = box.querySelector(".photo-faces");
@@ -41,6 +51,7 @@
       row.append(face);
     });
     if (photo.name) row.append(button("Take it away", () => { stateOf(box).sent += 1; hold(box, NOBODY); }));
+    if (photo.refused) document.querySelectorAll(".fading").forEach((drawn) => drawn.classList.remove("fading"));
     if (photo.refused) row.append(button("Take the middle", () => choose(box, `${photo.token}/middle`, photo)));
     say(box, photo.refused || [photo.words, ...(photo.warnings || [])].filter(Boolean).join(" "), Boolean(photo.refused));
     facette.write(box.dataset.input, photo.refused ? "" : photo.photo);
@@ -86,6 +97,7 @@
       return;
     }
     say(box, "Looking for the face …");
+    fade(box);
     const headers = { "X-Name": encodeURIComponent(name), ...(fleeting ? { "X-Fleeting": "1" } : {}) };
     ask(box, name, { body: blob, headers });
   };

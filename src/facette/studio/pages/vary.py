@@ -91,7 +91,7 @@ def page(studio: Studio) -> None:
                 )  # fmt: skip
             rest = hidden_input("vary-dial-rest")
             trail = gr.HTML(elem_id="vary-trail")
-            gallery = gr.HTML(elem_id="vary-gallery")
+            gallery = gr.HTML(elem_id="vary-gallery", elem_classes="drawn")
             meter = gr.HTML(elem_id="vary-meter")
             offers = gr.HTML(elem_id="vary-offers")
             kept = gr.HTML(elem_id="vary-pins")
