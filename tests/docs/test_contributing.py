@@ -23,7 +23,7 @@ SHORT = [
     "train.mixture_components=[]",
 ]
 
-# Said in Python after the diff: laws of what was added.
+# Said in Python after the diff: laws of what was added, where the diff brings no test of its own.
 LAWS = {
     "likelihood": """
         import torch
@@ -43,16 +43,6 @@ LAWS = {
         drawn = one.sample(100_000, np.random.default_rng(0))
         assert abs(drawn.mean()) < 0.02 and abs(drawn.var() - 1) < 0.05
     """,
-    "measure": """
-        import numpy as np
-        from facette.measures.reconstruction import mse, worst_patch
-        real = np.random.default_rng(0).uniform(0.2, 0.8, (3, 32, 32, 3))
-        drawn = real.copy()
-        drawn[1, 8:16, 24:32] += 0.1
-        np.testing.assert_allclose(worst_patch(real, drawn), [0, 0.1, 0], atol=1e-12)
-        noisy = real + np.random.default_rng(1).normal(0, 0.1, real.shape)
-        assert (worst_patch(real, noisy) >= np.sqrt(mse(real, noisy))).all()
-    """,
     "recipe": """
         from facette.recipe import load_recipe, shipped_recipes
         assert "faces96" in shipped_recipes()
@@ -67,8 +57,12 @@ TRAINED = {
 }
 
 
+NAMES = sorted(page.stem for page in FOLDER.glob("*.md"))
+
+
 def test_every_page_has_its_laws():
-    assert {page.stem for page in FOLDER.glob("*.md")} == set(LAWS) == set(TRAINED)
+    assert set(NAMES) == LAWS.keys() | {name for name in NAMES if tests_in(name)}
+    assert set(NAMES) == TRAINED.keys() | {"command"}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +72,9 @@ def changed(tmp_path_factory):
     @cache
     def change(name: str) -> Path:
         tree = tmp_path_factory.mktemp(name)
-        shutil.copytree(REPOSITORY / "src", tree / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in ("src", "tests", "scripts"):
+            shutil.copytree(REPOSITORY / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPOSITORY / "pyproject.toml", tree)
         done = subprocess.run(
             ["git", "apply", "-"],
             cwd=tree,
@@ -93,22 +89,25 @@ def changed(tmp_path_factory):
     return change
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_diff_applies(name, changed):
     tree = changed(name)
-    named = re.findall(r"^\+\+\+ b/(\S+)", diff_of(name), flags=re.M)
-    assert named
-    for path in named:
+    paths = paths_in(name)
+    assert paths
+    for path in paths:
         before = REPOSITORY / path
         assert not before.exists() or before.read_bytes() != (tree / path).read_bytes(), path
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == "likelihood" else [pytest.mark.slow]) for name in LAWS]
+    "name", [pytest.param(name, marks=[] if name == "likelihood" else [pytest.mark.slow]) for name in NAMES]
 )
 def test_what_it_adds_keeps_its_laws(name, changed):
-    law = "\n".join(line.removeprefix(" " * 8) for line in LAWS[name].splitlines())
-    python(changed(name), "-c", law)
+    if tests := tests_in(name):
+        python(changed(name), "-m", "pytest", "-p", "no:cacheprovider", *tests)
+    else:
+        law = "\n".join(line.removeprefix(" " * 8) for line in LAWS[name].splitlines())
+        python(changed(name), "-c", law)
 
 
 @pytest.mark.slow
@@ -131,10 +130,19 @@ def diff_of(name: str) -> str:
     return diff
 
 
+def paths_in(name: str) -> list[str]:
+    """The files that the diff of a page changes or adds."""
+    return re.findall(r"^\+\+\+ b/(\S+)", diff_of(name), flags=re.M)
+
+
+def tests_in(name: str) -> list[str]:
+    return [path for path in paths_in(name) if path.startswith("tests/")]
+
+
 def python(tree: Path, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     return done.stdout
