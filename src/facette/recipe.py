@@ -302,7 +302,7 @@ class TotalCorrelationSpec(Spec):
     `discriminator` (FactorVAE, arXiv 1802.05983), which the section of that name sizes.
     """
 
-    weight: Annotated[float, Field(ge=0)]
+    weight: Annotated[float, Field(ge=0)] = 5.0
     estimate: Literal["stratified", "weighted", "discriminator"] = "stratified"
     discriminator: DiscriminatorSpec = DiscriminatorSpec()
 
@@ -320,7 +320,7 @@ class MmdSpec(Spec):
     """`weight` times the squared maximum mean discrepancy between q(z) and the standard normal (InfoVAE, arXiv
     1706.02262): with the paper's α and λ, `objective.beta` is 1 − α, and `weight` α + λ − 1."""
 
-    weight: Annotated[float, Field(ge=0)]
+    weight: Annotated[float, Field(ge=0)] = 1000.0
     kernel: Literal["rbf", "imq"] = "rbf"
     bandwidth: Annotated[float, Field(gt=0)] = 1.0
 
@@ -329,14 +329,14 @@ class CapacitySpec(Spec):
     """The rate is held at a capacity that rises from 0 to `nats` over `steps` (arXiv 1804.03599): its distance from it
     costs `objective.beta`, the paper's γ."""
 
-    nats: Annotated[float, Field(ge=0)]
+    nats: Annotated[float, Field(ge=0)] = 25.0
     steps: NonNegative = 0
 
 
 class ImportanceSpec(Spec):
     """The bound of `samples` importance-weighted draws in the place of the plain one (IWAE, arXiv 1509.00519)."""
 
-    samples: Positive
+    samples: Positive = 5
 
 
 class TermSpec(Spec):

@@ -112,6 +112,7 @@ def shards(tmp_path):
                 values = {"smiling": index % 2 == 0, "age": index}
                 if index != 5:
                     add(archive, f"{index:06d}.json", json.dumps(values).encode())
+                add(archive, f"{index:06d}.cls", b"%d\n" % (index % 3))
                 add(archive, f"{index:06d}.txt", b"a face")
     return folder
 
@@ -123,6 +124,7 @@ def test_a_folder_of_shards_is_its_pictures_with_their_labels(shards, tmp_path):
     assert store.attributes is not None
     assert store.attributes.names[0] == "smiling"
     assert "age:7" in store.attributes.names  # whole numbers of a few values are classes
+    assert store.attributes.column("cls:2").tolist() == [-1, -1, 1] * 4
     expected = [1, -1] * 6
     expected[5] = 0  # it has no labels
     assert store.attributes.column("smiling").tolist() == expected
@@ -161,3 +163,30 @@ def test_a_run_takes_any_of_them(shards, tmp_path):
     for place, data in enumerate((shards, ROWS["pictures"], ROWS["stack"])):
         ended = facette.train(recipe, data, tmp_path / str(place), device="cpu")
         assert ended.step == 1
+
+
+def test_a_real_hugging_face_data_set_is_read_with_its_classes(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=["cat", "dog"]),
+            "smiling": datasets.Value("bool"),
+            "caption": datasets.Value("string"),
+        }
+    )
+    numbers = range(12)
+    columns = {
+        "image": colours(),
+        "label": [number % 2 for number in numbers],
+        "smiling": [number % 3 == 0 for number in numbers],
+        "caption": [f"face {number}" for number in numbers],
+    }
+    whole = datasets.Dataset.from_dict(columns, features=features)
+    undecoded = whole.cast_column("image", datasets.Image(decode=False))
+    for data in (whole, undecoded, whole.with_format("torch"), whole.with_format("numpy")):
+        store = open_dataset(data, SPEC, tmp_path)
+        np.testing.assert_array_equal(store.read(np.arange(12)), ROWS["stack"])
+        assert store.attributes is not None
+        assert store.attributes.names == ("label:cat", "label:dog", "smiling")

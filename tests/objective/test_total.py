@@ -153,7 +153,7 @@ def test_a_capacity_costs_the_distance_of_the_rate_from_it(passed):
             ["objective.total_correlation.estimate=exact", "objective.total_correlation.weight=1.0"],
             "estimate",
         ),
-        (["objective.mmd.kernel=imq"], "objective.mmd.weight is missing"),
+        (["objective.mmd.kernel=cubic"], "objective.mmd.kernel is 'cubic'"),
         (["objective.dip.lambda=2.0"], "objective.dip.lambda is not a key"),
         (["objective.capacity.nats=5.0", "objective.free_bits=0.1"], "free_bits and capacity each say"),
         (["objective.importance.samples=0"], "objective.importance.samples is 0"),

@@ -17,7 +17,8 @@ from facette.data.names import NameTable
 def label_rows(columns: Mapping[str, Sequence[Any]], names: NameTable, location: str) -> LabelRows | None:
     """The labels among the columns: yes and no, classes, numbers; None is unknown. None where there is no such column.
 
-    Passed over are columns of other things than single values, and texts of more than 100 kinds, such as captions.
+    Passed over are columns of other things than single values, and texts that are no classes, such as captions: more
+    than 100 of them, or one for every other picture.
     `location` is for error messages. Raises DataError for a column that mixes yes and no with other words.
     """
     labels = {str(name): texts for name, values in columns.items() if (texts := _texts(values)) is not None}
@@ -38,4 +39,5 @@ def _texts(values: Sequence[Any]) -> list[str] | None:
         words |= isinstance(single, str)
         texts.append("" if single is None else str(single).strip())
     known = set(texts) - {""}
-    return None if not known or (words and len(known) > CLASSES) else texts
+    no_classes = words and len(known) > min(CLASSES, max(2, len(texts) // 2))
+    return None if not known or no_classes else texts

@@ -1,7 +1,8 @@
 """Tar files of pictures as a source, as webdataset writes them: one, or a folder of shards.
 
 In: the path of a .tar, or of a folder with some. Out: the listing of their pictures and blocks of decoded pictures;
-labels from the .json beside each. Members are read in place: nothing is unpacked, and no name becomes a path.
+labels from the .json and the .cls beside each. Members are read in place: nothing is unpacked, and no name becomes a
+path.
 
 In a webdataset `000012.jpg` and `000012.json` are of one sample. A picture is known by its shard and its name in it:
 `shard-000/000012.jpg`.
@@ -31,7 +32,8 @@ from facette.images.open import MAX_BYTES
 from facette.recipe import ImageInput
 
 ENDING = ".tar"
-MOST_LABELS = 1 << 20  # bytes of a sample's .json
+LABELS = (".json", ".cls")
+MOST_LABELS = 1 << 20  # bytes of a sample's labels
 
 
 def is_tarred(path: Path) -> bool:
@@ -57,7 +59,7 @@ class TarSource:
         self.others: Counter[str] = Counter()
         names: list[str] = []
         places: list[tuple[int, int, int]] = []  # shard, offset, bytes
-        self._labels: dict[str, tuple[int, int, int]] = {}  # by shard and key
+        self._labels: dict[tuple[str, str], tuple[int, int, int]] = {}  # by ending, and by shard and key
         self._stamps = []
         for number, shard in enumerate(self._shards):
             for name, offset, size in _members(shard):
@@ -65,8 +67,8 @@ class TarSource:
                 if is_picture_name(name):
                     names.append(known)
                     places.append((number, offset, size))
-                elif name.endswith(".json"):
-                    self._labels[_key(known)] = number, offset, size
+                elif name.endswith(LABELS):
+                    self._labels[name.rpartition(".")[2], _key(known)] = number, offset, size
                 else:
                     count_other(name, self.others)
             status = shard.stat()
@@ -93,24 +95,31 @@ class TarSource:
             yield content if len(content) == size else ImageError("is damaged: its tar ends too soon.")
 
     def labels(self) -> LabelRows | None:
-        """The labels in the .json beside each picture; None where there are none. Raises DataError for a .json that
-        is not an object of values."""
+        """What stands in the .json beside each picture, and in the .cls as the column `cls`; None where there are none.
+        Raises DataError for a .json that is not an object of values."""
         if not self._labels:
             return None
         columns: dict[str, list[Any]] = {}
         for row, name in enumerate(self.names):
-            place = self._labels.get(_key(name))
-            for column, value in ({} if place is None else self._values(name, *place)).items():
+            for column, value in self._values(name).items():
                 columns.setdefault(column, [None] * len(self.names))[row] = value
         return label_rows(columns, self.names, self.location)
 
-    def _values(self, name: str, number: int, offset: int, size: int) -> dict[str, Any]:
-        try:
-            values = json.loads(self._read(number, offset, min(size, MOST_LABELS)))
-        except (ValueError, RecursionError):
-            values = None
-        if not isinstance(values, dict):
-            raise DataError(f"the labels of {name!r} in {str(self._shards[number])!r} are no JSON object.")
+    def _values(self, name: str) -> dict[str, Any]:
+        values: Any = {}
+        if place := self._labels.get(("json", _key(name))):
+            try:
+                values = json.loads(self._read(place[0], place[1], min(place[2], MOST_LABELS)))
+            except (ValueError, RecursionError):
+                values = None
+            if not isinstance(values, dict):
+                raise DataError(
+                    f"the labels of {name!r} in {str(self._shards[place[0]])!r} are no JSON object."
+                )
+        if place := self._labels.get(("cls", _key(name))):
+            values["cls"] = self._read(place[0], place[1], min(place[2], MOST_LABELS)).decode(
+                "utf-8", "replace"
+            )
         return values
 
     def _read(self, number: int, offset: int, size: int) -> bytes:
