@@ -11,11 +11,14 @@ READY := $(VENV)/.ready
 LIGHT ?= .venv-demo
 SPREAD := -n auto --maxprocesses 4 --dist loadgroup
 
-.PHONY: demo test test-all browser bench lint format docs docs-serve figures clean
+.PHONY: demo draw test test-all browser bench lint format docs docs-serve figures clean
 
 # In an environment of its own: without torch it is there in seconds, and it shows that drawing needs none.
 demo: $(LIGHT)/.ready ## ten variations of a public-domain photo, by the bundled model
 	$(LIGHT)/bin/facette demo
+
+draw: $(LIGHT)/.ready ## every way to draw, where there is no torch: half a minute
+	scripts/ci/drawing.sh $(LIGHT)
 
 test: $(READY) browser ## the test suite, a few minutes on two cores
 	$(BIN)/pytest -m "not slow" $(SPREAD)
