@@ -38,10 +38,10 @@ class Answer:
 
 @pytest.fixture(scope="session")
 def model():
-    """The bundled model, as torch computes it."""
-    import facette
+    """The bundled model as the commands and the studio draw with it."""
+    from facette.cli.model import open_model
 
-    return facette.load("faces64")
+    return open_model("faces64", "auto", light=True)
 
 
 @pytest.fixture(scope="session")
@@ -76,18 +76,10 @@ def open_studio():
 
 
 @pytest.fixture(scope="session")
-def light():
-    """The bundled model as the commands draw with it."""
-    from facette.cli.model import open_model
-
-    return open_model("faces64", "auto", light=True)
-
-
-@pytest.fixture(scope="session")
-def there(open_studio, model, light, tmp_path_factory) -> Iterator[Open]:
+def there(open_studio, model, tmp_path_factory) -> Iterator[Open]:
     """One studio with the bundled model and all pages, for every test that needs none of its own."""
     runs = tmp_path_factory.mktemp("runs")
-    with open_studio(model, "faces64", runs=runs, drawer=light) as one:
+    with open_studio(model, "faces64", runs=runs) as one:
         yield one
 
 
@@ -210,16 +202,16 @@ def anna_face(drawn_faces):
 
 
 @pytest.fixture(scope="session")
-def relatives(light):
+def relatives(model):
     """What the page Vary must show of a face, at a level or a number, as the commands draw it."""
     from facette.latent import vary
     from facette.latent.levels import choose_setting
 
     def draw(face, diversity="auto", **options):
         level = diversity if isinstance(diversity, str) else "auto"
-        setting = choose_setting(light, level)
+        setting = choose_setting(model, level)
         strength = setting.strength if isinstance(diversity, str) else diversity
-        return vary(light, face, diversity=strength, noise=setting.noise, **options)
+        return vary(model, face, diversity=strength, noise=setting.noise, **options)
 
     return draw
 

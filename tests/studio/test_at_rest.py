@@ -1,6 +1,14 @@
-"""When nobody is at work, the studio gives memory back: once, not after every event."""
+"""At rest the studio holds little: no torch until somebody asks for it, and what work has freed is given back."""
 
 from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
+
+import pytest
 
 from facette.studio import events
 from facette.studio.events import ActiveWork
@@ -21,3 +29,43 @@ def test_memory_is_given_back_when_the_last_one_is_done(monkeypatch):
     with at_work:
         pass
     assert len(given) == 2
+
+
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "scipy", "sklearn", "matplotlib"):
+    sys.modules[name] = None
+from facette.cli import main
+main()
+"""
+MOST = 600  # MiB
+
+
+def test_the_page_stands_before_torch_is_imported(tmp_path):
+    command = [sys.executable, "-c", WITHOUT_TORCH, "studio", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as studio:
+        assert studio.stdout is not None
+        try:
+            visitor = build_opener(HTTPCookieProcessor())  # the token of the address becomes a cookie
+            with visitor.open(studio.stdout.readline().strip(), timeout=60) as page:
+                assert "Facette studio" in page.read().decode()
+            status = Path(f"/proc/{studio.pid}/status")
+            if status.is_file():
+                resident = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
+                assert resident is not None
+                assert int(resident[1]) / 1024 < MOST
+        finally:
+            studio.terminate()
+            studio.wait(60)
+
+
+def test_torch_comes_with_whoever_asks_for_it_first(model):
+    pytest.importorskip("torch")
+    from facette.model.trained import TrainedModel
+    from facette.studio.app import Studio
+
+    studio = Studio(model, "faces64", plain=True, device="cpu")
+    assert isinstance(studio.trained, TrainedModel)
+    assert studio.trained.sharpener is None
+    assert studio.trained is studio.trained
+    assert Studio(studio.trained, "nobody").trained is studio.trained

@@ -79,7 +79,7 @@ def test_the_first_way_from_opening_to_ten_saved_relatives_is_two_clicks_on_what
 
 
 def test_a_photo_gives_ten_relatives_in_sight_and_what_they_are_is_said_in_words(
-    varied, light, relatives, anna_face, shot
+    varied, model, relatives, anna_face, shot
 ):
     varied.set_viewport_size({"width": 1024, "height": 700})
     bottoms = varied.locator("#vary-gallery figure").evaluate_all(
@@ -92,11 +92,11 @@ def test_a_photo_gives_ten_relatives_in_sight_and_what_they_are_is_said_in_words
     words = varied.inner_text("#page-vary")
     for figure in ("σ", "realism", "percentile", "stranger in a hundred", "worse than"):
         assert figure not in words
-    curve = known_curve(light, choose_setting(light, "auto").noise)
+    curve = known_curve(model, choose_setting(model, "auto").noise)
     told = varied.locator("#vary-meter").text_content()
     assert ("Likeness 0." in told and " person" in told) if curve else "never measured" in told
     seen = pictures(varied, "#vary-taken")
-    assert np.array_equal(seen, [anna_face, light.plain().decode(light.encode(anna_face[None]).mean)[0]])
+    assert np.array_equal(seen, [anna_face, model.plain().decode(model.encode(anna_face[None]).mean)[0]])
     for words, level in LEVELS.items():
         varied.get_by_label(words, exact=True).check(force=True)
         until_drawn(varied, "#vary-gallery", relatives(anna_face, level).pictures)
@@ -340,7 +340,7 @@ def test_nothing_of_a_photo_lies_on_the_disk(varied, anna):
 
 
 def test_samples_stand_there_at_opening_are_those_of_the_command_and_one_leads_to_others(
-    visit, there, model, light, shot
+    visit, there, model, shot
 ):
     page = visit(there, "Sample")
     until_drawn(page, "#sample-wall", sample(model, 20, 0).pictures)
@@ -350,7 +350,7 @@ def test_samples_stand_there_at_opening_are_those_of_the_command_and_one_leads_t
     until_drawn(page, "#sample-wall", wall)
     assert "--temperature 0.8 --seed 0" in commands(page, "#sample-offers")[0]
     page.locator("#sample-wall").get_by_label("More like it", exact=True).nth(6).click()
-    until_drawn(page, "#sample-wall", np.concatenate([wall[6:7], vary(light, wall[6], 20).pictures]))
+    until_drawn(page, "#sample-wall", np.concatenate([wall[6:7], vary(model, wall[6], 20).pictures]))
     assert "facette vary samples/07.png" in commands(page, "#sample-offers")[-1]
     page.get_by_text("All samples").click()
     until_drawn(page, "#sample-wall", wall)

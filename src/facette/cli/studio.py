@@ -53,7 +53,7 @@ def studio(
         from facette.latent.inputs import image_size
         from facette.studio.app import PAGES, SHARED_PAGES, Studio, build
 
-        opened = open_model(model, device, plain)
+        opened = open_model(model, device, plain, light=True)
         image_size(opened)  # refuses models of points
         door = serve.door_for(host, loopback)
         address = serve.address_of(place, door)
@@ -68,8 +68,7 @@ def studio(
                 webbrowser.open(address)
 
         pages = PAGES if loopback else SHARED_PAGES
-        drawer = open_model(model, device, plain, light=True)
-        rooms = Studio(opened, model, runs, shared=not loopback, plain=plain, drawer=drawer)
+        rooms = Studio(opened, model, runs, shared=not loopback, plain=plain, device=device)
         app = build(rooms, door, pages)
         server = serve.server_of(app, ready)
         wanted: list[str] = []

@@ -15,15 +15,17 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facette.data.arrays import read_arrays
 from facette.errors import DataError, UsageError, import_extra
 from facette.images.sheets.file import write_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Method = Literal["tsne", "umap", "pca"]
 PERPLEXITY = 30.0  # of t-SNE, or a quarter of N where that is less

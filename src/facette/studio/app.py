@@ -13,9 +13,10 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from facette.errors import FacetteError, UsageError, import_extra
@@ -26,6 +27,9 @@ from facette.studio.photo import Choice, NoFaceError, Photos, photo_words
 from facette.studio.state import PreparedPhotos
 from facette.studio.theme import HEAD, look
 from facette.studio.visitors import Visitors
+
+if TYPE_CHECKING:
+    from facette.model.trained import TrainedModel
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
@@ -40,14 +44,12 @@ WAITING = 256  # events that may stand in the queue
 class Studio:
     """What every page works with."""
 
-    model: Any  # a TrainedModel of pictures
+    model: Any  # of pictures, as the commands open it to draw: mostly without torch
     model_name: str  # as on the command line
     runs: Path = Path("runs")  # the folder whose runs are trained and shown, and the only one
     shared: bool = False  # with others on the network, who may not look into this machine's folders
     plain: bool = False  # whether the model was opened without its second stage
-    drawer: Any = (
-        None  # the model as `facette vary` opens it, maybe without torch: other sums, other last bits
-    )
+    device: str = "auto"  # for what computes by torch
     shelf: Shelf = field(default_factory=Shelf)
     photos: Photos = field(init=False)
     prepared: PreparedPhotos = field(init=False)
@@ -60,9 +62,23 @@ class Studio:
     examples: Any = None  # pictures to begin with, drawn when the page is first opened
 
     def __post_init__(self) -> None:
-        self.drawer = self.model if self.drawer is None else self.drawer
-        self.photos = Photos(self.drawer)
-        self.prepared = PreparedPhotos(self.drawer, self.photos)
+        self.photos = Photos(self.model)
+        self.prepared = PreparedPhotos(self.model, self.photos)
+
+    @cached_property
+    def trained(self) -> TrainedModel:
+        """The same model as torch computes it, with other sums and other last bits, for maps and geodesics.
+
+        Whoever asks first waits for torch. Raises MissingExtraError where that is not installed.
+        """
+        import_extra("torch", "train", "What follows gradients or maps a latent space")
+        from facette.checkpoint.native import load_model
+        from facette.model.trained import TrainedModel
+
+        if isinstance(self.model, TrainedModel):
+            return self.model
+        loaded = load_model(self.model_name, self.device)
+        return loaded.plain() if self.plain else loaded
 
     def readable(self, source: str) -> str:
         """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""

@@ -22,7 +22,6 @@ from facette.errors import UsageError
 from facette.latent.directions import FIGURES, known_directions
 from facette.latent.points import encode_each
 from facette.latent.project import Method, Projection
-from facette.mapping import map_latents, open_projection
 from facette.model.interface import DrawingModel
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
 from facette.plots.maps import Chart, Column
@@ -91,6 +90,8 @@ def draw_map(
 
     Raises as `facette.mapping.map_latents` and `facette.data.open_dataset` do.
     """
+    from facette.mapping import map_latents, open_projection
+
     if source.endswith(SAVED):
         tell("reading the map")
         projection = open_projection(source, model)

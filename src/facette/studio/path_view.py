@@ -55,8 +55,8 @@ def picture_between(studio: Studio, tab: str, way: Way | None, across: float, do
     )
     if way.held:
         photos = [studio.photos.take(text).input for text in way.held]
-        drawing = plan_drawing(studio.drawer, photos, most=MOST_SIDE)
-        picture = draw(studio.drawer, latent, drawing, photos, weights)[0]
+        drawing = plan_drawing(studio.model, photos, most=MOST_SIDE)
+        picture = draw(studio.model, latent, drawing, photos, weights)[0]
     else:
         picture = decode_each(studio.model, latent)[0]
     return face(picture, "", "the face at this place")

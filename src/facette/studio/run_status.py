@@ -17,9 +17,7 @@ from facette.checkpoint.locate import describe_model, find_model
 from facette.errors import FacetteError
 from facette.recipe import load_recipe
 from facette.studio.runs import TrainingRun
-from facette.training.journal import JOURNAL, read_journal
-from facette.training.preview import PREVIEWS
-from facette.training.run import SHARPEN
+from facette.training.journal import JOURNAL, PREVIEWS, SHARPEN, read_journal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from facette.checkpoint.tensors import write_atomically
 from facette.errors import TrainingError, UsageError
+from facette.files import write_atomically
 from facette.training.journal import JOURNAL, read_journal
 
 RECORD, LOG, RESULT = "studio.json", "studio.log", "studio-result.json"  # in a run's folder

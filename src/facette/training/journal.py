@@ -13,7 +13,10 @@ from typing import Any
 
 from facette.files import sealed, unsealed, write_atomically
 
+# What a reader of a run finds in its folder.
 JOURNAL = "journal.jsonl"
+PREVIEWS = "previews"  # a folder: how the same pictures look as the run learns
+SHARPEN = "sharpen"  # the folder of the second stage
 
 
 class Journal:

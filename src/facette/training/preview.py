@@ -20,8 +20,7 @@ from facette.model.vae import VAE
 from facette.recipe import Recipe
 from facette.runtime import derive_seed
 from facette.training.batches import Store, reader
-
-PREVIEWS = "previews"
+from facette.training.journal import PREVIEWS
 
 
 @torch.no_grad()

@@ -36,12 +36,10 @@ from facette.runtime import Rank, choose_device, keep_freed_memory
 from facette.training.batches import Batch, Store, is_store
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
-from facette.training.journal import Journal
+from facette.training.journal import SHARPEN, Journal
 from facette.training.second_stage import MAY_CHANGE, SecondStage
 from facette.training.state import changes
 from facette.training.watch import Attended, Finished, Watcher, due, until_signalled
-
-SHARPEN = "sharpen"  # the folder of the second stage inside a run's
 
 
 class Progress(Protocol):

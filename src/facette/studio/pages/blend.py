@@ -27,6 +27,8 @@ from facette.studio.photo import Choice, StudioPhoto
 
 if TYPE_CHECKING:
     from facette.latent import Interpolation
+    from facette.latent.photo import PhotoInput
+    from facette.model.interface import DrawingModel
     from facette.studio.app import Studio
 
 METHODS: dict[str, Method] = {
@@ -164,14 +166,13 @@ def _walked(
     photos = _photos_of(studio, held)
     if len(photos) < 2:
         raise UsageError("give two photos first.")
-
-    inputs = [photo.by(studio.model) for photo in photos]
+    model, inputs = _opened(studio, photos, method)
 
     def between(
         count: int, side: int | None = None, progress: Callable[[], object] | None = None
     ) -> Interpolation:
         options = {"method": method, "equal_steps": equal, "side": side, "progress": progress}
-        return replace(interpolate(studio.model, *inputs, steps=count, **options), remark=_remark(photos))
+        return replace(interpolate(model, *inputs, steps=count, **options), remark=_remark(photos))
 
     walk = between(steps, progress=looking)
     way = _way_of(walk, tuple(text for text in held if text))
@@ -199,6 +200,15 @@ def _way_of(walk: Interpolation, held: tuple[str, ...]) -> Way:
     turns = np.arange(len(walk.pictures))
     weights = [np.interp(turns, walk.stations, corner) for corner in np.eye(len(held))]
     return Way(np.asarray(walk.latents)[None], np.stack(weights, 1).astype(np.float32)[None], held)
+
+
+def _opened(
+    studio: Studio, photos: Sequence[StudioPhoto], method: Method
+) -> tuple[DrawingModel, list[PhotoInput]]:
+    """The model that finds and draws such a way, and the photos as it encodes them: a geodesic takes gradients."""
+    if method != "geodesic":
+        return studio.model, [photo.input for photo in photos]
+    return studio.trained, [photo.by(studio.trained) for photo in photos]
 
 
 def _captions(walk: Interpolation) -> list[str]:
@@ -240,7 +250,7 @@ def _field(studio: Studio, boxes: Sequence[Any]) -> None:
         photos = _photos_of(studio, held)
         if len(photos) < CORNERS:
             return [None, note(FOUR), "", "", ""]
-        inputs = [photo.by(studio.model) for photo in photos]
+        inputs = [photo.input for photo in photos]
         square = field(studio.model, inputs, FIELD_SIDE, FIELD_SIDE, METHODS[called])
         square = replace(square, remark=_remark(photos))
         shares = np.linspace(0, 1, FIELD_SIDE, dtype=np.float32)
@@ -296,7 +306,7 @@ def _average(studio: Studio, boxes: Sequence[Any]) -> None:
         if len(photos) < 2:
             return [note(FEW), "", "", ""]
         chosen = [share for share, text in zip(shares, held, strict=True) if text]
-        inputs = [photo.by(studio.model) for photo in photos]
+        inputs = [photo.input for photo in photos]
         mixture = blend(studio.model, *inputs, weights=chosen, norm_corrected=as_far)
         mixture = replace(mixture, remark=_remark(photos))
         stem = f"{photos[0].stem}-blend"

@@ -105,7 +105,7 @@ def _compared(studio: Studio, tab: str, tell: Tell, held: str, settings: Compare
     command = command_line(_options(studio, settings), photo.name)
     for word in photo.choice.words():
         command += f" {word}"
-    model = (studio.model_name, studio.plain, str(studio.model.device))
+    model = (studio.model_name, studio.plain, studio.device)
     order = ComparisonOrder(settings, *model, *studio.photos.file(held), held, command)
     content = work_apart(comparison_of, order, tell)
     name = f"{photo.stem}-compared.html"

@@ -127,7 +127,7 @@ def _changed(
     portrait = studio.photos.take(held)
     if not wishes:
         return face(portrait.picture, "", "the photo"), note(NOTHING), ""
-    edited = edit(studio.model, portrait.by(studio.model), wishes, kept)
+    edited = edit(studio.model, portrait.input, wishes, kept)
     edited = replace(edited, remark=portrait.report.summary())
     stem = f"{portrait.stem}-edited"
     words = [portrait.name, *(f"{name}={strength:+g}" for name, strength in wishes.items())]

@@ -70,7 +70,7 @@ def page(studio: Studio) -> None:
 
     def measure(tab: str, tell: Tell, data: str, beside: str, count: int, split: str, seed: int) -> str:
         other = studio.readable(beside) if beside.strip() else ""
-        model = (studio.model_name, studio.plain, str(studio.model.device))
+        model = (studio.model_name, studio.plain, studio.device)
         return _measured(
             studio, tab, tell, EvaluationOrder(*model, studio.readable(data), other, count, split, seed)
         )

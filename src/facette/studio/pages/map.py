@@ -151,7 +151,7 @@ class _OwnSamples:
 
 
 def _ready(studio: Studio, source: str, method: Method, count: int, seed: int, tell: Any) -> DrawnMap:
-    walk, chart = draw_map(studio.model, source, method, count, seed, tell)
+    walk, chart = draw_map(studio.trained, source, method, count, seed, tell)
     tell("packing the faces")
     described, atlas = chart_files(studio.model, walk, chart)
     columns = [column["name"] for column in described["columns"]]

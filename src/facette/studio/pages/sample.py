@@ -128,7 +128,7 @@ class _Acts:
             )
             return [drawn, "", self._offers(tab, wall, "samples", copyable(command, "")), True]
         picture, name = wall.pictures[picked], f"samples/{picked + 1:0{width}d}.png"
-        near = vary(studio.drawer, picture, LIKE)
+        near = vary(studio.model, picture, LIKE)
         names = [f"like-sample-{picked + 1}-{i:02d}.png" for i in range(1, LIKE + 1)]
         drawn = faces(
             [picture, *near.pictures], ["the sample"], alt="relative", names=["sample.png", *names], kind="wall",

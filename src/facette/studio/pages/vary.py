@@ -70,8 +70,8 @@ def page(studio: Studio) -> None:
     from gradio.context import Context
 
     settled, around, favourites = gr.State(None), gr.State(()), gr.State(())
-    reaches = reaches_of(studio.drawer)
-    usual = choose_setting(studio.drawer, LEVELS[START])
+    reaches = reaches_of(studio.model)
+    usual = choose_setting(studio.model, LEVELS[START])
     begin = reaches[usual.noise].position(usual.strength)
     with gr.Row(elem_classes="halves"):
         with gr.Column(scale=1, min_width=240, elem_classes="giving"):
@@ -110,7 +110,7 @@ def page(studio: Studio) -> None:
                     list(DETAILS), value=next(iter(DETAILS)), label="Pictures have", elem_id="vary-details"
                 )
                 noise = gr.Radio(
-                    list(NOISES), label="Changes are drawn from", visible=knows_people(studio.drawer),
+                    list(NOISES), label="Changes are drawn from", visible=knows_people(studio.model),
                     value=next(words for words, noise in NOISES.items() if noise == usual.noise),
                     elem_id="vary-noise",
                 )  # fmt: skip
@@ -201,7 +201,7 @@ class _Acts:
         photo = partial(png_bytes, relatives.photo)
         before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
         drawn = gallery_html(settings, seeds, relatives.pictures, kept, files, before)
-        meter = meter_html(known_curve(self._studio.drawer, place.noise, place.details), factor)
+        meter = meter_html(known_curve(self._studio.model, place.noise, place.details), factor)
         way = [prepared.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
         trail = trail_html([*way, start], place.around)
         level = self._reaches[place.noise].level(factor)
