@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 import facette
 from facette.checkpoint.export import export_model
 from facette.data.packed import ImageStore
+from facette.form import spoken_form
 from facette.images.convert import as_rgb, to_model, to_model_array, to_pictures, to_pictures_array
 from facette.images.fit import fit_picture
 from facette.images.open import open_image
@@ -277,3 +278,11 @@ def test_a_square_is_a_number_again():
     assert recipe.input.size == 32
     wide = facette.load_recipe("quick", ["input.size=[32, 48]"])
     assert "size = [\n    32,\n    48,\n]" in wide.to_toml()
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "depth", "words"),
+    [(64, 3, 8, "64×64 RGB"), ([24, 32], 1, 16, "32×24 grey of 16 bits"), (64, 4, 8, "64×64 RGB and alpha")],
+)
+def test_a_form_is_said_as_people_write_it(size, channels, depth, words):
+    assert spoken_form(size, channels, depth) == words

@@ -86,3 +86,9 @@ def spoken_size(size: Size | tuple[int, int]) -> str:
     """A size as people write it: width × height."""
     height, width = height_width(size)
     return f"{width}×{height}"
+
+
+def spoken_form(size: Size, channels: int = 3, depth: int = 8) -> str:
+    """A whole form as people write it: "64×64 RGB", "48×32 grey of 16 bits"."""
+    colours = {1: "grey", 3: "RGB", 4: "RGB and alpha"}[channels]
+    return f"{spoken_size(size)} {colours}" + (f" of {depth} bits" if depth != 8 else "")

@@ -65,7 +65,7 @@ def test_without_a_recipe_what_the_pictures_are_decides(run, tmp_path):
     assert planned.code == 0, planned.err
     recipe = parse_recipe(tomllib.loads(planned.out))
     assert (recipe.name, recipe.input.size, recipe.input.channels) == ("tiles", 12, 1)
-    assert "tiles: 12 × 12 pixels, 1 channels" in planned.err
+    assert "tiles: grey of 12 × 12 pixels, 3 latents" in planned.err
     trained = run("train", folder, *small)
     assert trained.out.strip() == "runs/tiles/best"
     assert run("train", "pictures", folder, *small).out.strip() == "runs/tiles/best"

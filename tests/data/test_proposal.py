@@ -96,3 +96,12 @@ def test_a_folder_without_pictures_is_said(tmp_path):
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(DataError, match="none of the pictures looked at"):
         proposed([tmp_path])
+
+
+def test_the_recipe_of_any_pictures_is_fitted_wherever_it_is_named(tmp_path):
+    from facette.data.proposal import recipe_for
+
+    folder = folder_of(tmp_path, deep)
+    assert recipe_for("pictures", [folder]) == proposed([folder])
+    assert recipe_for("pictures", []).input.size == 64
+    assert recipe_for("quick", [folder]).name == "quick"

@@ -6,6 +6,7 @@ own measures and provenance; nothing is made up where they are silent.
 
 from __future__ import annotations
 
+from facette.form import spoken_form
 from facette.model.trained import TrainedModel
 from facette.model.vae import count_parameters
 
@@ -19,7 +20,9 @@ def write_card(model: TrainedModel) -> str:
     """The card as Markdown."""
     recipe, provenance = model.recipe, model.provenance
     data = recipe.input
-    shape = f"{data.size} values" if data.kind == "vector" else f"{data.size}×{data.size} RGB"
+    shape = (
+        f"{data.size} values" if data.kind == "vector" else spoken_form(data.size, data.channels, data.depth)
+    )
     lines = [
         "---",
         f"license: {provenance.get('license_id', 'other')}",

@@ -25,12 +25,14 @@ def info(
 
 def describe(path: str, header: dict[str, Any]) -> str:
     """The header of a model file as lines for people."""
+    from facette.form import spoken_form
+
     recipe, provenance = header["recipe"], header.get("provenance", {})
     given, spec = recipe["input"], recipe["model"]
     takes = (
         f"{given['size']} values"
         if given["kind"] == "vector"
-        else f"{given['size']}×{given['size']} RGB, {given['range']} range"
+        else f"{spoken_form(given['size'], given.get('channels', 3), given.get('depth', 8))}, {given['range']} range"
     )
     likelihood = spec["likelihood"]
     rows = [

@@ -13,7 +13,10 @@ def prepare(
     source: Pictures,
     recipe: Annotated[
         str,
-        typer.Option("--recipe", help="Whose picture size and crop to prepare for: a name or a TOML file."),
+        typer.Option(
+            "--recipe",
+            help="Whose picture size and crop to prepare for: a name or a TOML file; pictures is fitted to them.",
+        ),
     ] = "faces64",
     overrides: Set = None,
     cache: Cache = None,
@@ -27,10 +30,11 @@ def prepare(
 ) -> None:
     """Decode a data set once. Interrupted, the same command goes on where it stopped."""
     from facette.cli.data import done_to, open_source
+    from facette.data.proposal import recipe_for
     from facette.errors import UsageError
-    from facette.recipe import ImageInput, load_recipe
+    from facette.recipe import ImageInput
 
-    resolved = load_recipe(recipe, overrides or [])
+    resolved = recipe_for(recipe, [source], overrides or [])
     if not isinstance(resolved.input, ImageInput):
         raise UsageError(f"recipe {resolved.name!r} takes vectors; there are no pictures to prepare.")
     store, _ = open_source(
@@ -70,10 +74,12 @@ def _account(store: Any) -> dict[str, Any]:
 
 
 def _spoken(account: dict[str, Any], listings: list[str]) -> str:
+    from facette.form import spoken_size
+
     splits = ", ".join(f"{count:,} {part}" for part, count in account["splits"].items() if count)
     lines = [
         account["store"],
-        f"{account['pictures']:,} pictures of {account['size']}×{account['size']}: {splits}",
+        f"{account['pictures']:,} pictures of {spoken_size(account['size'])}: {splits}",
     ]
     lines += [f"{account['aligned']:,} of them aligned"] if account["aligned"] else []
     lines += listings

@@ -103,21 +103,21 @@ def train(
 def choose_recipe(recipe: str, data: list[str], overrides: list[str]) -> tuple[Recipe, list[str], bool]:
     """The recipe, what it is to learn from, and whether it was made for that: where none is named, or the one for any
     pictures."""
-    from facette.data.proposal import BASE, proposed
-    from facette.recipe import load_recipe, shipped_recipes
+    from facette.data.proposal import BASE, recipe_for
+    from facette.recipe import shipped_recipes
 
     named = recipe in shipped_recipes() or recipe.endswith(".toml")
     if not named and is_data(recipe):
         data, recipe = [recipe, *data], BASE
+    fitted = recipe_for(recipe, data, overrides)
     if recipe == BASE and data:
-        fitted = proposed(data, overrides)
-        high, wide = fitted.input.shape if fitted.input.kind == "image" else (0, 0)
+        assert fitted.input.kind == "image"
+        high, wide = fitted.input.shape
+        channels = {1: "grey", 3: "colour", 4: "colour with transparency"}[fitted.input.channels]
         remark(
-            f"{fitted.name}: {wide} × {high} pixels, {fitted.input.channels} channels, {fitted.model.latent} latents, "
-            f"{fitted.train.steps:,} steps were chosen by what the pictures are"
+            f"{fitted.name}: {channels} of {wide} × {high} pixels, {fitted.model.latent} latents, as fits the pictures"
         )
-        return fitted, data, True
-    return load_recipe(recipe, overrides), data, False
+    return fitted, data, recipe == BASE and bool(data)
 
 
 def is_data(name: str) -> bool:

@@ -23,7 +23,7 @@ from facette.data.open import find_pictures
 from facette.data.source import PictureSource
 from facette.errors import DataError, ImageError
 from facette.images.open import open_image
-from facette.recipe import Recipe, override, parse_recipe, recipe_data
+from facette.recipe import Recipe, load_recipe, override, parse_recipe, recipe_data
 
 BASE = "pictures"
 SAMPLE = 48  # pictures that are looked at
@@ -93,6 +93,14 @@ def propose(look: Look, changes: Sequence[str] = ()) -> Recipe:
     data["model"] |= {"latent": _latent(look, shape)} | _networks(shape, look.count)
     data["train"] |= _length(look, data["train"]["batch"])
     return parse_recipe(override(data, changes), look.name)
+
+
+def recipe_for(name: str | Path, sources: Sequence[str | Path], changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of a name or TOML path, with its changes; `pictures` is fitted to what it is to learn from, where that
+    is known."""
+    if name == BASE and sources:
+        return proposed(sources, changes)
+    return load_recipe(name, [*changes])
 
 
 def proposed(sources: Sequence[str | Path], changes: Sequence[str] = ()) -> Recipe:

@@ -40,6 +40,7 @@ from facette.evaluation.samples import (
     sample_figures,
 )
 from facette.evaluation.standard_figures import measure_standard
+from facette.form import spoken_size
 from facette.images.convert import as_unit
 from facette.judges.attributes import Features, speaks_for
 from facette.judges.features import kept_features
@@ -178,7 +179,7 @@ def _frame(model: TrainedModel) -> str:
         if data.frame is None
         else " of the box {},{} to {},{} of {}×{}".format(*data.frame.box, *data.frame.size)
     )
-    return f"{data.size}×{data.size} px{cut}"
+    return f"{spoken_size(data.size)} px{cut}"
 
 
 # ── reconstructions and likelihood ───────────────────────────────────────────────────────────────────────

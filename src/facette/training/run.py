@@ -28,10 +28,11 @@ from torch import Tensor
 from facette.checkpoint.native import describe_model, find_model, load_model, save_model
 from facette.code import modules_of
 from facette.data.open import open_dataset
+from facette.data.proposal import recipe_for
 from facette.errors import TrainingError
 from facette.files import owned, write_atomically
 from facette.model.trained import TrainedModel
-from facette.recipe import Recipe, load_recipe
+from facette.recipe import Recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory
 from facette.training.batches import Batch, Store, is_store
 from facette.training.finish import finish_run
@@ -137,8 +138,9 @@ def train(
 ) -> Finished:
     """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
 
-    A recipe may be given by its name or its file, or as a model, which lends its weights too; data as a store, or as
-    anything that `open_dataset` opens. `run` is runs/ and the recipe's name when left out. `watcher` is any object
+    A recipe may be given by its name or its file, or as a model, which lends its weights too; "pictures" is fitted to
+    the pictures of a path (`facette.data.proposal`). Data are given as a store, or as anything that `open_dataset`
+    opens. `run` is runs/ and the recipe's name when left out. `watcher` is any object
     with some of the methods of `Watcher`. `start` lends its weights to a new run wherever its layers fit; which do not
     is said. `code`: modules that have what the recipe names of one's own.
 
@@ -149,7 +151,8 @@ def train(
     """
     if isinstance(recipe, TrainedModel):
         recipe, start = recipe.recipe, start or recipe
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    if not isinstance(recipe, Recipe):
+        recipe = recipe_for(recipe, [data] if isinstance(data, str | Path) else [])
     recipe = recipe.with_code((*modules_of(code), *recipe.code))
     store: Store = data if is_store(data) else open_dataset(data, recipe.input)
     rank, folder, told = Rank.current(), Path(run or Path("runs") / recipe.name), Attended(watcher)

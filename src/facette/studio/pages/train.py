@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import FacetteError, UsageError
-from facette.recipe import load_recipe, shipped_recipes
+from facette.recipe import shipped_recipes
 from facette.studio import run_status, runs
 from facette.studio.download_links import row
 from facette.studio.events import aside, long
@@ -121,12 +121,13 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> RunPlan:
     Raises whatever `facette train --dry-run` raises, and UsageError for a name that is taken.
     """
     from facette.data import open_dataset
+    from facette.data.proposal import recipe_for
     from facette.training.batches import training_rows
     from facette.training.schedule import steps_of
 
     tell("reading the recipe")
     overrides = overrides_of(form.usual, form.other)
-    resolved = load_recipe(form.recipe.strip(), overrides)
+    resolved = recipe_for(form.recipe.strip(), [form.data.strip()] if form.data.strip() else [], overrides)
     order = RunCommand(form.recipe.strip(), form.data.strip(), overrides)
     if not order.data and resolved.input.kind == "image":
         raise UsageError("name a folder or a zip of pictures, or synthetic-faces:COUNT.")
