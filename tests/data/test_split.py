@@ -49,6 +49,15 @@ def test_no_side_is_empty(names):
     assert set(sides(names).values()) == {0, 1}
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 18, 60])
+def test_few_pictures_have_two_to_validate_on_where_they_can(count):
+    """Of one picture nobody can say how pictures differ: unexplained variance is its error over nothing."""
+    for first in range(0, 400, 20):
+        valid = list(sides(MANY[first : first + count]).values()).count(VALID)
+        assert valid >= (2 if count >= 4 else 1)
+        assert valid < count
+
+
 def test_one_picture_trains():
     assert sides(["only.jpg"]) == {"only.jpg": 0}
     assert split_by_name(NameTable.of([])).shape == (0,)

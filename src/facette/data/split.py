@@ -27,15 +27,17 @@ _FOLDERS = {
 def split_by_name(names: NameTable, valid_share: float = VALID_SHARE) -> np.ndarray:
     """(N,) int8 of TRAIN and VALID; about `valid_share` of the names are VALID.
 
-    A name's side depends on the name alone, with one exception: when a set is so small that one side would be
-    empty, the name with the lowest (highest) hash is moved there. A single picture is TRAIN.
+    A name's side depends on the name alone, with one exception: when a set is so small that fewer than two would
+    be VALID, or none TRAIN, the names with the lowest (the highest) hashes are moved there, for of one picture nothing
+    can be said of how pictures differ. Of two or three one is VALID; a single picture is TRAIN.
     """
     if not 0 < valid_share < 1:
         raise UsageError(f"the validation share is {valid_share}; it lies between 0 and 1.")
     hashes = names.hashes()  # (N,) uint64, uniform
     partition = np.where(hashes < np.uint64(valid_share * 2**64), VALID, TRAIN).astype(np.int8)
-    if len(names) > 1 and not (partition == VALID).any():
-        partition[hashes.argmin()] = VALID
+    fewest = 0 if len(names) < 2 else 1 if len(names) < 4 else 2
+    if np.count_nonzero(partition == VALID) < fewest:
+        partition[np.argsort(hashes, kind="stable")[:fewest]] = VALID
     if len(names) > 0 and not (partition == TRAIN).any():
         partition[hashes.argmax()] = TRAIN
     return partition

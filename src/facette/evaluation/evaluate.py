@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from facette.data.selection import Selection, Split, choose_data
-from facette.errors import check_count
+from facette.errors import UsageError, check_count
 from facette.evaluation import bound
 from facette.evaluation.forward import Passed, Rebuilt, pass_through
 from facette.evaluation.identity import measure_identity
@@ -110,6 +110,11 @@ def evaluate(
     selection = choose_data(model, data, split, count, seed, people=people)
     image = model.input.kind == "image"
     total = len(selection.indices)
+    if total < 2:
+        raise UsageError(
+            "there is only 1 to measure on, and of one nobody can say how they differ: give other data, or take "
+            "`split='all'`."
+        )
 
     def begin(stage: str, size: int) -> Callable[[int], None]:
         return _stage(progress, stage, size)

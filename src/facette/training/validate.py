@@ -25,6 +25,9 @@ from facette.training.batches import Store, labels_of, reader
 from facette.training.step import Objective, noise_of, own_costs
 
 BATCH = 64
+SAME = (
+    1e-6  # squared: values that differ by less, in a range of 1 or 2, are the same; a step of 8 bits is 4e-3
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,9 @@ class Validation:
     weighted_elbo: float  # with the recipe's weights by place
     distortion: float
     rate: float
-    unexplained_variance: (
-        float  # MSE ÷ variance around the mean picture of the set, of what was seen, by the core
-    )
+    # MSE ÷ variance around the mean picture of the set, of what was seen, by the core; where all pictures are the same,
+    # as one alone is, around the mean of its values
+    unexplained_variance: float
     identity: float  # mean 1 − cosine of the features of who; 0 where the recipe does not ask for it
     score: float  # minus what the run minimises, at the weights that its schedules end with
     used_units: int  # latent dimensions with a mean rate above 0.01 nats
@@ -118,19 +121,28 @@ def validate(
     vae.train(was_training)
     count = len(rows)
     mean = {name: total / count for name, total in sums.items()}
-    variance = (second - first**2 / number.clamp_min(1)).sum().item()
     return Validation(
         elbo=-(mean["distortion"] + mean["rate"]),
         weighted_elbo=mean["weighted"],
         distortion=mean["distortion"],
         rate=mean["rate"],
-        unexplained_variance=sums["squared"] / max(variance, 1e-12),
+        unexplained_variance=sums["squared"] / _spread(number, first, second),
         identity=mean["identity"],
         score=-mean["cost"] - spec.identity * mean["identity"],
         terms={name: value / count for name, value in named.items()},
         used_units=int((per_dimension / count > UNUSED_UNIT.limit).sum()),
         rate_per_dimension=(per_dimension / count).numpy(),
     )
+
+
+def _spread(number: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> float:
+    """The sum of squares around the mean picture, from how often each place was seen and the sums of x and x² there;
+    around the mean of all values where the pictures are one and the same. Never zero."""
+    around_pictures = (second - first**2 / number.clamp_min(1)).sum().item()
+    values = number.sum().item() * first.numel() / max(number.numel(), 1)
+    around_values = second.sum().item() - first.sum().item() ** 2 / max(values, 1)
+    least = SAME * max(values, 1)
+    return around_pictures if around_pictures > least else max(around_values, least)
 
 
 def collapse_sentence(result: Validation) -> str | None:
