@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from facette.errors import BusyError
@@ -129,3 +131,33 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
 def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
     (tmp_path / "value").write_bytes(b"123" * 100_000)
     assert digest_of_file(tmp_path / "value") == digest_of(b"123" * 100_000)
+
+
+def test_files_are_flushed_as_windows_wants_it(tmp_path, monkeypatch):
+    """There a folder cannot be opened, a file that is only read cannot be flushed, and `os` lacks what Unix has."""
+    fcntl = pytest.importorskip("fcntl")
+    import facette
+    from facette import files
+    from facette.recipe import load_recipe
+
+    opened, flushed = os.open, os.fsync
+
+    def open_file(path, *options, **more):
+        if os.path.isdir(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *options, **more)
+
+    def flush(descriptor):
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flushed(descriptor)
+
+    monkeypatch.setattr(files, "WINDOWS", True)
+    monkeypatch.setattr(os, "open", open_file)
+    monkeypatch.setattr(os, "fsync", flush)
+    for name in ("preadv", "pread", "getuid", "sched_getaffinity"):
+        monkeypatch.delattr(os, name, raising=False)
+    files.write_atomically(tmp_path / "a.txt", "whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    store = facette.open_dataset("synthetic-faces:8", load_recipe("quick").input, tmp_path / "cache")
+    assert store.read(np.arange(8)).shape == (8, 32, 32, 3)

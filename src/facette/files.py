@@ -24,6 +24,7 @@ from typing import Any
 
 from facette.errors import BusyError, UsageError
 
+WINDOWS = sys.platform == "win32"
 _LONGEST_NAME = 255  # bytes, on every file system in common use
 LOCK, OWNER = ".lock", ".owner"
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]+://|(?:https?|ftps?|s3|gs|file):/|data:|www\.)", re.IGNORECASE)
@@ -48,11 +49,24 @@ def appearing(path: Path, suffix: str = "") -> Iterator[Path]:
     temporary = temporary_beside(path, suffix)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Have the disk hold what was written to a file, or a folder's list of names; Windows knows that of files alone."""
+    if WINDOWS:
+        if path.is_file():
+            with path.open("r+b") as file:  # there a file that is only read cannot be flushed
+                os.fsync(file.fileno())
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def temporary_beside(path: Path, suffix: str = "") -> Path:

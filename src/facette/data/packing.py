@@ -37,7 +37,7 @@ from facette.data.packed import (
 from facette.data.source import Block, PictureSource
 from facette.data.treatment import count_bits
 from facette.errors import DataError
-from facette.files import clear_leftovers, sealed, temporary_beside
+from facette.files import clear_leftovers, flush, sealed, temporary_beside
 from facette.recipe import ImageInput
 
 Progress = Callable[[int, int], None]  # pictures settled so far, pictures in all
@@ -118,7 +118,7 @@ def _pack_locked(
         bench.close()
     _remove(final)  # only now: what is in use, or all there is after a kill, is there until there is better
     os.replace(partial, final)
-    _sync(final.parent)
+    flush(final.parent)
 
 
 def decoded_ahead(
@@ -222,8 +222,8 @@ class _Bench:
         (self.folder / STORE).write_text(json.dumps(sealed(about), indent=1), "utf-8")
         os.fsync(self._pixels.fileno())
         for file in self.folder.iterdir():
-            _sync(file)
-        _sync(self.folder)
+            flush(file)
+        flush(self.folder)
 
     def close(self) -> None:
         self._pixels.close()
@@ -241,14 +241,6 @@ def _refuse(unreadable: list[Unreadable], source: PictureSource) -> None:
         counted = f"{len(unreadable)} picture{'s' if len(unreadable) > 1 else ''}"
         shown = "; ".join(f"{name} {reason}" for name, reason in unreadable[:3])
         raise DataError(f"{counted} of {source.location!r} cannot be read, and strict is on: {shown}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def edition(store: Path) -> tuple[int, int] | None:
