@@ -50,8 +50,9 @@ def align(
     if not source.is_dir():
         places = None if eyes is None else parse_eyes(eyes)
         target = name_apart(_target(out / source.name, False), {name_key(source)})
+        faces = _faces_of(source, spec, eyes=places, **choice)
         with owned(out, "facette align"):
-            written = _align_photo(source, target, spec, eyes=places, used=set(), **choice)
+            written = _write_faces(faces, source, target, all_faces, set())
             return _finish(out, written, [], as_json)
     photos = _photos_in(source, out)
     known = None if eyes is None else _known_eyes(Path(eyes))
@@ -63,10 +64,12 @@ def align(
             name = photo.relative_to(source)
             try:
                 places = None if known is None else known.of(name.as_posix())
-                target = _target(out / name, same[name_key(photo.with_suffix(""))] > 1)
-                written += _align_photo(photo, target, spec, eyes=places, used=used, **choice)
+                faces = _faces_of(photo, spec, eyes=places, **choice)
             except (ImageError, UsageError) as error:
                 left_out.append({"photo": str(photo), "reason": str(error)})
+            else:  # a place where nothing can be written ends it all
+                target = _target(out / name, same[name_key(photo.with_suffix(""))] > 1)
+                written += _write_faces(faces, photo, target, all_faces, used)
             bar.advance()
         return _finish(out, written, left_out, as_json)
 
@@ -114,22 +117,26 @@ def _photos_in(folder: Path, out: Path) -> list[Path]:
     return photos
 
 
-def _align_photo(
-    photo: Path, target: Path, spec: "ImageInput", *, all_faces: bool, face: int, eyes: Any, used: set[str]
-) -> list[dict]:
-    """Writes one face, or each, as `target` and with its number behind; returns an account of each.
-
-    `used`: names that no face may have; those that are written are added.
-    """
-    from facette.files import name_apart
+def _faces_of(photo: Path, spec: "ImageInput", *, all_faces: bool, face: int, eyes: Any) -> "list[Intake]":
+    """The photo's face in the frame, or each of them."""
     from facette.images.faces.align import intake, intake_all
     from facette.images.open import open_image
 
     opened = open_image(photo)
     if all_faces:
-        faces = intake_all(opened, spec, align="always")
-    else:
-        faces = [intake(opened, spec, align="always", face=face, eyes=eyes)]
+        return intake_all(opened, spec, align="always")
+    return [intake(opened, spec, align="always", face=face, eyes=eyes)]
+
+
+def _write_faces(
+    faces: "list[Intake]", photo: Path, target: Path, all_faces: bool, used: set[str]
+) -> list[dict[str, Any]]:
+    """Writes one face, or each, as `target` and with its number behind; returns an account of each.
+
+    `used`: names that no face may have; those that are written are added.
+    """
+    from facette.files import name_apart
+
     account = []
     for framed in faces:
         number = framed.report.face if all_faces else 1
@@ -149,13 +156,13 @@ def _target(path: Path, shared: bool) -> Path:
 def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from facette.files import appearing
     from facette.images.convert import picture_image
+    from facette.images.sheets.file import write_whole
 
     if target.exists():
         remark(f"{target} is replaced")
-    with appearing(target, ".png") as temporary:
-        picture_image(taken.picture if taken.seen is None else taken.masked).save(temporary)
+    face = picture_image(taken.picture if taken.seen is None else taken.masked)
+    write_whole(target, lambda file: face.save(file, "PNG"))
     return {"photo": str(photo), "picture": str(target), **asdict(taken.report)}
 
 

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 INTERRUPTED = 128 + signal.SIGINT
 _REASONS = {
     errno.ENOSPC: "there is no room left on the disk",
+    errno.EFBIG: "the file would be larger than it may be here",
     errno.EDQUOT: "the quota of this user on the disk is used up",
     errno.ENAMETOOLONG: "the name is too long for the file system",
     errno.EACCES: "permission is denied",

@@ -47,6 +47,7 @@ def mixture(
     from facette.data.mixture import open_mixture
     from facette.errors import UsageError
     from facette.evaluation.mixture import fit_points, measure_fitted, measure_model, measure_truth
+    from facette.files import write_atomically
     from facette.plots.style import check_figure_path, save_figure
     from facette.recipe import load_recipe
 
@@ -70,8 +71,7 @@ def mixture(
         bar.say("drawing the page")
         page = save_figure(_page(models[0], store, rows, data, seed), out)
     if table is not None:
-        table.parent.mkdir(parents=True, exist_ok=True)
-        table.write_text(_markdown(rows), "utf-8")
+        write_atomically(table, _markdown(rows))
         remark(f"wrote {table}")
     figures = {name: [_plain(one) for one in measured] for name, measured in rows.items()}
     emit(

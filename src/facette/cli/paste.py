@@ -39,6 +39,7 @@ def paste_results(
 
     from facette.cli.output import remark
     from facette.images.faces.paste import paste_face
+    from facette.images.sheets.file import write_image
     from facette.latent.pasting import paste_changes, whole_photo
 
     paths, faces = [], [_as_drawn(model, *pair) for pair in zip(photos, results, strict=True)]
@@ -54,7 +55,7 @@ def paste_results(
             for photo, result in zip(photos, results, strict=True):
                 image = paste_face(image, result.pictures[number], photo.to_photo)
             path = stem.with_name(stem.name + ".png")
-            image.save(path)
+            write_image(image, path)
         paths.append(str(path))
     remark(f"into the photo: {', '.join(paths)}")
     return paths

@@ -88,13 +88,12 @@ def save_pictures(
 
 def save_points(points: np.ndarray, path: str | Path) -> Path:
     """Write points (N, D) as CSV with a heading x1, x2 …, exact to the last bit of a float32."""
+    from facette.images.sheets.file import write_whole
+
     path = Path(path)
     if path.suffix.lower() != ".csv":
         raise UsageError(f"points are written as CSV, not as {path.name!r}: end the name in .csv")
     heading = ",".join(f"x{place}" for place in range(1, points.shape[1] + 1))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savetxt(path, points, fmt="%.9g", delimiter=",", header=heading, comments="")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
-    return path
+    return write_whole(
+        path, lambda file: np.savetxt(file, points, fmt="%.9g", delimiter=",", header=heading, comments="")
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facette.errors import UsageError
+from facette.images.sheets.file import write_whole
 from facette.images.sheets.palette import ACCENTS, LIGHT, Colour
 
 if TYPE_CHECKING:
@@ -65,12 +66,8 @@ def save_figure(figure: "Figure", path: str | Path) -> Path:
     UsageError: another extension, or a place that cannot be written.
     """
     path = check_figure_path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, facecolor=figure.get_facecolor())
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-    return path
+    options = {"format": path.suffix.lower().removeprefix("."), "facecolor": figure.get_facecolor()}
+    return write_whole(path, lambda file: figure.savefig(file, **options))
 
 
 def check_figure_path(path: str | Path) -> Path:

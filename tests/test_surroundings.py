@@ -1,0 +1,65 @@
+"""In other people's surroundings a command works or says in one sentence why not; never a traceback.
+
+Every command in every surrounding is a slow proof; the light ones run in the ordinary suite.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import surroundings
+
+from facette.cli import COMMANDS
+
+UNTRIED = {
+    "studio",
+    "push",
+}  # one serves until it is stopped, the other speaks to a hub; both have tests of their own
+QUICK = {
+    "full disk": ("vary", "align", "prepare", "info"),
+    "names": ("align", "inspect"),
+    "terminal": ("recipes", "info"),
+}
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    return tmp_path / "x"
+
+
+def test_every_command_is_tried():
+    assert set(surroundings.COMMANDS) | UNTRIED == set(COMMANDS)
+    assert set(surroundings.LIGHT) <= set(surroundings.COMMANDS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits and capabilities of Linux")
+@pytest.mark.parametrize("surrounding", QUICK)
+def test_light_commands_work_or_say_why(place, surrounding):
+    cells = surroundings.run(surrounding, place, QUICK[surrounding])
+    assert [cell for cell in cells if cell.fault] == []
+    if surrounding == "full disk":
+        refused = {cell.command: cell.sentence for cell in cells if cell.code}
+        assert set(refused) == {"vary", "align", "prepare"}
+        assert all(".png" in sentence or "store" in sentence for sentence in refused.values()), (
+            "a place is named"
+        )
+        left = [path.name for path in (place / "place").rglob("*") if path.is_file()]
+        assert sorted(left) == ["0.png", "1.png", "2.png", "3.png", "me.png"], "nothing is left half written"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits and capabilities of Linux")
+@pytest.mark.parametrize("surrounding", surroundings.SURROUNDINGS)
+def test_every_command_works_or_says_why(place, surrounding):
+    cells = surroundings.run(surrounding, place)
+    assert [(cell.command, cell.fault) for cell in cells if cell.fault] == []
+    if surrounding in ("no home", "names", "terminal"):  # there only what cannot be used is refused
+        refused = {cell.command for cell in cells if cell.code}
+        assert refused <= {"compare", "inspect", "import", "sharpen", "calibrate", "attributes", "evaluate"}
+    if surrounding == "read-only" and os.getuid():
+        assert {cell.command for cell in cells if cell.code} >= {"vary", "align", "train", "encode", "export"}
