@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
@@ -58,6 +59,14 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """Where a studio listens, and what it asks for."""
+
+    port: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A photo and a seed, with every picture that they should give."""
 
@@ -84,13 +93,13 @@ def main() -> None:
 def measure(clients: int, seconds: float) -> dict[str, Any]:
     """Let so many clients loose on a studio for so long; returns the figures."""
     cases = make_cases()
-    with studio() as (process, port):
+    with studio() as (process, door):
         # What the first wave allocates, threads and their heaps, all later ones use again.
-        _wave(process.pid, port, cases, clients, seconds / 4, Tally())
+        wave(process.pid, door, cases, clients, seconds / 4, Tally())
         time.sleep(SETTLING)
         before, load, tally = resident(process.pid), os.getloadavg()[0], Tally()
         began = time.monotonic()
-        highest = _wave(process.pid, port, cases, clients, seconds, tally)
+        highest = wave(process.pid, door, cases, clients, seconds, tally)
         took = time.monotonic() - began
         time.sleep(SETTLING)
         after = resident(process.pid)
@@ -108,11 +117,11 @@ def measure(clients: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _wave(pid: int, port: int, cases: list[Case], clients: int, seconds: float, tally: Tally) -> int:
+def wave(pid: int, door: Door, cases: list[Case], clients: int, seconds: float, tally: Tally) -> int:
     """So many clients for so long; returns the most memory that was seen, in MiB."""
     until = time.monotonic() + seconds
     threads = [
-        threading.Thread(target=visit, args=(port, cases[i % len(cases)], f"tab{i:04d}", until, tally))
+        threading.Thread(target=visit, args=(door, cases[i % len(cases)], f"tab{i:04d}", until, tally))
         for i in range(clients)
     ]
     for thread in threads:
@@ -161,23 +170,24 @@ def make_cases() -> list[Case]:
 
 
 @contextmanager
-def studio() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A studio as a process of its own, and its port."""
+def studio() -> Iterator[tuple[subprocess.Popen[str], Door]]:
+    """A studio as a process of its own, and how to come in."""
     command = [sys.executable, "-m", "facette", "studio", "--port", "0", "--device", "cpu"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            address = process.stdout.readline()
-            yield process, int(address.strip().rstrip("/").rpartition(":")[2])
+            address = urlsplit(process.stdout.readline().strip())
+            assert address.port is not None
+            yield process, Door(address.port, parse_qs(address.query)["token"][0])
         finally:
             process.terminate()
             process.wait(20)
 
 
-def visit(port: int, case: Case, tab: str, until: float, tally: Tally) -> None:
+def visit(door: Door, case: Case, tab: str, until: float, tally: Tally) -> None:
     """One visitor, until the time is up."""
     try:
-        client = Client(port, case, tab)
+        client = Client(door, case, tab)
     except Exception as error:
         tally.fail(error)
         return
@@ -191,8 +201,8 @@ def visit(port: int, case: Case, tab: str, until: float, tally: Tally) -> None:
 class Client:
     """A browser's page as far as the studio can tell."""
 
-    def __init__(self, port: int, case: Case, tab: str):
-        self._port, self._case, self._tab = port, case, tab
+    def __init__(self, door: Door, case: Case, tab: str):
+        self._door, self._case, self._tab = door, case, tab
         config = json.loads(self._ask("GET", "/config"))
         self._names = {c["props"].get("elem_id"): c["id"] for c in config["components"]}
         self._values = {c["id"]: c["props"].get("value") for c in config["components"]}
@@ -212,6 +222,18 @@ class Client:
 
     def _event(self, target: str, factor: float) -> list[Any]:
         """What the first event of a control answers."""
+        self.join(target, factor, self._tab)
+        for line in self._ask("GET", f"/gradio_api/queue/data?session_hash={self._tab}").splitlines():
+            if line.startswith(b"data:"):
+                told = json.loads(line[5:])
+                if told["msg"] == "process_completed":
+                    if not told["success"]:
+                        raise RuntimeError(told["output"])
+                    return told["output"]["data"]
+        raise RuntimeError("the studio did not answer")
+
+    def join(self, target: str, factor: float, tab: str) -> None:
+        """Ask for what the first event of a control answers, as the page `tab`, and do not wait for it."""
         which = self._names[target]
         event = next(
             one
@@ -224,21 +246,14 @@ class Client:
             self._names["vary-seed"]: self._case.seed,
         }
         data = [values.get(component, self._values.get(component)) for component in event["inputs"]]
-        asked = {"data": data, "fn_index": event["id"], "session_hash": self._tab, "event_data": None}
+        asked = {"data": data, "fn_index": event["id"], "session_hash": tab, "event_data": None}
         self._ask("POST", "/gradio_api/queue/join", json.dumps(asked).encode(), "application/json")
-        for line in self._ask("GET", f"/gradio_api/queue/data?session_hash={self._tab}").splitlines():
-            if line.startswith(b"data:"):
-                told = json.loads(line[5:])
-                if told["msg"] == "process_completed":
-                    if not told["success"]:
-                        raise RuntimeError(told["output"])
-                    return told["output"]["data"]
-        raise RuntimeError("the studio did not answer")
 
     def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "image/png") -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=WAIT)
+        connection = http.client.HTTPConnection("127.0.0.1", self._door.port, timeout=WAIT)
         try:
-            connection.request(method, path, body, {"Content-Type": kind} if body else {})
+            headers = {"Cookie": f"facette-token={self._door.token}"}
+            connection.request(method, path, body, headers | ({"Content-Type": kind} if body else {}))
             answer = connection.getresponse()
             content = answer.read()
             if answer.status != 200:

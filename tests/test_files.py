@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,9 @@ from facette.files import (
     digest_of,
     digest_of_file,
     owned,
+    sealed,
     temporary_beside,
+    unsealed,
     write_atomically,
 )
 
@@ -161,3 +164,25 @@ def test_files_are_flushed_as_windows_wants_it(tmp_path, monkeypatch):
     assert (tmp_path / "a.txt").read_text() == "whole"
     store = facette.open_dataset("synthetic-faces:8", load_recipe("quick").input, tmp_path / "cache")
     assert store.read(np.arange(8)).shape == (8, 32, 32, 3)
+
+
+def test_every_bit_of_a_sealed_object_counts():
+    data = {
+        "event": "train",
+        "step": 3,
+        "loss": -1.5e-7,
+        "name": "Zoë",
+        "rows": [1, [2, None]],
+        "more": {"a": True},
+    }
+    text = json.dumps(sealed(data)).encode()
+    assert unsealed(json.loads(text)) == data
+    assert unsealed(data) == data  # of an older version
+    for place in range(len(text)):
+        for bit in range(8):
+            changed = text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :]
+            try:
+                read = unsealed(json.loads(changed))
+            except ValueError:
+                continue
+            assert read == data, changed

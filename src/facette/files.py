@@ -202,16 +202,29 @@ def digest_of_file(path: Path) -> str:
 def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON object with the digest of all that is in it, for `unsealed`."""
     rest = {name: value for name, value in data.items() if name != SEAL}
-    return rest | {SEAL: digest_of(json.dumps(rest, sort_keys=True).encode())}
+    return rest | {SEAL: _digest_without(data, SEAL)}
 
 
 def unsealed(data: Any) -> dict[str, Any]:
     """What was sealed. Raises ValueError for anything else; what an older version wrote has no seal and passes."""
     if not isinstance(data, dict):
         raise ValueError("it holds no JSON object")  # noqa: TRY004 - a value of JSON, as its parser's own complaints
-    if SEAL in data and sealed(data)[SEAL] != data[SEAL]:
+    if SEAL in data:
+        whole = data[SEAL] == _digest_without(data, SEAL)
+    else:  # or is it the seal's name that has changed?
+        whole = not any(_is_digest(data[name]) and data[name] == _digest_without(data, name) for name in data)
+    if not whole:
         raise ValueError("it does not hold what was written")
     return {name: value for name, value in data.items() if name != SEAL}
+
+
+def _digest_without(data: Mapping[str, Any], name: str) -> str:
+    rest = {other: value for other, value in data.items() if other != name}
+    return digest_of(json.dumps(rest, sort_keys=True).encode())
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) is not None
 
 
 def user_cache() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import socket
@@ -188,3 +189,40 @@ def test_what_was_asked_is_remembered_of_so_many_pages():
     for number in range(visitors.REMEMBERED + 10):
         known.asked(str(number))
     assert not known.has_gone("3")  # forgotten, and so believed
+
+
+def test_an_abandoned_event_holds_up_its_own_page_alone():
+    """Those that somebody waits for are answered in their order, however many others may have been left."""
+    known = Visitors(patience=0.4)
+    done: list[str] = []
+
+    async def event(lane, page: str, name: str) -> None:
+        if await lane.enter(page):
+            try:
+                await asyncio.sleep(0.001)
+                done.append(name)
+            finally:
+                lane.leave()
+
+    async def crowd() -> None:
+        lane = known.lane("live")
+        for number in range(100):
+            known.asked(f"abandoned {number}")
+        for page in ("here", "slow"):
+            known.asked(page)
+        known.began_to_listen("here")
+        tasks = [asyncio.create_task(event(lane, f"abandoned {number}", "nobody's")) for number in range(100)]
+        tasks += [asyncio.create_task(event(lane, "slow", f"slow {number}")) for number in range(3)]
+        tasks += [asyncio.create_task(event(lane, "here", f"here {number}")) for number in range(3)]
+        stopped = asyncio.create_task(event(lane, "here", "stopped"))
+        await asyncio.sleep(0)
+        stopped.cancel()
+        await asyncio.sleep(0.1)
+        assert done == ["here 0", "here 1", "here 2"]
+        known.began_to_listen("slow")
+        await asyncio.gather(*tasks)
+        assert done[3:] == ["slow 0", "slow 1", "slow 2"]
+        await event(lane, "here", "the lane is free")
+
+    asyncio.run(crowd())
+    assert done[-1] == "the lane is free"

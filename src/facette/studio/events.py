@@ -27,7 +27,10 @@ from facette.studio.visitors import Visitors
 log = logging.getLogger("facette.studio")
 
 OURS = "Something went wrong in the studio itself; the log in its terminal says what."
-AT_ONCE = 1  # live events are answered in the order in which they came
+AT_ONCE = 1
+CROWD = (
+    256  # events that may wait for their turn at once; live ones are answered in the order in which they came
+)
 LONG_AT_ONCE = 2
 REST = 2.0  # seconds
 PACE = 0.25  # seconds between words about progress
@@ -100,7 +103,7 @@ def live(
     While one runs, of those that follow from the same control only the last is kept. Returns Gradio's event, so that
     `.then` and `cancels` work on it.
     """
-    return _short(studio, trigger, function, inputs, outputs, "live", AT_ONCE, studio.turn, options)
+    return _short(studio, trigger, function, inputs, outputs, "live", studio.turn, options)
 
 
 def aside(
@@ -112,7 +115,7 @@ def aside(
     **options: Any,
 ) -> Any:
     """Bind an event that may take seconds and that nobody waits for: beside the live ones, not among them."""
-    return _short(studio, trigger, function, inputs, outputs, "aside", 1, nullcontext(), options)
+    return _short(studio, trigger, function, inputs, outputs, "aside", nullcontext(), options)
 
 
 def long(
@@ -206,26 +209,34 @@ def _short(
     inputs: Sequence[Any],
     outputs: Sequence[Any],
     lane: str,
-    at_once: int,
     turn: AbstractContextManager[Any],
     options: dict[str, Any],
 ) -> Any:
-    """Bind an event that is answered at once, within `turn`."""
+    """Bind an event that is answered at once, within `turn`, after those of its lane that came before it.
 
-    def answer(*values: Any) -> Any:
+    Gradio lets a crowd of them in, so that one whose page may have left is waited for beside the others.
+    """
+    from anyio.to_thread import run_sync
+
+    def work(tab: str, values: Sequence[Any]) -> Any:
+        with studio.at_work, turn:
+            return function(tab, *values)
+
+    async def answer(*values: Any) -> Any:
         *arguments, request = values
-        if studio.visitors.has_gone(request.session_hash):
+        line = studio.visitors.lane(lane)
+        if not await line.enter(request.session_hash):
             return _unchanged(outputs)
         try:
-            arguments = checked(inputs, arguments)
-            with studio.at_work, turn:
-                return function(_tab(request), *arguments)
+            return await run_sync(work, _tab(request), checked(inputs, arguments))
         except EmptyFieldError:
             return _unchanged(outputs)
         except Exception as error:
             raise page_error(error) from None
+        finally:
+            line.leave()
 
-    return _bind(trigger, answer, inputs, outputs, lane, at_once, {"trigger_mode": "always_last", **options})
+    return _bind(trigger, answer, inputs, outputs, lane, CROWD, {"trigger_mode": "always_last", **options})
 
 
 def checked(inputs: Sequence[Any], values: Sequence[Any]) -> list[Any]:

@@ -7,10 +7,13 @@ one machine, and behind one router, all visitors share one.
 
 from __future__ import annotations
 
+import asyncio
+import math
 import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 
 HEADERS_WITHIN = 10.0  # seconds for the first line and the headers of a request
 UNFINISHED_MOST = 200  # connections without a whole request
@@ -20,6 +23,7 @@ PATIENCE = 2.0  # seconds for a page to begin to listen after it has asked for s
 SLOW = 60.0  # the same while they are few: a browser on a busy machine may take long
 FEW = 8  # pages that have asked and do not listen
 REMEMBERED = 4096  # pages
+LOOKING = 0.05  # seconds between two looks at whether a page listens
 
 
 class Unfinished:
@@ -51,6 +55,8 @@ class Visitors:
         self._listening: Counter[str] = Counter()
         self._asked: OrderedDict[str, float] = OrderedDict()  # when a page last asked for something
         self._lock, self._patience = threading.Lock(), patience
+        self._counted = (-math.inf, 0)  # when, and how many pages had asked and did not listen
+        self._lanes: dict[str, Lane] = {}
 
     def asked(self, page: str) -> None:
         with self._lock:
@@ -75,18 +81,90 @@ class Visitors:
         A page that has asked and does not listen yet may be slow. While such pages are few they are answered all the
         same; in a crowd each is given some time to begin.
         """
-        while True:
-            with self._lock:
-                if page is None or page not in self._asked or self._listening[page] > 0:
-                    return False
-                now = time.monotonic()
-                if self._silent(now) <= FEW:
-                    return now - self._asked[page] > SLOW
-                left = self._asked[page] + self._patience - now
-            if left <= 0:
-                return True
-            time.sleep(min(left, 0.05))
+        while not isinstance(known := self._known(page), bool):
+            time.sleep(min(known, LOOKING))
+        return known
+
+    async def have_left(self, page: str | None) -> bool:
+        """`has_gone`, for those who wait in the server's loop, and hold up nobody meanwhile."""
+        while not isinstance(known := self._known(page), bool):
+            await asyncio.sleep(min(known, LOOKING))
+        return known
+
+    def lane(self, name: str) -> Lane:
+        """What is done one after another under this name."""
+        return self._lanes.setdefault(name, Lane(self))
+
+    def _known(self, page: str | None) -> bool | float:
+        """Whether nobody waits for an answer to a page, or after how many seconds at most it will be known."""
+        with self._lock:
+            if page is None or page not in self._asked or self._listening[page] > 0:
+                return False
+            now = time.monotonic()
+            if self._silent(now) <= FEW:
+                return now - self._asked[page] > SLOW
+            left = self._asked[page] + self._patience - now
+            return True if left <= 0 else left
 
     def _silent(self, now: float) -> int:
         """How many pages have asked of late and do not listen."""
-        return sum(self._listening[page] <= 0 for page, asked in self._asked.items() if now - asked <= SLOW)
+        if now - self._counted[0] > LOOKING:  # a crowd of waiting events asks for it all the time
+            recent = (page for page, asked in self._asked.items() if now - asked <= SLOW)
+            self._counted = (now, sum(self._listening[page] <= 0 for page in recent))
+        return self._counted[1]
+
+
+class Lane:
+    """One event at a time, in the order in which they came; an event whose page may have left holds up no other page's.
+
+    Used from the server's loop alone.
+    """
+
+    def __init__(self, visitors: Visitors):
+        self._visitors, self._taken = visitors, False
+        self._waiting: list[_Place] = []
+
+    async def enter(self, page: str | None) -> bool:
+        """Wait for the turn of an event; False, and no turn, where its page has left. Else `leave` must follow."""
+        place = _Place(page, asyncio.get_running_loop().create_future())
+        self._waiting.append(place)
+        try:
+            if await self._visitors.have_left(page):
+                return False
+            place.is_ready = True
+            self._call_next()
+            await place.called
+        except BaseException:  # it is no longer wanted
+            if place.called.done() and not place.called.cancelled():
+                self.leave()
+            raise
+        else:
+            return True
+        finally:
+            if place in self._waiting:
+                self._waiting.remove(place)
+                self._call_next()
+
+    def leave(self) -> None:
+        """The turn is over."""
+        self._taken = False
+        self._call_next()
+
+    def _call_next(self) -> None:
+        before: set[str | None] = set()  # pages with an earlier event, which comes first
+        for place in self._waiting:
+            if self._taken:
+                return
+            if place.is_ready and place.page not in before and not place.called.done():
+                self._taken = True
+                self._waiting.remove(place)
+                place.called.set_result(None)
+                return
+            before.add(place.page)
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    page: str | None
+    called: asyncio.Future[None]
+    is_ready: bool = False  # whether somebody waits for its answer
