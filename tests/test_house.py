@@ -21,7 +21,7 @@ QUOTED = r"--(?:include|exclude)\b"  # of a command of another program, which a 
 # Words that name nothing: a variable is called by what it holds.
 EMPTY = {"one", "made", "found", "taken", "given", "said"}
 # How many are left in a room, at most; in the others none. This table may only shrink.
-EMPTY_LEFT = {"latent": 20, "studio": 3, "cli": 41}
+EMPTY_LEFT = {"latent": 19, "studio": 3, "cli": 41}
 KEYS = {("evaluation/result.py", "made")}  # a field that is a key of the files that users have
 # Parameters of public functions without a type, which are to get one. This list may only shrink.
 UNTYPED_LEFT = {
@@ -29,7 +29,6 @@ UNTYPED_LEFT = {
     "latent/attributes.py fit_attributes(model)",
     "latent/attributes.py encode_labelled(model)",
     "latent/attributes.py encode_labelled(store)",
-    "latent/reconstruct.py sample(model)",
 }
 
 
@@ -115,6 +114,9 @@ def test_no_flag_is_named_below_the_doors(path):
         and isinstance(node.body[0], ast.Expr)
     }
     for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            texts = [part.value if isinstance(part, ast.Constant) else "{" for part in node.values]
+            assert "--{" not in "".join(map(str, texts)), f"line {node.lineno} puts a flag together"
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

@@ -88,9 +88,7 @@ def _answers(wanted: Recipe | None, answers: Answers) -> Answers:
     for name in ("image_size", "range", "output"):
         option, recipe = getattr(answers, name), getattr(told, name)
         if option not in (None, recipe):
-            raise UsageError(
-                f"--{name.replace('_', '-')} {option} contradicts recipe {wanted.name!r}, which has {recipe}"
-            )
+            raise UsageError(f"`{name}={option}` contradicts recipe {wanted.name!r}, which has {recipe}")
     return told
 
 
