@@ -28,6 +28,7 @@ ELSEWHERE = {
     "benchmarks/results/speed.md": "benchmarks/speed.md",
     "benchmarks/results/inference.md": "benchmarks/inference.md",
     "benchmarks/results/studio.md": "benchmarks/studio.md",
+    "benchmarks/results/objectives.md": "benchmarks/objectives.md",
     "benchmarks/results/plain.md": "benchmarks/plain.md",
     "notebooks/first_steps.ipynb": "notebooks/first_steps.md",
     "notebooks/train_your_own.ipynb": "notebooks/train_your_own.md",

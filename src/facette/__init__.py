@@ -41,6 +41,8 @@ _PUBLIC = {
     "sample": ("facette.latent", "sample"),
     "vary": ("facette.latent", "vary"),
     "sweep": ("facette.latent", "sweep"),
+    "edit": ("facette.latent", "edit"),
+    "blend": ("facette.latent", "blend"),
     "interpolate": ("facette.latent", "interpolate"),
     "evaluate": ("facette.evaluation", "evaluate"),
     "map_latents": ("facette.mapping", "map_latents"),
@@ -50,7 +52,9 @@ _PUBLIC = {
 __all__ = [
     "FacetteError",
     "__version__",
+    "blend",
     "build",
+    "edit",
     "evaluate",
     "import_checkpoint",
     "interpolate",
@@ -75,7 +79,7 @@ if TYPE_CHECKING:
     from facette.errors import FacetteError
     from facette.evaluation import evaluate
     from facette.images.open import open_image
-    from facette.latent import interpolate, reconstruct, sample, sweep, vary
+    from facette.latent import blend, edit, interpolate, reconstruct, sample, sweep, vary
     from facette.mapping import map_latents
     from facette.model.own import build
     from facette.recipe import load_recipe

@@ -34,6 +34,7 @@ MODELS = [
     "runs/old",
     "runs/mine",
     "runs/own",
+    "runs/tc",
     "runs/quick",
     "runs/celeba150",
     "runs/celeba64-z50",

@@ -130,7 +130,7 @@ def _made(command: Command) -> list[str]:
     words = command.words[1:]
     match words[0]:
         case "train":
-            return [f"runs/{words[1].strip('/')}"]
+            return [words[words.index("--out") + 1] if "--out" in words else f"runs/{words[1].strip('/')}"]
         case "import" | "align":
             return [words[words.index("--out") + 1]]
         case _:
