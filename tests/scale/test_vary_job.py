@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facette.cli.model import open_model
 from facette.errors import UsageError
 from facette.latent import vary
+from facette.latent.levels import choose_setting
 from facette.scale import Vary, run_job
 from facette.scale.shards import Bench
 from facette.scale.tables import read_table
@@ -39,13 +41,37 @@ def test_a_variation_is_what_vary_makes_of_that_photo_by_that_seed(varied, store
     table = table_of(varied)
     for place in (0, 1, 2, 200, 446):
         photo = store.read(np.array([store.names.index(table["name"][place])]))[0]
-        one = vary(
-            quick_model, photo, count=1, diversity=2.5, seed=int(table["seed"][place]), details="model"
-        )
+        one = vary(quick_model, photo, count=1, diversity=2.5, seed=int(table["seed"][place]))
         np.testing.assert_allclose(table["latent"][place], one.latents[0], atol=1e-4)
         found = next(varied.glob(f"pictures-*/{table['file'][place]}"))
         with Image.open(found) as image:
             assert np.abs(np.asarray(image).astype(int) - one.pictures[0]).max() <= 1
+
+
+def test_the_model_draws_by_itself_where_it_is_asked_to(
+    varied, store, collection, quick_run, quick_model, tmp_path
+):
+    few = tmp_path / "few" / "3"
+    few.mkdir(parents=True)
+    (few / "125.png").hardlink_to(collection / "3" / "125.png")
+    out = tmp_path / "out"
+    job(quick_run, few.parent, out, format="png", seed=4, diversity=2.5, details="model")
+    table = table_of(out)
+    photo = store.read(np.array([store.names.index("3/125.png")]))[0]
+    relatives = vary(quick_model, photo, 1, 2.5, seed=int(table["seed"][1]), details="model")
+    with Image.open(next(out.glob(f"pictures-*/{table['file'][1]}"))) as image:
+        assert np.abs(np.asarray(image).astype(int) - relatives.pictures[0]).max() <= 1
+
+
+def test_a_level_comes_to_what_it_means_for_the_model():
+    light = open_model("faces64", "auto", light=True)
+    auto, share = Vary().for_model(light), Vary(diversity=0.7, noise="people").for_model(light)
+    setting = choose_setting(light, "auto")
+    assert (auto.noise, auto.diversity) == ("people", setting.strength)
+    assert (share.noise, share.diversity) == ("people", 0.7)
+    assert auto.for_model(light) == auto  # a job that goes on
+    with pytest.raises(UsageError, match="one of subtle, medium, auto, bold"):
+        Vary(diversity="wild").for_model(light)
 
 
 def test_every_picture_has_its_own_variations_each_once(varied):

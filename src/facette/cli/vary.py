@@ -16,20 +16,30 @@ if TYPE_CHECKING:
     from facette.latent.photo import PhotoInput
     from facette.latent.vary import Variations
 
+Diversity = Annotated[
+    str | None,
+    typer.Option(
+        "--diversity",
+        "-d",
+        metavar="LEVEL|NUMBER",
+        help="How far they go: subtle, medium, auto (almost as different as another photo of the same person) or "
+        "bold; or a factor of the photo's own σ; with --noise people a share.  [default: auto]",
+    ),
+]
+NoiseKind = Annotated[
+    Literal["people", "posterior"] | None,
+    typer.Option(
+        "--noise",
+        help="How people differ, or where the model is unsure of this photo.  "
+        "[default: people for levels and likeness, posterior for numbers]",
+    ),
+]
+
 
 def vary(
     photo: Photo,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many variations.")] = 10,
-    diversity: Annotated[
-        str | None,
-        typer.Option(
-            "--diversity",
-            "-d",
-            metavar="LEVEL|NUMBER",
-            help="How far they go: subtle, medium, auto (almost as different as another photo of the same person) or "
-            "bold; or a factor of the photo's own σ; with --noise people a share.  [default: auto]",
-        ),
-    ] = None,
+    diversity: Diversity = None,
     likeness: Annotated[
         float | None,
         typer.Option(
@@ -43,14 +53,7 @@ def vary(
         Literal["factor", "variance"],
         typer.Option("--mode", help="What the diversity multiplies: factor (of σ) or variance (σ²)."),
     ] = "factor",
-    noise: Annotated[
-        Literal["people", "posterior"] | None,
-        typer.Option(
-            "--noise",
-            help="How people differ, or where the model is unsure of this photo.  "
-            "[default: people for levels and likeness, posterior for numbers]",
-        ),
-    ] = None,
+    noise: NoiseKind = None,
     spread: Annotated[
         Literal["random", "best"],
         typer.Option(
@@ -117,7 +120,7 @@ def vary(
                 opened,
                 taken_in,
                 drawn,
-                _diversity(diversity),
+                parse_diversity(diversity),
                 first,
                 mode,
                 refine,
@@ -159,7 +162,7 @@ def _write(variations: "Variations", taken: "PhotoInput", target: Path, each: Pa
     return account
 
 
-def _diversity(text: str | None) -> "float | str | None":
+def parse_diversity(text: str | None) -> "float | str | None":
     """A number where it is one; a level or nothing as it is."""
     if text is None:
         return None

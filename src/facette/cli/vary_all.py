@@ -10,6 +10,8 @@ import typer
 from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
 from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import AlignAll, Device, Json, Seed
+from facette.cli.photo import Details
+from facette.cli.vary import Diversity, NoiseKind, parse_diversity
 
 
 def vary_all(
@@ -20,7 +22,9 @@ def vary_all(
         typer.Option("--out", "-o", file_okay=False, help="A folder for pictures and latents, in shards."),
     ],
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Variations of each picture.")] = 10,
-    diversity: Annotated[float, typer.Option("--diversity", "-d", min=0, help="Times σ.")] = 7.0,
+    diversity: Diversity = None,
+    noise: NoiseKind = None,
+    details: Details = "photo",
     format: Annotated[Literal["jpg", "png"], typer.Option("--format")] = "jpg",
     zipped: Annotated[
         bool, typer.Option("--zip", help="One archive a shard instead of a folder of files.")
@@ -36,14 +40,22 @@ def vary_all(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Make relatives of every picture. The table beside them has the seed of each, for `facette vary --pick`. Run the
-    same command again to go on where it stopped."""
+    """Make relatives of every picture, at the model's size. The table beside them has the seed of each, for
+    `facette vary --pick`. Run the same command again to go on where it stopped."""
     from facette.scale import Vary
 
     work_through(
         model,
         source,
-        Vary(count=count, diversity=diversity, seed=seed, format=format, zipped=zipped),
+        Vary(
+            count=count,
+            diversity=parse_diversity(diversity),
+            noise=noise,
+            details=details,
+            seed=seed,
+            format=format,
+            zipped=zipped,
+        ),
         out,
         engine=engine,
         workers=workers,

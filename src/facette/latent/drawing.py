@@ -88,11 +88,17 @@ def draw(
 
 
 def change_frames(
-    model: DrawingModel, frames: Picture, before: NDArray[np.float32], after: NDArray[np.float32]
+    model: DrawingModel,
+    frames: Picture,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+    unseen: NDArray[np.bool_] | None = None,
 ) -> Picture:
-    """Photos (N, W, W, C) with the changes from means to means, (N, C, S, S) each, in the same places."""
+    """Photos (N, W, W, C) with the changes from means to means, (N, C, S, S) each, in the same places; `unseen`
+    (N, W, W): what they do not show."""
     values = as_unit(frames, np.float32)
-    changes = zip(values, unit_values(model, before), unit_values(model, after), strict=True)
+    hidden = [None] * len(frames) if unseen is None else unseen
+    changes = zip(values, unit_values(model, before), unit_values(model, after), hidden, strict=True)
     return np.stack([to_bytes(add_change(*change), str(frames.dtype)) for change in changes])
 
 

@@ -162,6 +162,7 @@ def _plan(
     opened = load_model(path)
     if opened.input.kind != "image":
         raise UsageError(f"{opened.name!r} is a model of {opened.input.kind}s: this needs one of pictures.")
+    task = task.for_model(opened) if isinstance(task, Vary) else task
     weights = path.read_bytes()
     pictures = find_pictures(source, opened.input, align)
     if not len(pictures.names):

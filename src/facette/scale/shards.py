@@ -31,8 +31,8 @@ from facette.data.treatment import count_bits
 from facette.evaluation.forward import pass_batch
 from facette.images.convert import as_rgb, picture_image
 from facette.judges.attributes import speaks_for
-from facette.latent.noise import normal_draws
-from facette.latent.vary import variation_seeds, varied_latents
+from facette.latent.drawing import change_frames
+from facette.latent.vary import latents_beside, variation_seeds
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed
 from facette.scale.files import publish_archive, publish_folder
@@ -156,17 +156,35 @@ class Bench:
 
     def _varied(self, batch: Readable, task: Vary) -> Iterator[tuple]:
         """Row, name, K seeds, K latents and K pictures of every picture of a batch."""
+        assert isinstance(task.diversity, int | float)  # as every job holds it
+        assert task.noise is not None
         posterior = self.model.encode(batch.pixels, BATCH)
         seeds = [
             variation_seeds(derive_seed(task.seed, "vary", text(name)), task.count) for name in batch.names
         ]
         mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)  # (N, Z)
-        noise = [normal_draws(drawn, self.model.latent) for drawn in seeds]  # N of (K, Z)
-        latents = [varied_latents(mean[i], scale[i], draws, task.diversity) for i, draws in enumerate(noise)]
-        pictures = self.model.decode(torch.from_numpy(np.concatenate(latents)), BATCH)  # (N·K, S, S, 3)
+        latents = [
+            latents_beside(self.model, mean[[i]], scale[[i]], drawn, task.diversity, task.noise)
+            for i, drawn in enumerate(seeds)
+        ]  # N of (K, Z)
+        pictures = self._drawn(batch, mean, np.concatenate(latents), task)  # (N·K, S, S, C)
         for i, row in enumerate(batch.rows.tolist()):
             drawn = pictures[i * task.count : (i + 1) * task.count]
             yield row, batch.names[i], seeds[i], latents[i], drawn
+
+    def _drawn(
+        self, batch: Readable, mean: NDArray[np.float32], latents: NDArray[np.float32], task: Vary
+    ) -> NDArray[Any]:
+        """The pictures of K latents (N·K, Z) for each of N pictures."""
+        if task.details == "model":
+            return self.model.decode(torch.from_numpy(latents), BATCH)
+        spec = self.model.input
+        assert isinstance(spec, ImageInput)
+        photos = np.repeat(batch.pixels[..., : spec.channels], task.count, axis=0)
+        before = np.repeat(self.model.decode_mean(mean, BATCH), task.count, axis=0)
+        hidden = batch.pixels[..., spec.channels] == 0 if spec.masked else None
+        unseen = None if hidden is None else np.repeat(hidden, task.count, axis=0)
+        return change_frames(self.model, photos, before, self.model.decode_mean(latents, BATCH), unseen)
 
     def _evaluate(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
         task = self.job.task
@@ -182,7 +200,10 @@ class Bench:
         return total.count, [total.save(path)]
 
     def _about(self) -> dict[str, str]:
-        return {"model": self.model.name, "digest": self.job.model}
+        about = {"model": self.model.name, "digest": self.job.model}
+        if isinstance(task := self.job.task, Vary):
+            about |= {"diversity": f"{task.diversity:g}", "noise": str(task.noise), "details": task.details}
+        return about
 
 
 class ListedFolder:
