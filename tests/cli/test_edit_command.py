@@ -67,7 +67,7 @@ def test_edit_makes_what_the_python_call_makes(run, fitted, photo_files, tmp_pat
     wishes = {"Smiling": 2.0, "Blond_Hair": -1.5}
     options = ["Smiling=+2", "Blond_Hair=-1.5", "--keep", "Bangs, Eyeglasses", "--each", "each", "--json"]
     ended = run("edit", photo_files[0], *options, "--model", fitted)
-    made = edit(load_model(fitted), photo_files[0], wishes, ("Bangs", "Eyeglasses"))
+    made = edit(fitted, photo_files[0], wishes, ("Bangs", "Eyeglasses"))
     said = ended.json
     assert (said["sheet"], said["wishes"], said["keep"]) == (
         "anna-edited.png",
@@ -83,7 +83,7 @@ def test_edit_makes_what_the_python_call_makes(run, fitted, photo_files, tmp_pat
 def test_a_range_makes_a_strip_or_a_film(run, fitted, photo_files, tmp_path):
     options = ["Smiling=-2..2", "Blond_Hair=1", "--steps", 5, "--each", "each", "--json", "--model", fitted]
     said = run("edit", photo_files[0], *options).json
-    made = strip(load_model(fitted), photo_files[0], "Smiling", (-2, 2), 5, {"Blond_Hair": 1})
+    made = strip(fitted, photo_files[0], "Smiling", (-2, 2), 5, {"Blond_Hair": 1})
     assert said["strengths"] == [-2, -1, 0, 1, 2]
     for path, picture in zip(said["each"], made.pictures, strict=True):
         assert (np.asarray(Image.open(tmp_path / path)) == picture).all()
@@ -160,7 +160,7 @@ def test_traverse_makes_what_the_python_call_makes(run, fitted, photo_files, tmp
         "--json",
     ]
     said = run("traverse", fitted, *options).json
-    made = traverse(load_model(fitted), photo_files[0], along="axes", rows=2, steps=3)
+    made = traverse(fitted, photo_files[0], along="axes", rows=2, steps=3)
     assert [row["name"] for row in said["directions"]] == ["axis 1", "axis 2"]
     assert said["directions"][0]["attribute"] == made.rows[0].attribute
     for path, picture in zip(said["each"], made.pictures, strict=True):

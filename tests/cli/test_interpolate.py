@@ -12,7 +12,7 @@ def test_it_makes_what_the_python_call_makes(run, quick_run, quick_model, photo_
     options = ["--steps", 4, "--method", method, "--each", "each", "--json"]
     said = run("interpolate", *photo_files, *options, "--model", quick_run).json
     assert (said["sheet"], said["method"], len(said["each"])) == ("anna-to-bert.png", method, 4)
-    made = interpolate(quick_model, *photo_files, steps=4, method=method)
+    made = interpolate(quick_run, *photo_files, steps=4, method=method)
     for path, picture in zip(said["each"], made.pictures, strict=True):
         assert (np.asarray(Image.open(tmp_path / path)) == picture).all()
 
@@ -32,7 +32,7 @@ def test_a_longer_way_in_equal_steps(run, quick_run, quick_model, photo_files, t
         quick_run,
     ]
     said = run("interpolate", *photos, *options).json
-    made = interpolate(quick_model, *photos, steps=4, method="norm", equal_steps=True)
+    made = interpolate(quick_run, *photos, steps=4, method="norm", equal_steps=True)
     assert (said["steps"], said["equal_steps"], said["sheet"]) == (7, True, "anna-to-anna.png")
     assert said["unevenness"] == round(made.unevenness, 4)
     for path, picture in zip(said["each"], made.pictures, strict=True):
@@ -56,7 +56,7 @@ def test_four_photos_span_a_field(run, quick_run, quick_model, photo_files, tmp_
     corners = [*photo_files, *photo_files[::-1]]
     options = ["--grid", "--steps", 3, "--each", "each", "--json", "--model", quick_run]
     said = run("interpolate", *corners, *options).json
-    made = field(quick_model, corners, rows=3, columns=3)
+    made = field(quick_run, corners, rows=3, columns=3)
     assert (said["rows"], said["columns"], len(said["each"])) == (3, 3, 9)
     assert (np.asarray(Image.open(tmp_path / said["each"][4])) == made.pictures[4]).all()
 

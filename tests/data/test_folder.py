@@ -112,7 +112,7 @@ def test_bad_members_of_a_zip_are_unreadable(spec, tmp_path, monkeypatch):
 
 def test_a_file_that_is_no_zip_is_said(spec, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"no zip at all")
-    with pytest.raises(DataError, match="not a zip"):
+    with pytest.raises(DataError, match="neither a folder nor a zip archive"):
         open_dataset(tmp_path / "x.zip", spec, tmp_path / "cache")
 
 

@@ -11,7 +11,6 @@ In a webdataset `000012.jpg` and `000012.json` are of one sample. A picture is k
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ def is_tarred(path: Path) -> bool:
     """Whether this is a tar, or a folder that holds tars and no pictures of its own."""
     if path.is_file():
         return path.name.endswith(ENDING)
-    inside = [entry.name for entry in os.scandir(path) if entry.is_file()] if path.is_dir() else []
+    inside = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
     return any(name.endswith(ENDING) for name in inside) and not any(map(is_picture_name, inside))
 
 
