@@ -135,10 +135,12 @@ def warm(model: Path, rounds: int) -> dict[str, float]:
     return found
 
 
-def _process(command: list[Any], place: Path) -> Callable[[int], dict[str, float]]:
+def _process(
+    command: list[Any], place: Path, python: str | Path = sys.executable
+) -> Callable[[int], dict[str, float]]:
     def run(number: int) -> dict[str, float]:
         began = time.perf_counter()
-        ran = subprocess.run([sys.executable, *map(str, command)], cwd=place, capture_output=True, text=True)
+        ran = subprocess.run([str(python), *map(str, command)], cwd=place, capture_output=True, text=True)
         seconds = time.perf_counter() - began
         if ran.returncode:
             raise SystemExit(f"{command} ended with {ran.returncode}:\n{ran.stderr[-3000:]}")
