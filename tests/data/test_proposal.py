@@ -64,11 +64,13 @@ def test_the_form_is_that_of_the_pictures(tmp_path, drawn, size, channels, depth
 
 def test_more_pictures_are_learned_from_longer_and_never_for_ever(tmp_path):
     look = look_at([folder_of(tmp_path, grey)])
-    steps = []
+    steps, latents = [], []
     for count in (100, 10_000, 10_000_000):
         recipe = propose(type(look)(**{**{n: getattr(look, n) for n in look.__slots__}, "count": count}))
         steps.append(recipe.train.steps)
+        latents.append(recipe.model.latent)
     assert steps == sorted(set(steps))
+    assert latents == [24, 64, 64]  # of a hundred pictures no more than a Gaussian can be fitted to
     assert steps[0] * recipe.train.batch >= 50_000
     assert steps[-1] * recipe.train.batch <= 2_000_000
 

@@ -37,7 +37,8 @@ SMALL, MIDDLING, FINE = (
     40,
     24,
 )  # pixels: up to 64 two levels will do, up to 40 always; below 24, patches of 2
-LATENTS, MANY = 64, 20_000  # latents, twice as many for so many pictures
+FEWEST = 8  # latents, and what they come in
+LATENTS, MANY = 64, 20_000  # latents, twice as many for larger pictures, and again for so many of these
 PASSES = (60_000, 1_500_000)  # pictures shown in a run, at least and at most
 EPOCHS = 60  # between these
 
@@ -184,8 +185,12 @@ def _channels(look: Look) -> dict[str, Any]:
 
 
 def _latent(look: Look, shape: Sequence[int]) -> int:
-    """More for larger pictures and for more of them: what is not needed stays unused, and costs a little time."""
-    return LATENTS << (max(shape) > MIDDLING and look.count >= MANY)
+    """More for larger pictures and for more of them: what is not needed stays unused, and costs a little time. Of few
+    pictures a quarter as many, so that there are enough to fit a Gaussian to their latents."""
+    large = max(shape) > MIDDLING
+    return min(
+        LATENTS << (large + (large and look.count >= MANY)), max(FEWEST, look.count // 4 // FEWEST * FEWEST)
+    )
 
 
 def _networks(shape: Sequence[int], count: int) -> dict[str, Any]:
