@@ -273,7 +273,7 @@ def test_a_file_without_our_words_has_none(tmp_path):
         lambda: contact_sheet([SheetRow([])]),
         lambda: contact_sheet([SheetRow([Cell(noise(1)[0]), Cell(noise(1, 21)[0])])]),
         lambda: wall_sheet(noise(2).astype(float)),
-        lambda: wall_sheet(noise(1, channels=4)),
+        lambda: wall_sheet(noise(1, channels=2)),
         lambda: wall_sheet(noise(2), ["one caption"]),
         lambda: pair_sheet(noise(2), noise(3)),
         lambda: wall_sheet(noise(1), theme_name="sepia"),
