@@ -186,3 +186,14 @@ def test_every_bit_of_a_sealed_object_counts():
             except ValueError:
                 continue
             assert read == data, changed
+
+
+def test_a_full_disk_names_the_file_that_did_not_fit(tmp_path):
+    def parts():
+        yield b"some"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space") as refused:
+        write_atomically(tmp_path / "latents.npz", parts())
+    assert refused.value.filename == str(tmp_path / "latents.npz")
+    assert list(tmp_path.iterdir()) == []

@@ -51,6 +51,10 @@ def appearing(path: Path, suffix: str = "") -> Iterator[Path]:
         yield temporary
         flush(temporary)
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # as of a full disk, which is met through an open file
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -73,7 +73,9 @@ def pack(
                 if edition(final) == stale:  # whoever had the lock until now has not packed it anew meanwhile
                     _pack_locked(source, spec, final, strict, workers or os.cpu_count() or 1, progress)
         except OSError as error:
-            raise DataError(f"the store {str(final)!r} cannot be written: {error}.") from error
+            raise DataError(
+                f"the store {str(final)!r} cannot be written: {error.strerror or error}."
+            ) from error
     if strict:
         _refuse([Unreadable(*pair) for pair in json.loads((final / UNREADABLE).read_text("utf-8"))], source)
     return final
