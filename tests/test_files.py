@@ -197,3 +197,27 @@ def test_a_full_disk_names_the_file_that_did_not_fit(tmp_path):
         write_atomically(tmp_path / "latents.npz", parts())
     assert refused.value.filename == str(tmp_path / "latents.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_no_text_are_written_as_escapes(tmp_path):
+    from facette.checkpoint.locate import read_header
+    from facette.errors import CheckpointError
+    from facette.files import json_of
+    from facette.mapping import place_names
+    from facette.plots.page import Page
+
+    name = os.fsdecode(b"caf\xe9.png")
+    write_atomically(tmp_path / "card.md", f"made of {name}")
+    assert (tmp_path / "card.md").read_text("utf-8") == "made of caf\\udce9.png"
+    assert json.loads(json_of({"name": name}).encode("utf-8")) == {"name": name}
+    assert json_of({"name": "Zoë"}) == '{"name": "Zoë"}'
+    assert "caf\\xe9.png" in Page(f"Diversity of {name}").save(tmp_path / "page.html").read_text("utf-8")
+    assert place_names([name]) == ["caf\\xe9.png"]
+    folder = tmp_path / os.fsdecode(b"\xfc")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="no name in UTF-8"):
+        read_header(folder / "model.safetensors")

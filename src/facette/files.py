@@ -34,7 +34,14 @@ _TEMPORARY = re.compile(r"\.facette-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{
 
 def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview]) -> None:
     """Write a file, whole or part by part, under a name of its own beside it; flush it and rename it into place."""
-    parts = [data.encode()] if isinstance(data, str) else [data] if isinstance(data, bytes) else data
+    # bytes of names that are no text are written as escapes, or the file would be none either
+    parts = (
+        [data.encode("utf-8", "backslashreplace")]
+        if isinstance(data, str)
+        else [data]
+        if isinstance(data, bytes)
+        else data
+    )
     with appearing(path) as temporary, temporary.open("wb") as file:
         file.writelines(parts)
 
@@ -158,13 +165,21 @@ def name_key(path: Path) -> str:
 
 
 def json_text(data: object, indent: int | None = 2) -> str:
-    """JSON that can be written as UTF-8: where a name holds bytes that are no text, everything foreign is escaped."""
-    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    """`json_of` with a line end."""
+    return json_of(data, indent=indent) + "\n"
+
+
+def json_of(data: object, **options: Any) -> str:
+    """JSON that can be written as UTF-8: where a name holds bytes that are no text, everything foreign is escaped.
+
+    `options` as `json.dumps` takes them.
+    """
+    text = json.dumps(data, ensure_ascii=False, **options)
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = json.dumps(data, ensure_ascii=True, indent=indent)
-    return text + "\n"
+        text = json.dumps(data, ensure_ascii=True, **options)
+    return text
 
 
 def stand_in(first: bytes) -> str:

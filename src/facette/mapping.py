@@ -27,6 +27,7 @@ from facette.measures.neighbours import base_rate, nearest, neighbour_purity, tr
 from facette.plots.interactive_map import save_map_page
 from facette.plots.maps import UNKNOWN, Chart, Column, plot_chart
 from facette.plots.style import check_figure_path, save_figure
+from facette.text import readable
 
 if TYPE_CHECKING:
     from facette.model.trained import TrainedModel
@@ -111,7 +112,7 @@ def map_latents(
         added = _look(model, extra, tuple(place_names(place)), reconstructions, lambda done: None)
         points, seen = np.concatenate([points, projection.place(added.means)]), seen.with_(added)
     chart = Chart(
-        title=f"{len(subject.indices):,} of {subject.label} in the latent space of {model.name}",
+        title=f"{len(subject.indices):,} of {readable(subject.label)} in the latent space of {model.name}",
         subtitle=_subtitle(projection, known is not None),
         points=points,
         names=seen.names,
@@ -140,7 +141,8 @@ def open_projection(path: str | Path, model: TrainedModel) -> Projection:
 
 def place_names(photos: Mapping[str, Any] | Sequence[str | Path]) -> list[str]:
     """What photos that are put on a map are called there."""
-    return list(photos) if isinstance(photos, Mapping) else [Path(photo).name for photo in photos]
+    names = photos if isinstance(photos, Mapping) else [Path(photo).name for photo in photos]
+    return [readable(name) for name in names]
 
 
 def in_words(figures: Mapping[str, float], column: Column | None) -> str:
@@ -218,7 +220,7 @@ def _photos(model: TrainedModel, place: Mapping[str, Any] | Sequence[str | Path]
 
 def _names(data: Any, subject: Selection) -> tuple[str, ...]:
     names = getattr(data, "names", None)
-    return tuple(str(i) if names is None else names[int(i)] for i in subject.indices)
+    return tuple(str(i) if names is None else readable(names[int(i)]) for i in subject.indices)
 
 
 def _digest(model: TrainedModel) -> str:

@@ -13,6 +13,11 @@ from facette.files import stand_in
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+def readable(text: str) -> str:
+    """A text or a name as pages and tables can hold it: bytes that are no Unicode are written as escapes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, with or without a mark, or in UTF-16. Raises DataError for any other."""
     try:

@@ -157,7 +157,9 @@ def _put_photos(place: Path, names: dict[str, str]) -> None:
     (place / names["photos"]).mkdir()
     photo.save(place / names["me"])
     for number in range(4):
-        photo.save(place / names["photos"] / f"{names['other']}{number}.png")
+        photo.crop((4 * number, 0, *photo.size)).save(
+            place / names["photos"] / f"{names['other']}{number}.png"
+        )
 
 
 def _inside(surrounding: str) -> None:

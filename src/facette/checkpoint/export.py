@@ -13,7 +13,6 @@ For models of vectors `points`, float32 (N, D), stand in the place of pictures.
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from torch import Tensor, nn
 from facette.checkpoint.card import write_card
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import CheckpointError, import_extra
+from facette.files import json_of
 from facette.images.convert import as_unit, range_bounds, to_unit
 from facette.model.trained import TrainedModel
 from facette.model.vae import data_shape
@@ -244,7 +244,7 @@ def _description(model: TrainedModel, to: Format, difference: float) -> str:
         "tolerance": TOLERANCE,
         "terms": model.provenance.get("terms"),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return json_of(content, indent=2) + "\n"
 
 
 @contextmanager

@@ -6,7 +6,6 @@ inside. Weights keep their precision to the bit, which loading and saving a half
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from torch import Tensor
 from facette.checkpoint.native import WEIGHTS, find_model
 from facette.checkpoint.tensors import read_tensors, write_atomically, write_tensors
 from facette.errors import UsageError
+from facette.files import json_of
 
 PREFIX = "extras."
 
@@ -49,9 +49,7 @@ def add_extras(
         if target != path:
             _copy_card(path.parent, target.parent)
         if (path.parent / "config.json").exists():
-            write_atomically(
-                target.parent / "config.json", json.dumps(header, indent=2, ensure_ascii=False) + "\n"
-            )
+            write_atomically(target.parent / "config.json", json_of(header, indent=2) + "\n")
         write_tensors(target, kept, header)
     except OSError as error:
         raise UsageError(

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from facette.checkpoint.check import check_header
 from facette.errors import CheckpointError
 from facette.files import is_address, stand_in_of
+from facette.text import readable
 
 FORMAT = 1
 WEIGHTS = "model.safetensors"
@@ -64,6 +65,10 @@ def read_header(path: Path) -> dict[str, Any]:
     """The JSON value alone; no tensor is read."""
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}")
+    if readable(str(path)) != str(path):
+        raise CheckpointError(
+            f"{readable(str(path))} is no name in UTF-8, and models are read under others only: rename it"
+        )
     try:
         with safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get(HEADER)

@@ -11,7 +11,6 @@ provenance as JSON, so that a model can never be read with somebody else's descr
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +24,7 @@ from facette.checkpoint.locate import FORMAT, WEIGHTS, bundled_models, describe_
 from facette.checkpoint.tensors import read_tensors, to_half, under, write_atomically, write_tensors
 from facette.code import modules_of
 from facette.errors import CheckpointError, FacetteError, UsageError
+from facette.files import json_of
 from facette.model.kernels.fold import folded
 from facette.model.prior import GaussianMixturePrior
 from facette.model.sharpener import Sharpener
@@ -51,7 +51,7 @@ def save_model(model: TrainedModel, path: str | Path, half: bool = False) -> Pat
         tensors = to_half(tensors)
     tensors |= {f"extras.{n}": torch.as_tensor(t) for n, t in model.extras.items()}
     header = _header(model)
-    write_atomically(folder / "config.json", json.dumps(header, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(folder / "config.json", json_of(header, indent=2) + "\n")
     write_atomically(folder / "README.md", write_card(model))
     write_tensors(folder / WEIGHTS, tensors, header)
     return folder

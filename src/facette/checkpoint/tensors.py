@@ -5,7 +5,6 @@ Enters and leaves: named tensors and a JSON-able dictionary. Knows nothing of mo
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import Tensor
 from facette.checkpoint.digest import DIGEST, content_digest, verify_content
 from facette.checkpoint.locate import HEADER, read_header
 from facette.errors import CheckpointError
-from facette.files import appearing, write_atomically
+from facette.files import appearing, json_of, write_atomically
 
 __all__ = ["read_header", "read_tensors", "to_half", "under", "write_atomically", "write_tensors"]
 
@@ -32,7 +31,7 @@ def write_tensors(
     One tensor after another is copied and written: the library's own writer first makes copies of all of them, three
     times the size of the file.
     """
-    metadata = {HEADER: json.dumps(header, ensure_ascii=False, allow_nan=False)}
+    metadata = {HEADER: json_of(header, allow_nan=False)}
     if keep_previous and path.exists():
         with appearing(path) as temporary:
             with temporary.open("wb") as file:
@@ -58,7 +57,7 @@ def _serialised(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Iter
             "data_offsets": [start, end],
         }
     metadata[DIGEST] = content_digest(table, (_raw(tensors[name]) for name in names))
-    head = json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode()
+    head = json_of(table, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 8)  # the tensors begin at a multiple of eight
     yield len(head).to_bytes(8, "little") + head
     for name in names:

@@ -55,6 +55,8 @@ def prepare(
 
 
 def _account(store: Any) -> dict[str, Any]:
+    from facette.text import readable
+
     return {
         "store": str(store.path),
         "pictures": len(store),
@@ -69,7 +71,7 @@ def _account(store: Any) -> dict[str, Any]:
         "aligned": store.aligned,
         "treated": store.treated,
         "passed_over": store.passed_over,
-        "unreadable": [{"name": _printable(name), "reason": reason} for name, reason in store.unreadable],
+        "unreadable": [{"name": readable(name), "reason": reason} for name, reason in store.unreadable],
     }
 
 
@@ -89,8 +91,3 @@ def _spoken(account: dict[str, Any], listings: list[str]) -> str:
         lines.append(f"{len(account['unreadable']):,} unreadable, left out:")
         lines += [f"  {entry['name']} {entry['reason']}" for entry in account["unreadable"]]
     return "\n".join(lines)
-
-
-def _printable(name: str) -> str:
-    """A name whose bytes are no Unicode, with those bytes written as escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -15,7 +15,6 @@ It knows nothing of what the page is about.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO
@@ -26,10 +25,12 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import UsageError
+from facette.files import json_of
 from facette.images.sheets.file import write_whole
 from facette.images.sheets.grid import Sheet
 from facette.images.sheets.palette import LIGHT
 from facette.plots.style import hexed
+from facette.text import readable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +99,7 @@ class Page:
     def data(self, values: Mapping[str, Any], name: str = "The numbers as JSON") -> Page:
         """JSON behind a line that opens it. UsageError: values that JSON does not know, NaN among them."""
         try:
-            text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False)
+            text = json_of(values, indent=2, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{name} cannot be shown: {error}") from None
         return self._add(f"<details><summary>{escape(name)}</summary><pre>{escape(text)}</pre></details>")
@@ -106,7 +107,7 @@ class Page:
     def html(self) -> str:
         """The whole page; the same content gives the same text."""
         under = f'<p class="quiet">{escape(self.subtitle)}</p>' if self.subtitle else ""
-        return (
+        return readable(
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

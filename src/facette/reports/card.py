@@ -6,7 +6,6 @@ anything is measured is not known here.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from facette.checkpoint.tensors import write_atomically
 from facette.errors import UsageError
 from facette.evaluation.result import Evaluation
+from facette.files import json_of
 from facette.images.sheets.grid import SheetRow, contact_sheet, save_sheet, wall_sheet
 from facette.images.sheets.layout import Cell, Sheet
 from facette.latent.sheets import even_columns
@@ -127,7 +127,7 @@ def write_report(evaluations: Sequence[Evaluation], directory: str | Path) -> li
     captions = {name.replace("-", " "): f"{name}.png" for name in sheets}
     card, figures = directory / "evaluation.md", directory / "evaluation.json"
     write_atomically(card, to_markdown(evaluations, captions))
-    text = json.dumps(to_json(evaluations), ensure_ascii=False, indent=2, allow_nan=False)
+    text = json_of(to_json(evaluations), indent=2, allow_nan=False)
     write_atomically(figures, text + "\n")
     drawn = [save_sheet(sheet, directory / f"{name}.png") for name, sheet in sheets.items()]
     return [card, figures, *drawn]

@@ -23,7 +23,16 @@ from typing import Any
 
 from facette.data.names import NameTable
 from facette.errors import UsageError
-from facette.files import LOCK, OWNER, digest_of_file, sealed, temporary_beside, unsealed, write_atomically
+from facette.files import (
+    LOCK,
+    OWNER,
+    digest_of_file,
+    json_of,
+    sealed,
+    temporary_beside,
+    unsealed,
+    write_atomically,
+)
 from facette.scale.tasks import Task, task_of
 
 FORMAT = 1
@@ -95,7 +104,7 @@ class JobLedger:
         (self.folder / LISTING).mkdir(exist_ok=True)
         names.save(self.folder / LISTING)
         write_atomically(self.folder / MODEL, model)
-        text = json.dumps(sealed(job.to_dict()), ensure_ascii=False, indent=1)
+        text = json_of(sealed(job.to_dict()), indent=1)
         write_atomically(self.folder / JOB, text + "\n")
         self.job = job
 
@@ -130,7 +139,7 @@ class JobLedger:
         account = Account(
             number, rows, [list(pair) for pair in unreadable.items()], files, digests, treated or {}
         )
-        text = json.dumps(sealed(asdict(account)), ensure_ascii=False)
+        text = json_of(sealed(asdict(account)))
         write_atomically(self._account_path(number), text + "\n")
         return account
 

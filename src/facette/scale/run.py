@@ -9,7 +9,6 @@ that was stopped, killed or lost its machine, call it again with the same argume
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from facette.data.names import NameTable
 from facette.data.open import find_pictures
 from facette.data.treatment import added
 from facette.errors import DataError, UsageError
-from facette.files import digest_of, owned, write_atomically
+from facette.files import digest_of, json_of, owned, write_atomically
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
 from facette.scale.figures import Collected, collect
 from facette.scale.ledger import Account, Job, JobLedger
@@ -222,7 +221,7 @@ def _put_together(ledger: JobLedger, job: Job, table: Path | None) -> Collected 
         sums = (Sums.load(ledger.file(SUMS, number, ".npz")) for number in range(job.shards))
         collected = collect(sums, job.shards)
         report = {"job": job.to_dict(), **collected.to_dict()}
-        write_atomically(ledger.folder / EVALUATION, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
+        write_atomically(ledger.folder / EVALUATION, json_of(report, indent=1) + "\n")
         return collected
     if table is not None:
         assert isinstance(job.task, Encode)

@@ -40,6 +40,7 @@ from facette.scale.ledger import MODEL, Account, JobLedger
 from facette.scale.sums import Sums, add_up, sums_of
 from facette.scale.tables import write_table
 from facette.scale.tasks import Encode, Evaluate, Vary
+from facette.text import readable
 
 BATCH = 64  # pictures that are decoded, and that pass through the model, together
 JPEG_QUALITY = 95
@@ -98,7 +99,7 @@ class Bench:
         places = ((start, min(start + BATCH, last)) for start in range(first, last, BATCH))
         with ThreadPoolExecutor(self.threads) as threads:
             for start, block in decoded_ahead(self.source, spec, places, threads, 2 * self.threads):
-                unreadable |= {text(self.names[start + row]): why for row, why in block.reasons.items()}
+                unreadable |= {readable(self.names[start + row]): why for row, why in block.reasons.items()}
                 treated.update(_treatments(block))
                 batch = _readable(start, block, self.names)
                 if len(batch.rows):
@@ -113,7 +114,7 @@ class Bench:
         for batch in batches:
             posterior = self.model.encode(batch.pixels, BATCH)
             rows.append(batch.rows)
-            names += [text(name) for name in batch.names]
+            names += [readable(name) for name in batch.names]
             means.append(posterior.mean.numpy().astype(kind))
             scales.append(posterior.scale.numpy().astype(kind))
         table = {
@@ -140,7 +141,9 @@ class Bench:
                     latents.append(z)
                     for place, (seed, picture) in enumerate(zip(seeds, pictures, strict=True), start=1):
                         file = f"{row:09d}-{_stem(name)}-{place:02d}.{task.format}"
-                        for column, value in zip(columns, (row, text(name), place, seed, file), strict=True):
+                        for column, value in zip(
+                            columns, (row, readable(name), place, seed, file), strict=True
+                        ):
                             columns[column].append(value)
                         yield file, _encoded(picture, task.format)
 
@@ -160,7 +163,8 @@ class Bench:
         assert task.noise is not None
         posterior = self.model.encode(batch.pixels, BATCH)
         seeds = [
-            variation_seeds(derive_seed(task.seed, "vary", text(name)), task.count) for name in batch.names
+            variation_seeds(derive_seed(task.seed, "vary", readable(name)), task.count)
+            for name in batch.names
         ]
         mean, scale = np.asarray(posterior.mean), np.asarray(posterior.scale)  # (N, Z)
         latents = [
@@ -223,11 +227,6 @@ class ListedFolder:
 
     def contents(self, start: int, stop: int) -> Iterator[Path]:
         return (self.root / name for name in self.names[start:stop])
-
-
-def text(name: str) -> str:
-    """A name as tables can hold it: bytes that are no Unicode are written as escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _reopened(kind: str, location: str, names: NameTable, spec: ImageInput) -> PictureSource:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from facette.data.arrays import DAMAGE, check_expansion, read_arrays
 from facette.errors import DataError, import_extra
-from facette.files import appearing, sealed, unsealed, write_atomically
+from facette.files import appearing, json_of, sealed, unsealed, write_atomically
 
 Columns = Mapping[str, NDArray]
 ABOUT = "facette"  # the key of the JSON value that travels in either file
@@ -148,7 +148,7 @@ def _arrow(columns: Columns, about: dict[str, Any]) -> Any:
             arrays[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
         else:
             arrays[name] = pa.array(values.tolist() if values.dtype.kind in "UO" else values)
-    return pa.table(arrays).replace_schema_metadata({ABOUT: json.dumps(sealed(about), ensure_ascii=False)})
+    return pa.table(arrays).replace_schema_metadata({ABOUT: json_of(sealed(about))})
 
 
 def _columns(table: Any) -> dict[str, NDArray]:
@@ -188,7 +188,7 @@ def _join_parquet(parts: list[Path], target: Path, about: dict[str, Any]) -> dic
     """Write the parts one after another; the digests of the columns as the parts hold them."""
     import pyarrow.parquet as parquet
 
-    metadata = {ABOUT: json.dumps(sealed(about), ensure_ascii=False)}
+    metadata = {ABOUT: json_of(sealed(about))}
     digests = _Digests()
     with _writer(target, parquet.read_schema(parts[0]).with_metadata(metadata)) as writer:
         for part in parts:

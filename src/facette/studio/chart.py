@@ -9,7 +9,6 @@ Legend: N points, M placed photos, Z latents, S side of a picture.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
+from facette.files import json_of
 from facette.latent.directions import FIGURES, known_directions
 from facette.latent.points import encode_each
 from facette.latent.project import Method, Projection
@@ -167,7 +167,7 @@ def read_columns(model: DrawingModel, walk: Walk) -> tuple[Column, ...]:
 
 def packed(described: dict[str, Any]) -> bytes:
     """The description as a file."""
-    return json.dumps(described, ensure_ascii=False).encode()
+    return json_of(described).encode()
 
 
 def _read_chart(model: DrawingModel, projection: Projection) -> Chart:

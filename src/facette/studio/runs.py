@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from facette.errors import TrainingError, UsageError
-from facette.files import write_atomically
+from facette.files import json_of, write_atomically
 from facette.training.journal import JOURNAL, read_journal
 
 RECORD, LOG, RESULT = "studio.json", "studio.log", "studio-result.json"  # in a run's folder
@@ -206,7 +206,7 @@ def _record(folder: Path) -> dict[str, Any] | None:
 
 
 def _write(folder: Path, record: dict[str, Any]) -> None:
-    write_atomically(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=2))
+    write_atomically(folder / RECORD, json_of(record, indent=2))
 
 
 def _launch(folder: Path, order: RunCommand, steps: int | None) -> None:

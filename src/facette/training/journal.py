@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facette.files import sealed, unsealed, write_atomically
+from facette.text import readable
 
 # What a reader of a run finds in its folder.
 JOURNAL = "journal.jsonl"
@@ -78,4 +79,6 @@ def _tensorboard(folder: Path, from_step: int) -> Any:
         from torch.utils.tensorboard.writer import SummaryWriter
     except ImportError:
         return None
+    if readable(str(folder)) != str(folder):
+        return None  # TensorBoard takes no names that are no text
     return SummaryWriter(str(folder), purge_step=from_step or None)

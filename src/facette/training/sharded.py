@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_header, write_atomically
 from facette.errors import CheckpointError, TrainingError
-from facette.files import digest_of_file, sealed, unsealed
+from facette.files import digest_of_file, json_of, sealed, unsealed
 from facette.model.blocks import ResidualBlock
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
@@ -187,7 +187,7 @@ def _save_parts(folder: Path, state: TrainState, header: dict[str, Any], rank: R
         latest = header | {"parts": name, DIGESTS: digests}
         if before is not None:
             latest[BEFORE] = {key: value for key, value in before.items() if key != BEFORE}
-        write_atomically(folder / LATEST, json.dumps(sealed(latest), ensure_ascii=False) + "\n")
+        write_atomically(folder / LATEST, json_of(sealed(latest)) + "\n")
         kept = {name} if before is None else {name, before["parts"]}
         for older in folder.glob("step-*"):
             if older.name not in kept:

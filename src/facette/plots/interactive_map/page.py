@@ -8,7 +8,6 @@ whose files can be copied. What comes from outside (titles, names of files) is e
 from __future__ import annotations
 
 import base64
-import json
 import re
 from html import escape
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from facette.errors import import_extra
+from facette.files import json_of
 from facette.images.sheets.file import write_whole
 from facette.images.sheets.palette import DARK, LIGHT
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
@@ -189,7 +189,7 @@ def _fill(template: str, parts: dict[str, str]) -> str:
 
 def _json(value: Any) -> str:
     """JSON that can stand inside a script element whatever the names in it are."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return json_of(value).replace("<", "\\u003c")
 
 
 def _base64(content: bytes | np.ndarray) -> str:
