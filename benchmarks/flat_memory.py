@@ -32,10 +32,10 @@ def main() -> None:
 
 def generate(folder: Path, count: int) -> None:
     """A packed store of `count` black pictures in `folder`, written without holding it in memory."""
-    from facette.data.packed import FORMAT, PIXELS, STORE, UNREADABLE
+    from facette.data.packed import FORMAT, STORE, UNREADABLE, pixels_name
 
     folder.mkdir(parents=True)
-    with (folder / PIXELS).open("wb") as file:
+    with (folder / pixels_name(8)).open("wb") as file:
         file.truncate(count * SIZE * SIZE * 3)
     digits = 12  # a name: "000000000123"
     names = np.lib.format.open_memmap(folder / "names.npy", "w+", np.uint8, (count * digits,))
