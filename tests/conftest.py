@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes that test side by side share the cores: threads that wait for each other in circles stall them all.
+    SHARE = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, SHARE)))
 
 
 TOGETHER = ("comparison", "docs", "scale", "studio")  # rooms whose tests share what takes long to open
