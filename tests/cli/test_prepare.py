@@ -40,7 +40,7 @@ def test_says_where_and_how_many(faces, tmp_path, capsys):
     first, second = out.splitlines()[:2]
     assert (Path(first) / "pixels.u8").stat().st_size == 5 * 16 * 16 * 3
     assert Path(first).parent == tmp_path / "cache"
-    assert second == "5 pictures of 16×16: 4 train, 1 valid"
+    assert second == "5 pictures of 16×16: 3 train, 2 valid"
 
 
 def test_json_holds_it_all(faces, tmp_path, capsys):
@@ -51,7 +51,7 @@ def test_json_holds_it_all(faces, tmp_path, capsys):
     account = json.loads(out)
     assert code == 0
     assert (account["pictures"], account["size"], account["attributes"]) == (5, 16, ["Smiling"])
-    assert account["splits"] == {"train": 4, "valid": 1, "test": 0}
+    assert account["splits"] == {"train": 3, "valid": 2, "test": 0}
     assert [entry["name"] for entry in account["unreadable"]] == ["bad.png"]
     again = json.loads(run(capsys, faces, *SMALL, *options, "--fresh")[1])
     assert again == account
