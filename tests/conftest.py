@@ -28,12 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def make_once(tmp_path_factory: pytest.TempPathFactory):
+def make_once(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config):
     """A folder that all processes of this session share: `make_once("quick", make)`, where the first one calls
     `make(folder)` and the others wait for it."""
     from filelock import FileLock
 
-    several = "PYTEST_XDIST_WORKER" in os.environ
+    several = hasattr(pytestconfig, "workerinput")
     base = tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.getbasetemp()
 
     def call(name: str, make: Callable[[Path], object]) -> Path:

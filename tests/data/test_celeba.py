@@ -100,7 +100,7 @@ def test_a_picture_without_a_row_is_unknown(celeba, spec, tmp_path):
 def test_training_pictures_alone_still_have_validation(celeba, spec, tmp_path):
     write_labels(celeba, codes=[0, 0, 0, 2, 0, 0])
     store = open_dataset(celeba, spec, tmp_path / "cache")
-    assert len(store.indices("valid")) == 1
+    assert len(store.indices("valid")) == 2
     assert store.indices("test").tolist() == [3]
 
 

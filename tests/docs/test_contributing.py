@@ -61,7 +61,7 @@ NAMES = sorted(page.stem for page in FOLDER.glob("*.md"))
 
 
 def test_every_page_has_its_laws():
-    assert set(NAMES) == LAWS.keys() | {name for name in NAMES if tests_in(name)}
+    assert set(NAMES) == LAWS.keys() | {name for name in NAMES if added_tests(name)}
     assert set(NAMES) == TRAINED.keys() | {"command"}
 
 
@@ -103,7 +103,7 @@ def test_the_diff_applies(name, changed):
     "name", [pytest.param(name, marks=[] if name == "likelihood" else [pytest.mark.slow]) for name in NAMES]
 )
 def test_what_it_adds_keeps_its_laws(name, changed):
-    if tests := tests_in(name):
+    if tests := added_tests(name):
         python(changed(name), "-m", "pytest", "-p", "no:cacheprovider", *tests)
     else:
         law = "\n".join(line.removeprefix(" " * 8) for line in LAWS[name].splitlines())
@@ -135,7 +135,7 @@ def paths_in(name: str) -> list[str]:
     return re.findall(r"^\+\+\+ b/(\S+)", diff_of(name), flags=re.M)
 
 
-def tests_in(name: str) -> list[str]:
+def added_tests(name: str) -> list[str]:
     return [path for path in paths_in(name) if path.startswith("tests/")]
 
 
