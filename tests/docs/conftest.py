@@ -44,7 +44,12 @@ MODELS = [
     "celeba150",
 ]
 EACH = 48  # pictures in a part of a folder
-COUNTS = {"my-photos": 204, "faces": 204, "celeba": 204, "photos": 4}  # in `train`: for calibrating, and directions
+COUNTS = {
+    "my-photos": 204,
+    "faces": 204,
+    "celeba": 204,
+    "photos": 4,
+}  # in `train`: for calibrating, and directions
 
 
 def own_code() -> str:
