@@ -192,7 +192,7 @@ def test_senseless_wishes_are_refused_in_a_sentence(quick_model, photo, options,
 
 @pytest.mark.parametrize("wrong", [np.zeros((32, 32, 3)), np.zeros((32, 32), np.uint8), 7])
 def test_what_is_no_picture_is_refused(quick_model, wrong):
-    with pytest.raises(UsageError, match="uint8|a picture is a file"):
+    with pytest.raises(UsageError, match=r"uint8|a picture is a file"):
         vary(quick_model, wrong)
 
 
