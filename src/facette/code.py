@@ -37,6 +37,11 @@ def pass_code(code: ModuleType | Path) -> None:
     _passed.append(code)
 
 
+def forget_code() -> None:
+    """Let names mean nothing again that was passed for the process."""
+    _passed.clear()
+
+
 def _passed_modules() -> list[ModuleType]:
     """What was passed for the process, the newest first."""
     for place, code in enumerate(_passed):

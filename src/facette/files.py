@@ -59,7 +59,7 @@ def appearing(path: Path, suffix: str = "") -> Iterator[Path]:
         flush(temporary)
         temporary.replace(path)
     except OSError as error:
-        if error.filename is None:  # as of a full disk, which is met through an open file
+        if error.errno and error.filename is None:  # as of a full disk, which is met through an open file
             error.filename = str(path)
         raise
     finally:

@@ -141,9 +141,9 @@ def test_two_processes_with_half_of_the_weights_each_learn_as_one(shared_out, al
 
 def test_a_state_in_parts_is_whole_for_one_process(shared_out, alone, store):
     assert not (shared_out / STATE).exists()
-    parts = sorted((shared_out / PARTS).glob("step-*/*.safetensors"))
-    assert len(parts) == 2
-    assert [part.parent.name for part in parts] == ["step-000000020"] * 2
+    written = sorted((shared_out / PARTS).glob("step-*/*.safetensors"))
+    assert [part.parent.name for part in written] == ["step-000000015"] * 2 + ["step-000000020"] * 2
+    parts = written[2:]
     smaller = max(part.stat().st_size for part in parts)
     assert smaller < 0.6 * (alone / STATE).stat().st_size  # neither process wrote all of it
     state = load_any(shared_out, recipe(), store.fingerprint, Rank(), CPU)

@@ -78,17 +78,19 @@ def _code_option() -> TyperOption:
         multiple=True,
         expose_value=False,
         metavar="FILE",
-        callback=lambda context, option, files: _pass_code(files),
+        callback=lambda context, option, files: _pass_code(context, files),
         help="A Python file with your own networks or terms, which is run. Nothing else in a recipe or a model is.",
     )
 
 
-def _pass_code(files: Sequence[str]) -> None:
+def _pass_code(context: Any, files: Sequence[str]) -> None:
+    """Let names mean what is in these files, until the command ends."""
     if files:
-        from facette.code import pass_code
+        from facette.code import forget_code, pass_code
 
         for file in files:
             pass_code(Path(file))
+        context.call_on_close(forget_code)
 
 
 def _hush(wanted: bool) -> None:
