@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
 from facette.studio import events
-from facette.studio.events import ActiveWork
+from facette.studio.events import ActiveWork, _messages
 
 
 def test_memory_is_given_back_when_the_last_one_is_done(monkeypatch):
@@ -69,3 +71,19 @@ def test_torch_comes_with_whoever_asks_for_it_first(model):
     assert studio.trained.sharpener is None
     assert studio.trained is studio.trained
     assert Studio(studio.trained, "nobody").trained is studio.trained
+
+
+def test_what_was_stopped_says_no_more():
+    messages, stopped = queue.Queue(), threading.Event()
+    messages.put(("told", "half"))
+    listening = _messages(messages, stopped)
+    assert next(listening) == ("told", "half")
+
+    def stop() -> None:
+        stopped.set()
+        messages.put(
+            ("done", None)
+        )  # what the work answers to being stopped, while somebody waits for its word
+
+    threading.Timer(0.05, stop).start()
+    assert list(listening) == []

@@ -296,12 +296,14 @@ class _ProgressReporter:
 
 
 def _messages(messages: queue.Queue[tuple[str, Any]], stopped: threading.Event) -> Iterator[tuple[str, Any]]:
-    """What the work says, until it was stopped."""
+    """What the work says, until it was stopped; what it says because it was is not among it."""
     while not stopped.is_set():
         try:
-            yield messages.get(timeout=PACE)
+            message = messages.get(timeout=PACE)
         except queue.Empty:
             continue
+        if not stopped.is_set():
+            yield message
 
 
 def _work(
