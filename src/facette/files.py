@@ -292,7 +292,7 @@ def owned(folder: Path, work: str) -> Iterator[None]:
     a folder never stays locked. What dead owners left half written is cleared. Raises BusyError where somebody has it.
     """
     is_new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    _create(folder)
     try:
         with _held(folder, folder / LOCK, folder / OWNER, work):
             clear_leftovers(folder)
@@ -301,6 +301,18 @@ def owned(folder: Path, work: str) -> Iterator[None]:
         if is_new:
             with suppress(OSError):  # it holds something, as it should
                 folder.rmdir()
+
+
+def _create(folder: Path) -> None:
+    """Make the folder where it is not there yet; an owner that leaves nothing in it may take it away meanwhile."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            if folder.exists():  # a file
+                raise
+        else:
+            return
 
 
 @contextmanager
