@@ -294,7 +294,7 @@ def owned(folder: Path, work: str) -> Iterator[None]:
     is_new = not folder.exists()
     _create(folder)
     try:
-        with _held(folder, folder / LOCK, folder / OWNER, work):
+        with _held(folder, folder / LOCK, folder / OWNER, work, create=folder):
             clear_leftovers(folder)
             yield
     finally:
@@ -309,7 +309,7 @@ def _create(folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            if folder.exists():  # a file
+            if os.path.lexists(folder) and not folder.is_dir():  # a file, or a link that leads nowhere
                 raise
         else:
             return
@@ -330,14 +330,22 @@ def claimed(path: Path, work: str) -> Iterator[None]:
 
 
 @contextmanager
-def _held(place: Path, lock_file: Path, owner_file: Path, work: str) -> Iterator[None]:
+def _held(
+    place: Path, lock_file: Path, owner_file: Path, work: str, create: Path | None = None
+) -> Iterator[None]:
+    """Hold the lock. `create`: its folder, made again where an owner before takes it away under us."""
     from filelock import FileLock, Timeout  # takes a while, and a single drawing needs no lock
 
     lock = FileLock(lock_file, timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise BusyError(_in_use(place, owner_file)) from None
+    while not lock.is_locked:
+        try:
+            lock.acquire()
+        except Timeout:
+            raise BusyError(_in_use(place, owner_file)) from None
+        except FileNotFoundError:
+            if create is None:
+                raise
+            _create(create)
     try:
         owner = {
             "pid": os.getpid(),
