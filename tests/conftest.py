@@ -105,6 +105,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
         os.environ["FACETTE_CACHE"] = before
 
 
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory):
+    """Commands as processes of their own that begin at once, because they are forked from one."""
+    from forked_commands import Commands
+
+    begun = Commands(tmp_path_factory.mktemp("commands"))
+    yield begun
+    begun.close()
+
+
 @pytest.fixture(scope="session")
 def quick_run(make_once, _own_cache: None) -> Path:
     """The folder of a finished run of the quick recipe on generated faces, a few seconds long."""

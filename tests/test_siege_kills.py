@@ -6,7 +6,7 @@ Over both stages of a run, while they save too, over packing, and over the jobs 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,6 @@ class Work:
     strikes: int
     within: float  # seconds: until when a kill comes
     moment: Callable[[Path], bool] = lambda place: True  # from when on
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory) -> Iterator[Commands]:
-    begun = Commands(tmp_path_factory.mktemp("commands"))
-    yield begun
-    begun.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,12 @@ Real processes, twenty times each, the second a moment after the first. The sent
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from forked_commands import Commands
 
 from facette.checkpoint.native import WEIGHTS, load_model
 from facette.checkpoint.tensors import read_tensors
@@ -28,13 +26,6 @@ pytestmark = pytest.mark.slow
 TRIES = 20
 SHORT = ["train.steps=12", "train.save_every=2", "train.validate_every=6", "train.mixture_components=[]"]
 SOURCE = "synthetic-faces:128"
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory) -> Iterator[Commands]:
-    begun = Commands(tmp_path_factory.mktemp("commands"))
-    yield begun
-    begun.close()
 
 
 @pytest.fixture(scope="module")

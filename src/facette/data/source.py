@@ -6,6 +6,7 @@ could not be read, the reason. Knows nothing of where pictures come from or wher
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -109,6 +110,13 @@ def decode_picture(
 def sampled_rows(count: int, sample: int) -> list[int]:
     """Rows spread evenly over a source, at most so many."""
     return np.unique(np.linspace(0, count - 1, min(sample, count)).astype(int)).tolist() if count else []
+
+
+def signature_of(kind: str, location: str, stamp: object, count: int, white: int | None) -> str:
+    """Of an archive, by its place, what says that it was replaced, and how many pictures it holds."""
+    listing = f"{kind}\0{location}\0{stamp}\0{count}"
+    signed = listing.encode("utf-8", "surrogateescape") + told_white(white)
+    return blake2b(signed, digest_size=16).hexdigest()
 
 
 def told_white(white: int | None) -> bytes:

@@ -14,7 +14,6 @@ import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from facette.data.attributes import LabelRows
 from facette.data.columns import label_rows
 from facette.data.folder import count_other, is_picture_name
 from facette.data.names import NameTable
-from facette.data.source import Block, decode_block, told_white, white_of_source
+from facette.data.source import Block, decode_block, signature_of, white_of_source
 from facette.data.zipped import clean_name
 from facette.errors import DataError, ImageError
 from facette.images.open import MAX_BYTES
@@ -78,9 +77,7 @@ class TarSource:
 
     def signature(self) -> str:
         """Changes when a shard is added, removed or replaced."""
-        listing = f"tar\0{self.location}\0{self._stamps}\0{len(self.names)}"
-        signed = listing.encode("utf-8", "surrogateescape") + told_white(self.white)
-        return blake2b(signed, digest_size=16).hexdigest()
+        return signature_of(self.kind, self.location, self._stamps, len(self.names), self.white)
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
         return decode_block(self.contents(start, stop), stop - start, spec, self.white)

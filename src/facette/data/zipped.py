@@ -12,14 +12,13 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
 from facette.data.folder import count_other, is_picture_name
 from facette.data.names import NameTable
-from facette.data.source import Block, decode_block, told_white, white_of_source
+from facette.data.source import Block, decode_block, signature_of, white_of_source
 from facette.errors import DataError, ImageError
 from facette.files import stand_in_of
 from facette.images.open import MAX_BYTES
@@ -70,9 +69,7 @@ class ZipSource:
 
     def signature(self) -> str:
         """Changes when the archive is replaced: its place, size and modification time."""
-        listing = f"zip\0{self.location}\0{self._stamp}\0{len(self.names)}"
-        signed = listing.encode("utf-8", "surrogateescape") + told_white(self.white)
-        return blake2b(signed, digest_size=16).hexdigest()
+        return signature_of(self.kind, self.location, self._stamp, len(self.names), self.white)
 
     def block(self, start: int, stop: int, spec: ImageInput) -> Block:
         return decode_block(self.contents(start, stop), stop - start, spec, self.white)

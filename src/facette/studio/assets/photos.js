@@ -51,8 +51,10 @@
       row.append(face);
     });
     if (photo.name) row.append(button("Take it away", () => { stateOf(box).sent += 1; hold(box, NOBODY); }));
-    if (photo.refused) document.querySelectorAll(".fading").forEach((drawn) => drawn.classList.remove("fading"));
-    if (photo.refused) row.append(button("Take the middle", () => choose(box, `${photo.token}/middle`, photo)));
+    if (photo.refused) {
+      document.querySelectorAll(".fading").forEach((drawn) => drawn.classList.remove("fading"));
+      row.append(button("Take the middle", () => choose(box, `${photo.token}/middle`, photo)));
+    }
     say(box, photo.refused || [photo.words, ...(photo.warnings || [])].filter(Boolean).join(" "), Boolean(photo.refused));
     facette.write(box.dataset.input, photo.refused ? "" : photo.photo);
     if ("shared" in box.dataset && !state.own && (photo.photo || photo === NOBODY)) {
