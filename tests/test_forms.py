@@ -146,7 +146,7 @@ def test_every_tool_draws_in_the_form(ran, tmp_path):
     edited = edit(labelled, photo, {"light": 1.0})
     assert edited.pictures.shape[3:] == ran.kind.shape[2:]
     assert (edited.pictures[0] != edited.photo).any()
-    chart = facette.map_latents(facette.load(ran.best), ran.store, method="pca", color="light")
+    chart = facette.map(facette.load(ran.best), ran.store, method="pca", color="light")
     assert chart.save(tmp_path / "map.html").is_file()
 
 

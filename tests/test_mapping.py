@@ -14,7 +14,7 @@ def store(quick_model):
 
 @pytest.fixture(scope="module")
 def drawn(quick_model, store):
-    return facette.map_latents(quick_model, store, method="pca", color="Smiling", count=100, seed=2)
+    return facette.map(quick_model, store, method="pca", color="Smiling", count=100, seed=2)
 
 
 def test_a_map_holds_what_it_shows(drawn, quick_model, store):
@@ -54,7 +54,7 @@ def test_unknown_labels_do_not_count(quick_model, store, drawn):
     values[::3] = 0
     other = copy(store)
     other.attributes = AttributeTable(store.attributes.names, values)
-    partly = facette.map_latents(quick_model, other, method="pca", color="Smiling", count=100, seed=2)
+    partly = facette.map(quick_model, other, method="pca", color="Smiling", count=100, seed=2)
     codes = partly.chart.column.codes
     assert (codes == 2).any()
     share = (codes == 0).sum() / (codes < 2).sum()
@@ -64,7 +64,7 @@ def test_unknown_labels_do_not_count(quick_model, store, drawn):
 
 def test_a_saved_map_takes_new_data(quick_model, store, drawn, tmp_path):
     kept = drawn.save(tmp_path / "map.npz")
-    later = facette.map_latents(
+    later = facette.map(
         quick_model, store, onto=kept, count=None, place={"me": store.read(np.array([3]))[0]}, color="Smiling"
     )
     assert later.points.shape == (257, 2)
@@ -85,18 +85,18 @@ def test_it_shows_itself_and_saves_by_ending(drawn, tmp_path):
 
 
 def test_an_array_without_names_is_mapped_too(quick_model, store):
-    plain = facette.map_latents(quick_model, store.read(np.arange(20)), method="pca", reconstructions=False)
+    plain = facette.map(quick_model, store.read(np.arange(20)), method="pca", reconstructions=False)
     assert plain.chart.names == tuple(str(n) for n in range(20))
     assert plain.chart.reconstructions is None
     assert set(plain.figures) == {"trustworthiness"}
     with pytest.raises(UsageError, match="no attributes"):
-        facette.map_latents(quick_model, store.read(np.arange(20)), method="pca", color="Smiling")
+        facette.map(quick_model, store.read(np.arange(20)), method="pca", color="Smiling")
 
 
 @pytest.mark.slow
 def test_the_bundled_model_keeps_fair_hair_together(shared):
     """On the valid faces: neighbours share the colour of their hair far beyond chance, there and on the map."""
-    drawn = facette.map_latents(
+    drawn = facette.map(
         "faces64", shared / "celeba" / "faces128" / "valid", color="Blond_Hair", reconstructions=False
     )
     base = drawn.figures["base_rate"]

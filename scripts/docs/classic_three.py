@@ -176,8 +176,6 @@ def _map(model: Any, wanted: Wanted) -> Path:
     """The latents by t-SNE, as dots coloured by blond hair."""
     from facette.plots.maps import plot_chart
 
-    made = facette.map_latents(
-        model, wanted.data, color="Blond_Hair", count=wanted.count, reconstructions=False
-    )
+    made = facette.map(model, wanted.data, color="Blond_Hair", count=wanted.count, reconstructions=False)
     words = textwrap.fill(made.chart.remarks, 110)
     return save_plot(plot_chart(replace(made.chart, pictures=None, remarks=words)), "three-map")

@@ -92,7 +92,7 @@ def _maps(model, photos: dict[str, np.ndarray]) -> list[Path]:
         ]
         table = "\n".join((f"name,{','.join(ATTRIBUTES)}", *rows))
         (drawn / "attributes.csv").write_text(table, "utf-8")
-        made = facette.map_latents(model, drawn, color="Blond_Hair", place=photos)
+        made = facette.map(model, drawn, color="Blond_Hair", place=photos)
         figure, page = made.save(Path(folder) / "map.png"), made.save(Path(folder) / "map.html")
         shot = Path(folder) / "page.png"
         with sync_playwright() as browsers:

@@ -45,7 +45,9 @@ _PUBLIC = {
     "blend": ("facette.latent", "blend"),
     "interpolate": ("facette.latent", "interpolate"),
     "evaluate": ("facette.evaluation", "evaluate"),
-    "map_latents": ("facette.mapping", "map_latents"),
+    "calibrate": ("facette.dial.calibrate", "calibrate"),
+    "map": ("facette.mapping", "map_latents"),
+    "map_latents": ("facette.mapping", "map_latents"),  # what `map` was called before
     "FacetteError": ("facette.errors", "FacetteError"),
 }
 
@@ -54,13 +56,14 @@ __all__ = [
     "__version__",
     "blend",
     "build",
+    "calibrate",
     "edit",
     "evaluate",
     "import_checkpoint",
     "interpolate",
     "load",
     "load_recipe",
-    "map_latents",
+    "map",
     "open_dataset",
     "open_image",
     "reconstruct",
@@ -76,11 +79,12 @@ if TYPE_CHECKING:
     from facette.checkpoint.foreign import import_checkpoint
     from facette.checkpoint.native import save_model as save
     from facette.data import open_dataset
+    from facette.dial.calibrate import calibrate
     from facette.errors import FacetteError
     from facette.evaluation import evaluate
     from facette.images.open import open_image
     from facette.latent import blend, edit, interpolate, reconstruct, sample, sweep, vary
-    from facette.mapping import map_latents
+    from facette.mapping import map_latents as map
     from facette.model.own import build
     from facette.recipe import load_recipe
     from facette.training import train

@@ -126,8 +126,21 @@ def test_pictures_without_a_face_have_people_noise_and_no_curve(quick_model):
     assert any(name.startswith(PREFIX) for name in found.extras)
 
 
+def test_a_folder_is_opened_and_the_model_named_as_everywhere(quick_run, tmp_path):
+    """From Python in one line: a model's folder and a source in, the same value as the parts would give."""
+    calibration = facette.calibrate(quick_run, "synthetic-faces:260", photos=2, references=64)
+    model = facette.load(quick_run)
+    store = facette.open_dataset("synthetic-faces:260", model.input)
+    parts = calibrate(model, open_pictures(model, store, 2, 64), photos=2)
+    assert calibration.extras.keys() == parts.extras.keys()
+    assert all(np.array_equal(calibration.extras[name], parts.extras[name]) for name in parts.extras)
+    path = calibration.save(quick_run, tmp_path / "copy")
+    assert facette.load(path).extras.keys() >= calibration.extras.keys()
+
+
 def test_distances_are_measured_at_one_size_whatever_the_model(model, quick_model):
     assert judged_side(model) == 128
+    assert judged_side(quick_model) == quick_model.input.size  # nobody judges these
     pictures = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
     assert at_side(pictures, 128).shape == (1, 128, 128, 3)
     assert at_side(np.full((1, 256, 256, 3), 7, np.uint8), 128).mean() == 7

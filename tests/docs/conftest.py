@@ -156,7 +156,7 @@ def _models(folder: Path, quick_run: Path) -> None:
     with living_in("vae", whole):
         torch.save(whole().eval(), folder / "vae_model_20.pth")
     facette.import_checkpoint(folder / "vae_model_20.pth", folder / "classic")
-    facette.map_latents("faces64", folder / "my-photos", method="pca").save(folder / "map.npz")
+    facette.map("faces64", folder / "my-photos", method="pca").save(folder / "map.npz")
 
 
 @pytest.fixture(scope="session")

@@ -73,8 +73,8 @@ Labels = Annotated[
     Path | None,
     typer.Option(
         "--labels",
-        help="A CSV: the picture's name, then yes or no, classes, or numbers; that beside the pictures, where none is "
-        "named.",
+        help="A CSV: the picture's name, then yes or no, classes, or numbers; or the word folders: each is a class. "
+        "Left out: the CSV beside the pictures, or else their folders.",
     ),
 ]
 Strict = Annotated[

@@ -215,18 +215,24 @@ def _read_column(
     whole = numbers is not None and np.array_equal(numbers[known], numbers[known].round())
     if numbers is not None and not (whole and len(np.unique(numbers[known])) <= WHOLE):
         return _of_numbers(name, numbers, known)
-    labels = sorted({words[field] for field in np.unique(fields[known]).tolist()}, key=_in_order)
-    if len(labels) > CLASSES:
+    count = len(np.unique(fields[known]))
+    if count > CLASSES:
         raise DataError(
-            f"{str(path)!r} has {len(labels):,} different values in the column {name!r}: up to {CLASSES} are classes; "
+            f"{str(path)!r} has {count:,} different values in the column {name!r}: up to {CLASSES} are classes; "
             "leave the column out, or write numbers."
         )
+    return table_of_classes(name, [words[field] if k else "" for field, k in zip(fields, known, strict=True)])
+
+
+def table_of_classes(name: str, classes: Sequence[str]) -> AttributeTable:
+    """The class of each of N pictures, "" where it is unknown: a category, and an attribute for each class."""
+    labels = sorted(set(classes) - {""}, key=_in_order)
     place = {label: number for number, label in enumerate(labels)}
-    table = np.array([place.get(word, -1) for word in words], np.int16)
-    category = Category(name, tuple(labels), np.where(known, table[fields], -1).astype(np.int16))
-    hot = category.codes[:, None] == np.arange(len(labels))
-    values = np.where(known[:, None], np.where(hot, YES, NO), UNKNOWN).astype(np.int8)
-    return AttributeTable(tuple(f"{name}:{label}" for label in labels), values, (category,))
+    codes = np.array([place.get(label, -1) for label in classes], np.int16)  # (N,)
+    hot = codes[:, None] == np.arange(len(labels))
+    values = np.where(codes[:, None] >= 0, np.where(hot, YES, NO), UNKNOWN).astype(np.int8)
+    names = tuple(f"{name}:{label}" for label in labels)
+    return AttributeTable(names, values, (Category(name, tuple(labels), codes),))
 
 
 def _of_numbers(name: str, numbers: np.ndarray, known: np.ndarray) -> AttributeTable:

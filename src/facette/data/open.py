@@ -13,6 +13,7 @@ from typing import Any
 from facette.data.aligned import Align, AlignedSource, in_frame
 from facette.data.attributes import AttributeTable, join_rows, spread_categories, spread_rows
 from facette.data.celeba import find_celeba
+from facette.data.class_folders import asks_for_folders, classes_of_folders
 from facette.data.folder import FolderSource, others_spoken
 from facette.data.generated import FacesSource
 from facette.data.joined import JoinedStore
@@ -54,7 +55,8 @@ def open_dataset(
     rows as Hugging Face's `datasets` have them, arrays; see `facette.data.sequence`); for vectors
     `synthetic-mixture[:COUNT]` (`open_mixture` says what else may stand there).
     `spec`: a recipe's `input`. `cache_dir`: see `cache_folder`. `attributes`: a CSV (or CelebA's list_attr file)
-    instead of those found beside the pictures. `align`: whether photos are brought into the frame of a model of faces
+    instead of those found beside the pictures, or "folders": the folders are classes, as they also are where every
+    picture lies in one and nothing else is said. `align`: whether photos are brought into the frame of a model of faces
     first, see `in_frame`. `fresh`: decode again. `workers`: decoding threads, one per core
     when None. `progress(done, total)` is called as pictures are settled, not at all when there is nothing to do.
     Raises DataError when the source is no data set, holds no readable picture or, if `strict`, any unreadable one.
@@ -84,13 +86,22 @@ def open_dataset(
     store = _packed(_as_before(files, spec, align, cache), spec, cache, options)
     store.passed_over = others_spoken(files.others)
     store.verify(LOOKED_AT)
-    if isinstance(files, TarSource) and attributes is None:
+    by_folder = asks_for_folders(attributes)
+    if isinstance(files, TarSource) and (attributes is None or by_folder):
         store.partition = split_by_name(store.names)
         store.attributes = _own_labels(files, store)
-        return store
-    lists = find_labels(path, celeba, None if attributes is None else Path(attributes).expanduser())
-    labels = read_labels(lists, store.names, store.path, strict=strict)
-    store.partition, store.attributes, store.listings = labels.partition, labels.attributes, labels.listings
+    else:
+        named = None if attributes is None or by_folder else Path(attributes).expanduser()
+        labels = read_labels(find_labels(path, celeba, named), store.names, store.path, strict=strict)
+        store.partition, store.attributes, store.listings = (
+            labels.partition,
+            labels.attributes,
+            labels.listings,
+        )
+    if by_folder or store.attributes is None:
+        classes = classes_of_folders(store.names, by_folder, outer=isinstance(files, TarSource))
+        if classes is not None:
+            store.attributes, store.listings = classes[0], (*store.listings, classes[1])
     return store
 
 

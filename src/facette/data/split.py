@@ -13,7 +13,7 @@ TRAIN, VALID, TEST = 0, 1, 2  # the codes of CelebA's list_eval_partition.txt
 PARTITIONS = {"train": TRAIN, "valid": VALID, "test": TEST}
 VALID_SHARE = 0.05
 
-_FOLDERS = {
+FOLDERS = {
     "train": TRAIN,
     "training": TRAIN,
     "val": VALID,
@@ -61,7 +61,7 @@ def split_by_folder(names: NameTable) -> np.ndarray | None:
     partition = np.empty(len(names), np.int8)
     for i, name in enumerate(names):
         top, below, _ = name.partition("/")
-        code = _FOLDERS.get(top.lower()) if below else None
+        code = FOLDERS.get(top.lower()) if below else None
         if code is None:
             return None
         partition[i] = code

@@ -1,6 +1,6 @@
 """Calibrating a model: how people differ to it, and what strengths of noise do to who a relative is.
 
-Enters: a loaded model and pictures. Leaves: a `Calibration`, tensors and figures for the model file. Nothing is
+Enters: a model and pictures. Leaves: a `Calibration`, tensors and figures for the model file. Nothing is
 measured while drawing. Writing the file, and what is said about it, is the command's business.
 
     cloud.*                           where the pictures lie (`latent.cloud`), where the file did not know
@@ -27,15 +27,17 @@ from torch import Tensor
 
 from facette.checkpoint.extras import add_extras
 from facette.data.attributes import AttributeTable
+from facette.data.open import open_dataset
 from facette.data.people import find_people, read_people
 from facette.dial.curves import JUDGED, JudgedPhotos, at_side, measure_curve, spaced_strengths
 from facette.errors import UsageError, check_count
+from facette.form import Size
 from facette.judges.attributes import extract
 from facette.judges.identity import available, speaks_for
 from facette.judges.likeness import FEWEST, WhitenedEmbedding, fit_embedding
 from facette.latent.cloud import MEAN, cloud_tensors, encode_set, measure_cloud
 from facette.latent.details import Details
-from facette.latent.inputs import image_size
+from facette.latent.inputs import image_size, resolve_model
 from facette.latent.levels import CURVE, DISTANCE, STRANGERS, Curve
 from facette.latent.noise import PREFIX as PEOPLE
 from facette.latent.noise import Noise
@@ -87,23 +89,28 @@ class Calibration:
 
 
 def calibrate(
-    model: TrainedModel,
-    pictures: Pictures,
+    model: TrainedModel | str | Path,
+    data: Any,
     *,
     photos: int = PHOTOS,
     count: int = COUNT,
+    references: int = REFERENCES,
     seed: int = 0,
     progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> Calibration:
     """Measure how people differ to a model, and what strengths of both kinds of noise do to who a relative is.
 
-    Distances are measured on the first `photos` of the frames, the threshold of strangers on all of them. Without the
-    extra `identity`, for pictures that are not of faces in a known frame, and for fewer than 46 of them, there are no
-    curves, and levels are fixed shares. `progress(done, total)` is called after every strength. Raises UsageError for a
-    model of vectors and for fewer than two references.
+    `data` is a source that `open_dataset` understands, an open store, an array, or `Pictures`; of others than these
+    up to `references` training pictures say how people differ (`open_pictures`). Distances are measured on the first
+    `photos` of the frames, the threshold of strangers on all of them. Without the extra `identity`, for pictures that
+    are not of faces in a known frame, and for fewer than 46 of them, there are no curves, and levels are fixed
+    shares. `progress(done, total)` is called after every strength. Raises UsageError for a model of vectors and for
+    fewer than two references.
     """
+    model = resolve_model(model)
     image_size(model)
     check_count(count)
+    pictures = data if isinstance(data, Pictures) else open_pictures(model, data, photos, references, seed)
     check_count(len(pictures.references), least=2, what="references")
     posterior = encode_set(model, pictures.references.__getitem__, np.arange(len(pictures.references)))
     extras: dict[str, Any] = {**measure_people(model, posterior.mean.numpy(), pictures.labels)}
@@ -137,19 +144,23 @@ def open_pictures(
     seed: int = 0,
     name: str = "",
 ) -> Pictures:
-    """References and photos of a store that was opened at `judged_side(model)`, or of an array (N, W, W, 3).
+    """References and photos of a source, which is opened at `judged_side(model)`, of a store that was opened so, or of
+    an array (N, W, W, 3).
 
     A store's training part gives the references, its validation part the photos; where they are fewer than the
     threshold of strangers takes, training pictures stand beside them. An array's last pictures are the photos. Raises
     UsageError for too few.
     """
-    size = image_size(model)
+    assert model.input.kind == "image"
+    size = model.input.size
     photos = max(check_count(photos, least=2, what="photos"), FEWEST_PHOTOS)
     if isinstance(data, np.ndarray):
         if len(data) <= photos:
             raise UsageError(f"{len(data)} pictures leave none to compare with beside {photos} photos.")
         known = at_side(data[:-photos][:references], size)
         return Pictures(known, None, data[-photos:], None, name or "an array")
+    if not hasattr(data, "indices"):  # not opened yet
+        data = open_dataset(data, model.input.model_copy(update={"size": judged_side(model)}))
     known, shown = (
         _some(data.indices(split), most, seed) for split, most in (("train", references), ("valid", photos))
     )
@@ -165,9 +176,10 @@ def open_pictures(
     return Pictures(np.concatenate(blocks), labels, frames, people_of(data, shown), name or str(data.source))
 
 
-def judged_side(model: TrainedModel) -> int:
-    """At which side pictures are read for calibrating: no smaller than distances are measured at."""
-    return max(JUDGED, image_size(model))
+def judged_side(model: TrainedModel) -> Size:
+    """At which size pictures are read for calibrating: faces in a frame no smaller than distances are measured at."""
+    assert model.input.kind == "image"
+    return model.input.size if model.input.frame is None else max(JUDGED, image_size(model))
 
 
 def _curves(
