@@ -28,36 +28,39 @@ def test_eight_visitors_get_what_is_theirs(benchmark):
     assert memory["after"] <= 1.1 * memory["before"]
 
 
-QUIET, SIEGE = 30.0, 60.0  # seconds
+ROUNDS, ROUND = 3, 20.0  # seconds of quiet, and of siege, in turn: whatever else the machine does meets both
 
 
 @pytest.mark.slow
 def test_two_honest_visitors_are_served_while_hundreds_hold_on(benchmark):
     """No error for them, at most twice the time of 95 in 100, and the memory comes back."""
     cases = benchmark.make_cases()[:2]
+    quiet, under, highest, sieges = benchmark.Tally(), benchmark.Tally(), 0, []
     with benchmark.studio() as (process, door):
-        benchmark.wave(process.pid, door, cases, 2, QUIET / 2, benchmark.Tally())
+        benchmark.wave(process.pid, door, cases, 2, ROUND, benchmark.Tally())
         abandoner = benchmark.Client(door, cases[0], "abandoner")
-        quiet, under = benchmark.Tally(), benchmark.Tally()
-        benchmark.wave(process.pid, door, cases, 2, QUIET, quiet)
-        time.sleep(benchmark.SETTLING)
         before = benchmark.resident(process.pid)
-        with besieged(door, abandoner, Besiegers()) as siege:
-            highest = benchmark.wave(process.pid, door, cases, 2, SIEGE, under)
+        for number in range(ROUNDS):
+            benchmark.wave(process.pid, door, cases, 2, ROUND, quiet)
+            with besieged(door, abandoner, Besiegers(begin=number * 1000)) as siege:
+                highest = max(highest, benchmark.wave(process.pid, door, cases, 2, ROUND, under))
+            sieges.append(siege)
+            time.sleep(benchmark.SETTLING / 4)
         time.sleep(2 * benchmark.SETTLING)
         after = benchmark.resident(process.pid)
+    counts = {kind: sum(siege.counts[kind] for siege in sieges) for kind in sieges[0].counts}
     figures = {
-        "besiegers": siege.counts,
-        "held_bytes": siege.sent,
+        "besiegers": counts,
+        "held_bytes": sum(siege.sent for siege in sieges),
         "quiet": {kind: benchmark.percentiles(times) for kind, times in quiet.seconds.items()},
         "under siege": {kind: benchmark.percentiles(times) for kind, times in under.seconds.items()},
         "memory_mib": (before, highest, after),
     }
     print(figures)
     assert (quiet.errors, quiet.mixed, under.errors, under.mixed) == ([], 0, [], 0), figures
-    assert siege.counts["headers"] >= 300
-    assert siege.counts["uploads"] >= 40
-    assert siege.counts["events"] >= 250
+    assert min(siege.counts["headers"] for siege in sieges) >= 300
+    assert min(siege.counts["uploads"] for siege in sieges) >= 40
+    assert counts["events"] >= 250
     assert after <= 1.1 * before, figures
     for kind in ("preview", "sharp"):
         assert figures["under siege"][kind]["p95_ms"] <= 2 * figures["quiet"][kind]["p95_ms"], figures

@@ -9,11 +9,12 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from facette.errors import UsageError
-from facette.studio import serve, visitors
+from facette.studio import app, serve, visitors
 from facette.studio.app import DRAWN_MOST, Studio
 from facette.studio.guard import Door, Guard
 from facette.studio.visitors import Unfinished, Visitors
@@ -231,3 +232,40 @@ def test_an_abandoned_event_holds_up_its_own_page_alone():
     with ThreadPoolExecutor() as elsewhere:  # the tests' browser has a loop of its own in this thread
         elsewhere.submit(asyncio.run, crowd()).result()
     assert done[-1] == "the lane is free"
+
+
+def test_when_hundreds_come_at_once_nobody_is_ended_who_may_still_be_quick():
+    ended = []
+    crowd = Unfinished(10, quick=0.2)
+    for number in range(10 * visitors.CROWD_MOST):
+        crowd.add(number, lambda number=number: ended.append(number))
+    assert ended == []
+    crowd.add("too many", lambda: ended.append("too many"))
+    assert ended == [0]
+    time.sleep(0.3)
+    crowd.add("another", lambda: ended.append("another"))
+    assert ended == list(range(len(ended)))  # the oldest, down to what there is room for
+    assert len(crowd) == 10
+
+
+def test_of_a_page_is_kept_what_its_events_changed_and_no_more():
+    """Gradio describes every control for each page that comes, in the server's loop, and keeps what each one shows."""
+    import fastapi
+    import gradio as gr
+
+    def build() -> None:
+        with gr.Blocks() as blocks:
+            built.extend((blocks, gr.HTML("before"), gr.State(())))
+        gr.mount_gradio_app(fastapi.FastAPI(), blocks, path="/")
+
+    built: list[Any] = []
+    app.within_a_loop(build)
+    blocks, shown, remembered = built
+    app.keep_little_of_each_page(blocks)
+    here, elsewhere = blocks.state_holder["here"], blocks.state_holder["elsewhere"]
+    here._update_value_in_config(shown._id, "a megabyte of pictures")
+    assert not any(here.components)
+    here[shown._id], here[remembered._id] = gr.HTML("after", render=False), ("a favourite",)
+    assert (here[shown._id].value, here[remembered._id]) == ("after", ("a favourite",))
+    assert (elsewhere[shown._id].value, elsewhere[remembered._id]) == ("before", ())
+    assert blocks.state_holder["here"] is here

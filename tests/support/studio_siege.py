@@ -26,6 +26,7 @@ class Besiegers:
     headers: int = 300
     uploads: int = 40
     events: int = 300  # within a minute
+    begin: int = 0  # the first abandoned page's number
     counts: dict[str, int] = field(default_factory=lambda: {"headers": 0, "uploads": 0, "events": 0})
     sent: int = 0  # bytes of bodies that were held
     leaving: threading.Event = field(default_factory=threading.Event)
@@ -91,8 +92,8 @@ def _abandon(client: Any, siege: Besiegers) -> None:
     """Drawings for pages that nobody looks at."""
     began = time.monotonic()
     for number in itertools.count():
-        if siege.leaving.wait(max(0, began + number * 60 / siege.events - time.monotonic())):
+        if siege.leaving.wait(max(0.0, began + number * 60 / siege.events - time.monotonic())):
             return
         with suppress(OSError, RuntimeError):  # refused is as good
-            client.join("vary-dial-rest", 45.0, f"abandoned{number:05d}")
+            client.join("vary-dial-rest", 45.0, f"abandoned{siege.begin + number:05d}")
             siege.counts["events"] += 1

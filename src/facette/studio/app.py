@@ -11,11 +11,13 @@ import json
 import os
 import re
 import threading
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -114,7 +116,7 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
     fastapi = import_extra("fastapi", "studio", "The studio")
     app = fastapi.FastAPI(title="Facette studio", docs_url=None, redoc_url=None, openapi_url=None)
     _own_addresses(app, studio)
-    _within_a_loop(lambda: _mount(app, studio, pages))
+    within_a_loop(lambda: _mount(app, studio, pages))
     return Guard(app, door, studio.visitors)
 
 
@@ -123,9 +125,10 @@ def _mount(app: Any, studio: Studio, pages: Sequence[str]) -> None:
     import gradio as gr
 
     theme, css = look()
+    blocks = _blocks(studio, pages)
     gr.mount_gradio_app(
         app,
-        _blocks(studio, pages),
+        blocks,
         path="/",
         footer_links=[],
         run_history=False,
@@ -142,9 +145,33 @@ def _mount(app: Any, studio: Studio, pages: Sequence[str]) -> None:
         css=css,
         head=HEAD,
     )
+    keep_little_of_each_page(blocks)
 
 
-def _within_a_loop(call: Callable[[], None]) -> None:
+def keep_little_of_each_page(blocks: Any) -> None:
+    """Keep of a browser's page what its events changed, and no more.
+
+    Gradio describes every control anew for every page that comes (0.1 s and a megabyte, in the server's loop), and
+    keeps the last value of each, for links to a page's state that are not served here.
+    """
+    from gradio.blocks import BlocksConfig
+
+    class Undescribed(BlocksConfig):
+        def __copy__(self) -> Undescribed:
+            own = Undescribed(self.root_block)
+            own.blocks, own.fns, own.fn_id = ChainMap({}, self.blocks), self.fns, self.fn_id
+            return own
+
+        @staticmethod
+        def config_for_block(*_: Any) -> dict[str, Any]:
+            return {}
+
+    every, shared = Undescribed(blocks), blocks.default_config
+    every.blocks, every.fns, every.fn_id = shared.blocks, shared.fns, shared.fn_id
+    blocks.state_holder.blocks = SimpleNamespace(default_config=every, blocks=())
+
+
+def within_a_loop(call: Callable[[], None]) -> None:
     """Gradio makes locks where no event loop runs by opening one for each, and closes none of them."""
 
     async def called() -> None:

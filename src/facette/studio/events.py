@@ -27,6 +27,7 @@ from facette.studio.visitors import Visitors
 log = logging.getLogger("facette.studio")
 
 OURS = "Something went wrong in the studio itself; the log in its terminal says what."
+CROWDED = "So many pages ask at once that this one was taken for one that has left: try it again."
 AT_ONCE = 1
 CROWD = (
     256  # events that may wait for their turn at once; live ones are answered in the order in which they came
@@ -143,7 +144,7 @@ def long(
         *arguments, request = values
         tab = _tab(request)
         if studio.visitors.has_gone(request.session_hash):
-            return
+            raise page_error(UsageError(CROWDED))
         try:
             arguments = checked(inputs, arguments)
         except EmptyFieldError as error:
@@ -226,7 +227,7 @@ def _short(
         *arguments, request = values
         line = studio.visitors.lane(lane)
         if not await line.enter(request.session_hash):
-            return _unchanged(outputs)
+            raise page_error(UsageError(CROWDED))  # seen by nobody; an answer would be prepared for each control
         try:
             return await run_sync(work, _tab(request), checked(inputs, arguments))
         except EmptyFieldError:

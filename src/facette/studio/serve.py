@@ -19,7 +19,7 @@ from typing import Any
 
 from facette.errors import UsageError, import_extra
 from facette.studio.guard import Door
-from facette.studio.visitors import HEADERS_WITHIN, UNFINISHED_MOST, Unfinished
+from facette.studio.visitors import HEADERS_WITHIN, QUICK, UNFINISHED_MOST, Unfinished
 
 DEFAULT_PORT = 7860
 TOKEN = "FACETTE_STUDIO_TOKEN"  # hands the token to the studio that takes this one's place
@@ -97,7 +97,7 @@ def server_of(app: Any, ready: Callable[[], None] = lambda: None) -> Any:
     quiet = {"log_level": "error", "access_log": False, "server_header": False}
     return Server(
         uvicorn.Config(
-            app, http=_impatient(Unfinished(UNFINISHED_MOST)), ws="none", timeout_graceful_shutdown=3, **quiet
+            app, http=_impatient(Unfinished(UNFINISHED_MOST, QUICK)), ws="none", timeout_graceful_shutdown=3, **quiet
         )
     )
 

@@ -13,10 +13,12 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HEADERS_WITHIN = 10.0  # seconds for the first line and the headers of a request
 UNFINISHED_MOST = 200  # connections without a whole request
+QUICK = 2.0  # seconds within which the request of an honest visitor is there, on a busy machine too
+CROWD_MOST = 3  # times as many connections as otherwise while they are so young
 BODY_WITHIN = 60.0  # seconds for a body
 BODIES_MOST = 256 * 2**20  # bytes of bodies that have not ended
 PATIENCE = 2.0  # seconds for a page to begin to listen after it has asked for something, when there is a crowd of them
@@ -27,25 +29,46 @@ LOOKING = 0.05  # seconds between two looks at whether a page listens
 
 
 class Unfinished:
-    """What has begun and not ended, and what it takes; the oldest is ended when there is too much."""
+    """What has begun and not ended, and what it takes; the oldest is ended when there is too much.
 
-    def __init__(self, most: int):
-        self._most = most
-        self._open: OrderedDict[Hashable, tuple[int, Callable[[], object]]] = OrderedDict()
+    `quick`: seconds in which nothing is ended, unless there is CROWD_MOST times too much: when hundreds come at once,
+    somebody whose request is on its way is among them.
+    """
+
+    def __init__(self, most: int, quick: float = 0.0):
+        self._most, self._quick, self._total = most, quick, 0
+        self._open: OrderedDict[Hashable, _Beginning] = OrderedDict()
 
     def add(self, key: Hashable, end: Callable[[], object], size: int = 1) -> None:
         """Something new, or more of it; `end` is called when it must go."""
-        before = self._open.get(key, (0, end))[0]
-        self._open[key] = (before + size, end)  # more of it leaves it in its place
-        while sum(taken for taken, _ in self._open.values()) > self._most:
-            _, (_, end_oldest) = self._open.popitem(last=False)
+        beginning = self._open.setdefault(key, _Beginning(end))  # more of it leaves it in its place
+        beginning.size += size
+        self._total += size
+        while self._is_too_much():
+            oldest = next(iter(self._open))
+            end_oldest = self._open[oldest].end
+            self.done(oldest)
             end_oldest()
 
     def done(self, key: Hashable) -> None:
-        self._open.pop(key, None)
+        if (beginning := self._open.pop(key, None)) is not None:
+            self._total -= beginning.size
+
+    def _is_too_much(self) -> bool:
+        if self._total <= self._most:
+            return False
+        age = time.monotonic() - next(iter(self._open.values())).began
+        return age >= self._quick or self._total > CROWD_MOST * self._most
 
     def __len__(self) -> int:
         return len(self._open)
+
+
+@dataclass(slots=True)
+class _Beginning:
+    end: Callable[[], object]
+    size: int = 0
+    began: float = field(default_factory=time.monotonic)
 
 
 class Visitors:
