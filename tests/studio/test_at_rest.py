@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import re
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import HTTPCookieProcessor, build_opener
 
@@ -14,23 +17,52 @@ import pytest
 
 from facette.studio import events
 from facette.studio.events import ActiveWork, _messages
+from facette.studio.guard import MAX_BODY, UPLOAD, Door, Guard
 
 
 def test_memory_is_given_back_when_the_last_one_is_done(monkeypatch):
-    given = []
-    at_work = ActiveWork(at_rest=lambda: given.append(True))
+    rests = []
+    at_work = ActiveWork(at_rest=lambda: rests.append(time.monotonic()))
     with at_work:
         with at_work:
             pass
-        assert not given
-    assert len(given) == 1
-    with at_work:
-        pass
-    assert len(given) == 1  # a moment later
-    monkeypatch.setattr(events, "REST", 0.0)
-    with at_work:
-        pass
-    assert len(given) == 2
+        assert not rests
+    assert len(rests) == 1
+    monkeypatch.setattr(events, "REST", 0.3)
+    for _ in range(3):
+        with at_work:
+            pass
+    assert len(rests) == 1  # a moment later
+    until = time.monotonic() + 20
+    while len(rests) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(rests) == 2  # what ended last is not forgotten
+    assert rests[1] - rests[0] >= 0.3
+
+
+def test_memory_is_given_back_when_a_held_body_is_let_go():
+    rests = []
+
+    async def application(scope, receive, send) -> None:
+        while (message := await receive()).get("more_body"):
+            assert message["type"] == "http.request"
+
+    async def ended_after(pieces: int) -> None:
+        bodies = [{"type": "http.request", "body": b"x" * MAX_BODY, "more_body": True}] * pieces
+        messages = iter([*bodies, {"type": "http.disconnect"}])
+
+        async def receive() -> dict:
+            return next(messages)
+
+        scope = {"type": "http", "method": "POST", "path": UPLOAD, "headers": [(b"host", b"localhost")]}
+        guard = Guard(application, Door(), rest=lambda: rests.append(True))
+        await guard(scope, receive, None)
+
+    with ThreadPoolExecutor() as elsewhere:  # the tests' browser has a loop of its own in this thread
+        elsewhere.submit(asyncio.run, ended_after(1)).result()
+        assert rests == []
+        elsewhere.submit(asyncio.run, ended_after(3)).result()
+    assert rests == [True]
 
 
 WITHOUT_TORCH = """

@@ -28,7 +28,7 @@ def test_eight_visitors_get_what_is_theirs(benchmark):
     assert memory["after"] <= 1.1 * memory["before"]
 
 
-ROUNDS, ROUND = 3, 20.0  # seconds of quiet, and of siege, in turn: whatever else the machine does meets both
+ROUNDS, ROUND = 6, 10.0  # seconds of quiet, and of siege, in turn: whatever else the machine does meets both
 
 
 @pytest.mark.slow

@@ -88,12 +88,12 @@ def _frame_of(recipe: str, size: int) -> "ImageInput":
     """The recipe's input with its frame, at another size."""
     from facette.recipe import ImageInput, load_recipe
 
-    given = load_recipe(recipe).input
-    if not isinstance(given, ImageInput) or given.frame is None:
+    spec = load_recipe(recipe).input
+    if not isinstance(spec, ImageInput) or spec.frame is None:
         raise UsageError(
             f"recipe {recipe!r} has no frame for faces; take one of a face model, such as faces64."
         )
-    return given.model_copy(update={"size": size})
+    return spec.model_copy(update={"size": size})
 
 
 def _photos_in(folder: Path, out: Path) -> list[Path]:
@@ -153,7 +153,7 @@ def _target(path: Path, shared: bool) -> Path:
     return path.with_name(f"{path.stem}{told}.png")
 
 
-def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
+def _write(intake: "Intake", photo: Path, target: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
     from facette.images.convert import picture_image
@@ -161,9 +161,9 @@ def _write(taken: "Intake", photo: Path, target: Path) -> dict[str, Any]:
 
     if target.exists():
         remark(f"{target} is replaced")
-    face = picture_image(taken.picture if taken.seen is None else taken.masked)
+    face = picture_image(intake.picture if intake.seen is None else intake.masked)
     write_whole(target, lambda file: face.save(file, "PNG"))
-    return {"photo": str(photo), "picture": str(target), **asdict(taken.report)}
+    return {"photo": str(photo), "picture": str(target), **asdict(intake.report)}
 
 
 def _finish(out: Path, written: list[dict], left_out: list[dict], as_json: bool) -> None:

@@ -67,7 +67,7 @@ def attributes(
     if table is None:
         return _keep_cloud(opened, model, encoded.posterior, label, out, as_json)
     with progress(len(table.names), "fitting", "attributes") as bar:
-        made, left_out = fit_directions(
+        directions, left_out = fit_directions(
             encoded.posterior,
             table.values,
             table.names,
@@ -79,7 +79,7 @@ def attributes(
         )
     if left_out:
         remark(f"left out, too few pictures with or without: {', '.join(left_out)}")
-    return _keep_directions(made, model, out, as_json)
+    return _keep_directions(directions, model, out, as_json)
 
 
 def _encoded(
@@ -102,9 +102,9 @@ def _encoded(
     return encoded, f"{total:,} pictures of {label} ({split})"
 
 
-def _keep_directions(made: Any, model: str, out: Path | None, as_json: bool) -> None:
-    path = made.save(model, out)
-    emit({"model": str(path), **_account(made)}, f"{_table(made)}\n{path}", as_json)
+def _keep_directions(directions: Any, model: str, out: Path | None, as_json: bool) -> None:
+    path = directions.save(model, out)
+    emit({"model": str(path), **_account(directions)}, f"{_table(directions)}\n{path}", as_json)
 
 
 def _keep_cloud(opened: Any, model: str, posterior: Any, label: str, out: Path | None, as_json: bool) -> None:

@@ -64,16 +64,18 @@ def blend(
     portraits = several.photos
     if len(portraits) < 2:
         raise UsageError("a blend needs at least two photos, and only one is left: name another one.")
-    made = blend_photos(opened, *portraits, weights=numbers, norm_corrected=norm, details=details, side=side)
-    sheet = replace(made, remark=remarks_on(portraits)).save(target)
-    singles = [] if each is None else made.save_each(each)
+    result = blend_photos(
+        opened, *portraits, weights=numbers, norm_corrected=norm, details=details, side=side
+    )
+    sheet = replace(result, remark=remarks_on(portraits)).save(target)
+    singles = [] if each is None else result.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
         "photos": [account_of(photo) for photo in portraits],
         "left_out": several.left_out,
-        **made.settings(),
-        "shares": list(made.shares),
+        **result.settings(),
+        "shares": list(result.shares),
     }
     emit(data, str(sheet), as_json)
     several.leave_if_partly()

@@ -68,13 +68,13 @@ def calibrate(
             bar.advance(now - done)
             done = now
 
-        found = measure(opened, shown, photos=photos, count=count, seed=seed, progress=show)
-    if not found.curves:
+        calibration = measure(opened, shown, photos=photos, count=count, seed=seed, progress=show)
+    if not calibration.curves:
         remark("no distances were measured: levels are fixed shares of how the pictures differ")
-    path = found.save(model, out)
-    data_ = {"model": str(path), **found.metrics}
-    text = [str(path), *_table(found)]
-    if verify and found.curves:
+    path = calibration.save(model, out)
+    data_ = {"model": str(path), **calibration.metrics}
+    text = [str(path), *_table(calibration)]
+    if verify and calibration.curves:
         from facette.dial.verify import study
 
         proof = study(load_model(path, device), others.frames, others.people, seed=seed)
@@ -94,15 +94,15 @@ def _refuse_bundled(model: str, out: Path | None) -> None:
         )
 
 
-def _table(found: Any) -> list[str]:
+def _table(calibration: Any) -> list[str]:
     """What the strengths do, as lines to read."""
     from facette.latent.levels import DISTANCE
 
     lines = []
-    for (noise, details), curve in found.curves.items():
+    for (noise, details), curve in calibration.curves.items():
         levels = {level: curve.strength_at(distance) for level, distance in DISTANCE.items()}
-        said = ", ".join(f"{level} {strength:g}" for level, strength in levels.items() if strength)
-        lines += ["", f"{noise} noise, details of the {details}: {said or 'no level is within reach'}"]
+        strengths = ", ".join(f"{level} {strength:g}" for level, strength in levels.items() if strength)
+        lines += ["", f"{noise} noise, details of the {details}: {strengths or 'no level is within reach'}"]
         lines += [f"{'strength':>9}{'distance':>10}{'likeness':>10}{'same person':>13}"]
         lines += [
             f"{strength:9.3g}{distance:10.3f}{curve.likeness_of(distance):10.2f}{same:13.0%}"

@@ -116,7 +116,7 @@ def compare(
     )
     opened = open_model(model, device, plain)
     gauge = gauge_for(opened)
-    taken = take_in(opened, photo, align, face, eyes)
+    photo_input = take_in(opened, photo, align, face, eyes)
     options = {
         "--with": rival,
         "--config": config,
@@ -129,7 +129,7 @@ def compare(
         "--device": device,
     }
     if vae_only:
-        found: Any = _autoencoders(opened, taken, checkpoint, gauge, size, device)
+        comparison: Any = _autoencoders(opened, photo_input, checkpoint, gauge, size, device)
         page, lines = comparison_page.reconstruction_page, comparison_page.reconstruction_lines
         options |= {"--vae-only": True}
     else:
@@ -148,8 +148,8 @@ def compare(
             "likeness": likeness,
             "levels": levels,
         }
-        found = _side_by_side(opened, taken, diffusion, gauge, wished, match is not None, dry_run)
-        if found is None:
+        comparison = _side_by_side(opened, photo_input, diffusion, gauge, wished, match is not None, dry_run)
+        if comparison is None:
             return
         page, lines = comparison_page.comparison_page, comparison_page.comparison_lines
         options |= {
@@ -163,28 +163,28 @@ def compare(
             "--levels": levels if match else None,
             "--no-safety-checker": not safety_checker,
         }
-    found = replace(found, remark=taken.report.summary())
+    comparison = replace(comparison, remark=photo_input.report.summary())
     command = comparison_page.command_line(options, str(photo))
-    page(found, command).save(target)
-    found.save(sheet_path)
+    page(comparison, command).save(target)
+    comparison.save(sheet_path)
     data = {
         "page": str(target),
         "sheet": str(sheet_path),
         "command": command,
-        "photo": account_of(taken),
-        **found.to_dict(),
+        "photo": account_of(photo_input),
+        **comparison.to_dict(),
     }
-    emit(data, f"{lines(found)}\n\n{target}\n{sheet_path}", as_json)
+    emit(data, f"{lines(comparison)}\n\n{target}\n{sheet_path}", as_json)
 
 
-def _autoencoders(model, taken, checkpoint: DiffusionCheckpoint, gauge, size: int | None, device: str):
+def _autoencoders(model, photo_input, checkpoint: DiffusionCheckpoint, gauge, size: int | None, device: str):
     """The photo through both autoencoders."""
     from facette.comparison.autoencoders import compare_autoencoders
     from facette.comparison.loading import load_autoencoder
     from facette.runtime import choose_device
 
     rival = load_autoencoder(checkpoint, choose_device(device), size)
-    return compare_autoencoders(model, taken.picture, rival, _at_size(taken, rival.size), gauge)
+    return compare_autoencoders(model, photo_input.picture, rival, _at_size(photo_input, rival.size), gauge)
 
 
 def _load(
@@ -210,14 +210,14 @@ def _load(
 
 
 def _side_by_side(
-    model, taken, diffusion: Diffusion, gauge, wished: dict[str, Any], match: bool, dry_run: bool
+    model, photo_input, diffusion: Diffusion, gauge, wished: dict[str, Any], match: bool, dry_run: bool
 ):
     """The comparison; None after a dry run. How long it will take is said first."""
     from facette.comparison.compare import compare, measure_pace, plan_comparison
     from facette.reports.comparison_page import spoken_duration
 
     plan = plan_comparison(diffusion, wished["strength"], wished["count"], match, wished["levels"])
-    large = _at_size(taken, diffusion.size)
+    large = _at_size(photo_input, diffusion.size)
     pace = measure_pace(diffusion, large)
     remark(
         f"{diffusion.name} on {diffusion.device}: {pace.step:.2g} s a step, so {'at most ' if match else ''}"
@@ -228,12 +228,12 @@ def _side_by_side(
         return None
     with progress(plan.steps, diffusion.name, "steps") as bar:
         return compare(
-            model, taken.picture, diffusion, large, gauge, match=match, progress=bar.advance, **wished
+            model, photo_input.picture, diffusion, large, gauge, match=match, progress=bar.advance, **wished
         )
 
 
-def _at_size(taken: PhotoInput, side: int):
+def _at_size(photo_input: PhotoInput, side: int):
     """The frame that the model sees, looked at through the photo again at another size: uint8 (side, side, 3)."""
     from facette.images.warp import look_again
 
-    return look_again(taken.image, taken.to_photo, taken.picture.shape[:2], (side, side))
+    return look_again(photo_input.image, photo_input.to_photo, photo_input.picture.shape[:2], (side, side))

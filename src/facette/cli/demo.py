@@ -40,12 +40,12 @@ def demo(
     remark(CREDITS[photo])
     target = sheet_path(out, "facette-demo.png")
     opened = open_model(model, device, plain, light=True)
-    taken = take_in(opened, find_photo(photo))
-    variations = vary(opened, taken, seed=seed)
-    sheet = replace(variations, remark=taken.report.summary()).save(target)
+    intake = take_in(opened, find_photo(photo))
+    variations = vary(opened, intake, seed=seed)
+    sheet = replace(variations, remark=intake.report.summary()).save(target)
     data = {
         "sheet": str(sheet),
-        "photo": account_of(taken),
+        "photo": account_of(intake),
         "credit": CREDITS[photo],
         "model": opened.name,
         "count": len(variations.pictures),

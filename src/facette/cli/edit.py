@@ -118,24 +118,24 @@ def parse_wishes(wishes: list[str]) -> tuple[dict[str, float], dict[str, tuple[f
     points: dict[str, float] = {}
     spans: dict[str, tuple[float, float]] = {}
     for wish in wishes:
-        found = _WISH.fullmatch(wish.strip())
-        if found is None:
+        match = _WISH.fullmatch(wish.strip())
+        if match is None:
             raise UsageError(
                 f"{wish!r} is no wish: write ATTRIBUTE=STRENGTH, such as Smiling=+2 or Smiling=-3..3"
             )
-        name = found["name"].strip()
+        name = match["name"].strip()
         if name in points or name in spans:
             raise UsageError(f"{name} is wished for twice: give it one strength or one range.")
-        if found["high"] is None:
-            points[name] = float(found["low"])
+        if match["high"] is None:
+            points[name] = float(match["low"])
         else:
-            spans[name] = (float(found["low"]), float(found["high"]))
+            spans[name] = (float(match["low"]), float(match["high"]))
     return points, spans
 
 
-def _account(made: Any) -> dict[str, Any]:
+def _account(result: Any) -> dict[str, Any]:
     return {
-        "also": {name: round(effect, 3) for name, effect in made.shift.notable.items()},
-        "warning": made.shift.warning,
-        "length": round(made.shift.length, 3),
+        "also": {name: round(effect, 3) for name, effect in result.shift.notable.items()},
+        "warning": result.shift.warning,
+        "length": round(result.shift.length, 3),
     }

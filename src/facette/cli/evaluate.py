@@ -22,7 +22,7 @@ FULL_TRAINING = 20_000  # training pictures that samples are compared with in fu
 
 
 def evaluate(
-    given: Annotated[
+    models_and_data: Annotated[
         list[str],
         typer.Argument(
             metavar="MODEL... DATA",
@@ -91,17 +91,21 @@ def evaluate(
     from facette.evaluation.evaluate import TRAINING_MOST
     from facette.judges.identity import require
 
-    if len(given) < 2:
-        raise UsageError(f"evaluate takes at least one model and then the data, got only {given[0]!r}.")
+    if len(models_and_data) < 2:
+        raise UsageError(
+            f"evaluate takes at least one model and then the data, got only {models_and_data[0]!r}."
+        )
     if people not in (None, NOBODY):
         require()
-    opened = _opened(given[:-1], given[-1], device, cache, align)
+    opened = _opened(models_and_data[:-1], models_and_data[-1], device, cache, align)
     whole = common_split([(model, store) for model, store, _ in opened.values()], split)
     evaluations = []
     for name, (model, store, label) in opened.items():
         from facette.data.selection import choose_data
 
-        subject = choose_data(model, store, whole, count, seed, label=label, source=given[-1], people=people)
+        subject = choose_data(
+            model, store, whole, count, seed, label=label, source=models_and_data[-1], people=people
+        )
         with _stages(name if len(opened) > 1 else "") as show:
             evaluations.append(
                 measure(

@@ -58,10 +58,10 @@ def import_(
         drop=drop or (),
     )
     notes = model.provenance["notes"]
-    given = model.recipe.input
-    assert given.kind == "image"  # no family of the importer is of vectors
+    spec = model.recipe.input
+    assert spec.kind == "image"  # no family of the importer is of vectors
     lines = [
-        f"{out}: {model.name}, {given.size}×{given.size}, {given.range} range, latent {model.latent}",
+        f"{out}: {model.name}, {spec.size}×{spec.size}, {spec.range} range, latent {model.latent}",
         *(f"  {with_options(note, 'import')}" for note in notes),
     ]
     data = {"model": str(out), "recipe": model.recipe.model_dump(mode="json", exclude_none=True)}

@@ -28,11 +28,11 @@ def describe(path: str, header: dict[str, Any]) -> str:
     from facette.form import spoken_form
 
     recipe, provenance = header["recipe"], header.get("provenance", {})
-    given, spec = recipe["input"], recipe["model"]
+    form, spec = recipe["input"], recipe["model"]
     takes = (
-        f"{given['size']} values"
-        if given["kind"] == "vector"
-        else f"{spoken_form(given['size'], given.get('channels', 3), given.get('depth', 8))}, {given['range']} range"
+        f"{form['size']} values"
+        if form["kind"] == "vector"
+        else f"{spoken_form(form['size'], form.get('channels', 3), form.get('depth', 8))}, {form['range']} range"
     )
     likelihood = spec["likelihood"]
     rows = [

@@ -26,24 +26,24 @@ def inspect(
     from facette.checkpoint.foreign import inspect_checkpoint
     from facette.cli import with_options
 
-    found = inspect_checkpoint(file)
-    text = with_options(_describe(found, None if every else _LINES), "import")
-    emit(asdict(found), text, as_json)
+    inspection = inspect_checkpoint(file)
+    text = with_options(_describe(inspection, None if every else _LINES), "import")
+    emit(asdict(inspection), text, as_json)
 
 
-def _describe(found: Inspection, most: int | None) -> str:
+def _describe(inspection: Inspection, most: int | None) -> str:
     from facette.checkpoint.foreign.inert import printable
 
-    count, total = len(found.tensors), sum(tensor.bytes for tensor in found.tensors)
-    name = printable(found.file)
+    count, total = len(inspection.tensors), sum(tensor.bytes for tensor in inspection.tensors)
+    name = printable(inspection.file)
     lines = [
-        f"{name}: {found.format}, {found.bytes:,} bytes, {count} tensors of {total:,} bytes",
+        f"{name}: {inspection.format}, {inspection.bytes:,} bytes, {count} tensors of {total:,} bytes",
         "",
-        printable(found.verdict),
+        printable(inspection.verdict),
     ]
-    if found.suspicious:
-        lines += ["", "suspicious", *(f"  {printable(what)}" for what in found.suspicious)]
-    for network in found.networks:
+    if inspection.suspicious:
+        lines += ["", "suspicious", *(f"  {printable(what)}" for what in inspection.suspicious)]
+    for network in inspection.networks:
         told = network.problem or "; ".join(network.questions) or "ready to import"
         latent = f", latent {network.latent}" if network.latent else ""
         lines += [
@@ -51,26 +51,26 @@ def _describe(found: Inspection, most: int | None) -> str:
             f"network {printable(network.weights)}: {network.network}{latent}",
             f"  {printable(told)}",
         ]
-    if found.values:
+    if inspection.values:
         lines += [
             "",
             "values",
-            *(f"  {printable(name)} = {printable(value)}" for name, value in found.values.items()),
+            *(f"  {printable(name)} = {printable(value)}" for name, value in inspection.values.items()),
         ]
-    if found.classes:
-        lines += ["", "classes of its objects", *(f"  {printable(name)}" for name in found.classes)]
-    if found.opcodes:
-        counts = ", ".join(f"{name} {count:,}" for name, count in sorted(found.opcodes.items()))
+    if inspection.classes:
+        lines += ["", "classes of its objects", *(f"  {printable(name)}" for name in inspection.classes)]
+    if inspection.opcodes:
+        counts = ", ".join(f"{name} {count:,}" for name, count in sorted(inspection.opcodes.items()))
         lines += ["", "instructions that name or build things (none was carried out)", f"  {counts}"]
-    if found.tensors:
-        lines += ["", "tensors", *_tensors(found, most)]
+    if inspection.tensors:
+        lines += ["", "tensors", *_tensors(inspection, most)]
     return "\n".join(lines)
 
 
-def _tensors(found: Inspection, most: int | None) -> list[str]:
+def _tensors(inspection: Inspection, most: int | None) -> list[str]:
     from facette.checkpoint.foreign.inert import printable
 
-    shown = found.tensors[:most]
+    shown = inspection.tensors[:most]
     rows = [
         (
             printable(t.name),
@@ -86,5 +86,5 @@ def _tensors(found: Inspection, most: int | None) -> list[str]:
         f"  {name:<{widths[0]}}  {shape:<{widths[1]}}  {dtype:<{widths[2]}}  {size:>{widths[3]}}  {place}"
         for name, shape, dtype, size, place in rows
     ]
-    rest = len(found.tensors) - len(shown)
+    rest = len(inspection.tensors) - len(shown)
     return [*lines, f"  and {rest:,} more (--all lists them)"] if rest else lines

@@ -77,25 +77,25 @@ def interpolate(
         raise UsageError("a path needs at least two photos, and only one is left: name another one.")
     drawn = {"details": details, "side": drawn_side(stations, details, side, target)}
     if grid:
-        made = field(opened, stations, rows=steps or 5, columns=steps or 5, method=method, **drawn)
+        result = field(opened, stations, rows=steps or 5, columns=steps or 5, method=method, **drawn)
     else:
         count = steps or (FRAMES if is_animation(target) else 10)
-        made = interpolate_photos(
+        result = interpolate_photos(
             opened, *stations, steps=count, method=method, equal_steps=equal_steps, **drawn
         )
-        for geodesic in made.geodesics:
+        for geodesic in result.geodesics:
             shorter = 100 * (1 - geodesic.length / geodesic.straight) if geodesic.straight else 0.0
             remark(f"geodesic: {shorter:.1f} % shorter than the straight line, in decoded pictures")
-    sheet = save_result(replace(made, remark=remarks_on(stations)), target, seconds, side)
-    singles = [] if each is None else made.save_each(each)
+    sheet = save_result(replace(result, remark=remarks_on(stations)), target, seconds, side)
+    singles = [] if each is None else result.save_each(each)
     data = {
         "sheet": str(sheet),
         "each": [str(single) for single in singles],
         "photos": [account_of(photo) for photo in stations],
         "left_out": several.left_out,
-        **{name: value for name, value in made.settings().items() if name != "photos"},
+        **{name: value for name, value in result.settings().items() if name != "photos"},
     }
-    if isinstance(made, Interpolation):
-        data["unevenness"] = round(made.unevenness, 4)
+    if isinstance(result, Interpolation):
+        data["unevenness"] = round(result.unevenness, 4)
     emit(data, str(sheet), as_json)
     several.leave_if_partly()

@@ -57,25 +57,30 @@ def mixture(
         raise UsageError(f"recipe {recipe!r} is not one of points in three dimensions: use mixture3d")
     store = open_mixture(data, recipes[0].input.size)
     folder = runs or Path("runs") / recipes[0].name / re.sub(r"\W+", "-", data)
-    models = [_trained(one, store, data, folder, device) for one in recipes]
+    models = [_trained(run_recipe, store, data, folder, device) for run_recipe in recipes]
     rows: dict[str, list[DensityFigures]] = {"VAE": [], "truth": [], EM: []}
     with progress(3 * seeds, "measuring", "densities") as bar:
         fitted = fit_points(store, seed)
-        for one, model in zip(recipes, models, strict=True):
-            rows["VAE"].append(measure_model(model, store, one.seed))
+        for run_recipe, model in zip(recipes, models, strict=True):
+            rows["VAE"].append(measure_model(model, store, run_recipe.seed))
             bar.advance()
-            rows["truth"].append(measure_truth(store, one.seed))
+            rows["truth"].append(measure_truth(store, run_recipe.seed))
             bar.advance()
-            rows[EM].append(measure_fitted(fitted, store, one.seed))
+            rows[EM].append(measure_fitted(fitted, store, run_recipe.seed))
             bar.advance()
         bar.say("drawing the page")
         page = save_figure(_page(models[0], store, rows, data, seed), out)
     if table is not None:
         write_atomically(table, _markdown(rows))
         remark(f"wrote {table}")
-    figures = {name: [_plain(one) for one in measured] for name, measured in rows.items()}
+    figures = {name: [_plain(row) for row in measured] for name, measured in rows.items()}
     emit(
-        {"page": str(page), "data": data, "seeds": [one.seed for one in recipes], "figures": figures},
+        {
+            "page": str(page),
+            "data": data,
+            "seeds": [run_recipe.seed for run_recipe in recipes],
+            "figures": figures,
+        },
         str(page),
         as_json,
     )
@@ -139,7 +144,7 @@ def _plain(figures: DensityFigures) -> dict[str, float]:
 
 
 def _mean(measured: list[DensityFigures], key: str) -> float:
-    return sum(_plain(one)[key] for one in measured) / len(measured)
+    return sum(_plain(row)[key] for row in measured) / len(measured)
 
 
 def _markdown(rows: dict[str, list[DensityFigures]]) -> str:
@@ -153,7 +158,7 @@ def _markdown(rows: dict[str, list[DensityFigures]]) -> str:
         cells = [form.format(_mean(measured, key)) for _, key, form in MEASURES]
         lines.append([f"{name}, {trained}" if name == "VAE" else name, *cells])
         if name == "VAE" and count > 1:
-            values = [[_plain(one)[key] for one in measured] for _, key, _ in MEASURES]
+            values = [[_plain(row)[key] for row in measured] for _, key, _ in MEASURES]
             cells = [form.format(f(v)) for f, v, (_, _, form) in zip(worst, values, MEASURES, strict=True)]
             lines.append(["VAE, worst of the seeds in each measure", *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -170,7 +175,7 @@ def _page(
     truth = store.mixture
     drawn = draw_points(model, SAMPLES, seed)
     real = plots.PointCloud(store.points, store.components)
-    made = plots.PointCloud(drawn, truth.responsibilities(drawn).argmax(axis=1))
+    samples = plots.PointCloud(drawn, truth.responsibilities(drawn).argmax(axis=1))
     some = np.random.default_rng(seed).choice(len(store), min(MAPPED, len(store)), replace=False)
     latents = model.encode(store.read(some), len(some)).mean.numpy()
     entropy = truth.entropy()
@@ -187,7 +192,7 @@ def _page(
                 "Contours of the truth and of samples hold 30, 60, 90 and 99 %."
             ),
             truth=real,
-            samples=made,
+            samples=samples,
             marginals=tuple(
                 plots.marginal_grid(
                     lambda points, pair=pair: np.exp(truth.marginal(pair).log_density(points)),

@@ -107,7 +107,7 @@ def emit(data: dict[str, Any], text: str, as_json: bool) -> None:
     from facette.files import json_text
 
     if as_json:
-        text = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text(data).rstrip("\n"))
+        text = _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", json_text(data).rstrip("\n"))
     sys.stdout.write(printable(text) + "\n")
 
 

@@ -23,6 +23,6 @@ def recipes(
         recipe = load_recipe(name, overrides or [])
         emit(recipe.model_dump(mode="json", exclude_none=True), recipe.to_toml().rstrip(), as_json)
         return
-    found = {n: load_recipe(n).summary for n in shipped_recipes()}
-    width = max(map(len, found))
-    emit(found, "\n".join(f"{n:<{width}}  {summary}" for n, summary in found.items()), as_json)
+    summaries = {n: load_recipe(n).summary for n in shipped_recipes()}
+    width = max(map(len, summaries))
+    emit(summaries, "\n".join(f"{n:<{width}}  {summary}" for n, summary in summaries.items()), as_json)

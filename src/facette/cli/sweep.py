@@ -81,19 +81,19 @@ def sweep(
         noise = "people" if knows_people(opened) and not numbers else "posterior"
     low, high = RANGE[noise]
     factors = spaced_factors(low if first is None else first, high if last is None else last, rows)
-    taken = take_in(opened, photo, align, face, eyes)
-    said = taken.report.summary()
+    intake = take_in(opened, photo, align, face, eyes)
+    summary = intake.report.summary()
     if report:
         from facette.dial.sweep import dial_sweep
 
         measured = dial_sweep(
-            opened, taken, factors, count=count, seed=seed, noise=noise, details=details, side=side
-        ).remarked(said)
+            opened, intake, factors, count=count, seed=seed, noise=noise, details=details, side=side
+        ).remarked(summary)
         swept, sheet, page = measured.sweep, measured.save(target), _write_page(measured, photo.name, target)
     else:
         swept = sweep_photo(
             opened,
-            taken,
+            intake,
             factors,
             count=count,
             seed=seed,
@@ -102,10 +102,10 @@ def sweep(
             details=details,
             side=side,
         )
-        sheet, page, measured = replace(swept, remark=said).save(target), None, None
+        sheet, page, measured = replace(swept, remark=summary).save(target), None, None
     data = {
         "sheet": str(sheet),
-        "photo": account_of(taken),
+        "photo": account_of(intake),
         "model": opened.name,
         "factors": list(swept.factors),
         "count": count,
@@ -125,11 +125,10 @@ def _write_page(measured: "DialSweep", name: str, sheet: Path) -> Path:
     """The report beside the sheet, under the same name."""
     from facette.plots.dial import dial_page
 
-    one = measured.sweep.rows[0]
+    first = measured.sweep.rows[0]
     words = [_meaning(measured), f"The photo: {measured.sweep.remark}."]
-    subtitle = (
-        f"model {one.model} · {one.noise} noise · {len(one.seeds)} variations a row · seed {one.seeds[0]}"
-    )
+    words_of_seeds = f"{len(first.seeds)} variations a row · seed {first.seeds[0]}"
+    subtitle = f"model {first.model} · {first.noise} noise · {words_of_seeds}"
     page = dial_page(f"Diversity of {name}", subtitle, measured.sheet(), measured.settings(), words)
     return page.save(sheet.with_suffix(".html"))
 

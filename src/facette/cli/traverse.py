@@ -61,10 +61,10 @@ def traverse(
     target = sheet_path(out, "traversal.png")
     opened = open_model(model, device, plain or (photo is not None and details == "photo"), light=not data)
     cloud = _cloud(opened, data, count, cache) if data else None
-    taken = None if photo is None else take_in(opened, photo, align, face, eyes)
-    made = traverse_latents(
+    intake = None if photo is None else take_in(opened, photo, align, face, eyes)
+    traversal = traverse_latents(
         opened,
-        taken,
+        intake,
         along=along,
         rows=rows,
         steps=steps,
@@ -73,14 +73,14 @@ def traverse(
         details=details,
         side=side,
     )
-    sheet = replace(made, remark=taken.report.summary() if taken else "").save(target)
-    singles = [] if each is None else made.save_each(each)
+    sheet = replace(traversal, remark=intake.report.summary() if intake else "").save(target)
+    singles = [] if each is None else traversal.save_each(each)
     directions = [
         {"name": row.name, "figure": row.figure, "attribute": row.attribute, "correlation": row.correlation}
-        for row in made.rows
+        for row in traversal.rows
     ]
-    account = {"sheet": str(sheet), "each": [str(single) for single in singles], **made.settings()}
-    emit({**account, "directions": directions, "photo": taken and account_of(taken)}, str(sheet), as_json)
+    account = {"sheet": str(sheet), "each": [str(single) for single in singles], **traversal.settings()}
+    emit({**account, "directions": directions, "photo": intake and account_of(intake)}, str(sheet), as_json)
 
 
 def _cloud(opened: Any, data: str, count: int, cache: Path | None) -> Any:

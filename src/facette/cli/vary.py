@@ -141,18 +141,18 @@ def vary(
     emit({"faces": accounts, **pasted} if all_faces else {**accounts[0], **pasted}, sheets, as_json)
 
 
-def _write(variations: "Variations", taken: "PhotoInput", target: Path, each: Path | None) -> dict[str, Any]:
+def _write(variations: "Variations", intake: "PhotoInput", target: Path, each: Path | None) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
     from facette.cli.photo import account_of
 
-    sheet = replace(variations, remark=taken.report.summary()).save(target)
+    sheet = replace(variations, remark=intake.report.summary()).save(target)
     if variations.note:
         remark(variations.note)
     singles = [] if each is None else variations.save_each(each)
     account = {
         "sheet": str(sheet),
         "each": [str(path) for path in singles],
-        "photo": account_of(taken),
+        "photo": account_of(intake),
         **variations.settings(),
     }
     if variations.refined is not None:

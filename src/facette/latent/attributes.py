@@ -4,15 +4,24 @@ Enters: a model (or its name) and a data set. Leaves: `Directions`, or the encod
 direction is fitted is decided in `facette.latent.directions`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facette.data.attributes import AttributeTable
 from facette.errors import DataError, UsageError
 from facette.latent.cloud import encode_set
 from facette.latent.directions import Directions, Method, fit_directions
 from facette.latent.inputs import resolve_model
-from facette.model.posterior import DiagonalGaussian
+
+if TYPE_CHECKING:
+    from facette.data.joined import JoinedStore
+    from facette.data.packed import ImageStore
+    from facette.model.posterior import DiagonalGaussian
+    from facette.model.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +33,8 @@ class Encoded:
 
 
 def fit_attributes(
-    model,
-    data,
+    model: TrainedModel | str | Path,
+    data: ImageStore | JoinedStore | str | Path,
     *,
     split: str = "train",
     count: int | None = None,
@@ -62,8 +71,8 @@ def fit_attributes(
 
 
 def encode_labelled(
-    model,
-    store,
+    model: TrainedModel,
+    store: ImageStore | JoinedStore,
     split: str = "train",
     count: int | None = None,
     factors: bool = False,

@@ -57,8 +57,8 @@ class Blend(Result):
         return contact_sheet([row], title=title, subtitle=subtitle, footer=footer(self.drawing, self.remark))
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "blend", "model": self.model, "weights": list(self.weights)}
-        return {**made, "norm_corrected": self.norm_corrected, **self.drawing.settings()}
+        settings = {"made": "blend", "model": self.model, "weights": list(self.weights)}
+        return {**settings, "norm_corrected": self.norm_corrected, **self.drawing.settings()}
 
 
 def blend(
@@ -80,8 +80,8 @@ def blend(
     """
     if len(photos) < 2:
         raise UsageError(f"a blend needs at least 2 photos, got {len(photos)}.")
-    given = tuple(weights) if weights is not None else (1.0,) * len(photos)
-    shares = _shares(given, len(photos))
+    weights = tuple(weights) if weights is not None else (1.0,) * len(photos)
+    shares = _shares(weights, len(photos))
     model = resolve_drawer(model)
     inputs = [take_photo(model, photo) for photo in photos]
     drawing = plan_drawing(model, inputs, details, side)
@@ -91,7 +91,7 @@ def blend(
     if norm_corrected:
         latents = _corrected(latents, means, mix[0])
     pictures = draw(model, latents, drawing, inputs, mix)
-    weights = tuple(float(weight) for weight in given)
+    weights = tuple(float(weight) for weight in weights)
     originals = np.stack([shown(photo, drawing) for photo in inputs])
     return Blend(originals, pictures, latents, weights, shares, norm_corrected, model.name, drawing)
 

@@ -155,8 +155,8 @@ def fit_directions(
     normals = np.linalg.solve(whitening.T, u.T).T
     moves = _moves(way, RIDGE if orthogonal else None)
     moves = moves / (moves * u).sum(axis=1, keepdims=True) @ whitening.T  # each raises its own score by 1
-    made = Directions(tuple(kept), normals, moves, cloud, tuple(quality), method, orthogonal, data)
-    return made, tuple(left_out)
+    directions = Directions(tuple(kept), normals, moves, cloud, tuple(quality), method, orthogonal, data)
+    return directions, tuple(left_out)
 
 
 def direction_tensors(directions: Directions) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -92,9 +92,9 @@ class Edit(Result):
         )
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "edit", "model": self.model, "wishes": self.wishes, "keep": list(self.keep)}
+        settings = {"made": "edit", "model": self.model, "wishes": self.wishes, "keep": list(self.keep)}
         also = {name: round(effect, 3) for name, effect in self.shift.notable.items()}
-        return {**made, "also": also, **self.drawing.settings()}
+        return {**settings, "also": also, **self.drawing.settings()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,9 @@ class Strip(Film):
         )
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "strip", "model": self.model, "attribute": self.attribute}
-        made |= {"strengths": list(self.strengths), "wishes": self.wishes, "keep": list(self.keep)}
-        return {**made, **self.drawing.settings()}
+        settings = {"made": "strip", "model": self.model, "attribute": self.attribute}
+        settings |= {"strengths": list(self.strengths), "wishes": self.wishes, "keep": list(self.keep)}
+        return {**settings, **self.drawing.settings()}
 
     def settings_of(self, number: int) -> dict[str, Any]:
         return {**self.settings(), "strengths": [self.strengths[number]]}

@@ -99,9 +99,9 @@ class Interpolation(Film):
         )
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "interpolate", "model": self.model, "photos": len(self.photos)}
-        made |= {"steps": len(self.pictures), "method": self.method, "equal_steps": self.equal_steps}
-        return {**made, **self.drawing.settings()}
+        settings = {"made": "interpolate", "model": self.model, "photos": len(self.photos)}
+        settings |= {"steps": len(self.pictures), "method": self.method, "equal_steps": self.equal_steps}
+        return {**settings, **self.drawing.settings()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ class Field(Result):
         )
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "field", "model": self.model, "method": self.method}
-        return {**made, "rows": self.rows, "columns": self.columns, **self.drawing.settings()}
+        settings = {"made": "field", "model": self.model, "method": self.method}
+        return {**settings, "rows": self.rows, "columns": self.columns, **self.drawing.settings()}
 
 
 def interpolate(

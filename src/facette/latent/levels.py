@@ -127,8 +127,8 @@ def choose_setting(
     )
     if not unshaped:
         return setting
-    said = f"{model.name} does not know how people differ: noise of the photo's own posterior"
-    return Setting(setting.noise, setting.strength, asked=setting.asked, note=_joined(said, setting.note))
+    note = f"{model.name} does not know how people differ: noise of the photo's own posterior"
+    return Setting(setting.noise, setting.strength, asked=setting.asked, note=_joined(note, setting.note))
 
 
 def check_strength(value: object) -> float:
@@ -152,12 +152,12 @@ def _by_level(model: Any, level: str, noise: Noise, details: str) -> Setting:
     strength = None if curve is None else curve.strength_at(DISTANCE[level])
     if curve is None:
         fixed = SHARE if noise == "people" else FACTOR
-        said = f"no judge of who a face is has measured {model.name}: {level} is a fixed {_unit(noise, fixed[level])}"
-        return Setting(noise, fixed[level], asked=level, note=said)
+        note = f"no judge of who a face is has measured {model.name}: {level} is a fixed {_unit(noise, fixed[level])}"
+        return Setting(noise, fixed[level], asked=level, note=note)
     if strength is None:
         strength = float(curve.strength[-1])
-        said = f"{level}: as far as {model.name} was measured"
-        return Setting(noise, strength, asked=level, note=said)
+        note = f"{level}: as far as {model.name} was measured"
+        return Setting(noise, strength, asked=level, note=note)
     drawn = known_curve(model, noise, details) or curve
     return Setting(noise, strength, asked=level, note=_meaning(level, drawn, strength))
 

@@ -68,10 +68,10 @@ def measure_people(
     if labels is not None:
         kept = _span(white, labels, KEPT, np.zeros((white.shape[1], 0)))
         spans["light"] = _beside(spans["light"], kept)
-        taken = np.concatenate([kept, spans["light"]], axis=1)
+        used = np.concatenate([kept, spans["light"]], axis=1)
         for part, names in NAMED.items():
-            spans[part] = _span(white, labels, names, taken)
-            taken = np.concatenate([taken, spans[part]], axis=1)
+            spans[part] = _span(white, labels, names, used)
+            used = np.concatenate([used, spans[part]], axis=1)
     if not any(spans[part].shape[1] for part in NAMED if part in spans):
         spans["rest"] = _beside(np.eye(white.shape[1])[:, :REST], spans["light"])
     return {
@@ -82,7 +82,7 @@ def measure_people(
 
 
 def _span(
-    white: NDArray[np.float64], labels: AttributeTable, names: tuple[str, ...], taken: NDArray[np.float64]
+    white: NDArray[np.float64], labels: AttributeTable, names: tuple[str, ...], used: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(W, K): an orthonormal basis of the attributes' directions beside those `taken` already."""
     directions = []
@@ -92,12 +92,12 @@ def _span(
             directions.append(white[values > 0].mean(axis=0) - white[values < 0].mean(axis=0))
     if not directions:
         return np.zeros((white.shape[1], 0))
-    return _beside(np.stack(directions, axis=1), taken)
+    return _beside(np.stack(directions, axis=1), used)
 
 
-def _beside(directions: NDArray[np.float64], taken: NDArray[np.float64]) -> NDArray[np.float64]:
-    """An orthonormal basis of what the directions (W, K) span beside an orthonormal basis taken before."""
-    left, lengths, _ = np.linalg.svd(directions - taken @ (taken.T @ directions), full_matrices=False)
+def _beside(directions: NDArray[np.float64], used: NDArray[np.float64]) -> NDArray[np.float64]:
+    """An orthonormal basis of what the directions (W, K) span beside an orthonormal basis used before."""
+    left, lengths, _ = np.linalg.svd(directions - used @ (used.T @ directions), full_matrices=False)
     return left[:, lengths > ALIKE * lengths[0]]
 
 

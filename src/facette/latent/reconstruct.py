@@ -70,8 +70,8 @@ class Samples(Result):
         return wall_sheet(list(self.pictures), title=title, subtitle=subtitle, wrap=columns)
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "sample", "model": self.model, "count": len(self.pictures)}
-        return {**made, "prior": self.prior, "temperature": self.temperature, "seed": self.seed}
+        settings = {"made": "sample", "model": self.model, "count": len(self.pictures)}
+        return {**settings, "prior": self.prior, "temperature": self.temperature, "seed": self.seed}
 
     def save(self, path: str | Path) -> Path:
         """Write the sheet, or points as CSV, one row each; returns the path."""

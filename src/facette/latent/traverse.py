@@ -84,9 +84,9 @@ class Traversal(Result):
         )
 
     def settings(self) -> dict[str, Any]:
-        made = {"made": "traverse", "model": self.model, "along": self.along}
-        made |= {"rows": [row.name for row in self.rows], "strengths": list(self.strengths)}
-        return {**made, **self.drawing.settings()}
+        settings = {"made": "traverse", "model": self.model, "along": self.along}
+        settings |= {"rows": [row.name for row in self.rows], "strengths": list(self.strengths)}
+        return {**settings, **self.drawing.settings()}
 
 
 def traverse(

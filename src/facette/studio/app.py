@@ -117,7 +117,7 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
     app = fastapi.FastAPI(title="Facette studio", docs_url=None, redoc_url=None, openapi_url=None)
     _own_addresses(app, studio)
     within_a_loop(lambda: _mount(app, studio, pages))
-    return Guard(app, door, studio.visitors)
+    return Guard(app, door, studio.visitors, studio.at_work.rest)
 
 
 def _mount(app: Any, studio: Studio, pages: Sequence[str]) -> None:

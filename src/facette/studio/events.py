@@ -47,12 +47,13 @@ class Tell(Protocol):
 class ActiveWork:
     """Who is at work, so that the studio closes when nobody is: native threads do not outlive an interpreter well.
 
-    `at_rest` is called when the last one is done, but not again within REST seconds.
+    `at_rest` is called when the last one is done, but not again within REST seconds: then after them.
     """
 
     def __init__(self, at_rest: Callable[[], object] = give_back_freed_memory) -> None:
         self._count, self._changed, self.ended = 0, threading.Condition(), False
         self._at_rest, self._rested = at_rest, -math.inf
+        self._later: threading.Timer | None = None
 
     def __enter__(self) -> None:
         with self._changed:
@@ -62,11 +63,25 @@ class ActiveWork:
         with self._changed:
             self._count -= 1
             self._changed.notify_all()
-            resting = not self._count and time.monotonic() - self._rested > REST
-            if resting:
-                self._rested = time.monotonic()
-        if resting:
-            self._at_rest()
+        self.rest()
+
+    def rest(self) -> None:
+        """Something has ended, and what it took is free; whoever is still at work comes here when done."""
+        with self._changed:
+            if self._count or self._later is not None:
+                return
+            if time.monotonic() - self._rested < REST:
+                self._later = threading.Timer(REST, self._rest_later)
+                self._later.daemon = True
+                self._later.start()
+                return
+            self._rested = time.monotonic()
+        self._at_rest()
+
+    def _rest_later(self) -> None:
+        with self._changed:
+            self._later = None
+        self.rest()
 
     def end(self, seconds: float) -> bool:
         """Ask long work to stop, and wait at most so long until all is done; whether it is."""
@@ -227,7 +242,9 @@ def _short(
         *arguments, request = values
         line = studio.visitors.lane(lane)
         if not await line.enter(request.session_hash):
-            raise page_error(UsageError(CROWDED))  # seen by nobody; an answer would be prepared for each control
+            raise page_error(
+                UsageError(CROWDED)
+            )  # seen by nobody; an answer would be prepared for each control
         try:
             return await run_sync(work, _tab(request), checked(inputs, arguments))
         except EmptyFieldError:

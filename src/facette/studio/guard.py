@@ -21,6 +21,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -99,10 +100,16 @@ class Refusal:
 
 
 class Guard:
-    """ASGI middleware around the whole studio."""
+    """ASGI middleware around the whole studio. `rest` is called when a large body is let go."""
 
-    def __init__(self, app: Any, door: Door, visitors: Visitors | None = None):
-        self._app, self._door = app, door
+    def __init__(
+        self,
+        app: Any,
+        door: Door,
+        visitors: Visitors | None = None,
+        rest: Callable[[], object] = lambda: None,
+    ):
+        self._app, self._door, self._rest = app, door, rest
         self._closing = asyncio.Event()
         self._visitors = visitors or Visitors()
         self._bodies = Unfinished(BODIES_MOST)
@@ -130,6 +137,8 @@ class Guard:
             await self._app(scope, body, _Dressed(send, body))
         finally:
             self._bodies.done(id(body))
+            if body.bytes > MAX_BODY:
+                self._rest()
             if page is not None:
                 self._visitors.left(page)
 
@@ -180,9 +189,9 @@ class _Measured:
         bodies: Unfinished,
         visitors: Visitors,
     ):
-        self._scope, self._receive, self._left, self._closing = scope, receive, _limit(scope), closing
+        self._scope, self._receive, self._limit, self._closing = scope, receive, _limit(scope), closing
         self._bodies, self._visitors, self._crowded = bodies, visitors, asyncio.Event()
-        self.cut_off = False
+        self.cut_off, self.bytes = False, 0
         self._whole, self._began = False, time.monotonic()
         self._asked = b""  # of a question, in which the page says who it is
 
@@ -209,8 +218,8 @@ class _Measured:
             closing.cancel()
             crowded.cancel()
         self._keep_count(message)
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
+        self.bytes += len(message.get("body", b""))
+        if self.bytes > self._limit:
             _note(self._scope, Refusal(413, "the body went on beyond the limit"))
             return {"type": "http.disconnect"}
         return message
@@ -224,8 +233,8 @@ class _Measured:
             self._bodies.add(id(self), self._crowded.set, len(body))
         if self._scope["path"].rstrip("/") == ASK and len(self._asked) < MAX_BODY:
             self._asked += body
-            if self._whole and (found := _SESSION.search(self._asked)):
-                self._visitors.asked(found[1].decode())
+            if self._whole and (match := _SESSION.search(self._asked)):
+                self._visitors.asked(match[1].decode())
 
 
 _SESSION = re.compile(rb'"session_hash"\s*:\s*"([\w-]{1,64})"')
@@ -322,10 +331,10 @@ def _same(token: str, shown: str | None) -> bool:
 
 def _cookie(headers: dict[str, str]) -> str | None:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        shown = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return None
-    return None if found is None else found.value
+    return None if shown is None else shown.value
 
 
 def _asked_token(scope: dict[str, Any]) -> str | None:

@@ -97,7 +97,11 @@ def server_of(app: Any, ready: Callable[[], None] = lambda: None) -> Any:
     quiet = {"log_level": "error", "access_log": False, "server_header": False}
     return Server(
         uvicorn.Config(
-            app, http=_impatient(Unfinished(UNFINISHED_MOST, QUICK)), ws="none", timeout_graceful_shutdown=3, **quiet
+            app,
+            http=_impatient(Unfinished(UNFINISHED_MOST, QUICK)),
+            ws="none",
+            timeout_graceful_shutdown=3,
+            **quiet,
         )
     )
 
