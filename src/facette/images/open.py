@@ -16,7 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,6 +71,17 @@ class OpenedImage:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a picture is to be read, as `open_image` says it."""
+
+    max_pixels: int = MAX_PIXELS
+    draft_side: int | None = None
+    background: Sequence[int] = (255, 255, 255)
+    mode: Mode = "RGB"
+    white: int | None = None
+
+
 def open_image(
     source: str | Path | bytes | BinaryIO | Image.Image,
     *,
@@ -90,16 +101,15 @@ def open_image(
     `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
     Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
     """
+    reading = Reading(max_pixels, draft_side, background, mode, white)
     if isinstance(source, Image.Image):
-        return _explained(source, None, "the picture", max_pixels, draft_side, background, mode, white)
+        return _explained(source, None, "the picture", reading)
     name, data = read_picture(source, max_bytes)
     if is_bounded(data):
-        return decode(data, name, max_pixels, draft_side, background, mode, white)
+        return _explained(None, data, name, reading)
     from facette.images.reader import read_apart  # most pictures need none
 
-    wishes: dict[str, Any] = {"draft_side": draft_side, "background": background, "mode": mode}
-    wishes["white"] = white
-    return OpenedImage(**read_apart("open", data, name, max_pixels=max_pixels, **wishes))
+    return OpenedImage(**read_apart("open", data, name, **asdict(reading)))
 
 
 def is_bounded(data: bytes) -> bool:
@@ -111,66 +121,37 @@ def is_bounded(data: bytes) -> bool:
     return data.startswith(_BOUNDED) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
-def decode(
-    data: bytes,
-    name: str,
-    max_pixels: int = MAX_PIXELS,
-    draft_side: int | None = None,
-    background: Sequence[int] = (255, 255, 255),
-    mode: Mode = "RGB",
-    white: int | None = None,
-) -> OpenedImage:
-    """`open_image` of bytes, in this process and however long it takes."""
-    red, green, blue = background
-    return _explained(None, data, name, max_pixels, draft_side, (red, green, blue), mode, white)
+def decode(data: bytes, name: str, **reading: Any) -> OpenedImage:
+    """`open_image` of bytes, in this process and however long it takes; options as `Reading` has them."""
+    return _explained(None, data, name, Reading(**reading))
 
 
-def _explained(
-    opened: Image.Image | None,
-    data: bytes | None,
-    name: str,
-    max_pixels: int,
-    draft_side: int | None,
-    background: tuple[int, int, int],
-    mode: Mode,
-    white: int | None,
-) -> OpenedImage:
+def _explained(opened: Image.Image | None, data: bytes | None, name: str, reading: Reading) -> OpenedImage:
     """Whatever goes wrong, as one sentence."""
     with _quiet_decoders():
         try:
             try:
-                return _opened(opened, data or b"", name, max_pixels, draft_side, background, mode, white)
+                return _opened(opened, data or b"", name, reading)
             except ValueError as error:
                 if data is None or "MAX_TEXT" not in str(error):
                     raise
             left = "texts or a profile of more than 1 MiB were left out"  # Pillow refuses a PNG for them
-            decoded = _opened(
-                None, _without_texts(data), name, max_pixels, draft_side, background, mode, white
-            )
+            decoded = _opened(None, _without_texts(data), name, reading)
             return replace(decoded, notes=(left, *decoded.notes))
         except ImageError:
             raise
         # The decoders fail in every way there is on hostile bytes: struct.error, SyntaxError, OverflowError,
         # zlib.error, MemoryError … Here, and only here, all of them mean the same thing: the picture is bad.
         except Exception as error:
-            raise ImageError(_explain(error, name, data, max_pixels)) from error
+            raise ImageError(_explain(error, name, data, reading.max_pixels)) from error
 
 
-def _opened(
-    opened: Image.Image | None,
-    data: bytes,
-    name: str,
-    max_pixels: int,
-    draft_side: int | None,
-    background: tuple[int, int, int],
-    mode: Mode,
-    white: int | None,
-) -> OpenedImage:
+def _opened(opened: Image.Image | None, data: bytes, name: str, reading: Reading) -> OpenedImage:
     image = opened if opened is not None else _header(data)
-    notes = _reduced_beyond(image, max_pixels)
-    _check_limits(image, None if opened is not None else data, name, max_pixels)
+    notes = _reduced_beyond(image, reading.max_pixels)
+    _check_limits(image, None if opened is not None else data, name, reading.max_pixels)
     notes += _preview_notes(image, name)
-    decoded = _decode(image, data, name, draft_side, background, mode, white)
+    decoded = _decode(image, data, name, reading)
     return replace(decoded, notes=(*notes, *decoded.notes))
 
 
@@ -303,28 +284,21 @@ def _check_scans(data: bytes, size: tuple[int, int], name: str) -> None:
         )
 
 
-def _decode(
-    image: Image.Image,
-    data: bytes,
-    name: str,
-    draft_side: int | None,
-    background: tuple[int, int, int],
-    mode: Mode,
-    white: int | None,
-) -> OpenedImage:
+def _decode(image: Image.Image, data: bytes, name: str, reading: Reading) -> OpenedImage:
+    red, green, blue = reading.background
     notes = _frame_notes(image)
     full_size = image.size
-    if draft_side is not None and image.format == "JPEG":
-        image.draft(None, (draft_side, draft_side))
+    if reading.draft_side is not None and image.format == "JPEG":
+        image.draft(None, (reading.draft_side, reading.draft_side))
     image.load()
     # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
     turn = TURNED_UPRIGHT.get(_orientation(image))
-    if is_deep_png(data) and (deeper := colours_in_eight(data, white)) is not None:
+    if is_deep_png(data) and (deeper := colours_in_eight(data, reading.white)) is not None:
         brighter, narrow = deeper
         brighter.info["icc_profile"] = image.info.get("icc_profile")
         image, notes = brighter, [*notes, deep_note(narrow)]
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    image, colour_notes = to_mode(image, name, mode, background, white)
+    image, colour_notes = to_mode(image, name, reading.mode, (red, green, blue), reading.white)
     notes += colour_notes
     if turn is not None:
         image = image.transpose(turn)
