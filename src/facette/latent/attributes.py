@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from facette.data.attributes import AttributeTable
 from facette.errors import DataError, UsageError
@@ -18,10 +20,18 @@ from facette.latent.directions import Directions, Method, fit_directions
 from facette.latent.inputs import resolve_model
 
 if TYPE_CHECKING:
-    from facette.data.joined import JoinedStore
-    from facette.data.packed import ImageStore
     from facette.model.posterior import DiagonalGaussian
     from facette.model.trained import TrainedModel
+
+
+class LabelledStore(Protocol):
+    """Pictures and what is known of them, as `facette.open_dataset` opens them; some know `factors` too."""
+
+    attributes: AttributeTable | None
+
+    def read(self, indices: np.ndarray) -> np.ndarray: ...
+
+    def indices(self, partition: str = ...) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Encoded:
 
 def fit_attributes(
     model: TrainedModel | str | Path,
-    data: ImageStore | JoinedStore | str | Path,
+    data: LabelledStore | str | Path,
     *,
     split: str = "train",
     count: int | None = None,
@@ -52,7 +62,7 @@ def fit_attributes(
     from facette.data import open_dataset
 
     model = resolve_model(model)
-    store = data if hasattr(data, "indices") else open_dataset(data, model.recipe.input)
+    store: Any = open_dataset(data, model.recipe.input) if isinstance(data, str | Path) else data
     encoded = encode_labelled(model, store, split, count, factors)
     if encoded.table is None:
         raise DataError(f"{store!r} has no attributes: put a CSV with one row for each picture beside it.")
@@ -72,7 +82,7 @@ def fit_attributes(
 
 def encode_labelled(
     model: TrainedModel,
-    store: ImageStore | JoinedStore,
+    store: LabelledStore,
     split: str = "train",
     count: int | None = None,
     factors: bool = False,
@@ -84,11 +94,12 @@ def encode_labelled(
     """
     from facette.data.factor_labels import factor_labels
 
-    if factors and getattr(store, "factors", None) is None:
+    known = getattr(store, "factors", None)
+    if factors and known is None:
         raise UsageError(
             "true factors are known of generated faces alone: use synthetic-faces, or attributes."
         )
-    table = factor_labels(store.factors) if factors else store.attributes
+    table = factor_labels(known) if factors and known is not None else store.attributes
     indices = store.indices(split)[:count]
     if not len(indices):
         raise UsageError(f"the split {split!r} of these pictures is empty: use `split='all'`.")

@@ -158,7 +158,7 @@ def keep_little_of_each_page(blocks: Any) -> None:
 
     class Undescribed(BlocksConfig):
         def __copy__(self) -> Undescribed:
-            own = Undescribed(self.root_block)
+            own: Any = Undescribed(self.root_block)
             own.blocks, own.fns, own.fn_id = ChainMap({}, self.blocks), self.fns, self.fn_id
             return own
 
