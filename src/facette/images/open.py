@@ -72,7 +72,7 @@ class OpenedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DecodeSettings:
     """How a picture is to be read, as `open_image` says it."""
 
     max_pixels: int = MAX_PIXELS
@@ -101,15 +101,15 @@ def open_image(
     `max_pixels` above 178,956,970 has no effect: Pillow refuses those itself.
     Raises ImageError with one sentence for everything that cannot be opened. Nothing is ever fetched.
     """
-    reading = Reading(max_pixels, draft_side, background, mode, white)
+    settings = DecodeSettings(max_pixels, draft_side, background, mode, white)
     if isinstance(source, Image.Image):
-        return _explained(source, None, "the picture", reading)
+        return _explained(source, None, "the picture", settings)
     name, data = read_picture(source, max_bytes)
     if is_bounded(data):
-        return _explained(None, data, name, reading)
+        return _explained(None, data, name, settings)
     from facette.images.reader import read_apart  # most pictures need none
 
-    return OpenedImage(**read_apart("open", data, name, **asdict(reading)))
+    return OpenedImage(**read_apart("open", data, name, **asdict(settings)))
 
 
 def is_bounded(data: bytes) -> bool:
@@ -121,37 +121,39 @@ def is_bounded(data: bytes) -> bool:
     return data.startswith(_BOUNDED) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
-def decode(data: bytes, name: str, **reading: Any) -> OpenedImage:
-    """`open_image` of bytes, in this process and however long it takes; options as `Reading` has them."""
-    return _explained(None, data, name, Reading(**reading))
+def decode(data: bytes, name: str, **settings: Any) -> OpenedImage:
+    """`open_image` of bytes, in this process and however long it takes; options as `DecodeSettings` has them."""
+    return _explained(None, data, name, DecodeSettings(**settings))
 
 
-def _explained(opened: Image.Image | None, data: bytes | None, name: str, reading: Reading) -> OpenedImage:
+def _explained(
+    opened: Image.Image | None, data: bytes | None, name: str, settings: DecodeSettings
+) -> OpenedImage:
     """Whatever goes wrong, as one sentence."""
     with _quiet_decoders():
         try:
             try:
-                return _opened(opened, data or b"", name, reading)
+                return _opened(opened, data or b"", name, settings)
             except ValueError as error:
                 if data is None or "MAX_TEXT" not in str(error):
                     raise
             left = "texts or a profile of more than 1 MiB were left out"  # Pillow refuses a PNG for them
-            decoded = _opened(None, _without_texts(data), name, reading)
+            decoded = _opened(None, _without_texts(data), name, settings)
             return replace(decoded, notes=(left, *decoded.notes))
         except ImageError:
             raise
         # The decoders fail in every way there is on hostile bytes: struct.error, SyntaxError, OverflowError,
         # zlib.error, MemoryError … Here, and only here, all of them mean the same thing: the picture is bad.
         except Exception as error:
-            raise ImageError(_explain(error, name, data, reading.max_pixels)) from error
+            raise ImageError(_explain(error, name, data, settings.max_pixels)) from error
 
 
-def _opened(opened: Image.Image | None, data: bytes, name: str, reading: Reading) -> OpenedImage:
+def _opened(opened: Image.Image | None, data: bytes, name: str, settings: DecodeSettings) -> OpenedImage:
     image = opened if opened is not None else _header(data)
-    notes = _reduced_beyond(image, reading.max_pixels)
-    _check_limits(image, None if opened is not None else data, name, reading.max_pixels)
+    notes = _reduced_beyond(image, settings.max_pixels)
+    _check_limits(image, None if opened is not None else data, name, settings.max_pixels)
     notes += _preview_notes(image, name)
-    decoded = _decode(image, data, name, reading)
+    decoded = _decode(image, data, name, settings)
     return replace(decoded, notes=(*notes, *decoded.notes))
 
 
@@ -284,21 +286,21 @@ def _check_scans(data: bytes, size: tuple[int, int], name: str) -> None:
         )
 
 
-def _decode(image: Image.Image, data: bytes, name: str, reading: Reading) -> OpenedImage:
-    red, green, blue = reading.background
+def _decode(image: Image.Image, data: bytes, name: str, settings: DecodeSettings) -> OpenedImage:
+    red, green, blue = settings.background
     notes = _frame_notes(image)
     full_size = image.size
-    if reading.draft_side is not None and image.format == "JPEG":
-        image.draft(None, (reading.draft_side, reading.draft_side))
+    if settings.draft_side is not None and image.format == "JPEG":
+        image.draft(None, (settings.draft_side, settings.draft_side))
     image.load()
     # Read after decoding: the TIFF decoder turns the picture itself and then forgets the tag.
     turn = TURNED_UPRIGHT.get(_orientation(image))
-    if is_deep_png(data) and (deeper := colours_in_eight(data, reading.white)) is not None:
+    if is_deep_png(data) and (deeper := colours_in_eight(data, settings.white)) is not None:
         brighter, narrow = deeper
         brighter.info["icc_profile"] = image.info.get("icc_profile")
         image, notes = brighter, [*notes, deep_note(narrow)]
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
-    image, colour_notes = to_mode(image, name, reading.mode, (red, green, blue), reading.white)
+    image, colour_notes = to_mode(image, name, settings.mode, (red, green, blue), settings.white)
     notes += colour_notes
     if turn is not None:
         image = image.transpose(turn)
