@@ -17,6 +17,7 @@ SOURCE = Path(facette.__file__).parent
 ORDER = [
     *(
         "version",
+        "progress",
         "errors",
         "files",
         "text",

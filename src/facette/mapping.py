@@ -10,7 +10,7 @@ Legend: N pictures, M placed photos, Z latents, S side of a picture.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from facette.measures.neighbours import base_rate, nearest, neighbour_purity, tr
 from facette.plots.interactive_map import save_map_page
 from facette.plots.maps import UNKNOWN, Chart, Column, plot_chart
 from facette.plots.style import check_figure_path, save_figure
+from facette.progress import Advance, unheard
 from facette.text import readable
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def map_latents(
     onto: Projection | str | Path | None = None,
     reconstructions: bool = True,
     label: str | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Advance = unheard,
 ) -> LatentMap:
     """Map the latent space of a model over data.
 
@@ -103,7 +104,7 @@ def map_latents(
     mark = _digest(model)
     known = None if onto is None else _known_map(onto, model, mark)
     extra = _photos(model, place)
-    seen = _look(model, subject, _names(data, subject), reconstructions, progress or (lambda done: None))
+    seen = _look(model, subject, _names(data, subject), reconstructions, progress)
     projection = known or fit_projection(seen.means, seen.scales, method, seed, seen.names, model.name, mark)
     points = projection.place(seen.means)
     column = next((column for column in columns if column.name == color), None)
@@ -194,7 +195,7 @@ def _look(
     subject: Selection,
     names: tuple[str, ...],
     redraw: bool,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> _Seen:
     pictured = model.input.kind == "image"
     means, scales, pictures, redrawn = [], [], [], []

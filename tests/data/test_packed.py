@@ -27,7 +27,7 @@ from facette.recipe import ImageInput
 folder, cache, limit = sys.argv[1], sys.argv[2], int(sys.argv[3])
 seen = []
 
-def progress(done, total):
+def progress(stage, done, total):
     seen.append(done)
     if limit and done >= limit:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -211,7 +211,7 @@ def test_fresh_packs_again(picture_folder, spec, tmp_path):
     store = open_dataset(root, spec, tmp_path / "cache")
     calls = []
     again = open_dataset(root, spec, tmp_path / "cache", progress=lambda *c: calls.append(c), fresh=True)
-    assert calls[-1] == (4, 4)
+    assert calls[-1] == ("reading pictures", 4, 4)
     assert again.fingerprint == store.fingerprint
     np.testing.assert_array_equal(store.read(np.arange(4)), again.read(np.arange(4)))
 
@@ -268,7 +268,7 @@ def test_decoding_waits_for_writing(spec, tmp_path):
     """However slow the disk, only a few blocks lie in memory."""
     pictures, ahead = Flat(4000), []
 
-    def progress(done, total):
+    def progress(stage, done, total):
         if done == BLOCK:
             time.sleep(0.3)  # time enough for decoders that nothing holds back
         ahead.append(pictures.given - done)

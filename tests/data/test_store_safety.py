@@ -142,7 +142,7 @@ def test_of_two_that_ask_for_fresh_pictures_at_once_one_packs_and_both_have_them
     def work() -> None:
         told: list[int] = []
         fresh = open_dataset(
-            source, spec, tmp_path / "cache", fresh=True, progress=lambda done, _: told.append(done)
+            source, spec, tmp_path / "cache", fresh=True, progress=lambda _, done, __: told.append(done)
         )
         fresh.verify()
         stores.append(fresh)

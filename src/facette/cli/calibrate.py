@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from facette.cli.output import AlignAll, Cache, Device, Json, Pictures, Seed, emit, progress, remark
+from facette.cli.output import AlignAll, Cache, Device, Json, Pictures, Seed, emit, remark, stages
 
 
 def calibrate(
@@ -59,15 +59,7 @@ def calibrate(
     if speaks_for(opened.input.frame) is not None and not available():
         remark(f'no judge of who a face is: pip install "facette[{EXTRA}]", or levels are fixed shares')
     remark(f"how people differ, from {len(shown.references)} pictures; then distances of {photos} photos")
-    with progress(None, "calibrating", "strengths") as bar:
-        done = 0
-
-        def show(now: int, total: int) -> None:
-            nonlocal done
-            bar.total(total)
-            bar.advance(now - done)
-            done = now
-
+    with stages(unit="strengths") as show:
         calibration = measure(opened, shown, photos=photos, count=count, seed=seed, progress=show)
     if not calibration.curves:
         remark("no distances were measured: levels are fixed shares of how the pictures differ")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from facette.cli.output import progress, remark
+from facette.cli.output import remark, stages
 from facette.errors import DataError
 from facette.recipe import Recipe
 
@@ -38,16 +38,7 @@ def open_source(
         raise DataError(
             f"recipe {recipe.name!r} needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces"
         )
-    with progress(None, "reading pictures", "pictures") as bar:
-        settled = 0
-
-        def show(done: int, total: int) -> None:
-            nonlocal settled
-            settled = 0 if done < settled else settled  # the next of several data sets begins
-            bar.total(total)
-            bar.advance(done - settled)
-            settled = done
-
+    with stages() as show:
         store = open_datasets(
             sources,
             recipe.input,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.output import AlignAll, Bar, Cache, Device, Json, Seed, emit, progress, remark
+from facette.cli.output import AlignAll, Cache, Device, Json, Seed, emit, remark, stages
 
 if TYPE_CHECKING:
     from facette.evaluation import Evaluation
-    from facette.evaluation.evaluate import Progress
 
 PIPED_WIDTH = 140  # columns where no terminal says how many there are
 FULL_SAMPLES, FULL_COUNT = 5000, 32  # of the importance bound in full mode, and on how many data
@@ -106,7 +104,7 @@ def evaluate(
         subject = choose_data(
             model, store, whole, count, seed, label=label, source=models_and_data[-1], people=people
         )
-        with _stages(name if len(opened) > 1 else "") as show:
+        with stages(name if len(opened) > 1 else "") as show:
             evaluations.append(
                 measure(
                     model,
@@ -156,26 +154,6 @@ def _names(name: str, path: str) -> Iterator[str]:
     while True:
         yield f"{name} ({number})"
         number += 1
-
-
-@contextmanager
-def _stages(name: str) -> Iterator[Progress]:
-    """A bar for each stage of an evaluation, one after the other."""
-    with ExitStack() as stack:
-        current: dict[str, Bar] = {}
-        seen = 0
-
-        def show(stage: str, done: int, total: int) -> None:
-            nonlocal seen
-            if stage not in current:
-                stack.close()
-                current.clear()
-                current[stage] = stack.enter_context(progress(total, f"{name} {stage}".strip(), "pictures"))
-                seen = 0
-            current[stage].advance(done - seen)
-            seen = done
-
-        yield show
 
 
 def _show(evaluations: list[Evaluation], out: Path | None, as_json: bool) -> None:

@@ -8,11 +8,13 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
+
+from facette.progress import Progress
 
 # What stands for our signs where a terminal does not have them.
 PLAIN = {
@@ -225,10 +227,12 @@ def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         ProgressColumn,
         TextColumn,
         TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Display,
     )
     from rich.text import Text
 
@@ -245,10 +249,28 @@ def progress(total: int | None, label: str, unit: str = "") -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(
+    with Display(
         *columns,
         console=Console(stderr=True),
         speed_estimate_period=60,
         disable=_Manner.quiet,
     ) as bar:
         yield _DrawnBar(bar, bar.add_task(label, total=total, note=""))
+
+
+@contextmanager
+def stages(label: str = "", unit: str = "pictures") -> Iterator[Progress]:
+    """What shows a bar for each stage of a piece of work that it is told of, one after the other."""
+    with ExitStack() as stack:
+        bar, current, seen = None, "", 0
+
+        def show(stage: str, done: int, total: int) -> None:
+            nonlocal bar, current, seen
+            if bar is None or stage != current or done < seen:  # the same of the next collection
+                stack.close()
+                bar = stack.enter_context(progress(total, f"{label} {stage}".strip(), unit))
+                current, seen = stage, 0
+            bar.advance(done - seen)
+            seen = done
+
+        yield show

@@ -22,13 +22,14 @@ from facette.checkpoint.native import load_model
 from facette.comparison.autoencoders import keep_by_autoencoder, keep_by_model, plain_and_sharp
 from facette.comparison.diffusion import Diffusion
 from facette.comparison.matching import Matched, common_range, match_likeness
-from facette.comparison.methods import DiffusionMethod, Progress, VaeMethod
+from facette.comparison.methods import DiffusionMethod, VaeMethod
 from facette.comparison.result import Comparison, Entry
 from facette.comparison.trials import FEWEST, Trials
 from facette.errors import UsageError, check_count
 from facette.judges.likeness import WhitenedEmbedding, embedding_of
 from facette.latent.levels import FACTOR
 from facette.latent.vary import variation_seeds
+from facette.progress import Advance, unheard
 
 TOLERANCE = 0.01  # of a cosine
 BUNDLED = "faces64"
@@ -71,7 +72,7 @@ def compare(
     likeness: float | None = None,
     tolerance: float = TOLERANCE,
     levels: int = LEVELS,
-    progress: Progress = lambda done: None,
+    progress: Advance = unheard,
 ) -> Comparison:
     """Make `count` relatives by each method and measure them.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,8 +25,8 @@ from facette.comparison.diffusion import Diffusion
 from facette.latent.noise import normal_draws
 from facette.latent.points import decode_each, encode_each
 from facette.latent.vary import strength_of, varied_latents
+from facette.progress import Advance
 
-Progress = Callable[[int], None]  # so many steps of diffusion are done
 FARTHEST = 2.0  # a VAE's strongest factor adds noise of so many standard deviations of its prior
 
 
@@ -69,7 +69,7 @@ class Method(Protocol):
         """The only levels there are, ascending; None when any number is one."""
         ...
 
-    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> MethodOutput: ...
+    def make(self, level: float, seeds: Sequence[int], progress: Advance) -> MethodOutput: ...
 
     def size(self) -> Size: ...
 
@@ -85,7 +85,7 @@ class VaeMethod:
         typical = float(model.encode(photo[None]).scale.mean())  # the mean posterior σ; the prior's is 1
         self.strongest = max(1.0, float(round(FARTHEST / typical)))
 
-    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> MethodOutput:
+    def make(self, level: float, seeds: Sequence[int], progress: Advance) -> MethodOutput:
         """The picture of each seed, as `vary` makes it."""
         with Watch(self.model.device, networks_of(self.model)) as watch:
             mean, scale = encode_each(self.model, self.photo[None])  # (1, Z), (1, Z)
@@ -108,7 +108,7 @@ class DiffusionMethod:
         steps = diffusion.settings.steps
         self.levels = tuple(step / steps for step in range(steps + 1))
 
-    def make(self, level: float, seeds: Sequence[int], progress: Progress) -> MethodOutput:
+    def make(self, level: float, seeds: Sequence[int], progress: Advance) -> MethodOutput:
         """One picture for each seed, one after another, so that each is the same alone as among others."""
         pictures, withheld = [], []
         with Watch(self.diffusion.device, self.diffusion.networks) as watch:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from facette.comparison.methods import Method, MethodOutput, Progress
+from facette.comparison.methods import Method, MethodOutput
 from facette.errors import ImageError
 from facette.judges.likeness import WhitenedEmbedding, embedding_spread, likeness
 from facette.measures.diversity import spread
 from facette.measures.intervals import Bootstrap, Interval
 from facette.measures.reconstruction import sharpness_ratio
+from facette.progress import Advance, unheard
 
 FEWEST = 2  # pictures; of one alone nothing can be said about their spread
 
@@ -54,7 +55,7 @@ class Trials:
         photo: np.ndarray,
         gauge: WhitenedEmbedding,
         seeds: Sequence[int],
-        progress: Progress = lambda done: None,
+        progress: Advance = unheard,
     ):
         self.method, self._photo, self._gauge = method, photo, gauge
         self._seeds, self._progress = tuple(seeds), progress

@@ -21,7 +21,7 @@ from facette.data.labels import find_labels, read_labels
 from facette.data.mixture import SOURCE as MIXTURE
 from facette.data.mixture import VectorStore, is_mixture, open_mixture
 from facette.data.packed import STORE, ImageStore, read_description
-from facette.data.packing import Progress, edition, pack, store_name
+from facette.data.packing import edition, pack, store_name
 from facette.data.sequence import SequenceSource
 from facette.data.source import PictureSource
 from facette.data.split import split_by_name
@@ -29,6 +29,7 @@ from facette.data.tarred import TarSource, is_tarred
 from facette.data.zipped import ZipSource
 from facette.errors import DataError, UsageError
 from facette.files import is_address, user_cache
+from facette.progress import Progress, untold
 from facette.recipe import ImageInput, VectorInput
 
 LOOKED_AT = 128  # pictures of a store that are compared with their digests whenever it is opened
@@ -41,7 +42,7 @@ def open_dataset(
     spec: ImageInput | VectorInput,
     cache_dir: str | Path | None = None,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = untold,
     *,
     attributes: str | Path | None = None,
     align: Align = "auto",
@@ -58,7 +59,7 @@ def open_dataset(
     instead of those found beside the pictures, or "folders": the folders are classes, as they also are where every
     picture lies in one and nothing else is said. `align`: whether photos are brought into the frame of a model of faces
     first, see `in_frame`. `fresh`: decode again. `workers`: decoding threads, one per core
-    when None. `progress(done, total)` is called as pictures are settled, not at all when there is nothing to do.
+    when None. `progress(stage, done, total)` is called as pictures are settled, not at all when there is nothing to do.
     Raises DataError when the source is no data set, holds no readable picture or, if `strict`, any unreadable one.
     """
     if isinstance(spec, VectorInput):
@@ -110,7 +111,7 @@ def open_datasets(
     spec: ImageInput | VectorInput,
     cache_dir: str | Path | None = None,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = untold,
     *,
     attributes: str | Path | None = None,
     align: Align = "auto",

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
@@ -38,9 +38,10 @@ from facette.data.source import Block, PictureSource
 from facette.data.treatment import count_bits
 from facette.errors import DataError
 from facette.files import clear_leftovers, flush, sealed, temporary_beside
+from facette.progress import Progress, untold
 from facette.recipe import ImageInput
 
-Progress = Callable[[int, int], None]  # pictures settled so far, pictures in all
+READING = "reading pictures"  # what a store is being packed by, as a stage
 
 BLOCK = 64  # pictures decoded by one thread at a time
 _PENDING, _PACKED, _UNREADABLE, _ALIGNED = 0, 1, 2, 3  # aligned: packed, its face brought into the frame
@@ -55,7 +56,7 @@ def pack(
     strict: bool = False,
     fresh: bool = False,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = untold,
 ) -> Path:
     """The folder of the store of `source` at the geometry of `spec`, packed now unless it is there already.
 
@@ -98,7 +99,7 @@ def _pack_locked(
     final: Path,
     strict: bool,
     workers: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     partial = final.with_name(final.name + ".partial")
     partial.mkdir(exist_ok=True)
@@ -112,8 +113,7 @@ def _pack_locked(
                 unreadable |= {start + row: reason for row, reason in block.reasons.items()}
                 if strict:
                     _refuse([Unreadable(source.names[i], why) for i, why in unreadable.items()], source)
-                if progress is not None:
-                    progress(bench.settled, bench.count)
+                progress(READING, bench.settled, bench.count)
         refused = [Unreadable(source.names[i], unreadable[i]) for i in sorted(unreadable)]
         bench.finish(source, refused)
     finally:
@@ -164,7 +164,7 @@ class _Bench:
     def settled(self) -> int:
         return int(np.count_nonzero(self._states))
 
-    def check_finished_rows(self, progress: Progress | None) -> None:
+    def check_finished_rows(self, progress: Progress) -> None:
         """Keeps the rows whose pixels are what their digest says; the others are packed again."""
         self._states[self._states == _UNREADABLE] = _PENDING  # the reason may have gone away
         for row in np.flatnonzero(self._states):
@@ -172,8 +172,7 @@ class _Bench:
             pixels = self._pixels.read(self._row_bytes)
             if digest_of_pixels(pixels) != self._digests[row].tobytes():
                 self._states[row] = _PENDING
-        if progress is not None:
-            progress(self.settled, self.count)
+        progress(READING, self.settled, self.count)
 
     def pending_blocks(self) -> Iterator[tuple[int, int]]:
         for start in range(0, self.count, BLOCK):

@@ -14,7 +14,6 @@ Legend: P photos, F strengths, N relatives of a photo.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -43,6 +42,7 @@ from facette.latent.noise import PREFIX as PEOPLE
 from facette.latent.noise import Noise
 from facette.latent.people import measure_people
 from facette.model.trained import TrainedModel
+from facette.progress import Progress, stage, untold
 
 PHOTOS = 50
 FEWEST_PHOTOS = 46  # that hold a thousand pairs of strangers
@@ -96,7 +96,7 @@ def calibrate(
     count: int = COUNT,
     references: int = REFERENCES,
     seed: int = 0,
-    progress: Callable[[int, int], object] = lambda done, total: None,
+    progress: Progress = untold,
 ) -> Calibration:
     """Measure how people differ to a model, and what strengths of both kinds of noise do to who a relative is.
 
@@ -104,8 +104,8 @@ def calibrate(
     up to `references` training pictures say how people differ (`open_pictures`). Distances are measured on the first
     `photos` of the frames, the threshold of strangers on all of them. Without the extra `identity`, for pictures that
     are not of faces in a known frame, and for fewer than 46 of them, there are no curves, and levels are fixed
-    shares. `progress(done, total)` is called after every strength. Raises UsageError for a model of vectors and for
-    fewer than two references.
+    shares. `progress(stage, done, total)` is called after every strength. Raises UsageError for a model of vectors
+    and for fewer than two references.
     """
     model = resolve_model(model)
     image_size(model)
@@ -188,19 +188,13 @@ def _curves(
     photos: int,
     count: int,
     seed: int,
-    progress: Callable[[int, int], object],
+    progress: Progress,
 ) -> tuple[dict[tuple[Noise, Details], Curve], float]:
     everybody = JudgedPhotos.of(model, pictures.frames)
     strangers, some = everybody.strangers(pictures.people), everybody.first(photos)
     strengths = {noise: spaced_strengths(model, some, noise, seed) for noise in ("people", "posterior")}
     total = sum(len(strengths[noise]) for noise, _ in CURVES)
-    done, curves = 0, {}
-
-    def advance(steps: int) -> None:
-        nonlocal done
-        done += steps
-        progress(done, total)
-
+    advance, curves = stage(progress, "calibrating", total), {}
     for noise, details in CURVES:
         curves[noise, details] = measure_curve(
             model, some, noise, details, strengths[noise], strangers, count, seed, advance

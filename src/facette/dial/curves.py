@@ -8,7 +8,7 @@ Legend: P photos, N relatives of each, F strengths, Z latents, S side of the mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from facette.latent.points import Latents
 from facette.latent.vary import latents_beside, variation_seeds
 from facette.measures.identity import accept_threshold, distances
 from facette.model.interface import DrawingModel
+from facette.progress import Advance, unheard
 
 JUDGED = 128  # side of the pictures that distances are measured at, whatever the model's and the photo's
 FARTHEST = 0.6  # median distance, where the strengths end
@@ -130,7 +131,7 @@ def measure_curve(
     strangers: float,
     count: int,
     seed: int = 0,
-    advance: Callable[[int], object] = lambda done: None,
+    advance: Advance = unheard,
 ) -> Curve:
     """The curve over P photos, with N = `count` relatives of each at every strength; the same seeds at all of them.
 

@@ -8,7 +8,6 @@ Legend: P photos, N relatives of each, D features.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from facette.latent.levels import DISTANCE, Level, choose_setting
 from facette.latent.noise import Noise, people_noise, ways_to_differ
 from facette.latent.vary import variation_seeds
 from facette.model.interface import DrawingModel
+from facette.progress import Advance, unheard
 
 RELATIVES = 3  # of a photo, for spread
 CHOSEN, POOL, COMPARED = 10, 100, 12  # of so many seeds, so many are chosen, on so many photos
@@ -79,7 +79,7 @@ def study(
     noise: Noise | None = None,
     details: Details = "photo",
     seed: int = 0,
-    advance: Callable[[int], object] = lambda done: None,
+    advance: Advance = unheard,
 ) -> Study:
     """Measure frames (P, W, W, 3) of faces that calibration did not see; `people` (P,) says whose they are.
 

@@ -7,7 +7,7 @@ Legend: N data, Z latents, D dimensions of one datum, K importance samples.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from facette.errors import UsageError
 from facette.model.posterior import DiagonalGaussian
 from facette.model.vae import VAE
 from facette.objective import log_likelihood
+from facette.progress import Advance, unheard
 
 ACTIVE_ABOVE = 0.01  # variance of a unit's posterior mean over the data; Burda et al. 2015 (arXiv 1509.00519)
 WHITE = 255  # the largest value of an 8-bit picture
@@ -29,7 +30,7 @@ def importance_weighted_bound(
     samples: int,
     generator: torch.Generator,
     at_once: int = 256,
-    advance: Callable[[int], object] = lambda decoded: None,
+    advance: Advance = unheard,
 ) -> Tensor:
     """log of the mean of K importance weights p(x|z) p(z) / q(z|x): between the elbo and log p(x), tight as K grows.
 
@@ -49,7 +50,7 @@ def _weighted(
     samples: int,
     generator: torch.Generator,
     at_once: int,
-    advance: Callable[[int], object],
+    advance: Advance,
 ) -> Tensor:
     posterior = vae.encode(x)
     total = x.new_full((len(x),), -math.inf, dtype=torch.float64)  # log of the sum of weights so far

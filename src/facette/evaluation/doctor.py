@@ -292,8 +292,7 @@ def _reconstructed(model: TrainedModel, x: Tensor, batch: int = 64) -> Tensor:
 
 
 def _unexplained(model: TrainedModel, x: Tensor) -> float:
-    error = (_reconstructed(model, x) - x).square().mean()
-    return float(error / (x - x.mean(0)).square().mean().clamp_min(1e-12))
+    return unexplained_variance(x.cpu().numpy(), _reconstructed(model, x).cpu().numpy())
 
 
 def _gain_of_unsharp_mask(photos: np.ndarray, drawn: np.ndarray) -> float:

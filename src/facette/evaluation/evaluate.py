@@ -10,7 +10,6 @@ Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,9 @@ from facette.measures.memory import Memorisation
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
 from facette.model.vae import data_shape
+from facette.progress import Progress, stage, untold
 from facette.runtime import generator
 
-Progress = Callable[[str, int, int], object]  # the stage, how much of it is done, how much it is in all
 SHOWN_PAIRS = 10  # photos above reconstructions on the sheet
 SHOWN_SAMPLES = 20
 PARTS_MOST = 300  # data on which the rate is taken apart; the work grows with the square
@@ -85,7 +84,7 @@ def evaluate(
     people: str | Path | None = None,
     cache: str | Path | None = None,
     name: str | None = None,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = untold,
 ) -> Evaluation:
     """Measure a model on data.
 
@@ -116,19 +115,16 @@ def evaluate(
             "`split='all'`."
         )
 
-    def begin(stage: str, size: int) -> Callable[[int], None]:
-        return _stage(progress, stage, size)
-
-    photos = kept_features(selection, cache, begin("looking at photos", total)) if image else None
+    photos = kept_features(selection, cache, stage(progress, "looking at photos", total)) if image else None
     judged = photos if speaks_for(model.input) else None
-    passed = pass_through(model, selection, batch, seed, begin("measuring", total))
+    passed = pass_through(model, selection, batch, seed, stage(progress, "measuring", total))
     drawn, limited = _importance(model, selection, importance_samples, importance_count, seed, progress)
     samples = draw_samples(model, total, seed) if image else {}
     clouds = sum(len(stages) for stages in samples.values())
-    looked = begin("looking at samples", clouds * (min(total, MOST_REAL) // 2))
+    looked = stage(progress, "looking at samples", clouds * (min(total, MOST_REAL) // 2))
     sample_features = extract_from_samples(samples, total, looked)
     standard = measure_standard(
-        model, selection, passed, samples, inception=inception, lpips=lpips, seed=seed, begin=begin
+        model, selection, passed, samples, inception=inception, lpips=lpips, seed=seed, progress=progress
     )
     training = selection.training_part(training_most, seed) if image and training_most else None
     return Evaluation(
@@ -149,26 +145,14 @@ def evaluate(
         distributions=photos
         and measure_distributions(selection, passed, photos, sample_features, seed, known=judged is not None),
         standard=standard,
-        identity=measure_identity(model, selection, passed.posterior, cache, seed, begin) if image else None,
+        identity=measure_identity(model, selection, passed.posterior, cache, seed, progress)
+        if image
+        else None,
         memorisation=photos and _memorisation(training, photos, sample_features, cache, progress),
         training_pictures=0 if training is None else len(training.indices),
         disentanglement=_disentanglement(selection, passed.posterior, seed),
         shown=_shown(model, selection, samples) if image else None,
     )
-
-
-def _stage(progress: Progress, name: str, total: int) -> Callable[[int], None]:
-    """Say that a stage begins; the returned function says that so many more are done."""
-    done = 0
-    if total:
-        progress(name, done, total)
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(name, done, total)
-
-    return advance
 
 
 def _dimensions(model: TrainedModel) -> int:
@@ -210,7 +194,7 @@ def _importance(
             np.random.default_rng(seed).choice(total, check_count(count, what="count"), replace=False)
         )
     x = model.to_model(selection.read(selection.indices[rows]))
-    advance = _stage(progress, "importance bound", len(rows) * samples)
+    advance = stage(progress, "importance bound", len(rows) * samples)
     draws = generator(seed, "importance")
     values = bound.importance_weighted_bound(model.vae, x, samples=samples, generator=draws, advance=advance)
     return values.cpu().numpy(), len(rows)
@@ -292,7 +276,7 @@ def _memorisation(
     progress: Progress,
 ) -> Memorisation | None:
     total = 0 if training is None else len(training.indices)
-    advance = _stage(progress, "looking at training pictures", total)
+    advance = stage(progress, "looking at training pictures", total)
     return measure_memorisation(training, photos, samples, cache, advance)
 
 

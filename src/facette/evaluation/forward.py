@@ -8,7 +8,6 @@ Legend: N data, D dimensions of one datum, Z latents, S side of a picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +25,10 @@ from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
+from facette.progress import Advance, unheard
 from facette.runtime import generator
 
 Columns = dict[str, NDArray]
-Begin = Callable[[str, int], Callable[[int], None]]  # a stage's name and size; tells how much more is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def pass_through(
     selection: Selection,
     batch: int,
     seed: int,
-    advance: Callable[[int], object] = lambda done: None,
+    advance: Advance = unheard,
 ) -> Passed:
     """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
     average = _average(selection, batch)

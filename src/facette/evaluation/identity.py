@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.data.selection import Selection
-from facette.evaluation.forward import Begin
 from facette.judges import identity as judge
 from facette.judges.features import kept_arrays
 from facette.latent.drawing import change_frames
@@ -35,6 +34,7 @@ from facette.measures.identity import (
 from facette.measures.intervals import Bootstrap, Interval, resampled
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
+from facette.progress import Advance, Progress, stage
 
 BATCH = 64
 SEEDS = 1_000_003  # between the variations of one evaluation's seed and of the next
@@ -95,7 +95,7 @@ def measure_identity(
     posterior: DiagonalGaussian,
     cache: str | Path | None,
     seed: int,
-    begin: Begin,
+    progress: Progress,
 ) -> IdentityFigures | None:
     """Everything the judge says; None where it is silent, or where there are too few pairs of different people."""
     if not speaks_for(model, selection):
@@ -107,7 +107,7 @@ def measure_identity(
         return None
     setting = choose_setting(model)
     drawings = list(_drawings(model, selection, posterior, setting, seed))
-    advance = begin("asking who it is", (2 + len(drawings)) * total)
+    advance = stage(progress, "asking who it is", (2 + len(drawings)) * total)
     photos, reduced = _photos(model, selection, cache, advance)
     faces = {AT_MODEL_SIZE: reduced}
     assert model.input.kind == "image"  # nobody else has a frame
@@ -160,7 +160,7 @@ def _varied(
 
 
 def _photos(
-    model: TrainedModel, selection: Selection, cache: str | Path | None, advance: Callable[[int], object]
+    model: TrainedModel, selection: Selection, cache: str | Path | None, advance: Advance
 ) -> tuple[Faces, Faces]:
     """Descriptors of the photos as their files have them, and at the model's size."""
     assert model.input.kind == "image"

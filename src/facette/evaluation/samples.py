@@ -5,7 +5,6 @@ Enters: a model, a `Selection`, and what the attribute network saw in its photos
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from facette.measures.memory import FEWEST as FEWEST_HELD_OUT
 from facette.measures.memory import Memorisation, memorisation
 from facette.measures.reconstruction import sharpness
 from facette.model.trained import TrainedModel
+from facette.progress import Advance
 
 FLOOR = "other photos (floor)"
 UNKNOWN = ", for want of one that knows such pictures"
@@ -50,9 +50,7 @@ def draw_samples(model: TrainedModel, photos: int, seed: int) -> Samples:
     return samples
 
 
-def extract_from_samples(
-    samples: Samples, photos: int, advance: Callable[[int], object]
-) -> dict[str, Features]:
+def extract_from_samples(samples: Samples, photos: int, advance: Advance) -> dict[str, Features]:
     """What the network sees in as many as half of the photos, by the name of each cloud, the first prior first."""
     count, seen = min(photos, MOST_REAL) // 2, {}
     for prior, stages in samples.items():
@@ -131,7 +129,7 @@ def measure_memorisation(
     photos: Features,
     samples: dict[str, Features],
     cache: str | Path | None,
-    advance: Callable[[int], object],
+    advance: Advance,
 ) -> Memorisation | None:
     """Samples of the first prior against training pictures; None without them or with too few photos."""
     if training is None or len(photos.features) < FEWEST_HELD_OUT:

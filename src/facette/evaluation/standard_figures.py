@@ -6,13 +6,12 @@ distance with its protocol. Which pictures are compared with which is as in `sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from numpy.typing import NDArray
 
 from facette.data.selection import Selection
-from facette.evaluation.forward import Begin, Passed
+from facette.evaluation.forward import Passed
 from facette.evaluation.protocol import Protocol
 from facette.evaluation.result import StandardFigures, StandardRow
 from facette.evaluation.samples import FLOOR, MOST_REAL, Samples, protocol_of, sample_name
@@ -22,6 +21,7 @@ from facette.measures.clouds import FEWEST, halves, kernel_interval
 from facette.measures.distances import frechet_distance
 from facette.measures.intervals import Bootstrap
 from facette.model.trained import TrainedModel
+from facette.progress import Advance, Progress, stage
 
 
 def measure_standard(
@@ -33,7 +33,7 @@ def measure_standard(
     inception: str | Path | None,
     lpips: str | Path | None,
     seed: int,
-    begin: Begin,
+    progress: Progress,
 ) -> StandardFigures | None:
     """What the given weights allow to measure; None without any, and for points. Raises as `standard` does."""
     if model.input.kind != "image" or (inception is None and lpips is None):
@@ -44,14 +44,14 @@ def measure_standard(
     rebuilt = model.decode(passed.posterior.mean[second])
     perceived = None
     if lpips is not None:
-        distances = lpips_distances(photos, rebuilt, lpips, begin("LPIPS", len(photos)))
+        distances = lpips_distances(photos, rebuilt, lpips, stage(progress, "LPIPS", len(photos)))
         perceived = Bootstrap({"lpips": distances}, seed).mean("lpips")
     rows: tuple[StandardRow, ...] = ()
     protocol: Protocol | None = None
     if inception is not None and total >= FEWEST:
         clouds = {FLOOR: photos, "reconstructions": rebuilt}
         clouds |= {sample_name(prior): stages[""][: len(first)] for prior, stages in samples.items()}
-        advance = begin("Inception", (1 + len(clouds)) * len(first))
+        advance = stage(progress, "Inception", (1 + len(clouds)) * len(first))
         real = inception_features(selection.read(selection.indices[first]), inception, advance)
         rows = tuple(_row(of, real, pictures, inception, seed, advance) for of, pictures in clouds.items())
         network = weights_name("Inception v3", inception)
@@ -66,7 +66,7 @@ def _row(
     pictures: Picture,
     inception: str | Path,
     seed: int,
-    advance: Callable[[int], None],
+    advance: Advance,
 ) -> StandardRow:
     features = inception_features(pictures, inception, advance)
     return StandardRow(of, frechet_distance(real, features), kernel_interval(real, features, seed))

@@ -21,6 +21,7 @@ from facette.checkpoint.tensors import read_tensors, write_tensors
 from facette.data.open import cache_folder
 from facette.data.selection import Selection
 from facette.judges.attributes import SIZE, WEIGHTS, Features, extract
+from facette.progress import Advance, unheard
 
 BATCH = 128
 FOLDER = "embeddings"
@@ -38,7 +39,7 @@ def network_name() -> str:
 def kept_features(
     selection: Selection,
     cache_dir: str | Path | None = None,
-    advance: Callable[[int], object] = lambda done: None,
+    advance: Advance = unheard,
 ) -> Features:
     """What the attribute network says of every chosen picture."""
 
@@ -55,7 +56,7 @@ def kept_arrays(
     network: str,
     extract_arrays: Callable[[NDArray], Arrays],
     cache_dir: str | Path | None = None,
-    advance: Callable[[int], object] = lambda done: None,
+    advance: Advance = unheard,
 ) -> Arrays:
     """Arrays (N, …) of every chosen picture, by `extract_arrays` of a batch (B, S, S, 3); from the cache folder where
     they were worked out before. `network`: its name, weights, and how pictures reach it."""

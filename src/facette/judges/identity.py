@@ -10,7 +10,6 @@ predictor of five landmarks are read; the predictor of 68 is not, which is not f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facette.errors import MissingExtraError, import_extra
+from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.recipe import Frame
@@ -98,9 +98,7 @@ def _face_within(box: FaceBox) -> bool:
     )
 
 
-def describe(
-    pictures: NDArray[np.uint8], box: FaceBox, advance: Callable[[int], object] = lambda done: None
-) -> NDArray[np.float32]:
+def describe(pictures: NDArray[np.uint8], box: FaceBox, advance: Advance = unheard) -> NDArray[np.float32]:
     """Descriptors (N, 128) of uint8 pictures (N, S, S, 3) whose face lies in `box`.
 
     Distances are Euclidean: 0 the same picture, about 0.4 another photo of the same person, about 0.9 a stranger. A

@@ -9,7 +9,6 @@ Legend: N pictures, S side in pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +22,7 @@ from torch import Tensor
 from facette.errors import CheckpointError, UsageError, import_extra
 from facette.images.convert import as_rgb
 from facette.latent.inputs import Picture
+from facette.progress import Advance
 
 EXTRA = "metrics"
 BATCH = 32
@@ -32,7 +32,6 @@ WHERE = (
     "FID and KID take pt_inception-2015-12-05, LPIPS takes torchvision's AlexNet (alexnet-owt): get the file where the "
     "library's documentation says, and name it here."
 )
-Done = Callable[[int], object]
 
 
 def check_weights(inception: str | Path | None, lpips: str | Path | None) -> None:
@@ -46,7 +45,7 @@ def check_weights(inception: str | Path | None, lpips: str | Path | None) -> Non
 
 
 def inception_features(
-    pictures: Picture, weights: str | Path, advance: Done = lambda done: None
+    pictures: Picture, weights: str | Path, advance: Advance = lambda done: None
 ) -> NDArray[np.float32]:
     """The 2,048 features of Inception v3 that FID and KID compare, for pictures (N, S, S, 3): (N, 2048).
 
@@ -65,7 +64,7 @@ def inception_features(
 
 
 def lpips_distances(
-    photos: Picture, drawn: Picture, weights: str | Path, advance: Done = lambda done: None
+    photos: Picture, drawn: Picture, weights: str | Path, advance: Advance = lambda done: None
 ) -> NDArray[np.float64]:
     """LPIPS (arXiv 1801.03924, version 0.1 on AlexNet) of each pair of pictures (N, S, S, 3): (N,), ≥ 0, 0 is equal.
 

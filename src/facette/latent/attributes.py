@@ -6,7 +6,6 @@ direction is fitted is decided in `facette.latent.directions`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +17,7 @@ from facette.errors import DataError, UsageError
 from facette.latent.cloud import encode_set
 from facette.latent.directions import Directions, Method, fit_directions
 from facette.latent.inputs import resolve_model
+from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.model.posterior import DiagonalGaussian
@@ -86,7 +86,7 @@ def encode_labelled(
     split: str = "train",
     count: int | None = None,
     factors: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Advance = unheard,
 ) -> Encoded:
     """The chosen pictures of an open store, encoded, with the rows of their labels.
 

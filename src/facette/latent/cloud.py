@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from facette.errors import DataError, UsageError
 from facette.model.interface import DrawingModel
+from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.model.posterior import DiagonalGaussian
@@ -66,7 +67,7 @@ def encode_set(
     model: Any,
     read: Callable[[np.ndarray], np.ndarray],
     indices: np.ndarray,
-    progress: Callable[[int], object] | None = None,
+    progress: Advance = unheard,
 ) -> DiagonalGaussian:
     """Posteriors of the pictures that `read` gives for `indices`, in batches; N rows on the CPU. `model` is one of
     torch's (`TrainedModel`)."""
@@ -79,8 +80,7 @@ def encode_set(
         posterior = model.encode(read(indices[start : start + BATCH]))
         means.append(posterior.mean)
         scales.append(posterior.scale)
-        if progress is not None:
-            progress(len(posterior))
+        progress(len(posterior))
     if not means:
         raise DataError("there is nothing to encode: the chosen part of the data is empty.")
     return DiagonalGaussian(torch.cat(means), torch.cat(scales))

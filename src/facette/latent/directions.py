@@ -21,7 +21,6 @@ Legend: N pictures, A attributes, Z latents.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -32,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from facette.errors import DataError, UsageError
 from facette.latent.cloud import Cloud, Doubles, cloud_tensors, known_cloud, measure_cloud
 from facette.model.interface import DrawingModel
+from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.model.posterior import DiagonalGaussian
@@ -123,7 +123,7 @@ def fit_directions(
     orthogonal: bool = False,
     data: str = "",
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Advance = unheard,
 ) -> tuple[Directions, tuple[str, ...]]:
     """Directions of the labels (N, A), and the names of attributes left out for having too few pictures either way.
 
@@ -147,8 +147,7 @@ def fit_directions(
             ways.append(_unit(x[known], column[known] > 0, "difference") if method == "both" else unit)
             quality.append(measured)
             kept.append(name)
-        if progress is not None:
-            progress(1)
+        progress(1)
     if not kept:
         raise DataError(f"no attribute has at least {FEWEST} pictures with it and {FEWEST} without.")
     u, way = np.stack(units), np.stack(ways)  # (A, Z), unit rows

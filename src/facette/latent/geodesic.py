@@ -9,7 +9,6 @@ line.
 Legend: K pieces, Z latents, D numbers of a decoded picture.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from facette.latent.paths import path, polyline, step_lengths
 from facette.model.trained import TrainedModel
+from facette.progress import Advance, unheard
 
 PIECES = 16
 STEPS = 50
@@ -41,7 +41,7 @@ def find_geodesic(
     end: NDArray[np.float32],
     pieces: int = PIECES,
     steps: int = STEPS,
-    progress: Callable[[], object] | None = None,
+    progress: Advance = unheard,
 ) -> Geodesic:
     """From `start` to `end`, (Z,) each, by the decoder without any sharpener.
 
@@ -56,7 +56,7 @@ def find_geodesic(
     return Geodesic(line, straight, straight)
 
 
-def _descend(model: TrainedModel, line: Tensor, steps: int, progress: Callable[[], object] | None) -> Tensor:
+def _descend(model: TrainedModel, line: Tensor, steps: int, progress: Advance) -> Tensor:
     """The knots of least energy that `steps` steps of Adam come by; the ends stay."""
     device = model.device
     ends = line[:1].to(device), line[-1:].to(device)
@@ -71,8 +71,7 @@ def _descend(model: TrainedModel, line: Tensor, steps: int, progress: Callable[[
         fixed = model.vae.decode(torch.cat(ends))  # (2, …)
     best, least = line, np.inf
     for _ in range(steps):
-        if progress is not None:
-            progress()
+        progress(1)
         knots = inner + scale * shift
         seen = torch.cat([fixed[:1], model.vae.decode(knots), fixed[1:]]).flatten(1)  # (K + 1, D)
         energy = seen.diff(dim=0).square().sum()

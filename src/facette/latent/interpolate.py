@@ -6,7 +6,7 @@ Knows nothing of attributes or of how realistic the places on the way are.
 Legend: P photos, T steps, R rows, C columns, Z latents, W side of the pictures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +35,7 @@ from facette.latent.photo import PhotoInput, PhotoSource, take_photo
 from facette.latent.points import Latents
 from facette.latent.sheets import Result, footer
 from facette.model.interface import DrawingModel
+from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
@@ -147,7 +148,7 @@ def interpolate(
     equal_steps: bool = False,
     details: Details = "photo",
     side: int | None = None,
-    progress: Callable[[], object] | None = None,
+    progress: Advance = unheard,
 ) -> Interpolation:
     """From photo to photo, with `steps` pictures from each to the next, both ends included.
 
@@ -220,7 +221,7 @@ def field(
     return Field(originals, pictures, latents, rows, columns, method, model.name, drawing)
 
 
-def _geodesics(model: Any, means: Latents, progress: Callable[[], object] | None) -> "list[Geodesic]":
+def _geodesics(model: Any, means: Latents, progress: Advance) -> "list[Geodesic]":
     from facette.latent.geodesic import find_geodesic
 
     return [find_geodesic(model, a, b, progress=progress) for a, b in pairwise(means)]

@@ -8,7 +8,6 @@ model's recipe weighs the likelihood by place, so does this: a face gains more t
 Legend: N pictures, Z latents, K draws.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms, focus_weights
+from facette.progress import Advance, unheard
 
 DRAWS = 2  # pairs ±ε for each step
 JUDGES = 8  # pairs ±ε for the bound before and after; never used for a step
@@ -43,7 +43,7 @@ def refine(
     *,
     seed: int = 0,
     rate: float = RATE,
-    progress: Callable[[int], object] = lambda steps: None,
+    progress: Advance = unheard,
 ) -> Refined:
     """Improves q(z|x) of every picture (uint8, N×S×S×3, or ×4 with a mask) by `steps` steps of Adam on its ELBO.
 

@@ -8,7 +8,7 @@ Legend: N variations, Z latents, S side of the model's pictures, W of the result
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
@@ -28,6 +28,7 @@ from facette.latent.photo import PhotoInput, PhotoSource, take_photo
 from facette.latent.points import Latents, decode_each
 from facette.latent.variations import Sweep, Variations
 from facette.model.interface import DrawingModel
+from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.latent.refine import Refined
@@ -108,7 +109,7 @@ def origin_of(
     refine: int = 0,
     details: Details = "photo",
     side: int | None = None,
-    progress: Callable[[int], object] = lambda steps: None,
+    progress: Advance = unheard,
 ) -> Origin:
     """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
     model = gradient_model(model, CLOSER) if refine else resolve_drawer(model)
@@ -143,7 +144,7 @@ def vary(
     likeness: float | None = None,
     spread: Spread = "random",
     pool: int = POOL,
-    progress: Callable[[int], object] = lambda steps: None,
+    progress: Advance = unheard,
 ) -> Variations:
     """Make `count` relatives of one photo.
 

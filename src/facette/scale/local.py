@@ -6,8 +6,9 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+from facette.progress import Advance
 from facette.scale.ledger import Account
-from facette.scale.shards import Advance, Bench
+from facette.scale.shards import Bench
 
 
 def work_here(folder: Path, numbers: list[int], device: str, advance: Advance) -> Generator[Account]:

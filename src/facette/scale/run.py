@@ -21,6 +21,7 @@ from facette.data.open import find_pictures
 from facette.data.treatment import added
 from facette.errors import DataError, UsageError
 from facette.files import digest_of, json_of, owned, write_atomically
+from facette.progress import Advance, unheard
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
 from facette.scale.figures import Collected, collect
 from facette.scale.ledger import Account, Job, JobLedger
@@ -57,7 +58,7 @@ class Listener:
     """Told how a job goes on."""
 
     begun: Callable[[int, int], object] = lambda done, pictures: None
-    advanced: Callable[[int], object] = lambda pictures: None
+    advanced: Advance = unheard
 
 
 class _StoppedError(Exception):

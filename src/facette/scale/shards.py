@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,6 +33,7 @@ from facette.images.convert import as_rgb, picture_image
 from facette.judges.attributes import speaks_for
 from facette.latent.drawing import change_frames
 from facette.latent.vary import latents_beside, variation_seeds
+from facette.progress import Advance
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed
 from facette.scale.files import publish_archive, publish_folder
@@ -45,8 +46,6 @@ from facette.text import readable
 BATCH = 64  # pictures that are decoded, and that pass through the model, together
 JPEG_QUALITY = 95
 LATENTS, PICTURES, SUMS = "latents", "pictures", "sums"
-
-Advance = Callable[[int], object]
 
 
 @dataclass(frozen=True, slots=True)

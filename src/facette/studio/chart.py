@@ -9,7 +9,6 @@ Legend: N points, M placed photos, Z latents, S side of a picture.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from facette.latent.project import Method, Projection
 from facette.model.interface import DrawingModel
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
 from facette.plots.maps import Chart, Column
+from facette.studio.events import Tell, progress_by
 
 if TYPE_CHECKING:
     from facette.model.trained import TrainedModel
@@ -33,7 +33,6 @@ SAMPLES = 300  # of the model's own, where no data are named
 SAMPLES_SEED = 1
 SAMPLE = "sample"  # what one of them is called, with its number
 SAVED = ".npz"  # ending of a saved map
-Tell = Callable[..., None]  # what is being done, and the share of it that is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +185,7 @@ def _read_chart(model: DrawingModel, projection: Projection) -> Chart:
 def _opened(model: TrainedModel, source: str, tell: Tell) -> Any:
     from facette.data import open_dataset
 
-    return open_dataset(
-        source, model.input, progress=lambda done, total: tell("reading pictures", done / max(total, 1))
-    )
+    return open_dataset(source, model.input, progress=progress_by(tell))
 
 
 def _spoken(name: str) -> str:

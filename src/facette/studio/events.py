@@ -21,6 +21,7 @@ from html import escape
 from typing import Any, Protocol
 
 from facette.errors import FacetteError, UsageError
+from facette.progress import Progress
 from facette.runtime import give_back_freed_memory
 from facette.studio.visitors import Visitors
 
@@ -42,6 +43,11 @@ class Tell(Protocol):
     """Says how far a piece of work is: in words, and as a share from 0 to 1 where that is known."""
 
     def __call__(self, words: str, share: float | None = None) -> None: ...
+
+
+def progress_by(tell: Tell, label: str = "") -> Progress:
+    """What a page is told of the stages of a piece of work."""
+    return lambda stage, done, total: tell(f"{label}{stage}", done / total if total else None)
 
 
 class ActiveWork:

@@ -6,7 +6,7 @@ sheet, a GIF and an MP4. A way is kept as its latents; pictures are drawn of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -19,6 +19,7 @@ from facette.images.sheets.film import SIDE as FILM_SIDE
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
+from facette.progress import Advance, unheard
 from facette.studio.download_links import film, photo_first, picture, row, sheet, singles
 from facette.studio.events import live, long
 from facette.studio.parts import command_line, copyable, face, faces, folded, note, photo_box
@@ -138,7 +139,9 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
         share: float,
         *held: str,
     ):
-        looking = partial(tell, "Looking for the shortest way")
+        def looking(more: int) -> None:
+            tell("Looking for the shortest way")
+
         drawn = _walked(studio, tab, held, METHODS[called], count, even, length, share, looking)
         return [(count, even, length, held), *drawn]
 
@@ -160,7 +163,7 @@ def _walked(
     equal: bool,
     seconds: float,
     share: float,
-    looking: Callable[[], object] | None = None,
+    looking: Advance = unheard,
 ) -> list[Any]:
     """The way through the photos and all that is shown of it."""
     photos = _photos_of(studio, held)
@@ -168,9 +171,7 @@ def _walked(
         raise UsageError("give two photos first.")
     model, inputs = _opened(studio, photos, method)
 
-    def between(
-        count: int, side: int | None = None, progress: Callable[[], object] | None = None
-    ) -> Interpolation:
+    def between(count: int, side: int | None = None, progress: Advance = unheard) -> Interpolation:
         options = {"method": method, "equal_steps": equal, "side": side, "progress": progress}
         return replace(interpolate(model, *inputs, steps=count, **options), remark=_remark(photos))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from facette.errors import UsageError
 from facette.studio.apart import work_apart
 from facette.studio.download_links import row
-from facette.studio.events import long
+from facette.studio.events import long, progress_by
 from facette.studio.parts import command_line, copyable, folded, frame, link, note
 
 if TYPE_CHECKING:
@@ -101,11 +101,8 @@ def card_of(order: EvaluationOrder, tell: Tell) -> bytes:
     for name, (model, store) in opened.items():
         label = order.source if "/" not in order.source else Path(order.source).resolve().name
         subject = choose_data(model, store, part, order.count, order.seed, label=label, source=order.source)
-
-        def show(stage: str, done: int, total: int, name: str = name) -> None:
-            tell(f"{name}: {stage}", done / total if total else None)
-
-        evaluations.append(evaluate(model, subject, seed=order.seed, name=name, progress=show))
+        told = progress_by(tell, f"{name}: ")
+        evaluations.append(evaluate(model, subject, seed=order.seed, name=name, progress=told))
     tell("Drawing the card")
     return card_page(evaluations).html().encode()
 
@@ -128,10 +125,8 @@ def _opened(order: EvaluationOrder, tell: Tell) -> dict[str, tuple[Any, Any]]:
             other
         )
 
-    def reading(done: int, total: int) -> None:
-        tell("Reading the pictures", done / total if total else None)
-
+    told = progress_by(tell)
     return {
-        name: (model, open_dataset(order.source, model.recipe.input, progress=reading))
+        name: (model, open_dataset(order.source, model.recipe.input, progress=told))
         for name, model in models.items()
     }

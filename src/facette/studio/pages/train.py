@@ -17,7 +17,7 @@ from facette.errors import FacetteError, UsageError
 from facette.recipe import shipped_recipes
 from facette.studio import run_status, runs
 from facette.studio.download_links import row
-from facette.studio.events import aside, long
+from facette.studio.events import aside, long, progress_by
 from facette.studio.parts import button, command_line, copyable, folded, hidden_input, note, parse_message
 from facette.studio.runs import RunCommand, TrainingRun
 
@@ -134,9 +134,7 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> RunPlan:
     name = form.name.strip() or runs.free_name(studio.runs, resolved.name)
     runs.check_free(studio.runs, name)
     source = order.data or "synthetic-mixture"
-    store = open_dataset(
-        source, resolved.input, progress=lambda done, total: tell("reading pictures", done / max(total, 1))
-    )
+    store = open_dataset(source, resolved.input, progress=progress_by(tell))
     images = len(training_rows(store, resolved.train.pictures))
     steps = steps_of(resolved.train, images)
     many = f"{steps:,} steps of {resolved.train.batch} over {images:,} pictures"
