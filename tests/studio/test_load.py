@@ -62,5 +62,10 @@ def test_two_honest_visitors_are_served_while_hundreds_hold_on(benchmark):
     assert min(siege.counts["uploads"] for siege in sieges) >= 40
     assert counts["events"] >= 250
     assert after <= 1.1 * before, figures
-    for kind in ("preview", "sharp"):
-        assert figures["under siege"][kind]["p95_ms"] <= 2 * figures["quiet"][kind]["p95_ms"], figures
+    quick, slow = (
+        benchmark.percentiles([*tally.seconds["preview"], *tally.seconds["sharp"]])
+        for tally in (quiet, under)
+    )
+    assert slow["p95_ms"] <= 2 * quick["p95_ms"], (
+        figures
+    )  # of all answers: one kind has too few for so rare ones

@@ -107,7 +107,7 @@ class Diffusion:
 
     @torch.inference_mode()
     def draw(
-        self, photo: np.ndarray, strength: float, seed: int, step_done: Callable[[], None] = lambda: None
+        self, photo: np.ndarray, strength: float, seed: int, step_done: Callable[[], object] = lambda: None
     ) -> DiffusionDraws:
         """One picture like the photo (H, H, 3). At strength 0, or so near that no step is left, it is the
         reconstruction, and the safety checker is not asked: nothing was made that was not in the photo."""
