@@ -4,11 +4,12 @@
     python scripts/golden.py TREE > after.txt      or both at once:
     python scripts/golden.py TREE OTHER
 
-Enters: checkouts of Facette. Every kind of command of docs/commands.md runs in an empty folder, one thread, fixed seeds,
-once with the source of each tree; a digest of every file that was written, and of what a command says where it writes
-none, is printed, or, of two trees, what is not the same in both (exit code 1). Times, dates and process numbers are left
-out of texts and of model files' headers. Commands that wait for somebody (studio, push) or need what is at hand nowhere
-(compare) do not run; with FACETTE_SHARED a foreign checkpoint is inspected and imported too. Minutes for each tree.
+Enters: checkouts of Facette. Every kind of command of docs/commands.md runs in an empty folder, one thread, fixed
+seeds, once with the source of each tree; a digest of every file that was written, and of what a command says where it
+writes none, is printed, or, of two trees, what is not the same in both (exit code 1). Times, dates and process numbers
+are left out of texts and of model files' headers. Commands that wait for somebody (studio, push) or need what is at
+hand nowhere (compare) do not run; with FACETTE_SHARED a foreign checkpoint is inspected and imported too. Minutes for
+each tree.
 """
 
 from __future__ import annotations
@@ -71,9 +72,8 @@ export runs/quick --to onnx
 inspect {{shared}}/checkpoints/celeba64_z50_200epochs.pth --json
 import {{shared}}/checkpoints/celeba64_z50_200epochs.pth --out imported
 """
-VARYING = re.compile(
-    rb'("(?:seconds|images_per_second|created|started|date|time|pid|took|rate_now|host|commit|when)": )("[^"]*"|[\d.e+-]+)'
-)
+_TIMES = b"seconds|images_per_second|created|started|date|time|pid|took|rate_now|host|commit|when"
+VARYING = re.compile(rb'("(?:' + _TIMES + rb')": )("[^"]*"|[\d.e+-]+)')
 SPOKEN = re.compile(rb"\b[\d.,]+ (?:s|ms|seconds|images/s|pictures/s|MB|MiB)\b|\d{4}-\d\d-\d\d[T ][\d:.]+\S*")
 TEXTS = {".json", ".jsonl", ".html", ".md", ".csv", ".txt", ".toml", ".svg"}
 
@@ -93,11 +93,11 @@ def main() -> int:
 
 
 def digests(tree: Path) -> dict[str, str]:
-    """Of everything that the commands of a tree leave: name → digest. Always in the same folder: paths are written too."""
+    """Of everything that the commands of a tree leave: name → digest; in the same folder, for paths are written too."""
     folder = Path(tempfile.gettempdir()) / "facette-golden"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     places = {
         "PYTHONPATH": str(tree / "src"),
         "FACETTE_CACHE": str(folder / ".cache"),
