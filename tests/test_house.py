@@ -4,6 +4,7 @@ parameter with its type, and variables that say what they hold."""
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -172,3 +173,12 @@ def test_the_page_on_the_shape_lists_every_room():
     }
     listed = set(re.findall(r"^\| `([\w.]+/?)`", page, flags=re.MULTILINE))
     assert listed == rooms
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_file_is_tested_in_one_process(turn, tmp_path_factory):
+    """Where several test: what a file shares is made once, and what it holds at once is one process's."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    shared = tmp_path_factory.getbasetemp() if worker == "alone" else tmp_path_factory.getbasetemp().parent
+    (shared / f"house-{worker}").touch()
+    assert [path.name for path in shared.glob("house-*")] == [f"house-{worker}"]

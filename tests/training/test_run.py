@@ -242,7 +242,7 @@ def test_a_huge_beta_collapses_and_is_noticed(store, tmp_path):
 
 @pytest.mark.parametrize(("name", "steps"), [("celeba150", 6), ("celeba64-z50", 40)])
 def test_the_classics_train_on_celebas_own_layout(shared, tmp_path, name, steps):
-    short = [f"train.steps={steps}", "train.batch=4", "train.validate_count=8", "train.log_every=1"]
+    short = [f"train.steps={steps}", "train.batch=4", "model.latent=16", "train.validate_count=8", "train.log_every=1"]
     recipe = load_recipe(name, [*short, "train.preview_count=2", "train.mixture_components=[]"])
     store = open_dataset(shared / "celeba" / "original", recipe.input)
     ended = train(recipe, store, tmp_path, device="cpu")

@@ -20,7 +20,7 @@ from facette.checkpoint.native import load_model, save_model
 from facette.code import Modules
 from facette.data.attributes import AttributeTable
 from facette.errors import CheckpointError, DataError
-from facette.latent.noise import knows_people
+from facette.latent.noise import PREFIX, knows_people
 from facette.latent.people import measure_people
 from facette.latent.typicality import ERROR, FEWEST, measure_typicality
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
@@ -90,15 +90,20 @@ def finish_run(
     What a model already has is left as it is; where the recipe has changed since, that is said."""
     mend_models(folder, say, recipe.code)
     _tell_late_changes(folder, recipe, say)
-    fitted: dict[int, GaussianMixturePrior] = {}  # by step: best and last are often the same weights
+    measured: dict[tuple[int, str], dict[str, torch.Tensor]] = {}  # by step: best and last are often the same weights
+    fitted: dict[int, GaussianMixturePrior] = {}
     for name in ("best", "last"):
         model = load_model(folder / name, code=recipe.code)
         step = model.provenance["steps"]
         if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
-            model.extras |= measure_typicality(model, reader(store, recipe)(valid))
+            if (step, ERROR) not in measured:
+                measured[step, ERROR] = measure_typicality(model, reader(store, recipe)(valid))
+            model.extras |= measured[step, ERROR]
             save_model(model, folder / name)
         if recipe.input.kind == "image" and not knows_people(model) and len(rows) > 1:
-            model.extras |= _people(model, store, rows)
+            if (step, PREFIX) not in measured:
+                measured[step, PREFIX] = _people(model, store, rows)
+            model.extras |= measured[step, PREFIX]
             save_model(model, folder / name)
         if model.fitted_prior is not None or not recipe.train.mixture_components:
             continue
