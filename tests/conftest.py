@@ -125,12 +125,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
         os.environ["FACETTE_CACHE"] = before
 
 
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory):
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory, _own_cache: None):
     """Commands as processes of their own that begin at once, because they are forked from one."""
+    import torch
     from forked_commands import Commands
 
-    begun = Commands(tmp_path_factory.mktemp("commands"))
+    begun = Commands(tmp_path_factory.mktemp("commands"), torch.get_num_threads())
     yield begun
     begun.close()
 
@@ -179,3 +180,20 @@ def calibrated(make_once, drawn_faces) -> Path:
         calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(saved)
 
     return make_once("calibrated", make) / "faces64"
+
+
+@pytest.fixture(scope="session")
+def tiny_diffusion(make_once) -> Path:
+    """A tiny Stable Diffusion pipeline, as a checkpoint folder; tests that break it copy it first."""
+    pytest.importorskip("diffusers")
+    pytest.importorskip("transformers")
+
+    def make(folder: Path) -> None:
+        from facette.comparison.loading import quiet
+
+        with quiet():
+            from tiny_pipeline import save_tiny_pipeline
+
+            save_tiny_pipeline(folder / "tiny-diffusion")
+
+    return make_once("diffusion", make) / "tiny-diffusion"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import facette
+from facette.images.example import example_photo
 
 SOURCE = Path(facette.__file__).parent
 LEARNING = {"torch", "scipy", "sklearn", "matplotlib"}
@@ -29,12 +31,45 @@ DRAWING = [
     *(f"latent/{name}.py" for name in ("traverse", "typicality", "variations", "vary")),
 ]
 BLOCKED = f"""
-import sys
+import contextlib, io, json, sys
 for name in {sorted(LEARNING)}:
     sys.modules[name] = None
 from facette.cli import main
-main()
+told = []
+for words in json.load(sys.stdin):
+    err, code = io.StringIO(), 0
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
+        try:
+            main(words)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    told.append((code, err.getvalue()))
+print(json.dumps(told))
 """
+DRAWN = (
+    "demo",
+    "vary PHOTO -n 2 --each each --paste",
+    "sweep PHOTO --rows 2 -n 2",
+    "reconstruct PHOTO",
+    "vary PHOTO -n 1 --likeness 0.5 --out like.png",
+    "blend PHOTO PHOTO",
+    "edit PHOTO Smiling=+2 Male=-1 --keep Young",
+    "edit PHOTO Smiling=-3..3 --steps 3 --out strip.gif",
+    "interpolate PHOTO PHOTO --steps 3 --path slerp --equal-steps",
+    "sample --count 3 --temperature 0.8",
+    "traverse faces64 --rows 2 --steps 3 --along axes",
+    "info",
+    "reconstruct PHOTO --plain --out plain.png",
+    "sweep PHOTO --plain --rows 2 -n 2 --out plain-sweep.png",
+)
+MISTAKES = {
+    "vary nobody.jpg": "nobody.jpg does not exist",
+    "vary PHOTO --out sheet.txt": "sheet.txt",
+    "vary PHOTO --model nomodel": "nomodel",
+    "vary PHOTO --eyes 1,2": "--eyes takes four numbers",
+}
+REFUSED = ("vary PHOTO --refine 2 --out refined.png", "interpolate PHOTO PHOTO --path geodesic --out way.png")
+SAME = "vary PHOTO -n 2 -d 5 --each same --out same.png"
 
 
 def imported_at_once(path: Path) -> set[str]:
@@ -53,47 +88,49 @@ def test_what_draws_imports_nothing_that_learns(name):
     assert not imported_at_once(SOURCE / name) & LEARNING
 
 
-def blocked(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-W", "error", "-c", BLOCKED, *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("drawn")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["demo"],
-        ["vary", "PHOTO", "-n", "2", "--each", "each", "--paste"],
-        ["sweep", "PHOTO", "--rows", "2", "-n", "2"],
-        ["reconstruct", "PHOTO"],
-        ["vary", "PHOTO", "-n", "1", "--likeness", "0.5"],
-        ["blend", "PHOTO", "PHOTO"],
-        ["edit", "PHOTO", "Smiling=+2", "Male=-1", "--keep", "Young"],
-        ["edit", "PHOTO", "Smiling=-3..3", "--steps", "3", "--out", "strip.gif"],
-        ["interpolate", "PHOTO", "PHOTO", "--steps", "3", "--path", "slerp", "--equal-steps"],
-        ["sample", "--count", "3", "--temperature", "0.8"],
-        ["traverse", "faces64", "--rows", "2", "--steps", "3", "--along", "axes"],
-        ["info"],
-    ],
-    ids=" ".join,
-)
-def test_commands_that_draw_run_where_torch_is_not(command, tmp_path):
-    from facette.images.example import example_photo
-
-    photo = str(example_photo())
-    ended = blocked(tmp_path, *(photo if word == "PHOTO" else word for word in command))
-    assert ended.returncode == 0, ended.stderr
+@pytest.fixture(scope="module")
+def ended(place) -> dict[str, tuple[int, str]]:
+    """How the commands end, and what they say, in one process without torch."""
+    commands = (*DRAWN, *REFUSED, *MISTAKES, SAME)
+    lines = [[str(example_photo()) if word == "PHOTO" else word for word in c.split()] for c in commands]
+    process = [sys.executable, "-W", "error", "-c", BLOCKED]
+    ran = subprocess.run(process, cwd=place, input=json.dumps(lines), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return dict(zip(commands, json.loads(ran.stdout), strict=True))
 
 
-@pytest.mark.parametrize(
-    "command", [["vary", "PHOTO", "--refine", "2"], ["interpolate", "PHOTO", "PHOTO", "--path", "geodesic"]]
-)
-def test_what_needs_gradients_says_so_in_one_sentence(command, tmp_path):
-    from facette.images.example import example_photo
+@pytest.mark.parametrize("command", DRAWN)
+def test_commands_that_draw_run_where_torch_is_not(command, ended):
+    code, said = ended[command]
+    assert code == 0, said
 
-    photo = str(example_photo())
-    ended = blocked(tmp_path, *(photo if word == "PHOTO" else word for word in command))
-    assert ended.returncode == 2
-    assert 'pip install "facette[train]"' in ended.stderr.splitlines()[-1]
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_what_needs_gradients_says_so_in_one_sentence(command, ended):
+    code, said = ended[command]
+    assert code == 2
+    assert 'pip install "facette[train]"' in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_sentence_without_torch_too(command, ended):
+    code, said = ended[command]
+    assert code == 2
+    assert said.startswith("facette: ")
+    assert MISTAKES[command] in said
+    assert len(said.splitlines()) == 1
+
+
+def test_python_draws_the_very_bytes_that_the_command_draws(ended, place, tmp_path):
+    assert ended[SAME][0] == 0, ended[SAME]
+    facette.vary("faces64", example_photo(), count=2, diversity=5.0).save_each(tmp_path / "again")
+    for name in ("01.png", "02.png"):
+        assert (place / "same" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 PYTHON = f"""
@@ -113,8 +150,6 @@ for load in (lambda: facette.load("faces64", "cuda"), lambda: facette.vary(model
 
 
 def test_python_loads_a_model_that_draws_where_torch_is_not():
-    from facette.images.example import example_photo
-
     command = [sys.executable, "-W", "error", "-c", PYTHON, str(example_photo())]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
@@ -122,16 +157,3 @@ def test_python_loads_a_model_that_draws_where_torch_is_not():
         True,
         True,
     ]
-
-
-def test_python_draws_the_very_bytes_that_the_command_draws(tmp_path):
-    from facette.images.example import example_photo
-
-    photo = example_photo()
-    ended = blocked(
-        tmp_path, "vary", str(photo), "-n", "2", "-d", "5", "--each", "each", "--out", "sheet.png"
-    )
-    assert ended.returncode == 0, ended.stderr
-    facette.vary("faces64", photo, count=2, diversity=5.0).save_each(tmp_path / "again")
-    for name in ("01.png", "02.png"):
-        assert (tmp_path / "each" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

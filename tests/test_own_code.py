@@ -90,15 +90,14 @@ print("own_nets" in sys.modules)
     assert imported == "False"
 
 
-def test_commands_take_the_file_with_the_code(own_run, tmp_path):
+def test_commands_take_the_file_with_the_code(commands, own_run, tmp_path):
     """In a process of its own: it knows the classes by the file alone."""
-    facette_ = [sys.executable, "-m", "facette"]
-    words = ["sample", "--model", str(own_run), "--count", "2", "--out", "two.png", "--device", "cpu"]
-    bare = subprocess.run([*facette_, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert bare.returncode == 2
-    assert "pass its module, own_nets, by --code" in bare.stderr
-    assert "Traceback" not in bare.stderr
-    subprocess.run([*facette_, *words, "--code", str(NETS)], cwd=tmp_path, capture_output=True, check=True)
+    words = ["sample", "--model", own_run, "--count", 2, "--out", tmp_path / "two.png", "--device", "cpu"]
+    bare = commands.start(*words)
+    assert bare.wait() == 2
+    assert "pass its module, own_nets, by --code" in bare.text
+    assert "Traceback" not in bare.text
+    commands.run(*words, "--code", NETS)
     assert (tmp_path / "two.png").is_file()
 
 

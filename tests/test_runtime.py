@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import platform
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 from facette.errors import UsageError
-from facette.runtime import Rank, autocast_dtype, choose_device, derive_seed, generator
+from facette.runtime import Rank, autocast_dtype, choose_device, derive_seed, generator, wide
+from test_layers import SOURCE
 
 
 def test_a_seed_is_a_pure_function_of_its_parts():
@@ -35,6 +37,43 @@ def test_a_device_that_is_not_there_is_a_sentence():
     assert choose_device("cpu").type == "cpu"
 
 
+def test_apples_device_is_taken_by_name_and_auto_stays_where_it_was_tried(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("mps") == torch.device("mps")
+    assert choose_device("auto") == torch.device("cpu")
+
+
+class OnApple:
+    """A tensor on a device that has no float64."""
+
+    device = torch.device("mps")
+
+    def cpu(self):
+        return torch.ones(3)
+
+    def double(self):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+
+def test_long_sums_are_taken_where_there_are_doubles():
+    assert wide(OnApple()).dtype == torch.float64
+    assert wide(torch.ones(3)).dtype == torch.float64
+
+
+def test_nothing_that_runs_on_any_device_makes_doubles_there():
+    """Apple's devices have none: what may lie on one goes through `wide`, or to the CPU first."""
+    for room in ("model", "objective", "training", "evaluation"):
+        for path in [SOURCE / f"{room}.py", *(SOURCE / room).rglob("*.py")]:
+            for call in ast.walk(ast.parse(path.read_text("utf-8"))) if path.exists() else ():
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                    before = ast.unparse(call.func.value)
+                    place = f"{path.name}, line {call.lineno}: {ast.unparse(call)}"
+                    assert call.func.attr != "double" or before.endswith(".cpu()"), place
+                    there = call.func.attr.startswith("new_") or "device=" in place
+                    assert not (there and "float64" in place), place
+
+
 def test_cpus_compute_in_float32_unless_told_otherwise():
     cpu = torch.device("cpu")
     assert autocast_dtype("auto", cpu) is None
@@ -51,26 +90,26 @@ def test_the_place_is_read_from_torchrun(monkeypatch):
 
 
 FAULTS = """
-import resource, sys
+import resource
 import torch
 from facette.runtime import keep_freed_memory
-if sys.argv[1] == "keep" and not keep_freed_memory():
-    print("refused")
-    raise SystemExit
-for _ in range(16):
-    torch.ones(24 << 20)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(4):
-    torch.ones(24 << 20)  # 96 MB, more than glibc keeps of itself or as a reserve
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+def faults(warm):
+    for _ in range(warm):
+        torch.ones(24 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        torch.ones(24 << 20)  # 96 MB, more than glibc keeps of itself or as a reserve
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(faults(1))
+print(faults(16) if keep_freed_memory() else "refused")
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this C library has no mallopt")
 def test_what_was_freed_is_used_again_instead_of_faulted_in_anew():
-    counts = {}
-    for way in ("keep", "return"):
-        ran = subprocess.run([sys.executable, "-c", FAULTS, way], check=True, capture_output=True, text=True)
-        counts[way] = int(ran.stdout)
-    assert counts["return"] > 4  # of pages of 4 KB 98,304; fewer where pages are huge
-    assert counts["keep"] < counts["return"] / 5
+    ran = subprocess.run([sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True)
+    returned, kept = map(int, ran.stdout.split())
+    assert returned > 4  # of pages of 4 KB 98,304; fewer where pages are huge
+    assert kept < returned / 5

@@ -51,6 +51,11 @@ def _is_there(device: torch.device) -> bool:
     return False  # devices on which nothing is computed (meta), or for which torch was not built
 
 
+def wide(numbers: torch.Tensor) -> torch.Tensor:
+    """The numbers in float64, for long sums: where they lie, or on the CPU where their device has none (Apple's)."""
+    return (numbers.cpu() if numbers.device.type == "mps" else numbers).double()
+
+
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     """The autocast type for a recipe's precision; None computes in float32.
 

@@ -71,37 +71,10 @@ def gap(first, second, share=1.0) -> float:
     return float(np.quantile(np.abs(pictures[0] - pictures[1]), share))
 
 
-@pytest.mark.parametrize("command", ["reconstruct", "sweep"])
-def test_the_other_commands_that_only_draw_need_no_torch_either(command, portrait, tmp_path):
-    ended, imported = shell(tmp_path, command, portrait, "--model", "faces64", "--plain")
-    assert ended.returncode == 0, ended.stderr
-    assert not imported & HEAVY
-
-
 def test_what_torch_alone_can_do_is_done_by_torch(photo_files, tmp_path):
     ended, imported = shell(tmp_path, "vary", photo_files[0], "--no-align", "--refine", 1, "--count", 1)
     assert ended.returncode == 0, ended.stderr
     assert "torch" in imported
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (["nobody.jpg"], "nobody.jpg does not exist"),
-        (["PHOTO", "--out", "sheet.txt"], "sheet.txt"),
-        (["PHOTO", "--model", "nomodel"], "nomodel"),
-        (["PHOTO", "--eyes", "1,2"], "--eyes takes four numbers"),
-    ],
-)
-def test_a_mistake_is_one_sentence_without_torch_too(wrong, words, photo_files, tmp_path):
-    ended, imported = shell(
-        tmp_path, "vary", *(photo_files[0] if part == "PHOTO" else part for part in wrong)
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("facette: ")
-    assert words in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
-    assert "torch" not in imported
 
 
 def test_a_model_without_a_digest_is_used_and_that_is_said_once(run, tmp_path):

@@ -1,4 +1,4 @@
-"""One tiny pipeline and one model with a gauge for the whole room, each made once."""
+"""One model with a gauge for the whole room, made once."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ from PIL import Image
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Path:
-    """A whole checkpoint folder; tests that break it copy it first."""
-    pytest.importorskip("diffusers")
-    pytest.importorskip("transformers")
-    from facette.comparison.loading import quiet
-
-    with quiet():
-        from tiny_pipeline import save_tiny_pipeline
-
-        return save_tiny_pipeline(tmp_path_factory.mktemp("tiny") / "tiny-diffusion")
+def tiny(tiny_diffusion: Path) -> Path:
+    return tiny_diffusion
 
 
 @pytest.fixture(scope="session")

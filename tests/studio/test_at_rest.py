@@ -1,17 +1,12 @@
-"""At rest the studio holds little: no torch until somebody asks for it, and what work has freed is given back."""
+"""At rest the studio holds little: what work has freed is given back, and torch comes when it is asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
-import re
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
@@ -63,34 +58,6 @@ def test_memory_is_given_back_when_a_held_body_is_let_go():
         assert rests == []
         elsewhere.submit(asyncio.run, ended_after(3)).result()
     assert rests == [True]
-
-
-WITHOUT_TORCH = """
-import sys
-for name in ("torch", "scipy", "sklearn", "matplotlib"):
-    sys.modules[name] = None
-from facette.cli import main
-main()
-"""
-MOST = 600  # MiB
-
-
-def test_the_page_stands_before_torch_is_imported(tmp_path):
-    command = [sys.executable, "-c", WITHOUT_TORCH, "studio", "--port", "0"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as studio:
-        assert studio.stdout is not None
-        try:
-            visitor = build_opener(HTTPCookieProcessor())  # the token of the address becomes a cookie
-            with visitor.open(studio.stdout.readline().strip(), timeout=60) as page:
-                assert "Facette studio" in page.read().decode()
-            status = Path(f"/proc/{studio.pid}/status")
-            if status.is_file():
-                resident = re.search(r"VmRSS:\s+(\d+) kB", status.read_text())
-                assert resident is not None
-                assert int(resident[1]) / 1024 < MOST
-        finally:
-            studio.terminate()
-            studio.wait(60)
 
 
 def test_torch_comes_with_whoever_asks_for_it_first(model):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import multiprocessing
 import shlex
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,19 +12,8 @@ from PIL import Image
 from facette.errors import FacetteError, UsageError
 from facette.studio.app import Studio
 from facette.studio.events import StoppedError
+from facette.studio.pages import compare
 from facette.studio.pages.compare import CompareSettings, _compared
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    pytest.importorskip("diffusers")
-    pytest.importorskip("transformers")
-    from facette.comparison.loading import quiet
-
-    with quiet():
-        from tiny_pipeline import save_tiny_pipeline
-
-        return save_tiny_pipeline(tmp_path_factory.mktemp("tiny") / "tiny-diffusion")
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +31,9 @@ def token(studio) -> str:
     return studio.photos.put(buffer.getvalue(), "anna.png")
 
 
-def test_the_page_is_that_of_the_command(studio, token, tiny):
+def test_the_page_is_that_of_the_command(studio, token, tiny_diffusion):
     said = []
-    wish = CompareSettings(str(tiny), "a face, smiling", 0.5, 2, 4, 7, False)
+    wish = CompareSettings(str(tiny_diffusion), "a face, smiling", 0.5, 2, 4, 7, False)
     shown = _compared(studio, "tab", lambda words, share=None: said.append((words, share)), token, wish)
     address = shown.split('src="')[1].split('"')[0]
     page = studio.shelf.find(address.rpartition("/")[2]).content.decode()
@@ -61,17 +49,20 @@ def test_the_page_is_that_of_the_command(studio, token, tiny):
     assert command[command.index("--seed") + 1] == "7"
 
 
-def test_it_stops_when_it_is_told_to(studio, token, tiny):
+def test_it_stops_when_it_is_told_to(studio, token, tiny_diffusion):
     def tell(words: str, share: float | None = None) -> None:
         if "Loading" in words:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        _compared(studio, "tab", tell, token, CompareSettings(str(tiny), "a face", 0.5, 2, 4, 0, False))
+        _compared(
+            studio, "tab", tell, token, CompareSettings(str(tiny_diffusion), "a face", 0.5, 2, 4, 0, False)
+        )
     assert multiprocessing.active_children() == []
 
 
-def test_what_is_missing_is_a_sentence(studio, token, tmp_path):
+def test_what_is_missing_is_a_sentence(studio, token, tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, "work_apart", lambda function, order, tell: function(order, tell))
     with pytest.raises(FacetteError, match=r"model_index\.json"):
         _compared(
             studio,

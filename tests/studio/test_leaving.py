@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,15 +12,30 @@ from pathlib import Path
 
 import pytest
 
+WITHOUT_TORCH = """
+import sys
+for name in ("torch", "scipy", "sklearn", "matplotlib"):
+    sys.modules[name] = None
+from facette.cli import main
+main()
+"""
+MOST = 600  # MiB
+# How it is opened, and how it is ended; what differs does not depend on each other.
+WAYS = {
+    "its own way, Ctrl-C": (["-m", "facette"], signal.SIGINT),
+    "before torch is imported, ended": (["-c", WITHOUT_TORCH], signal.SIGTERM),
+}
+
 
 def ours(folder: Path) -> int:
     """How many private folders there are; libraries put things of their own beside them."""
     return len(list(folder.glob("facette-studio-*")))
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_it_opens_answers_and_leaves_nothing(quick_run, tmp_path, how):
-    command = [sys.executable, "-m", "facette", "studio", "--port", "0", "--model", str(quick_run)]
+@pytest.mark.parametrize("way", WAYS)
+def test_it_opens_answers_and_leaves_nothing(tmp_path, way):
+    program, how = WAYS[way]
+    command = [sys.executable, *program, "studio", "--port", "0"]
     place = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=place)
     try:
@@ -29,6 +45,8 @@ def test_it_opens_answers_and_leaves_nothing(quick_run, tmp_path, how):
         with page.open(address, timeout=60) as answer:
             assert b"Facette studio" in answer.read()
         assert ours(tmp_path) == 1
+        if program[1] == WITHOUT_TORCH:
+            assert resident(process.pid) < MOST
         base = address.partition("?")[0]
         listening = page.open(f"{base}gradio_api/heartbeat/tab", timeout=60)  # as open pages do
         process.send_signal(how)
@@ -41,3 +59,12 @@ def test_it_opens_answers_and_leaves_nothing(quick_run, tmp_path, how):
     assert err.count("\n") <= 2, err  # where it is open, and nothing about its end
     assert process.returncode == 0
     assert ours(tmp_path) == 0
+
+
+def resident(process: int) -> float:
+    """MiB of memory that a process holds; 0 where the system does not tell."""
+    status = Path(f"/proc/{process}/status")
+    text = status.read_text() if status.is_file() else "VmRSS: 0 kB"
+    found = re.search(r"VmRSS:\s+(\d+) kB", text)
+    assert found is not None
+    return int(found[1]) / 1024

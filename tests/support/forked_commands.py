@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 
 @dataclass(slots=True)
@@ -23,7 +26,8 @@ class Command:
 
     server: Commands
     pid: int
-    said: Path  # what it wrote on stdout and stderr
+    out: Path  # what it wrote on stdout
+    err: Path  # and on stderr
     code: int | None = None
 
     def poll(self) -> int | None:
@@ -39,23 +43,24 @@ class Command:
             time.sleep(0.005)
         return self.code
 
-    def kill(self) -> bool:
-        """Whether SIGKILL has met it at work."""
+    def kill(self, number: int = signal.SIGKILL) -> bool:
+        """Whether the signal has met it at work."""
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, number)
             self.wait()
-        return self.code == -signal.SIGKILL
+        return self.code == -number
 
     @property
     def text(self) -> str:
-        return self.said.read_text("utf-8", "replace")
+        return "".join(path.read_text("utf-8", "replace") for path in (self.out, self.err))
 
 
 class Commands:
-    """The process that forks; `cache` is where packed pictures go unless a command says otherwise."""
+    """The process that forks. Packed pictures go to its folder unless a command says otherwise; commands compute with
+    as many `threads`."""
 
-    def __init__(self, folder: Path):
-        self.folder, self.number = folder, 0
+    def __init__(self, folder: Path, threads: int = 1):
+        self.folder, self.threads, self.number = folder, threads, 0
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -66,17 +71,33 @@ class Commands:
         )
         self.ask({})  # it answers once everything is imported
 
-    def start(self, *words: object) -> Command:
+    def start(self, *arguments: object, **environment: object) -> Command:
+        """The command, where these variables are set besides."""
         self.number += 1
-        said = self.folder / f"said-{self.number}.txt"
-        pid = self.ask({"words": [str(word) for word in words], "said": str(said)})
-        return Command(self, pid, said)
+        out, err = (self.folder / f"{self.number}.{stream}" for stream in ("out", "err"))
+        words = [str(argument) for argument in arguments]
+        place = {name: str(value) for name, value in environment.items()}
+        streams = {"out": str(out), "err": str(err)}
+        pid = self.ask({"words": words, **streams, "threads": self.threads, "environment": place})
+        return Command(self, pid, out, err)
 
     def run(self, *words: object) -> Command:
         """The same, to its end, which must be a good one."""
         command = self.start(*words)
         assert command.wait() == 0, command.text
         return command
+
+    def together(self, processes: int, *words: object) -> None:
+        """One command in several processes that know of each other, as `torchrun` starts them; to a good end."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free.getsockname()[1]}
+        ranks = [
+            self.start(*words, RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=processes, **meeting)
+            for rank in range(processes)
+        ]
+        for command in ranks:
+            assert command.wait() == 0, command.text
 
     def ask(self, question: dict) -> int:
         assert self._process.stdin is not None
@@ -100,7 +121,7 @@ def serve() -> None:
         if "words" in question:
             answer = os.fork()
             if answer == 0:
-                become(question["words"], question["said"])
+                become(**question)
         elif "poll" in question:
             pid, status = os.waitpid(question["poll"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if pid else None
@@ -108,13 +129,15 @@ def serve() -> None:
         sys.stdout.flush()
 
 
-def become(words: list[str], said: str) -> None:
+def become(words: list[str], out: str, err: str, threads: int, environment: dict[str, str]) -> None:
     """The command, in a fork."""
     code = 70
-    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (file, 1), (file, 2)):
+    streams = [os.open(os.devnull, os.O_RDONLY)]
+    streams += [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for path in (out, err)]
+    for target, source in enumerate(streams):
         os.dup2(source, target)
+    torch.set_num_threads(threads)
+    os.environ.update(environment)
     try:
         from facette.cli import main
 
@@ -131,8 +154,6 @@ def become(words: list[str], said: str) -> None:
 
 
 if __name__ == "__main__":
-    import torch
-
     import facette.cli
     import facette.dial
     import facette.evaluation.evaluate
@@ -142,5 +163,5 @@ if __name__ == "__main__":
     import facette.scale.run
     import facette.training.run  # noqa: F401
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # threads of the one that forks would not be there in a fork
     serve()

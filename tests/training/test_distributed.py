@@ -1,6 +1,7 @@
 """Several processes train as one: the same curve as a single process with the whole batch, and states for any number.
 
-Every run below is the real command under `torchrun`, two processes over gloo on one CPU.
+Every run below is the real command in two processes over gloo on one CPU: started by `torchrun` in the slow proofs,
+forked with the variables that it sets in the others, which import torch once.
 """
 
 from __future__ import annotations
@@ -56,13 +57,16 @@ def alone(store, tmp_path_factory) -> Path:
     return folder
 
 
-def torchrun(folder: Path, *more: str, processes: int = 2) -> None:
+def words(folder: Path, *more: str) -> list[str]:
     overrides = [part for value in (*SHORT, *more) for part in ("--set", value)]
+    return ["train", "quick", SOURCE, "--out", str(folder), "--device", "cpu", *overrides]
+
+
+def torchrun(folder: Path, *more: str, processes: int = 2) -> None:
     launcher = ["-m", "torch.distributed.run", "--nnodes", "1", "--nproc-per-node", str(processes)]
     meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-    words = ["-m", "facette", "train", "quick", SOURCE, "--out", str(folder), "--device", "cpu", *overrides]
     ended = subprocess.run(
-        [sys.executable, *launcher, *meeting, *words],
+        [sys.executable, *launcher, *meeting, "-m", "facette", *words(folder, *more)],
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -103,25 +107,31 @@ def assert_same_model(folder: Path, alone: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared_out(tmp_path_factory) -> Path:
+def shared_out(commands, tmp_path_factory) -> Path:
     """A run of two processes that each hold a half of everything."""
     folder = tmp_path_factory.mktemp("sharded")
-    torchrun(folder, "train.shard=true")
+    commands.together(2, *words(folder, "train.shard=true"))
     return folder
 
 
-@pytest.mark.slow
-def test_two_processes_with_half_a_batch_each_learn_as_one_with_the_whole(alone, tmp_path):
-    torchrun(tmp_path)
+def test_two_processes_with_half_a_batch_each_learn_as_one_with_the_whole(commands, alone, tmp_path):
+    """Same batches, same noise, gradients averaged."""
+    commands.together(2, *words(tmp_path))
     assert_same_curve(tmp_path, alone)
     assert_same_model(tmp_path, alone)
 
 
 @pytest.mark.slow
-def test_terms_of_the_whole_batch_see_all_processes(store, tmp_path):
+def test_torchrun_starts_what_is_forked_here(alone, tmp_path):
+    torchrun(tmp_path)
+    assert_same_curve(tmp_path, alone)
+
+
+@pytest.mark.slow
+def test_terms_of_the_whole_batch_see_all_processes(commands, store, tmp_path):
     joint = ["train.accumulate=2", "objective.free_bits=0.05", "objective.total_correlation.weight=3.0"]
     joint += ["objective.total_correlation.estimate=discriminator", "objective.mmd.weight=50.0"]
-    torchrun(tmp_path / "two", *joint)
+    commands.together(2, *words(tmp_path / "two", *joint))
     train(recipe(*joint, "train.accumulate=1"), store, tmp_path / "one", device="cpu", source=SOURCE)
     assert_same_curve(tmp_path / "two", tmp_path / "one")
     names = ("total_correlation", "mmd", "discriminator")

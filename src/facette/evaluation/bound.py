@@ -17,6 +17,7 @@ from facette.model.posterior import DiagonalGaussian
 from facette.model.vae import VAE
 from facette.objective import log_likelihood
 from facette.progress import Advance, unheard
+from facette.runtime import wide
 
 ACTIVE_ABOVE = 0.01  # variance of a unit's posterior mean over the data; Burda et al. 2015 (arXiv 1509.00519)
 WHITE = 255  # the largest value of an 8-bit picture
@@ -53,14 +54,14 @@ def _weighted(
     advance: Advance,
 ) -> Tensor:
     posterior = vae.encode(x)
-    total = x.new_full((len(x),), -math.inf, dtype=torch.float64)  # log of the sum of weights so far
+    total = torch.full((len(x),), -math.inf, dtype=torch.float64)  # log of the sum of weights so far
     for count in _rounds(samples, at_once // len(x)):
         z = torch.stack([posterior.sample(generator=generator) for _ in range(count)])  # (k, N, Z)
         log_posterior = torch.stack([posterior.log_prob(draw) for draw in z])  # (k, N)
         flat = z.flatten(0, 1)  # (k·N, Z)
         seen = x.repeat(count, *[1] * (x.ndim - 1))  # (k·N, …)
         log_joint = log_likelihood(vae, seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)
-        log_weights = log_joint.view(count, len(x)).double() - log_posterior.double()
+        log_weights = wide(log_joint).view(count, len(x)).cpu() - wide(log_posterior).cpu()
         total = torch.logaddexp(total, torch.logsumexp(log_weights, dim=0))
         advance(len(flat))
     return total - math.log(samples)

@@ -53,7 +53,7 @@ def sample_by(draws: PriorDraws, count: int, random: np.random.Generator, like: 
 
 def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
     """What a module holds, by name, as arrays in float64."""
-    return {name: tensor.detach().double().cpu().numpy() for name, tensor in module.state_dict().items()}
+    return {name: tensor.detach().cpu().double().numpy() for name, tensor in module.state_dict().items()}
 
 
 class StandardNormal(nn.Module):
@@ -120,11 +120,11 @@ class GaussianMixturePrior(nn.Module):
         """The mixture with these weights (K,), means (K, Z) and covariances (K, Z, Z)."""
         components, latent = means.shape
         prior = cls(latent, components, generator=torch.Generator())  # leaves the global generator alone
-        factors = torch.linalg.cholesky(covariances.double())  # (K, Z, Z)
+        factors = torch.linalg.cholesky(covariances.cpu().double())  # (K, Z, Z)
         identity = torch.eye(latent, dtype=torch.float64).expand_as(factors)
         whitening = torch.linalg.solve_triangular(factors, identity, upper=False)
         with torch.no_grad():
-            prior.logits.copy_(weights.double().log())
+            prior.logits.copy_(weights.cpu().double().log())
             prior.means.copy_(means)
             prior.log_scales.copy_(-whitening.diagonal(dim1=1, dim2=2).log())
             prior.shears.copy_(whitening.tril(-1))
@@ -220,8 +220,8 @@ class VampPrior(nn.Module):
 
     @torch.no_grad()
     def draws(self) -> MixtureDraws:
-        mean, scale = (moment.double().cpu().numpy() for moment in self.pseudo_posterior())
-        return MixtureDraws(self.logits.double().cpu().numpy(), mean, np.log(scale))
+        mean, scale = (moment.cpu().double().numpy() for moment in self.pseudo_posterior())
+        return MixtureDraws(self.logits.cpu().double().numpy(), mean, np.log(scale))
 
     def sample(self, count: int, random: np.random.Generator) -> Tensor:
         return sample_by(self.draws(), count, random, self.logits)

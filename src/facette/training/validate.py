@@ -20,7 +20,7 @@ from facette.model.vae import VAE
 from facette.objective import WholeBatch, elbo_terms, identity_distance, importance_bound, total_objective
 from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe
-from facette.runtime import generator
+from facette.runtime import generator, wide
 from facette.training.batches import Store, labels_of, reader
 from facette.training.step import Objective, noise_of, own_costs
 
@@ -69,7 +69,7 @@ def validate(
     named: defaultdict[str, float] = defaultdict(float)
     per_dimension = torch.zeros(recipe.model.latent, dtype=torch.float64)
     # running sums of 1, x and x² of what was seen, per value, for the variance around the mean
-    number = first = second = torch.zeros((), dtype=torch.float64, device=device)
+    number = first = second = torch.zeros((), dtype=torch.float64)
     draws, read_rows = generator(recipe.seed, "validation"), reader(store, recipe)
     for start in range(0, len(rows), BATCH):
         data = read_rows(rows[start : start + BATCH])
@@ -92,31 +92,31 @@ def validate(
             discriminator=discriminator,
             generator=generator(recipe.seed, "validation prior", start),
         )
-        sums["cost"] += len(x) * total.loss.double().item()
+        sums["cost"] += len(x) * total.loss.item()
         labels = labels_of(store, rows[start : start + BATCH]) if objective.terms else {}
         own = own_costs(vae, x, passed, objective.terms, labels, slice(None), 0)
         for term in objective.terms:
-            named[term.spec.name] += len(x) * own[term.spec.name].double().item()
-            sums["cost"] += len(x) * term.spec.weight * own[term.spec.name].double().item()
+            named[term.spec.name] += len(x) * own[term.spec.name].item()
+            sums["cost"] += len(x) * term.spec.weight * own[term.spec.name].item()
         if terms.log_weights is not None:
-            named["importance_bound"] += importance_bound(terms.log_weights).double().sum().item()
+            named["importance_bound"] += wide(importance_bound(terms.log_weights)).sum().item()
         for name, value in total.terms.items():
-            named[name] += len(x) * value.double().item()
-        sums["distortion"] += terms.distortion.double().sum().item()
-        sums["rate"] += terms.rate.double().sum().item()
-        sums["weighted"] += terms.weighted_elbo.double().sum().item()
-        per_dimension += terms.rate_per_dimension.double().sum(0).cpu()
+            named[name] += len(x) * value.item()
+        sums["distortion"] += wide(terms.distortion).sum().item()
+        sums["rate"] += wide(terms.rate).sum().item()
+        sums["weighted"] += wide(terms.weighted_elbo).sum().item()
+        per_dimension += wide(terms.rate_per_dimension).sum(0).cpu()
         picture, seen = split_mask(x, vae.channels)
         drawn = vae.decode_core(passed.posterior.mean)
         if objective.identity is not None and recipe.input.kind == "image":
             pair = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))
-            sums["identity"] += identity_distance(objective.identity, *pair, seen).double().sum().item()
+            sums["identity"] += wide(identity_distance(objective.identity, *pair, seen)).sum().item()
         known = torch.ones_like(picture[:, :1]) if seen is None else seen
-        sums["squared"] += ((drawn - picture).double().square() * known).sum().item()
-        number = number + known.double().sum(0)
+        sums["squared"] += (wide(drawn - picture).square() * wide(known)).sum().item()
+        number = number + wide(known).sum(0)
         first, second = (
-            first + (picture * known).double().sum(0),
-            second + (picture**2 * known).double().sum(0),
+            first + wide(picture * known).sum(0),
+            second + wide(picture**2 * known).sum(0),
         )
     vae.train(was_training)
     count = len(rows)
