@@ -160,12 +160,28 @@ def quick_model(quick_run: Path):
 
 
 @pytest.fixture(scope="session")
-def drawn_faces():
+def drawn_faces(make_once):
     """Faces that the bundled model drew, (260, 64, 64, 3): pictures it redraws well, and no data of anybody."""
-    import facette
+    import numpy as np
 
-    model = facette.load("faces64").to("cpu")
-    return model.decode(model.sample_latents(260, seed=5))
+    def make(folder: Path) -> None:
+        import facette
+
+        model = facette.load("faces64").to("cpu")
+        np.save(folder / "faces.npy", model.decode(model.sample_latents(260, seed=5)))
+
+    return np.load(make_once("faces", make) / "faces.npy")
+
+
+def measure_less(patch: pytest.MonkeyPatch) -> None:
+    """Calibrate in the same way with fewer strengths and fewer pictures."""
+    patch.setattr("facette.dial.curves.STRENGTHS", 4)
+    patch.setattr("facette.latent.people.SAMPLED", 4)
+
+
+@pytest.fixture
+def measured_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure_less(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -177,7 +193,9 @@ def calibrated(make_once, drawn_faces) -> Path:
     def make(folder: Path) -> None:
         model = facette.load("faces64").to("cpu")
         saved = facette.save(model, folder / "faces64")
-        calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(saved)
+        with pytest.MonkeyPatch.context() as patch:
+            measure_less(patch)
+            calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(saved)
 
     return make_once("calibrated", make) / "faces64"
 

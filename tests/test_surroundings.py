@@ -18,10 +18,12 @@ UNTRIED = {
     "studio",
     "push",
 }  # one serves until it is stopped, the other speaks to a hub; both have tests of their own
-QUICK = {
+QUICK = {  # a tenth of all
+    "no home": ("vary", "prepare"),
+    "read-only": ("vary", "align", "prepare"),
     "full disk": ("vary", "align", "prepare", "info"),
-    "names": ("align", "inspect"),
-    "terminal": ("recipes", "info"),
+    "names": ("reconstruct", "align", "inspect"),
+    "terminal": ("recipes", "align", "info"),
 }
 
 
@@ -34,7 +36,8 @@ def place(tmp_path) -> Path:
 
 def test_every_command_is_tried():
     assert set(surroundings.COMMANDS) | UNTRIED == set(COMMANDS)
-    assert set(surroundings.LIGHT) <= set(surroundings.COMMANDS)
+    tried = sum(map(len, QUICK.values()))
+    assert 10 * tried >= len(surroundings.COMMANDS) * len(surroundings.SURROUNDINGS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits and capabilities of Linux")
@@ -42,8 +45,12 @@ def test_every_command_is_tried():
 def test_light_commands_work_or_say_why(place, surrounding):
     cells = surroundings.run(surrounding, place, QUICK[surrounding])
     assert [cell for cell in cells if cell.fault] == []
+    refused = {cell.command: cell.sentence for cell in cells if cell.code}
+    if surrounding in ("no home", "terminal"):
+        assert refused == {}
+    if surrounding == "read-only":
+        assert refused.keys() >= {"vary", "align"}
     if surrounding == "full disk":
-        refused = {cell.command: cell.sentence for cell in cells if cell.code}
         assert set(refused) == {"vary", "align", "prepare"}
         assert all(".png" in sentence or "store" in sentence for sentence in refused.values()), (
             "a place is named"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import facette
+from facette.dial import verify
 from facette.dial.calibrate import CURVES, calibrate, judged_side, open_pictures
 from facette.dial.curves import JudgedPhotos, at_side, distances_at, relatives
 from facette.dial.sweep import dial_sweep
@@ -16,7 +17,7 @@ from facette.dial.verify import study
 from facette.errors import UsageError
 from facette.judges.identity import available
 from facette.latent import vary
-from facette.latent.levels import choose_setting, known_curve
+from facette.latent.levels import DISTANCE, choose_setting, known_curve
 from facette.latent.noise import PREFIX
 from facette.latent.vary import variation_seeds
 
@@ -88,7 +89,8 @@ def test_a_measured_sweep_says_what_each_row_does(model, photo, tmp_path):
 
 
 @needs_judge
-def test_a_study_finds_levels_in_their_order(model, drawn_faces):
+def test_a_study_finds_levels_in_their_order(model, drawn_faces, monkeypatch):
+    monkeypatch.setattr(verify, "DISTANCE", {level: DISTANCE[level] for level in ("subtle", "auto", "bold")})
     found = study(model, drawn_faces[:46])
     distances = [level.distance for level in found.levels]
     assert distances == sorted(distances)
@@ -97,7 +99,9 @@ def test_a_study_finds_levels_in_their_order(model, drawn_faces):
     assert "median distance" in "\n".join(found.lines())
 
 
-def test_calibrating_changes_nothing_else_in_the_file(model, calibrated, drawn_faces, tmp_path):
+def test_calibrating_changes_nothing_else_in_the_file(
+    model, calibrated, drawn_faces, tmp_path, measured_less
+):
     from facette.checkpoint.native import find_model
     from facette.checkpoint.tensors import read_tensors
     from facette.recipe import parse_recipe

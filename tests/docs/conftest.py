@@ -61,10 +61,13 @@ def own_code() -> str:
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path) -> Path:
     """The folder with everything that pages name."""
+    from facette.judges.attributes import extract
+
     folder = tmp_path_factory.mktemp("house")
     _photos(folder, drawn_faces)
+    signs = np.where(extract(drawn_faces).logits > 0, 1, -1)
     for name in FOLDERS:
-        _pictures(folder / name, drawn_faces)
+        _pictures(folder / name, drawn_faces, signs)
     shutil.rmtree(folder / "holiday")
     (folder / "holiday" / "beach").mkdir(parents=True)
     shutil.copy(folder / "grandmother.jpg", folder / "holiday")
@@ -76,7 +79,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path
 
 
 @pytest.fixture
-def visited(house: Path, tmp_path: Path, monkeypatch) -> Path:
+def visited(house: Path, tmp_path: Path, monkeypatch, measured_less: None) -> Path:
     """A copy of that folder to work in."""
     copy = tmp_path / "house"
     shutil.copytree(house, copy, copy_function=os.link)
@@ -104,11 +107,10 @@ def _photos(folder: Path, faces: np.ndarray) -> None:
     )
 
 
-def _pictures(folder: Path, faces: np.ndarray) -> None:
+def _pictures(folder: Path, faces: np.ndarray, signs: np.ndarray) -> None:
     """`train` and `valid` with a table of attributes beside each, as facette understands them."""
-    from facette.judges.attributes import ATTRIBUTES, extract
+    from facette.judges.attributes import ATTRIBUTES
 
-    signs = np.where(extract(faces).logits > 0, 1, -1)
     for part, start, count in (("train", 0, COUNTS.get(folder.name, EACH)), ("valid", 210, EACH)):
         (folder / part).mkdir(parents=True)
         rows = [",".join(("image_id", *ATTRIBUTES))]

@@ -34,7 +34,7 @@ SHORTER = (
     (r"^compare ", "--count 2 --levels 2 --steps 4"),
 )
 SMALLER = {"synthetic-faces": "synthetic-faces:64"}  # the same, and fewer of them
-# What runs only with the slow tests, beside every command of a kind, a command with its options, that ran already.
+# What runs only with the slow tests, beside the commands whose options others show already.
 SLOW = (
     r"^mixture",
     r"^compare ",
@@ -88,16 +88,26 @@ def parse(parsers: dict[str, Any], words: tuple[str, ...]) -> None:
 
 
 def _running() -> list[Any]:
-    """The commands to run; of each kind the first is quick, unless it is slow by its nature."""
-    cases, kinds = [], set()
-    for command in FACETTE.values():
-        if matches(command, PARSED_ONLY):
-            continue
-        kind = (command.words[1], *sorted(word for word in command.words if word.startswith("--")))
-        slow = kind in kinds or matches(command, SLOW)
-        kinds |= set() if slow else {kind}
-        cases.append(pytest.param(command, id=str(command), marks=[pytest.mark.slow] if slow else []))
-    return cases
+    """The commands to run. Quick are, but for those slow by their nature, as many as have every command with each of
+    its options that the pages show; the others are slow."""
+    rest = [command for command in FACETTE.values() if not matches(command, PARSED_ONLY)]
+    some, shown = [command for command in rest if not matches(command, SLOW)], set()
+    quick = set()
+    while some:
+        most = max(some, key=lambda command: len(_shown(command) - shown))
+        if not _shown(most) - shown:
+            break
+        some.remove(most)
+        quick.add(str(most))
+        shown |= _shown(most)
+    slow = [[] if str(command) in quick else [pytest.mark.slow] for command in rest]
+    return [pytest.param(c, id=str(c), marks=marks) for c, marks in zip(rest, slow, strict=True)]
+
+
+def _shown(command: Command) -> set[tuple[str, str]]:
+    """The command by itself, and with each of its options."""
+    options = (word for word in command.words if word.startswith("--"))
+    return {(command.words[1], option) for option in ("", *options)}
 
 
 @pytest.mark.parametrize("command", FACETTE.values(), ids=str)

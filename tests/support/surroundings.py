@@ -58,16 +58,6 @@ COMMANDS = {
     "export": "export faces64 --out other-onnx",
     "cache": "cache",
 }
-LIGHT = (
-    "demo",
-    "vary",
-    "reconstruct",
-    "align",
-    "prepare",
-    "recipes",
-    "info",
-    "inspect",
-)  # seconds in all, no torch
 SURROUNDINGS = {
     "no home": "HOME leads nowhere",
     "read-only": "the folder can only be read",
