@@ -33,9 +33,10 @@ POINTS = "synthetic-faces:48"
 
 @pytest.fixture(scope="module", autouse=True)
 def few_samples():
-    """A map that is soon drawn."""
+    """A map that is soon drawn, as where the libraries of the other projections are not installed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chart, "SAMPLES", COUNT)
+        patch.setattr(chart, "find_spec", lambda library: None)
         yield
 
 
