@@ -219,5 +219,5 @@ def test_names_that_are_no_text_are_written_as_escapes(tmp_path):
     except OSError:
         pytest.skip("this file system has no such names")
     (folder / "model.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="no name in UTF-8"):
+    with pytest.raises(CheckpointError, match="is empty"):
         read_header(folder / "model.safetensors")

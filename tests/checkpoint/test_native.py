@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import facette
+from facette.checkpoint.drawing import open_to_draw
 from facette.checkpoint.native import WEIGHTS, describe_model, load_model, save_model
 from facette.checkpoint.tensors import read_header, read_tensors, to_half, write_atomically, write_tensors
 from facette.errors import CheckpointError
@@ -132,3 +134,20 @@ def test_a_trained_model_never_trains(quick_model):
     assert not quick_model.vae.training
     assert not any(p.requires_grad for p in quick_model.vae.parameters())
     assert isinstance(quick_model, TrainedModel)
+
+
+def test_a_model_is_read_whatever_its_folder_is_called(quick_model, tmp_path):
+    """The library takes names in UTF-8 only, and disks hold others."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this disk takes names in UTF-8 only")
+    save_model(quick_model, folder)
+    again, drawing = load_model(folder), open_to_draw(str(folder), "cpu", plain=False)
+    z = again.sample_latents(2, seed=0)
+    assert (again.decode(z) == quick_model.decode(z)).all()
+    assert np.abs(drawing.decode(z).astype(int) - quick_model.decode(z)).max() <= 1
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        (folder / "model.safetensors").write_bytes(b"nothing")
+        load_model(folder)

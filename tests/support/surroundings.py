@@ -123,7 +123,7 @@ def run(surrounding: str, folder: Path, commands: tuple[str, ...] = tuple(COMMAN
     place.chmod(0o755)
     if ended.returncode:
         raise RuntimeError(ended.stderr[-3000:])
-    answers = json.loads(ended.stdout.splitlines()[-1])
+    answers = json.loads(ended.stdout.splitlines()[-1].replace(str(folder), ""))
     return [Cell(command, **answer) for command, answer in zip(commands, answers, strict=True)]
 
 
@@ -195,16 +195,11 @@ def page(cells: dict[str, list[Cell]]) -> str:
     for row, command in enumerate(COMMANDS):
         told = [cells[surrounding][row].sentence for surrounding in SURROUNDINGS]
         marks = [
-            str(sentences.setdefault(_plain(text), len(sentences) + 1)) if text else "✓" for text in told
+            str(sentences.setdefault(text, len(sentences) + 1)) if text else "✓" for text in told
         ]
         lines.append(f"| `{command}` | " + " | ".join(marks) + " |")
     lines += ["", *(f"{number}. {text}" for text, number in sentences.items())]
     return "\n".join(lines) + "\n"
-
-
-def _plain(sentence: str) -> str:
-    """A sentence without what is another on each machine."""
-    return sentence.replace(tempfile.gettempdir(), "/tmp").encode("utf-8", "backslashreplace").decode()
 
 
 if __name__ == "__main__":

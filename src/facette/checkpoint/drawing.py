@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from facette.checkpoint.check import check_extras
 from facette.checkpoint.digest import verify_content
 from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph, graph_key
-from facette.checkpoint.locate import describe_model, find_model
+from facette.checkpoint.locate import describe_model, find_model, open_tensors
 from facette.errors import CheckpointError, import_extra
 from facette.model.draws import FlowDraws, MixtureDraws, PriorDraws
 from facette.model.onnx_model import OnnxInput, OnnxModel
@@ -77,7 +77,7 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
     if recipe.get("input", {}).get("kind") != "image":
         raise Unserved("the model is not one of pictures")
     try:
-        with safe_open(path, framework="np") as file:
+        with open_tensors(path, "np") as file:
             names = list(file.keys())
             extras = {n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)}
             check_extras({name: extra.shape for name, extra in extras.items()}, recipe["model"]["latent"])

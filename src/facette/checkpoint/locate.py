@@ -7,6 +7,8 @@ value in its header. No tensor is read and torch is not needed; the weights are 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -61,16 +63,22 @@ def describe_model(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} cannot be used: {error}") from None
 
 
+@contextmanager
+def open_tensors(path: Path, framework: str) -> Iterator[Any]:
+    """The library's reader of a file. It takes names in UTF-8: a file of another name is given to it by its number."""
+    with ExitStack() as opened:
+        name: str | Path = path
+        if readable(str(path)) != str(path):
+            name = f"/dev/fd/{opened.enter_context(path.open('rb')).fileno()}"
+        yield opened.enter_context(safe_open(name, framework=framework))
+
+
 def read_header(path: Path) -> dict[str, Any]:
     """The JSON value alone; no tensor is read."""
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}")
-    if readable(str(path)) != str(path):
-        raise CheckpointError(
-            f"{readable(str(path))} is no name in UTF-8, and models are read under others only: rename it"
-        )
     try:
-        with safe_open(path, framework="np") as file:
+        with open_tensors(path, "np") as file:
             text = (file.metadata() or {}).get(HEADER)
         if text is None:
             raise CheckpointError(

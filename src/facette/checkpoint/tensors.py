@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from facette.checkpoint.digest import DIGEST, content_digest, verify_content
-from facette.checkpoint.locate import HEADER, read_header
+from facette.checkpoint.locate import HEADER, open_tensors, read_header
 from facette.errors import CheckpointError
 from facette.files import appearing, json_of, write_atomically
 
@@ -87,7 +87,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     verify_content(path)
     header = read_header(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from None
