@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from test_layers import SOURCE, files, room_of
+from test_layers import SOURCE, files, room_of, tree_of
 
 DOORS = {"cli", "studio"}  # they alone know the names of flags and buttons
 FLAG = re.compile(r"(?<![\w`-])--[a-z][a-z-]+")
@@ -78,16 +78,14 @@ def test_a_circle_is_seen():
 
 def test_no_module_is_imported_by_what_it_imports():
     known = modules()
-    arrows = {
-        name: imports(ast.parse(path.read_text("utf-8")), known) - {name} for name, path in known.items()
-    }
+    arrows = {name: imports(tree_of(path), known) - {name} for name, path in known.items()}
     assert circles(arrows) == []
 
 
 def test_no_two_public_classes_have_one_name():
     homes: dict[str, list[str]] = defaultdict(list)
     for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(str(path.relative_to(SOURCE)))
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
@@ -97,7 +95,7 @@ def test_no_two_public_classes_have_one_name():
 def test_no_flag_is_named_below_the_doors(path):
     if room_of(path) in DOORS:
         return
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     documentation = {
         id(node.body[0].value)
         for node in ast.walk(tree)
@@ -123,7 +121,7 @@ def test_every_parameter_of_a_public_function_has_a_type():
     untyped = {
         f"{path.relative_to(SOURCE).as_posix()} {function.name}({parameter.arg})"
         for path in SOURCE.rglob("*.py")
-        for function in public_functions(ast.parse(path.read_text("utf-8")))
+        for function in public_functions(tree_of(path))
         for parameter in parameters(function)
         if parameter.annotation is None and parameter.arg not in ("self", "cls")
     }
@@ -148,7 +146,7 @@ def test_variables_are_called_by_what_they_hold():
     empty = []
     for path in sorted(SOURCE.rglob("*.py")):
         file = path.relative_to(SOURCE).as_posix()
-        for name, line in variables(ast.parse(path.read_text("utf-8"))):
+        for name, line in variables(tree_of(path)):
             if name in EMPTY and (file, name) not in KEYS:
                 empty.append(f"{file}:{line} {name}")
     assert empty == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,11 @@ def files() -> list[Path]:
     return [p for p in sorted(SOURCE.rglob("*.py")) if room_of(p) not in ("__init__", "__main__", "recipes")]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imported(tree: ast.AST) -> set[str]:
     names = set()
     for node in ast.walk(tree):
@@ -72,11 +78,7 @@ def imported(tree: ast.AST) -> set[str]:
 def test_imports_never_run_backwards(path):
     room = room_of(path)
     assert room in ORDER, f"{path} is in no known room: give it a place in ORDER"
-    reached = {
-        name.split(".")[1]
-        for name in imported(ast.parse(path.read_text("utf-8")))
-        if name.startswith("facette.")
-    }
+    reached = {name.split(".")[1] for name in imported(tree_of(path)) if name.startswith("facette.")}
     backwards = {r for r in reached if r in ORDER and ORDER.index(r) > ORDER.index(room)}
     assert not backwards, (
         f"{path.relative_to(SOURCE)} imports {sorted(backwards)}, which lies behind {room!r}"
@@ -87,7 +89,7 @@ def test_imports_never_run_backwards(path):
 @pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(SOURCE)))
 def test_no_room_imports_the_public_face(path):
     """What lies below takes names from their rooms: the bare package knows them all."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     bare = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "facette"]
     bare += [
         n.lineno

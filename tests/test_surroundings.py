@@ -40,6 +40,14 @@ def test_every_command_is_tried():
     assert 10 * tried >= len(surroundings.COMMANDS) * len(surroundings.SURROUNDINGS)
 
 
+def test_the_page_has_every_command_and_every_surrounding():
+    text = (Path(__file__).parents[1] / "docs" / "surroundings.md").read_text("utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("|` ") for row in rows] == list(surroundings.COMMANDS)
+    assert {len(row) for row in rows} == {len(surroundings.SURROUNDINGS) + 1}
+    assert all(name in text for name in surroundings.SURROUNDINGS.values())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits and capabilities of Linux")
 @pytest.mark.parametrize("surrounding", QUICK)
 def test_light_commands_work_or_say_why(place, surrounding):

@@ -148,6 +148,6 @@ def test_a_model_is_read_whatever_its_folder_is_called(quick_model, tmp_path):
     z = again.sample_latents(2, seed=0)
     assert (again.decode(z) == quick_model.decode(z)).all()
     assert np.abs(drawing.decode(z).astype(int) - quick_model.decode(z)).max() <= 1
-    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
-        (folder / "model.safetensors").write_bytes(b"nothing")
+    (folder / WEIGHTS).write_bytes(b"nothing")
+    with pytest.raises(CheckpointError):
         load_model(folder)

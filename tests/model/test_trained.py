@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from facette.checkpoint.drawing import open_to_draw
 from facette.data.synthetic import draw_faces
 from facette.errors import DataError, UsageError
 
@@ -38,6 +40,22 @@ def test_what_does_not_fit_is_a_sentence(quick_model):
         quick_model.decode(torch.zeros(1, 3))
     with pytest.raises(DataError, match="nothing to encode"):
         quick_model.encode(np.zeros((0, 32, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["torch", "onnx"])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("photo.jpg", "not str: `facette.reconstruct` takes files"),
+        (Image.new("RGB", (32, 32)), "not Image: `facette.reconstruct`"),
+        ([[0, 1]], "not list"),
+        (np.zeros((32, 32, 3), np.uint8), "encodes arrays N×32×32×3, not one of 32×32×3"),
+    ],
+)
+def test_what_is_no_array_of_pictures_is_a_sentence(quick_model, quick_run, light, data, words):
+    model = open_to_draw(str(quick_run), "cpu", plain=False) if light else quick_model
+    with pytest.raises(DataError, match=words):
+        model.encode(data)
 
 
 def test_the_seed_and_the_prior_are_arguments(quick_model):

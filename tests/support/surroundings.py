@@ -14,6 +14,7 @@ import ctypes
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -179,6 +180,9 @@ def _one(words: list[str], encoding: str) -> dict[str, object]:
     return {"code": code, "said": said.getvalue().decode(encoding, "replace")[-3000:], "trace": trace}
 
 
+NAMED = re.compile(r"'[^' ]*'|(?<=cannot write )\S+(?=:)")  # a file, in a sentence
+
+
 def page(cells: dict[str, list[Cell]]) -> str:
     """The table, and below it each sentence with which a command refused."""
     lines = [
@@ -186,17 +190,16 @@ def page(cells: dict[str, list[Cell]]) -> str:
         "",
         "Written by `python tests/support/surroundings.py docs/surroundings.md`, which runs every command where",
         "something is missing. ✓ says that it worked; a number stands for the one sentence with which it ended, with",
-        "exit code 2.",
+        "exit code 2; the dots in it are a file that it names. `compare` asks for a checkpoint that is not there, and",
+        "`inspect` and `import` for one in a photo.",
         "",
         "| command | " + " | ".join(SURROUNDINGS.values()) + " |",
         "| --- |" + " :-: |" * len(SURROUNDINGS),
     ]
     sentences: dict[str, int] = {}
     for row, command in enumerate(COMMANDS):
-        told = [cells[surrounding][row].sentence for surrounding in SURROUNDINGS]
-        marks = [
-            str(sentences.setdefault(text, len(sentences) + 1)) if text else "✓" for text in told
-        ]
+        told = [NAMED.sub("…", cells[surrounding][row].sentence) for surrounding in SURROUNDINGS]
+        marks = [str(sentences.setdefault(text, len(sentences) + 1)) if text else "✓" for text in told]
         lines.append(f"| `{command}` | " + " | ".join(marks) + " |")
     lines += ["", *(f"{number}. {text}" for text, number in sentences.items())]
     return "\n".join(lines) + "\n"

@@ -14,9 +14,19 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.errors import DataError
 from facette.model.draws import PriorDraws
 
 PriorName = Literal["fitted", "normal"]
+
+
+def check_batch(data: object, name: str, shape: tuple[int, ...]) -> None:
+    """Raises DataError for what is no array of several data of such a shape, whatever their size."""
+    asked = f"model {name!r} encodes arrays N×{'×'.join(map(str, shape))}"
+    if not isinstance(actual := getattr(data, "shape", None), tuple) or not hasattr(data, "dtype"):
+        raise DataError(f"{asked}, not {type(data).__name__}: `facette.reconstruct` takes files and photos")
+    if len(actual) != len(shape) + 1:
+        raise DataError(f"{asked}, not one of {'×'.join(map(str, actual))}")
 
 
 class PosteriorMoments(Protocol):

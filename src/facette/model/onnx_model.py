@@ -17,7 +17,7 @@ from facette.errors import DataError, UsageError
 from facette.form import PictureForm
 from facette.images.convert import to_model_array, to_pictures_array
 from facette.model.draws import Latents, MixtureDraws, NormalDraws, PriorDraws, draw_latents
-from facette.model.interface import PriorName
+from facette.model.interface import PriorName, check_batch
 from facette.onnx_graph import Graph
 
 BATCH = 64
@@ -97,6 +97,7 @@ class OnnxModel:
         Raises DataError when the shape is not the model's.
         """
         inputs = self.input
+        check_batch(data, self.name, (*inputs.shape, inputs.channels))
         if inputs.masked and data.shape[1:] == (*inputs.shape, inputs.channels):
             data = np.concatenate([data, np.full_like(data[..., :1], 255)], axis=-1)
         if data.shape[1:] != (*inputs.shape, inputs.planes):

@@ -17,7 +17,7 @@ from torch import Tensor
 from facette.errors import DataError, UsageError
 from facette.images.convert import to_model, to_pictures
 from facette.model.draws import PriorDraws, draw_latents
-from facette.model.interface import PriorName
+from facette.model.interface import PriorName, check_batch
 from facette.model.likelihood import LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior
@@ -86,16 +86,24 @@ class TrainedModel:
         """The same model without its second stage: pictures are the means of p(x|z)."""
         return replace(self, sharpener=None)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one datum: (H, W, C) of a picture, (D,) of a vector."""
+        inputs = self.input
+        return (inputs.size,) if inputs.kind == "vector" else (*inputs.shape, inputs.channels)
+
     def to_model(self, data: np.ndarray | Tensor) -> Tensor:
         """Pictures (N, H, W, C), with their masks (N, H, W, C + 1) where the model takes them, or float vectors
         (N, D), to what the VAE takes.
 
         Raises DataError when shape or type are not the model's.
         """
-        inputs = self.input
-        vector = inputs.kind == "vector"
-        shape = (inputs.size,) if vector else (*inputs.shape, inputs.channels)
-        masked = not vector and inputs.masked and tuple(data.shape[1:]) == (*inputs.shape, inputs.planes)
+        inputs, shape = self.input, self.shape
+        masked = (
+            inputs.kind == "image"
+            and inputs.masked
+            and tuple(data.shape[1:]) == (*inputs.shape, inputs.planes)
+        )
         if tuple(data.shape[1:]) != shape and not masked:
             raise DataError(
                 f"model {self.name!r} takes {'×'.join(map(str, shape))}, not {'×'.join(map(str, data.shape[1:]))}"
@@ -115,6 +123,7 @@ class TrainedModel:
     @torch.inference_mode()
     def encode(self, data: np.ndarray | Tensor, batch: int = BATCH) -> DiagonalGaussian:
         """q(z|x) for uint8 pictures (N, S, S, 3 or 4) or vectors (N, D), see `to_model`; tensors on the CPU."""
+        check_batch(data, self.name, self.shape)
         parts = [self._quick.encode(self.to_model(data[i : i + batch])) for i in range(0, len(data), batch)]
         if not parts:
             raise DataError("there is nothing to encode")

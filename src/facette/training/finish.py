@@ -90,7 +90,9 @@ def finish_run(
     What a model already has is left as it is; where the recipe has changed since, that is said."""
     mend_models(folder, say, recipe.code)
     _tell_late_changes(folder, recipe, say)
-    measured: dict[tuple[int, str], dict[str, torch.Tensor]] = {}  # by step: best and last are often the same weights
+    measured: dict[
+        tuple[int, str], dict[str, torch.Tensor]
+    ] = {}  # by step: best and last are often the same weights
     fitted: dict[int, GaussianMixturePrior] = {}
     for name in ("best", "last"):
         model = load_model(folder / name, code=recipe.code)
