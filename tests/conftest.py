@@ -9,23 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from groups import FIRST, group_of
 
 REPOSITORY = Path(__file__).parents[1]
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Processes that test side by side share the cores: threads that wait for each other in circles stall them all.
     SHARE = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, SHARE)))
-
-
-TOGETHER = ("comparison", "docs", "scale", "studio")  # rooms whose tests share what takes long to open
-FIRST = ("studio", "docs")  # they take longest: begun last, they would end alone
-
-
-def group_of(nodeid: str) -> str:
-    """What is tested in one process: a file, or a room whose tests share what is costly."""
-    file = nodeid.partition("::")[0]
-    room = file.removeprefix("tests/").partition("/")[0]
-    return room if room in TOGETHER else file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from groups import FIRST, group_of
 
 from test_layers import SOURCE, files, room_of, tree_of
 
@@ -171,6 +172,14 @@ def test_the_page_on_the_shape_lists_every_room():
     }
     listed = set(re.findall(r"^\| `([\w.]+/?)`", page, flags=re.MULTILINE))
     assert listed == rooms
+
+
+def test_what_is_tested_first_is_there():
+    """Groups of tests that take longest, by the names that `group_of` gives them."""
+    tests = Path(__file__).parent
+    assert all((tests.parent / name).is_file() or (tests / name).is_dir() for name in FIRST)
+    assert group_of("tests/studio/test_guard.py::test_a[b::c]") == "studio"
+    assert group_of("tests/dial/test_dial.py::test_a") == "tests/dial/test_dial.py"
 
 
 @pytest.mark.parametrize("turn", range(3))

@@ -20,7 +20,7 @@ from facette.model.posterior import DiagonalGaussian
 from facette.training import train
 from facette.training.journal import read_journal
 
-HEALTHY = ("train.steps=250", "train.validate_every=50", "train.mixture_components=[]")
+HEALTHY = ("train.steps=250", "train.batch=16", "train.validate_every=50", "train.mixture_components=[]")
 
 
 class Blurred(nn.Module):
@@ -73,7 +73,8 @@ def with_wrong_range(run):
 
 
 def memorised_run(seed: int, folder):
-    recipe = facette.load_recipe("quick", [*HEALTHY[1:], "train.steps=400", "train.batch=8", f"seed={seed}"])
+    short = ["train.steps=300", "train.batch=8"]
+    recipe = facette.load_recipe("quick", [*HEALTHY, *short, f"seed={seed}"])
     store = facette.open_dataset("synthetic-faces:1000", recipe.input)
     store.partition = np.where(np.arange(len(store)) < 8, 0, 1).astype(np.int8)  # eight to learn from
     train(recipe, store, folder, device="cpu", source="eight faces")
