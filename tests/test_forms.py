@@ -44,7 +44,7 @@ class Kind:
 KINDS = {
     "grey": Kind(("input.size=28", "input.channels=1"), (28, 28, 1), pillow="L"),
     "rgba": Kind(("input.size=32", "input.channels=4", "input.alpha=channel"), (32, 32, 4), pillow="RGBA"),
-    "rectangle": Kind(("input.size=[48, 32]",), (48, 32, 3)),
+    "rectangle": Kind(("input.size=[96, 64]",), (96, 64, 3)),
     "deep": Kind(
         ("input.size=[24, 32]", "input.channels=1", "input.depth=16"), (24, 32, 1), "uint16", "I;16"
     ),
@@ -92,11 +92,11 @@ class Ran:
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     kind = KINDS[request.param]
     folder = tmp_path_factory.mktemp("pictures")
-    lines = ["name,light"]
+    lines = ["name,light,kind"]
     for number in range(COUNT):
         picture = drawn(kind, number, scale=2)
         picture.save(folder / f"{number:02d}.png")
-        lines.append(f"{number:02d}.png,{1 if number % 2 else -1}")
+        lines.append(f"{number:02d}.png,{1 if number % 2 else -1},{'abc'[number % 3]}")
     (folder / "attributes.csv").write_text("\n".join(lines), "utf-8")
     recipe = facette.load_recipe("quick", [*kind.form, *TINY])
     store = facette.open_dataset(folder, recipe.input)
@@ -146,8 +146,49 @@ def test_every_tool_draws_in_the_form(ran, tmp_path):
     edited = edit(labelled, photo, {"light": 1.0})
     assert edited.pictures.shape[3:] == ran.kind.shape[2:]
     assert (edited.pictures[0] != edited.photo).any()
-    chart = facette.map(facette.load(ran.best), ran.store, method="pca", color="light")
+    chart = facette.map(facette.load(ran.best), ran.store, method="pca", color="kind")
+    assert chart.chart.shown == "kind"
     assert chart.save(tmp_path / "map.html").is_file()
+
+
+def test_it_is_calibrated_at_its_own_size(ran, tmp_path):
+    calibration = facette.calibrate(ran.best, ran.store, photos=2)
+    assert calibration.curves == {}  # nobody judges who these are
+    copy = calibration.save(ran.best, tmp_path / "copy")
+    relatives = facette.vary(copy, ran.folder / "00.png", count=2, noise="people", diversity=1.0)
+    assert relatives.pictures.shape[3:] == ran.kind.shape[2:]
+
+
+def test_the_studio_shows_it(ran, tmp_path):
+    """What its pages do at an event: a photo comes, the dial is let go, samples, an edit, a map."""
+    pytest.importorskip("gradio", reason="the extra studio is not installed")
+    from facette.studio.app import Studio
+    from facette.studio.chart import draw_map
+    from facette.studio.pages import edit as edit_page
+    from facette.studio.pages import sample as sample_page
+    from facette.studio.pages import vary as vary_page
+    from facette.studio.varying import DETAILS, NOISES, reaches_of
+
+    labelled = tmp_path / "labelled"
+    shutil.copytree(ran.best, labelled)
+    fit_attributes(labelled, ran.store, split="all").save(labelled)
+    studio = Studio(facette.load(labelled), str(labelled))
+    photo = studio.photos.put((ran.folder / "00.png").read_bytes(), "00.png")
+    acts = vary_page._Acts(studio, reaches_of(studio.model))
+    assert acts.arrive("tab", photo, ())[0].count("<img") == 2
+    drawn, *_ = acts.settle("tab", photo, next(iter(NOISES)), next(iter(DETAILS)), 50.0, 0, (), ())
+    assert drawn.count("<img") >= 10
+    assert (
+        sample_page._Acts(studio)
+        .show("tab", 4, next(iter(sample_page.PRIORS)), 1.0, 0, None)[0]
+        .count("<img")
+        == 4
+    )
+    shown, effects, _ = edit_page._changed(studio, "tab", photo, {"light": 1.0}, [])
+    assert "<img" in shown
+    assert effects
+    _, chart = draw_map(studio.trained, str(ran.folder), "pca", COUNT, 0, lambda *words: None)
+    assert len(chart.points) == COUNT
 
 
 @pytest.mark.slow
@@ -158,6 +199,31 @@ def test_it_is_measured_and_exported(ran, tmp_path):
     assert report.bound.bits_per_dimension.value > 0
     exported = export_model(model, tmp_path / "exported", "onnx")
     assert exported.difference < 1e-4
+
+
+@pytest.mark.slow
+def test_the_commands_go_the_whole_way(ran, tmp_path, run):
+    """From the folder to the card, as somebody would type it."""
+    form = [word for change in (*ran.kind.form, *TINY) for word in ("--set", change)]
+    model, folder, one, other = "model", str(ran.folder), *(str(ran.folder / f"0{n}.png") for n in range(2))
+    ways = [
+        ["prepare", folder, "--recipe", "quick", *form[: 2 * len(ran.kind.form)]],
+        ["train", "quick", folder, "--out", model, *form],
+        ["reconstruct", one, other, "--model", model],
+        ["sample", "--count", "4", "--model", model, "--each", "samples"],
+        ["vary", one, "--count", "3", "--model", model, "--each", "relatives"],
+        ["interpolate", one, other, "--model", model, "--out", "way.gif"],
+        ["map", model, folder, "--method", "pca", "--color", "kind", "--out", "map.png"],
+        ["attributes", "fit", model, folder, "--split", "all"],
+        ["edit", one, "kind:a=+1", "--model", model, "--each", "edited"],
+        ["evaluate", model, folder, "--split", "all", "--out", "card"],
+    ]
+    for words in ways:
+        ended = run(*words)
+        assert ended.code == 0, (words, ended.err)
+    for place in ("samples", "relatives", "edited"):
+        for path in Path(place).iterdir():
+            assert np.asarray(opened(path)).dtype == ran.kind.dtype, path
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ EXAMPLES = {
     "prepare": "facette prepare my-photos/",
     "recipes": "facette recipes faces64",
     "train": "facette train faces64 my-photos/",
+    "search": "facette search quick synthetic-faces --over objective.beta=0.5..8 --over model.latent=16,32,64",
     "sharpen": "facette sharpen runs/old my-photos/",
     "calibrate": "facette calibrate my-model my-photos/",
     "attributes": "facette attributes show my-faces",

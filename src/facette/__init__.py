@@ -24,6 +24,8 @@ for _switch, _off in (
     ("HF_HUB_DISABLE_TELEMETRY", "1"),
     ("GRADIO_ANALYTICS_ENABLED", "False"),
     ("RAY_USAGE_STATS_ENABLED", "0"),
+    ("WANDB_ERROR_REPORTING", "false"),
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
     ("DO_NOT_TRACK", "1"),
 ):
     os.environ.setdefault(_switch, _off)

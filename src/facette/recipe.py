@@ -128,6 +128,8 @@ class VectorInput(Spec):
 
 
 class ConvLayer(Spec):
+    """A convolution, its sizes in pixels; `output_padding` is for transposed ones, in decoders."""
+
     channels: Positive
     kernel: Positive = 3
     stride: Positive = 1

@@ -35,6 +35,10 @@ MODELS = [
     "runs/mine",
     "runs/own",
     "runs/tc",
+    "runs/vae",
+    "runs/beta",
+    "runs/btc",
+    "runs/mynets",
     "runs/quick",
     "runs/celeba150",
     "runs/celeba64-z50",
@@ -52,10 +56,13 @@ COUNTS = {
 }  # in `train`: for calibrating, and directions
 
 
-def own_code() -> str:
-    """The file nets.py, as the page on one's own Python has it."""
-    page = REPOSITORY / "docs" / "own-code.md"
-    return next(block.text for block in blocks(page) if block.text.startswith("# nets.py"))
+OWN_CODE = {"nets.py": "docs/own-code.md", "mynets.py": "docs/guide/own-network.md"}
+
+
+def own_code(file: str) -> str:
+    """A reader's file of Python, as a page has it."""
+    page = REPOSITORY / OWN_CODE[file]
+    return next(block.text for block in blocks(page) if block.text.startswith(f"# {file}"))
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +80,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path
     shutil.copy(folder / "grandmother.jpg", folder / "holiday")
     shutil.copy(folder / "photo.jpg", folder / "holiday" / "beach")
     _models(folder, quick_run)
-    (folder / "nets.py").write_text(own_code(), "utf-8")
+    for file in OWN_CODE:
+        (folder / file).write_text(own_code(file), "utf-8")
     _shapes(folder)
     return folder
 
@@ -136,6 +144,10 @@ def _shapes(folder: Path) -> None:
         Image.fromarray(picture).save(place / f"{number:03d}.png")
         rows.append(f"{number:03d}.png,{'disc' if disc else 'square'},{size:g}")
     (folder / "shapes_labels.csv").write_text("\n".join(rows), "utf-8")
+    for line in rows[1 : EACH + 1]:
+        name, kind, _ = line.split(",")
+        (folder / "sorted" / kind).mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "shapes" / name, folder / "sorted" / kind)
     recipe = facette.load_recipe(
         "digits", ["input.size=24", "model.latent=4", "train.steps=20", "train.mixture_components=[1]"]
     )
@@ -152,6 +164,8 @@ def _models(folder: Path, quick_run: Path) -> None:
 
     for name in MODELS:
         shutil.copytree(quick_run, folder / name)
+    (folder / "runs" / "quick-search").mkdir()
+    shutil.copy(quick_run / "recipe.toml", folder / "runs" / "quick-search" / "best.toml")
     for name in ("my-faces", "runs/faces64"):  # sharp, calibrated, with directions
         facette.save(facette.load("faces64"), folder / name)
     whole = type("VAE", (ClassicVAE,), {})  # saved whole, by a class that can be imported from nowhere

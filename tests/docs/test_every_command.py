@@ -22,6 +22,7 @@ from facette.cli import COMMANDS, build_app
 # What is added to a command so that it takes seconds: later options win over earlier ones.
 STEPS = "--set {0}.steps=2 --set {0}.batch=4 --set {0}.validate_count=4 --set {0}.preview_count=2"
 SHORTER = (
+    (r"^search ", STEPS.format("train") + " --trials 2"),
     (r"^train ", STEPS.format("train") + " --set train.mixture_components=[]"),
     (r"^train faces64", STEPS.format("sharpen") + " --set sharpen.prior_share=0"),
     (r"^train celeba150", "--set train.batch=2 --set train.validate_count=2"),
@@ -53,6 +54,7 @@ SLOW = (
 PARSED_ONLY = {
     r"^studio\b": "it serves until it is stopped; tests/studio talk to it",
     r"^mixture.*kind=flow": "to measure a flow's density takes many minutes; the command runs with other priors",
+    r"--track": "who wants a tracker installs it; tests/training/test_track.py runs them",
     r"--engine ray": "workers of a cluster; tests/scale start them",
     r"--inception": "the networks of FID and LPIPS are at hand nowhere",
     r"--model classic.* (--report|--diversity auto)": "the stand-in's weights are drawn: it redraws nobody",
@@ -192,7 +194,8 @@ def _extras() -> set[str]:
 def test_commands_and_options_in_running_text_exist(page, parsers):
     known = {name for command in parsers.values() for option in command.params for name in _names(option)}
     scripts = [command.words[1] for command in commands(page) if command.program == "python"]
-    foreign = {"--nproc-per-node"}.union(*(flags_of(path) for path in scripts if path.endswith(".py")))
+    foreign = {"--nproc-per-node", "--backend-store-uri"}  # of torchrun and mlflow
+    foreign = foreign.union(*(flags_of(path) for path in scripts if path.endswith(".py")))
     root = {name for option in typer.main.get_command(build_app()).params for name in _names(option)}
     assert inline_flags(page) - known - foreign - root - {"--help"} == set()
     for words in inline_commands(page):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from facette.cli import COMMANDS
 from facette.errors import RecipeError
-from facette.recipe import load_recipe, shipped_recipes
+from facette.recipe import Recipe, Spec, _specs, load_recipe, shipped_recipes
 
 IDS = [str(page.relative_to(REPOSITORY)) for page in PAGES]
 PICTURES = {".png", ".jpg", ".gif", ".svg", ".webp"}
@@ -41,6 +41,18 @@ def test_every_public_name_is_in_the_reference():
         value = _value(heading or home)
         assert value.__doc__, f"{home} says nothing of itself"
         assert f"{value.__module__}.{value.__qualname__}" == home, f"{heading} stands elsewhere: say where"
+
+
+def test_every_section_of_a_recipe_is_in_the_reference():
+    text = (REPOSITORY / "docs" / "api.md").read_text("utf-8")
+    listed = set(re.findall(r"^::: facette\.recipe\.([A-Z]\w+)$", text, flags=re.M))
+    assert {spec.__name__ for spec in _sections(Recipe)} == listed
+
+
+def _sections(spec: type[Spec]) -> set[type[Spec]]:
+    """A section of the recipe and those within it."""
+    inner = {each for field in spec.model_fields.values() for each in _specs(field.annotation)}
+    return {spec}.union(*map(_sections, inner))
 
 
 def _value(name: str) -> Any:

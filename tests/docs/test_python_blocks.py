@@ -22,6 +22,7 @@ GIVEN: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "docs/own-code.md": ("import shutil\nshutil.rmtree('runs/own')", {}),
+    "docs/guide/own-network.md": ("import shutil\nshutil.rmtree('runs/mynets')", {}),
     "docs/editing.md": ("", {"celeba/": "celeba"}),
     "docs/export.md": (
         "import facette\nfrom facette.checkpoint.export import export_model\n"
@@ -51,8 +52,8 @@ def test_python_runs_as_it_stands(name, visited, hub, request, monkeypatch):
     for written, run in changes.items():
         assert written in text, f"{name} no longer says {written}: say it here no longer"
         text = text.replace(written, run)
-    sys.modules.pop("nets", None)  # another page's, or another folder's
+    for module in ("nets", "mynets"):  # another page's, or another folder's
+        sys.modules.pop(module, None)
     space: dict[str, object] = {}
     exec(compile(before, f"before {name}", "exec"), space)
     exec(compile(text, name, "exec"), space)
-    sys.modules.pop("nets", None)

@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "prepare": ("prepare", "prepare"),
         "recipes": ("recipes", "recipes"),
         "train": ("train", "train"),
+        "search": ("search", "search"),
         "sharpen": ("sharpen", "sharpen"),
         "calibrate": ("calibrate", "calibrate"),
         "attributes": ("attributes", "attributes"),

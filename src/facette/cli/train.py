@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from facette.training import Finished
 
 
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="wandb|mlflow",
+        help="Also tell this tracker what the journal gets; it keeps it on this machine, unless its own settings say "
+        "otherwise. May be repeated.",
+    ),
+]
+
+
 def train(
     recipe: Annotated[
         str,
@@ -56,6 +67,7 @@ def train(
         str | None,
         typer.Option("--from", help="Start from this model's weights, wherever its layers fit."),
     ] = None,
+    track: Track = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +79,9 @@ def train(
     from facette.training.batches import balanced, training_rows
     from facette.training.rehearsal import rehearse
     from facette.training.schedule import steps_of
+    from facette.training.track import check_trackers
 
+    check_trackers(track or ())
     resolved, data, chosen = choose_recipe(recipe, data or [], overrides or [])
     folder = run or Path("runs") / resolved.name
     store, source = open_source(data, resolved, cache=cache, align=align, attributes=labels, strict=strict)
@@ -95,6 +109,7 @@ def train(
             source=source,
             command=command,
             start=model,
+            track=track or (),
         )
     emit(*ended_as(ended), as_json)
     leave_if_interrupted(ended.interrupted, ended.signal)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from facette.errors import ImageError
-from facette.images.depth import DEPTH_AT, deep_pixels, greatest_of, is_deep_png
+from facette.images.depth import deep_pixels, greatest_of, is_deep_png
+from facette.images.dicom import MARKED, is_dicom
 from facette.images.open import header_within_limits, is_bounded, read_picture
 from facette.images.reader import read_apart
 
@@ -45,11 +46,11 @@ def decode_greatest(data: bytes, name: str) -> int | None:
 
 def _may_be_deep(picture: Path | bytes) -> bool:
     if isinstance(picture, bytes):
-        first = picture[: DEPTH_AT + 1]
+        first = picture[:MARKED]
     else:
         try:
             with picture.open("rb") as file:
-                first = file.read(DEPTH_AT + 1)
+                first = file.read(MARKED)
         except OSError:
             return False
-    return is_deep_png(first) or first[:4] in _TIFF
+    return is_deep_png(first) or first[:4] in _TIFF or is_dicom(first)

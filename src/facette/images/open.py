@@ -27,6 +27,9 @@ from facette.files import is_address, stand_in
 from facette.form import Mode
 from facette.images.colour import deep_note, to_mode
 from facette.images.depth import colours_in_eight, is_deep_png
+from facette.images.dicom import FIRST as FIRST_PAGE
+from facette.images.dicom import SUFFIXES as DICOM_SUFFIXES
+from facette.images.dicom import dicom_image, is_dicom
 
 MAX_BYTES = 64 * 2**20
 MAX_SCANS = 64  # passes over a JPEG; progressive ones of cameras and editors have about ten
@@ -37,16 +40,17 @@ SMALLEST_SIDE = 8
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif", ".bmp", ".dib"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".ico", ".heic", ".heif"),
+    *DICOM_SUFFIXES,
 )
 
 # Left out on purpose: formats that run other programs (EPS), and those nobody takes photos in.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "ICO")
-_FORMATS_SPOKEN = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM, JPEG 2000, ICO, HEIC"
+_FORMATS_SPOKEN = "JPEG, PNG, WebP, AVIF, GIF, BMP, TIFF, PPM, JPEG 2000, ICO, HEIC, DICOM"
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _EXIF_ORIENTATION = 0x0112
 _DNG_VERSION = 50706  # the TIFF tag
 _RAW = (".dng", ".nef", ".nrw", ".cr2", ".arw", ".sr2", ".orf", ".rw2", ".pef", ".srw", ".3fr", ".iiq")
-FIRST_PAGE, FIRST_FRAME = "first of several pictures in the file", "first frame of an animation"
+FIRST_FRAME = "first frame of an animation"
 RAW_FILE = "a camera's raw file: "
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BOUNDED = (_PNG, b"\xff\xd8\xff", b"GIF8")
@@ -149,8 +153,8 @@ def _explained(
 
 
 def _opened(opened: Image.Image | None, data: bytes, name: str, settings: DecodeSettings) -> OpenedImage:
-    image = opened if opened is not None else _header(data)
-    notes = _reduced_beyond(image, settings.max_pixels)
+    image, notes = (opened, []) if opened is not None else _begun(data, name, settings.max_pixels)
+    notes += _reduced_beyond(image, settings.max_pixels)
     _check_limits(image, None if opened is not None else data, name, settings.max_pixels)
     notes += _preview_notes(image, name)
     decoded = _decode(image, data, name, settings)
@@ -196,6 +200,13 @@ def _read_file(source: str | Path, max_bytes: int) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} cannot be read: {reason}.") from error
+
+
+def _begun(data: bytes, name: str, max_pixels: int) -> tuple[Image.Image, list[str]]:
+    """The picture of these bytes, and notes: not decoded yet, but for DICOM's, whose size is checked first."""
+    if is_dicom(data):
+        return dicom_image(data, name, lambda size: _check_size(size, name, max_pixels))
+    return _header(data), []
 
 
 def _header(data: bytes) -> Image.Image:
@@ -253,7 +264,7 @@ def _formats(data: bytes) -> list[str]:
 
 def header_within_limits(data: bytes, name: str) -> Image.Image:
     """The picture, not decoded yet, of bytes that `decode` takes too. Raises ImageError beyond its limits."""
-    image = _header(data)
+    image, _ = _begun(data, name, MAX_PIXELS)
     _check_limits(image, data, name, MAX_PIXELS)
     return image
 

@@ -6,6 +6,7 @@ Enters: a recipe, a data set, a folder. Leaves: a folder that holds
     state.safetensors   to go on from          best/ last/     model files, by validation and by time
     previews/     the same pictures each time  tensorboard/    the journal's numbers, where installed
     sharpen/      the run of the second stage, where the recipe has one (facette.training.second_stage)
+    tracked.json  what trackers were told of it, where one was asked for (facette.training.track)
 
 To resume, call it again with the same arguments: on a CPU the weights are bit for bit those of a run that never
 stopped. Nothing here prints; a `Watcher` is told what happens. What a step computes, the stages know.
@@ -14,7 +15,7 @@ stopped. Nothing here prints; a `Watcher` is told what happens. What a step comp
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ from facette.training.first_stage import FirstStage
 from facette.training.journal import SHARPEN, Journal
 from facette.training.second_stage import MAY_CHANGE, SecondStage
 from facette.training.state import changes
+from facette.training.track import check_trackers, tracking
 from facette.training.watch import Attended, Finished, Watcher, due, until_signalled
 
 
@@ -135,6 +137,7 @@ def train(
     command: str = "",
     start: TrainedModel | None = None,
     code: ModuleType | Iterable[ModuleType] | None = None,
+    track: Sequence[str] = (),
 ) -> Finished:
     """Train by the recipe on the store's training pictures, or go on with the run that is in the folder.
 
@@ -142,13 +145,15 @@ def train(
     the pictures of a path (`facette.data.proposal`). Data are given as a store, or as anything that `open_dataset`
     opens. `run` is runs/ and the recipe's name when left out. `watcher` is any object
     with some of the methods of `Watcher`. `start` lends its weights to a new run wherever its layers fit; which do not
-    is said. `code`: modules that have what the recipe names of one's own.
+    is said. `code`: modules that have what the recipe names of one's own. `track`: "wandb" or "mlflow", which are then
+    told what the journal gets (`facette.training.track`).
 
     A run ends with its length, or before it by `train.minutes` or `train.patience`, which `Finished.rule` names. SIGINT
     and SIGTERM save and return with `interrupted`. Under `torchrun` every process calls this; the batch is shared among
     them. Raises TrainingError for a run of another recipe or data, and for non-finite losses; DataError when there is
-    nothing to learn from.
+    nothing to learn from; UsageError and MissingExtraError for a tracker that is unknown or not installed.
     """
+    check_trackers(track)
     if isinstance(recipe, TrainedModel):
         recipe, start = recipe.recipe, start or recipe
     if not isinstance(recipe, Recipe):
@@ -157,10 +162,14 @@ def train(
     store: Store = data if is_store(data) else open_dataset(data, recipe.input)
     rank, folder, told = Rank.current(), Path(run or Path("runs") / recipe.name), Attended(watcher)
     target = choose_device(device)
-    with _sole_owner(folder, "facette train", rank):
+    with (
+        _sole_owner(folder, "facette train", rank),
+        tracking(track if rank.leads else (), folder, recipe, told.said) as trackers,
+    ):
+        told = Attended(watcher, *trackers)
         ended = _both_stages(recipe, store, folder, rank, target, told, source, command, start)
-    if rank.leads:
-        told.finished(ended)
+        if rank.leads:
+            told.finished(ended)
     return ended
 
 
@@ -282,7 +291,7 @@ def run_stage(stage: Stage, watcher: Watcher) -> Finished:
                     record("train", stage.log_row(result) | {"images_per_second": round(rate, 2)})
                     since, pictures = time.monotonic(), 0
                 state.seconds = time.monotonic() - began
-                stop = _agreed(stopping.is_set(), stage)
+                stop = _agreed(stopping.is_set() or watcher.stops(), stage)
                 ending = _rule_holds(stage)
                 showing = ending or due(state.step, cadence.preview_every, stage.steps)
                 measuring = ending or due(state.step, cadence.validate_every, stage.steps)

@@ -24,6 +24,10 @@ class Watcher(Protocol):
     def stepped(self, step: int, images: int) -> None:
         """A step was made, the `step`th, of so many images."""
 
+    def stops(self) -> bool:
+        """Asked after every step: True saves and ends the run as a signal does."""
+        ...
+
     def measured(self, row: dict[str, Any]) -> None:
         """A row of the journal: its `event` is `train` (means of a step) or `validation`, its `step` the number of
         steps; every other value is a figure, or a list of them."""
@@ -32,25 +36,29 @@ class Watcher(Protocol):
         """Something that a person should know."""
 
     def finished(self, ended: Finished) -> None:
-        """The run is over, for this call: at its length, by a rule, or by a signal."""
+        """The run is over, for this call: at its length, by a rule, by a signal, or by a watcher."""
 
 
 class Attended:
-    """A watcher out of any object: what it has no method for, it is not told."""
+    """A watcher out of any objects: what one has no method for, it is not told."""
 
-    def __init__(self, watcher: object | None = None):
-        self._watcher = watcher
+    def __init__(self, *watchers: object | None):
+        self._watchers = watchers
 
     def _tell(self, method: str, *facts: Any) -> None:
-        listen = getattr(self._watcher, method, None)
-        if listen is not None:
-            listen(*facts)
+        for watcher in self._watchers:
+            listen = getattr(watcher, method, None)
+            if listen is not None:
+                listen(*facts)
 
     def started(self, step: int, steps: int) -> None:
         self._tell("started", step, steps)
 
     def stepped(self, step: int, images: int) -> None:
         self._tell("stepped", step, images)
+
+    def stops(self) -> bool:
+        return any(watcher.stops() for watcher in self._watchers if hasattr(watcher, "stops"))  # type: ignore[union-attr]
 
     def measured(self, row: dict[str, Any]) -> None:
         self._tell("measured", row)
@@ -71,7 +79,7 @@ class Finished:
     step: int
     steps: int
     interrupted: bool
-    signal: int = 0  # the number of the one that stopped it
+    signal: int = 0  # the number of the one that stopped it; 0 where a watcher did
     rule: str = ""  # the key of the recipe that ended it before its length, such as train.minutes
 
 
