@@ -11,7 +11,7 @@ import facette
 from facette.data import open_dataset
 from facette.errors import TrainingError, UsageError
 from facette.recipe import load_recipe
-from facette.training.ranges import Choice, Span, every_choice, parse_ranges
+from facette.training.ranges import Choices, Span, every_choice, parse_ranges
 from training.test_stop_rules import SMALL
 
 
@@ -22,10 +22,10 @@ from training.test_stop_rules import SMALL
         ("objective.beta=0.5..8.5", Span("objective.beta", 0.5, 8.5, False)),
         ("train.lr=1e-4..3e-3", Span("train.lr", 1e-4, 3e-3, False)),
         ("model.latent = 16 .. 64", Span("model.latent", 16, 64, True)),
-        ("model.latent=16,32", Choice("model.latent", ("16", "32"))),
-        ("model.prior.kind=normal, vamp", Choice("model.prior.kind", ("normal", "vamp"))),
-        ("model.encoder.widths=[8,16],[16,32]", Choice("model.encoder.widths", ("[8, 16]", "[16, 32]"))),
-        ("input.flip=true,false", Choice("input.flip", ("true", "false"))),
+        ("model.latent=16,32", Choices("model.latent", ("16", "32"))),
+        ("model.prior.kind=normal, vamp", Choices("model.prior.kind", ("normal", "vamp"))),
+        ("model.encoder.widths=[8,16],[16,32]", Choices("model.encoder.widths", ("[8, 16]", "[16, 32]"))),
+        ("input.flip=true,false", Choices("input.flip", ("true", "false"))),
     ],
 )
 def test_what_a_range_means(text, meant):

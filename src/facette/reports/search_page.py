@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facette.plots.page import Page
-    from facette.training.search import Search, Trial
+    from facette.training.search import Search, Attempt
 
 QUANTITIES = {
     "elbo": ("evidence lower bound", "nats per picture"),
@@ -78,7 +78,7 @@ def to_json(search: Search) -> dict[str, Any]:
     }
 
 
-def _trial(trial: Trial) -> dict[str, Any]:
+def _trial(trial: Attempt) -> dict[str, Any]:
     return {
         "number": trial.number,
         "values": trial.values,
@@ -89,7 +89,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _row(trial: Trial, search: Search) -> tuple[Any, ...]:
+def _row(trial: Attempt, search: Search) -> tuple[Any, ...]:
     values = (trial.values.get(key) for key in search.keys)
     return (str(trial.number), *values, trial.best, len(trial.curve), trial.why or STATES[trial.state])
 

@@ -48,7 +48,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choices:
     """Some values, each in TOML's spelling."""
 
     key: str
@@ -68,7 +68,7 @@ class Choice:
         return tuple(map(self.change, self.values))
 
 
-Range = Span | Choice
+Range = Span | Choices
 
 
 def parse_ranges(texts: Sequence[str]) -> tuple[Range, ...]:
@@ -84,7 +84,7 @@ def parse_ranges(texts: Sequence[str]) -> tuple[Range, ...]:
 
 def every_choice(ranges: Sequence[Range], most: int) -> list[dict[str, str]]:
     """All combinations of the choices where there is no span and no more of them than `most`; else none."""
-    choices = [each for each in ranges if isinstance(each, Choice)]
+    choices = [each for each in ranges if isinstance(each, Choices)]
     count = 1
     for choice in choices:
         count *= len(choice.values)
@@ -105,7 +105,7 @@ def _range(text: str) -> Range:
         raise UsageError(
             f"{text!r} leaves nothing to choose: give two values at least, or a range low..high."
         )
-    return Choice(key, tuple(dict.fromkeys(spelled)))
+    return Choices(key, tuple(dict.fromkeys(spelled)))
 
 
 def _span(key: str, text: str, low: str, high: str) -> Span:

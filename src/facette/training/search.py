@@ -39,7 +39,7 @@ _RUN, _WHY = "run", "why"  # what Optuna's journal keeps of a trial beside its v
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Attempt:
     """A recipe that was tried."""
 
     number: int
@@ -58,8 +58,8 @@ class Search:
     folder: Path
     by: Aim
     keys: tuple[str, ...]
-    trials: tuple[Trial, ...]
-    best: Trial | None
+    trials: tuple[Attempt, ...]
+    best: Attempt | None
     recipe: Path | None  # the best trial's, to train
     interrupted: bool = False
     signal: int = 0
@@ -236,13 +236,13 @@ class _Work:
             curve = _curve(run, self.by)
             best = _best(self.by, [value for _, value in curve]) if curve else None
             why = str(each.user_attrs.get(_WHY, ""))
-            trials.append(Trial(each.number, dict(each.params), state, best, tuple(curve), run, why))
+            trials.append(Attempt(each.number, dict(each.params), state, best, tuple(curve), run, why))
         finished = [trial for trial in trials if trial.state == "complete" and trial.best is not None]
         best = _best_of(self.by, finished)
         keys = tuple(each.key for each in self.over)
         return Search(self.folder, self.by, keys, tuple(trials), best, self._write(best))
 
-    def _write(self, best: Trial | None) -> Path | None:
+    def _write(self, best: Attempt | None) -> Path | None:
         """Keep the recipe of the best trial."""
         if best is None:
             return None
@@ -298,5 +298,5 @@ def _best(by: Aim, values: list[float]) -> float:
     return max(values) if RISES[by] else min(values)
 
 
-def _best_of(by: Aim, trials: list[Trial]) -> Trial | None:
+def _best_of(by: Aim, trials: list[Attempt]) -> Attempt | None:
     return max(trials, key=lambda trial: (trial.best or 0) * (1 if RISES[by] else -1), default=None)

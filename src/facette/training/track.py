@@ -35,7 +35,7 @@ AT_ONCE = 100  # parameters that MLflow takes
 Ending = Literal["finished", "stopped", "failed"]
 
 
-class Account(Protocol):
+class TrackedRun(Protocol):
     """A run as one of these libraries keeps it."""
 
     id: str  # by which it is known when the run goes on
@@ -86,7 +86,7 @@ class Tracker:
         self._told |= known.get("told", {})
         opener = open_wandb if name == "wandb" else open_mlflow
         try:
-            self._account: Account | None = opener(run, recipe, known.get("id"))
+            self._account: TrackedRun | None = opener(run, recipe, known.get("id"))
         except (
             Exception
         ) as error:  # of a library, a server or a disk that is not ours: all mean the same here
@@ -153,7 +153,7 @@ def _sentence(error: Exception) -> str:
 # ── the libraries ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def open_wandb(run: Path, recipe: Recipe, known: str | None) -> Account:
+def open_wandb(run: Path, recipe: Recipe, known: str | None) -> TrackedRun:
     """A run of Weights & Biases: in wandb/ beside the run's folder, unless WANDB_DIR and WANDB_MODE say otherwise."""
     wandb: Any = import_module("wandb")
     mode: Any = os.environ.get("WANDB_MODE", "offline")
@@ -177,7 +177,7 @@ def open_wandb(run: Path, recipe: Recipe, known: str | None) -> Account:
     )
     account.define_metric("*", step_metric="step")  # rows of a stage, whatever came before them
 
-    class Kept:
+    class _WandbRun:
         id = account.id
 
         def log(self, numbers: Mapping[str, float], step: int) -> None:
@@ -186,10 +186,10 @@ def open_wandb(run: Path, recipe: Recipe, known: str | None) -> Account:
         def close(self, ending: Ending) -> None:
             account.finish(exit_code=int(ending == "failed"))
 
-    return Kept()
+    return _WandbRun()
 
 
-def open_mlflow(run: Path, recipe: Recipe, known: str | None) -> Account:
+def open_mlflow(run: Path, recipe: Recipe, known: str | None) -> TrackedRun:
     """A run of MLflow: in mlflow.db beside the run's folder, unless MLFLOW_TRACKING_URI says otherwise."""
     entities: Any = import_module("mlflow.entities")
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table of a new database
@@ -212,7 +212,7 @@ def open_mlflow(run: Path, recipe: Recipe, known: str | None) -> Account:
         client.update_run(known, status="RUNNING")
     number = known
 
-    class Kept:
+    class _MlflowRun:
         id = number
 
         def log(self, numbers: Mapping[str, float], step: int) -> None:
@@ -225,4 +225,4 @@ def open_mlflow(run: Path, recipe: Recipe, known: str | None) -> Account:
             states = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
             client.set_terminated(number, states[ending])
 
-    return Kept()
+    return _MlflowRun()
