@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facette.plots.page import Page
-    from facette.training.search import Search, Attempt
+    from facette.training.search import Attempt, Search
 
 QUANTITIES = {
     "elbo": ("evidence lower bound", "nats per picture"),
