@@ -84,6 +84,7 @@ def search(
     same command again to go on where it stopped."""
     from facette.cli.data import open_source
     from facette.cli.train import choose_recipe
+    from facette.data.open import open_datasets
     from facette.data.proposal import recipe_for
     from facette.errors import import_extra
     from facette.reports.search_page import findings, search_page, to_json
@@ -96,25 +97,25 @@ def search(
     base, sources, chosen = choose_recipe(recipe, data or [], overrides or [])
     name = "pictures" if chosen else recipe
     folder = out or Path("runs") / f"{base.name}-search"
-    stores: dict[str, Any] = {}
+    store, _ = open_source(sources, base, cache=cache, align=align, attributes=labels, strict=strict)
+    stores = {base.input: store}
 
     def make(changes: list[str]) -> Recipe:
         return recipe_for(name, sources, [*(overrides or []), *changes])
 
     def open_store(tried: Recipe) -> Any:
-        form = tried.input.model_dump_json()
-        if form not in stores:
-            stores.clear()  # of another form
-            stores[form], _ = open_source(
-                sources, tried, cache=cache, align=align, attributes=labels, strict=strict, remarks=not stores
+        if tried.input not in stores:  # another form is searched, below the one bar that there is
+            way = "auto" if align else "never"
+            stores[tried.input] = open_datasets(
+                sources, tried.input, cache, strict, attributes=labels, align=way
             )
-        return stores[form]
+        return stores[tried.input]
 
     if dry_run:
         for each in ranges:
             for change in each.extremes:
                 make([change])
-        rehearse(base, open_store(base), device=device)
+        rehearse(base, store, device=device)
         plan = {"recipe": base.name, "folder": str(folder), "over": over, "trials": trials, "by": by}
         text = f"{base.name}: {trials} trials over {', '.join(over or [])} by {by} into {folder}"
         emit(plan, text, as_json)
