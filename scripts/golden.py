@@ -61,7 +61,7 @@ traverse runs/directions --along axes --out axes.png
 calibrate faces64 drawn/ --photos 2 --count 2 --references 200 --out calibrated
 evaluate faces64 drawn/ --split all --count 24 --out card
 evaluate runs/quick synthetic-faces:64 --split all --count 24 --out other-card
-doctor runs/quick synthetic-faces:64 --json
+doctor runs/quick synthetic-faces:512 --json
 map runs/quick synthetic-faces:64 --method pca -n 64
 info runs/quick --json
 mixture --set train.steps=20 --set train.validate_count=50
