@@ -72,7 +72,7 @@ export runs/quick --to onnx
 inspect {{shared}}/checkpoints/celeba64_z50_200epochs.pth --json
 import {{shared}}/checkpoints/celeba64_z50_200epochs.pth --out imported
 """
-_TIMES = b"seconds|images_per_second|created|started|date|time|pid|took|rate_now|host|commit|when"
+_TIMES = b"(?:facette\\.)?digest|seconds|images_per_second|created|started|date|time|pid|took|rate_now|host|commit|when"
 VARYING = re.compile(rb'("(?:' + _TIMES + rb')": )("[^"]*"|[\d.e+-]+)')
 SPOKEN = re.compile(rb"\b[\d.,]+ (?:s|ms|seconds|images/s|pictures/s|MB|MiB)\b|\d{4}-\d\d-\d\d[T ][\d:.]+\S*")
 TEXTS = {".json", ".jsonl", ".html", ".md", ".csv", ".txt", ".toml", ".svg"}
