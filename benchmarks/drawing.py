@@ -3,7 +3,8 @@
     python benchmarks/drawing.py [--rounds 5] [--python PROGRAM] [--out FOLDER]
 
 Whole processes with the bundled model and the photo that comes with the package, in turns with
-`python -c "import torch, matplotlib"`; ratios are taken round by round, so that a busy machine disturbs both sides.
+`python -c "import torch, matplotlib"`; ratios are taken round by round, so that a busy machine disturbs both sides,
+of seconds on the clock and of seconds that the processor was busy. A round before the first compiles modules.
 Writes drawing.json and drawing.md. `--python` draws with another environment, such as one without torch.
 """
 
@@ -57,11 +58,13 @@ def main() -> None:
         for name, words in COMMANDS.items():
             command = ["-m", "facette", *(photo if word == PHOTO else word for word in words)]
             sides[name] = _process(command, Path(folder), asked.python)
-        turns = interleaved(sides, asked.rounds)
+        turns = {name: taken[1:] for name, taken in interleaved(sides, asked.rounds + 1).items()}
     figures = {
         name: {
             "seconds": round(middle(taken, "seconds"), 2),
             "ratio": round(median(ratios(taken, turns[IMPORTS], "seconds")), 2),
+            "busy": round(middle(taken, "busy"), 2),
+            "busy_ratio": round(median(ratios(taken, turns[IMPORTS], "busy")), 2),
         }
         for name, taken in turns.items()
     }
@@ -84,9 +87,12 @@ def table(found: dict) -> str:
     lines = [
         f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; load {found['load']:g} at the end, "
         f"medians of {found['rounds']} rounds.\n",
-        f"| command | seconds | × `{IMPORTS}` |",
-        "| --- | --- | --- |",
-        *(f"| {name} | {row['seconds']:.2f} | {row['ratio']:.2f} |" for name, row in found["drawn"].items()),
+        f"| command | seconds | × `{IMPORTS}` | seconds of processor | × |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {name} | {row['seconds']:.2f} | {row['ratio']:.2f} | {row['busy']:.2f} | {row['busy_ratio']:.2f} |"
+            for name, row in found["drawn"].items()
+        ),
     ]
     return "\n".join(lines) + "\n"
 

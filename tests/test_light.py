@@ -58,6 +58,7 @@ DRAWN = (
     "interpolate PHOTO PHOTO --steps 3 --path slerp --equal-steps",
     "sample --count 3 --temperature 0.8",
     "traverse faces64 --rows 2 --steps 3 --along axes",
+    "traverse faces64 each --no-align --rows 2 --steps 3 --cache cache --out over.png",
     "info",
     "reconstruct PHOTO --plain --out plain.png",
     "sweep PHOTO --plain --rows 2 -n 2 --out plain-sweep.png",

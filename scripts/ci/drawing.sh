@@ -39,5 +39,6 @@ draws path.png interpolate "$photo" each/01.png --path slerp --equal-steps --out
 draws field.png interpolate "$photo" each/0[123].png --grid --steps 3 --out field.png
 draws blend.png blend "$photo" each/01.png
 draws traversal.png traverse faces64 --photo "$photo"
+draws over.png traverse faces64 each --no-align --cache cache --out over.png
 draws samples.png sample
 "$facette" info >/dev/null

@@ -59,8 +59,8 @@ def traverse(
     from facette.latent import traverse as traverse_latents
 
     target = sheet_path(out, "traversal.png")
-    opened = open_model(model, device, plain or (photo is not None and details == "photo"), light=not data)
-    cloud = _cloud(opened, data, count, cache) if data else None
+    opened = open_model(model, device, plain or (photo is not None and details == "photo"), light=True)
+    cloud = _cloud(opened, model, data, count, cache) if data else None
     intake = None if photo is None else take_in(opened, photo, align, face, eyes)
     traversal = traverse_latents(
         opened,
@@ -83,12 +83,15 @@ def traverse(
     emit({**account, "directions": directions, "photo": intake and account_of(intake)}, str(sheet), as_json)
 
 
-def _cloud(opened: Any, data: str, count: int, cache: Path | None) -> Any:
+def _cloud(opened: Any, model: str, data: str, count: int, cache: Path | None) -> Any:
     """Where the first pictures of the data lie."""
+    from facette.checkpoint.locate import describe_model, find_model
     from facette.cli.data import open_source
     from facette.latent.cloud import encode_set, measure_cloud
+    from facette.recipe import parse_recipe
 
-    store, _ = open_source(data, opened.recipe, cache=cache)
+    recipe = parse_recipe(describe_model(find_model(model))["recipe"], model)
+    store, _ = open_source(data, recipe, cache=cache)
     indices = store.indices("all")[:count]
     with progress(len(indices), "encoding", "pictures") as bar:
         return measure_cloud(encode_set(opened, store.read, indices, bar.advance))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from facette.data.aligned import ALIGNED, Align
 from facette.data.people import find_groups, find_people, read_groups, read_people
@@ -114,7 +113,7 @@ def choose_data(
         raise UsageError(f"unknown split {split!r}: use one of {', '.join(get_args(Split))}.")
     if count is not None:
         check_count(count, least=2)
-    if isinstance(data, np.ndarray | Tensor):
+    if isinstance(data, np.ndarray) or hasattr(data, "__array__"):  # a tensor among others
         array = np.asarray(data)
         return Selection(
             array.__getitem__, _pick(np.arange(len(array)), count, seed), label or "an array", "all"

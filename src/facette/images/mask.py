@@ -49,11 +49,11 @@ def black_corners(photo: Image.Image) -> np.ndarray:
     size = (max(1, round(photo.width * share)), max(1, round(photo.height * share)))
     photo = in_mode(photo, "RGB")
     small = np.asarray(photo if photo.size == size else photo.resize(size, Image.Resampling.BOX))
-    black = (small.max(axis=-1) <= BLACK).astype(np.uint8)
+    black = cv2.inRange(small, (0, 0, 0), (BLACK, BLACK, BLACK)) // 255
     _, regions, stats, _ = cv2.connectedComponentsWithStats(black, connectivity=4)
     unknown = np.zeros(black.shape, np.uint8)
-    border = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
-    for region in (int(label) for label in border if label > 0):
+    border = {*regions[0].tolist(), *regions[-1].tolist(), *regions[:, 0].tolist(), *regions[:, -1].tolist()}
+    for region in sorted(border - {0}):
         area = int(stats[region, cv2.CC_STAT_AREA])
         if area < LEAST_AREA * black.size:
             continue

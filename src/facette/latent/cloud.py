@@ -2,7 +2,7 @@
 
 Enters: posteriors of a set of pictures, or a model file that knows of such a set. Leaves: a `Cloud`, the first two
 moments of the aggregate posterior q(z) = mean over pictures of q(z|x), kept in the model file. Knows nothing of
-attributes or of decoding. Measuring takes torch, for the posteriors are its tensors; what is known takes none.
+attributes or of decoding.
 
 Legend: N pictures, Z latents.
 """
@@ -11,17 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import DataError, UsageError
-from facette.model.interface import DrawingModel
+from facette.model.interface import DrawingModel, PosteriorMoments
 from facette.progress import Advance, unheard
-
-if TYPE_CHECKING:
-    from facette.model.posterior import DiagonalGaussian
 
 BATCH = 256
 FEWEST = 2  # pictures; fewer have no spread
@@ -30,7 +28,7 @@ MEAN, COVARIANCE, RATE, COUNT = "cloud.mean", "cloud.covariance", "cloud.rate", 
 Doubles = NDArray[np.floating[Any]]  # float64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cloud:
     """Moments of the aggregate posterior, in float64: small eigenvalues are divided by."""
 
@@ -58,43 +56,48 @@ class Cloud:
         """Lower triangular L (Z, Z) with L·Lᵀ the covariance: L⁻¹(z − mean) has unit covariance."""
         return np.linalg.cholesky(self.covariance)
 
+    @cached_property
+    def _to_unit(self) -> Doubles:
+        """L⁻¹ (Z, Z): every step of an edit is measured with it, and taking a matrix apart is what costs."""
+        return np.linalg.inv(self.whitening())
+
     def length(self, step: Doubles) -> float:
         """Of a step (Z,), in standard deviations of the data along it: its Mahalanobis length."""
-        return float(np.linalg.norm(np.linalg.solve(self.whitening(), step)))
+        return float(np.linalg.norm(self._to_unit @ step))
 
 
 def encode_set(
-    model: Any,
+    model: DrawingModel,
     read: Callable[[np.ndarray], np.ndarray],
     indices: np.ndarray,
     progress: Advance = unheard,
-) -> DiagonalGaussian:
-    """Posteriors of the pictures that `read` gives for `indices`, in batches; N rows on the CPU. `model` is one of
-    torch's (`TrainedModel`)."""
-    import torch
-
-    from facette.model.posterior import DiagonalGaussian
-
-    means, scales = [], []
+) -> Any:
+    """Posteriors of the pictures that `read` gives for `indices`, in batches; N rows on the CPU, of the kind that the
+    model gives (`DiagonalGaussian` or `OnnxPosterior`)."""
+    means, scales, posterior = [], [], None
     for start in range(0, len(indices), BATCH):
         posterior = model.encode(read(indices[start : start + BATCH]))
         means.append(posterior.mean)
         scales.append(posterior.scale)
         progress(len(posterior))
-    if not means:
+    if posterior is None:
         raise DataError("there is nothing to encode: the chosen part of the data is empty.")
-    return DiagonalGaussian(torch.cat(means), torch.cat(scales))
+    if isinstance(posterior.mean, np.ndarray):
+        join: Callable[[list[Any]], Any] = np.concatenate
+    else:
+        from torch import cat as join
+    return type(posterior)(join(means), join(scales))
 
 
-def measure_cloud(posterior: DiagonalGaussian) -> Cloud:
+def measure_cloud(posterior: PosteriorMoments) -> Cloud:
     """The cloud of N posteriors. Raises DataError for fewer than two."""
-    if len(posterior) < FEWEST:
-        raise DataError(f"a spread needs at least {FEWEST} pictures, there is {len(posterior)}.")
-    means = np.asarray(posterior.mean, np.float64)
+    means, scales = (np.asarray(moment, np.float64) for moment in (posterior.mean, posterior.scale))  # (N, Z)
+    if len(means) < FEWEST:
+        raise DataError(f"a spread needs at least {FEWEST} pictures, there is {len(means)}.")
     covariance = np.cov(means.T, ddof=0).reshape(means.shape[1], -1)
-    own = np.square(np.asarray(posterior.scale, np.float64)).mean(axis=0)  # (Z,)
-    rate = np.asarray(posterior.rate_per_dimension(), np.float64).mean(axis=0)  # (Z,)
-    return Cloud(means.mean(axis=0), covariance + np.diag(own), rate, len(posterior))
+    own = np.square(scales).mean(axis=0)  # (Z,)
+    rate = (0.5 * (means**2 + scales**2 - 1) - np.log(scales)).mean(axis=0)  # (Z,)
+    return Cloud(means.mean(axis=0), covariance + np.diag(own), rate, len(means))
 
 
 def cloud_tensors(cloud: Cloud) -> dict[str, NDArray[Any]]:

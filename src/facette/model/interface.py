@@ -36,6 +36,7 @@ class PosteriorMoments(Protocol):
     def mean(self) -> Any: ...  # (N, Z)
     @property
     def scale(self) -> Any: ...  # (N, Z), the standard deviation σ > 0
+    def __len__(self) -> int: ...  # N
 
 
 class DrawingModel(Protocol):

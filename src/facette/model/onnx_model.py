@@ -71,6 +71,9 @@ class OnnxPosterior:
     mean: np.ndarray  # (N, Z)
     scale: np.ndarray  # (N, Z), the standard deviation σ > 0
 
+    def __len__(self) -> int:
+        return len(self.mean)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:

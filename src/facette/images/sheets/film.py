@@ -6,8 +6,8 @@ Pillow's and PyAV's (`pip install "facette[animate]"`). Knows nothing of models.
 
 import json
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from io import BytesIO
+from math import isqrt
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +22,7 @@ ENDINGS = (".gif", ".mp4")
 SECONDS = 4.0  # from the first picture to the last one shown
 SIDE = 256  # of a frame in pixels, where the pictures are smaller
 HUNDREDTHS = 2  # a GIF's frame lasts a whole number of hundredths of a second; players ignore fewer than two
-PALETTE_FROM = 32  # frames that the common palette of a GIF is chosen from
+PALETTE_FROM, PALETTE_PIXELS = 32, 1 << 18  # frames, and pixels of all of them, that a GIF's palette is chosen from
 QUALITY = "18"  # x264's constant rate factor: no loss that is seen
 
 
@@ -110,6 +110,8 @@ def _write_gif(shown: list[Image.Image], file: IO[bytes], seconds: float, commen
     """One palette for all frames: a palette for each would make still parts flicker."""
     step = -(-len(shown) // PALETTE_FROM)
     wall = np.concatenate([np.asarray(image) for image in shown[::step]])
+    apart = max(1, isqrt(wall.shape[0] * wall.shape[1] // PALETTE_PIXELS))
+    wall = np.ascontiguousarray(wall[::apart, ::apart])
     palette = Image.fromarray(wall).quantize(256, method=Image.Quantize.MEDIANCUT)
     painted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in shown]
     each = max(HUNDREDTHS, round(100 * seconds / len(shown))) * 10  # milliseconds
@@ -118,6 +120,8 @@ def _write_gif(shown: list[Image.Image], file: IO[bytes], seconds: float, commen
 
 
 def _write_mp4(shown: list[Image.Image], file: IO[bytes], seconds: float, comment: str) -> None:
+    from fractions import Fraction
+
     video = _codecs()
     rate = Fraction(len(shown) / seconds).limit_denominator(1000)
     # The index goes to the front, so that a film plays while it loads; FFmpeg opens the file once more for that.

@@ -47,6 +47,8 @@ def fit_text(text: str, size: int, width: int, lines: int = 2) -> Lettering:
     if not text:
         return Lettering((), size)
     for smaller in range(size, SMALLEST, -1):
+        if text_width(text, smaller) > lines * (width + text_width(" ", smaller) + 1):
+            continue  # however it is wrapped; asked first, for measuring takes long
         wrapped = _wrap(text.split(" "), smaller, width)
         if len(wrapped) <= lines and all(text_width(line, smaller) <= width for line in wrapped):
             return Lettering(tuple(wrapped), smaller)
@@ -134,7 +136,7 @@ def _wide(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 @lru_cache(maxsize=2048)
 def _has(letter: str) -> bool:
     """Whether the plain font draws this letter as something else than its box for missing letters."""
-    if letter.isspace():
+    if letter.isascii() or letter.isspace():
         return True
     return _shape(letter) != _shape("\U0010fffe")
 

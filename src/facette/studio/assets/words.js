@@ -8,14 +8,17 @@
   if (!(language in WORDS)) return;
   const catalogue = WORDS[language];
   const escaped = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
-  const templates = Object.entries(catalogue).filter(([english]) => english.includes("{}")).map(([english, words]) =>
-    [new RegExp(`^${english.split("{}").map(escaped).join("(.+?)")}$`, "s"), words]);
+  const templates = Object.entries(catalogue).filter(([english]) => english.includes("{}"))
+    .sort(([one], [other]) => other.length - one.length) // of two that fit, the one that says more
+    .map(([english, words]) => [new RegExp(`^${english.split("{}").map(escaped).join("(.+?)")}$`, "s"), words]);
   const said = new Set(Object.values(catalogue)); // what is translated already
 
   const translated = (text) => {
     const bare = text.trim();
     if (!bare || said.has(bare)) return null;
     if (bare in catalogue) return text.replace(bare, catalogue[bare]);
+    const parts = bare.split(" · ");
+    if (parts.length > 1) return text.replace(bare, parts.map((part) => translated(part) || part).join(" · "));
     for (const [pattern, words] of templates) {
       const match = pattern.exec(bare);
       if (!match) continue;

@@ -137,8 +137,8 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> RunPlan:
     store = open_dataset(source, resolved.input, progress=progress_by(tell))
     images = len(training_rows(store, resolved.train.pictures))
     steps = steps_of(resolved.train, images)
-    many = f"{steps:,} steps of {resolved.train.batch} over {images:,} pictures"
-    words = f"{resolved.name}: {many} into {studio.runs / name}."
+    called, batch, place = resolved.name, resolved.train.batch, studio.runs / name
+    words = f"{called}: {steps:,} steps of {batch} over {images:,} pictures into {place}."
     left_out = len(getattr(store, "unreadable", []))
     return RunPlan(
         form,
