@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 pytest.importorskip("gradio", reason="the studio's tests need its extra")
 
@@ -183,6 +184,18 @@ def hopper() -> Path:
     from facette.cli.demo import find_photo
 
     return find_photo("hopper")
+
+
+@pytest.fixture(scope="session")
+def group(hopper, tmp_path_factory) -> Path:
+    """A photo of two."""
+    path = tmp_path_factory.mktemp("group") / "group.png"
+    with Image.open(hopper) as photo:
+        two = Image.new("RGB", (2 * photo.width, photo.height))
+        for place in (0, photo.width):
+            two.paste(photo, (place, 0))
+    two.save(path)
+    return path
 
 
 @pytest.fixture(scope="session")

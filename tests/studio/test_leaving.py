@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from studio_page import PATIENCE, until_holds, until_says
 
 WITHOUT_TORCH = """
 import sys
@@ -68,3 +71,21 @@ def resident(process: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", text)
     assert found is not None
     return int(found[1]) / 1024
+
+
+def test_a_run_becomes_the_model_of_the_page_by_one_click(visit, quick_run, tmp_path):
+    shutil.copytree(quick_run, tmp_path / "runs" / "mine")
+    command = [sys.executable, "-m", "facette", "studio", "--port", "0", "--runs", str(tmp_path / "runs")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().strip()
+        page = visit(SimpleNamespace(address=address, base=address.partition("?")[0].rstrip("/")), "Train")
+        until_says(page, "#train-use", "Its best model")
+        page.get_by_role("button", name="Use this model now").click()
+        assert process.stdout.readline().strip() == address, "it opens where it was, for the same tab"
+        page.wait_for_function("!document.querySelector('[data-reopen]')", timeout=PATIENCE)
+        page.get_by_role("tab", name="Sample").click()
+        until_holds(page, "body", f"--model {tmp_path / 'runs' / 'mine'}")
+    finally:
+        process.kill()
+        process.communicate()

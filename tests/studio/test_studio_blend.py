@@ -115,6 +115,25 @@ def test_four_photos_on_a_phone_make_a_field_and_one_face_and_each_can_be_left_o
     nothing_amiss(page)
 
 
+def test_other_faces_and_middles_have_commands_that_draw_the_same(visit, there, photos, group, tmp_path, run):
+    page = visit(there, "Blend")
+    give(page, "blend-photo-1", group)
+    box = page.locator('.photo-box[data-input="blend-photo-1"]')
+    box.get_by_role("button", name="Face 2").click()
+    give(page, "blend-photo-2", photos[0])
+    until_given(page, "blend-photo-2", photos[0].name)
+    until_holds(page, "#blend-command", "--face 2,1")
+    page.get_by_role("tab", name="One face").click()
+    until_holds(page, "#blend-one-command", "--face 2,1")
+    file = saved(page, "Save the sheet", tmp_path)
+    kept, places = file.read_bytes(), {photo.name: str(photo) for photo in (group, photos[0])}
+    words = [places.get(word, word) for word in shlex.split(commands(page, "#blend-one-command")[0])[1:]]
+    done = run(*words)
+    assert done.code == 0, done.err
+    assert file.read_bytes() == kept
+    nothing_amiss(page)
+
+
 def test_places_of_a_grid_lie_straight_between_its_latents():
     grid = np.random.default_rng(0).normal(size=(3, 4, 7)).astype(np.float32)
     for row, down in enumerate((0.0, 0.5, 1.0)):

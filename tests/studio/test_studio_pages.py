@@ -177,6 +177,15 @@ def test_a_picture_large_is_compared_kept_and_goes_on_to_other_tabs(varied, rela
     nothing_amiss(varied)
 
 
+def test_a_result_dragged_onto_the_photo_box_is_the_photo(varied, relatives, anna_face):
+    fourth = relatives(anna_face).pictures[3]
+    result = varied.locator("#vary-gallery figure").nth(3)
+    result.locator("img").drag_to(varied.locator('.photo-box[data-input="vary-photo"]'))
+    until_given(varied, "vary-photo", "anna-04.png")
+    until_drawn(varied, "#vary-gallery", relatives(fourth).pictures)
+    nothing_amiss(varied)
+
+
 def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_that_run(
     varied, relatives, anna, anna_face, run, tmp_path, shot
 ):

@@ -8,7 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit
-from facette.cli.photo import Align, Details, Side
+from facette.cli.photo import Align, Details, Faces, Side
 
 
 def blend(
@@ -34,6 +34,7 @@ def blend(
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
     align: Align = True,
+    faces: Faces = "1",
     details: Details = "photo",
     side: Side = None,
     device: Device = "auto",
@@ -41,14 +42,7 @@ def blend(
 ) -> None:
     """Average faces, or add and take away: `--weights 1,-1,1`."""
     from facette.cli.model import open_model
-    from facette.cli.photo import (
-        SeveralPhotos,
-        account_of,
-        remarks_on,
-        sheet_path,
-        take_in,
-        take_in_several,
-    )
+    from facette.cli.photo import account_of, parse_faces, remarks_on, sheet_path, take_in_several
     from facette.errors import UsageError
     from facette.latent import blend as blend_photos
 
@@ -56,11 +50,10 @@ def blend(
         raise UsageError("a blend needs at least two photos: name another one.")
     target = sheet_path(out, "blend.png")
     numbers = None if weights is None else _numbers(weights)
+    chosen = parse_faces(faces, len(photos))
     opened = open_model(model, device, plain or details == "photo", light=True)
-    if numbers is None:
-        several = take_in_several(opened, photos, align)
-    else:  # each weight is that of one photo
-        several = SeveralPhotos([take_in(opened, photo, align) for photo in photos])
+    # Each weight is that of one photo.
+    several = take_in_several(opened, photos, align, chosen, all_of_them=numbers is not None)
     portraits = several.photos
     if len(portraits) < 2:
         raise UsageError("a blend needs at least two photos, and only one is left: name another one.")

@@ -9,7 +9,7 @@ import typer
 from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
-from facette.cli.photo import Align, Details, Side
+from facette.cli.photo import Align, Details, Faces, Side
 
 
 def interpolate(
@@ -52,13 +52,14 @@ def interpolate(
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
     align: Align = True,
+    faces: Faces = "1",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Walk from one photo to another, through several, or across the field between four."""
     from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, remarks_on, take_in_several
+    from facette.cli.photo import account_of, parse_faces, remarks_on, take_in_several
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import Interpolation, field
@@ -70,8 +71,9 @@ def interpolate(
     target = result_path(out, fallback, seconds)
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
+    chosen = parse_faces(faces, len(photos))
     opened = open_model(model, device, plain or details == "photo", light=method != "geodesic")
-    several = take_in_several(opened, photos, align)
+    several = take_in_several(opened, photos, align, chosen)
     stations = several.photos
     if len(stations) < 2:
         raise UsageError("a path needs at least two photos, and only one is left: name another one.")

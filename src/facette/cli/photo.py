@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from facette.latent.photo import PhotoInput
     from facette.model.interface import DrawingModel
 
+MIDDLE = "middle"  # of a photo, where no face is looked for
+MOST_FACES = 1000  # in a photo
 PARTLY = 1  # the exit code where some of the named photos were left out
 
 Photo = Annotated[Path, typer.Argument(help="Any photo.")]
@@ -29,6 +31,14 @@ Align = Annotated[
     ),
 ]
 Face = Annotated[int, typer.Option(min=1, help="Which face, when the photo shows several: 1 is the largest.")]
+Faces = Annotated[
+    str,
+    typer.Option(
+        "--face",
+        metavar="N,N,…",
+        help="Which face, the largest is 1: one number for all photos, or one for each; `middle` takes the centre.",
+    ),
+]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not only one.")]
 Details = Annotated[
     Literal["photo", "model"],
@@ -79,18 +89,25 @@ class SeveralPhotos:
 
 
 def take_in_several(
-    model: "DrawingModel", paths: Sequence[Path], align: bool = True, face: int = 1, eyes: str | None = None
+    model: "DrawingModel",
+    paths: Sequence[Path],
+    align: bool = True,
+    face: int | Sequence[int | None] = 1,
+    eyes: str | None = None,
+    all_of_them: bool = False,
 ) -> SeveralPhotos:
-    """As `take_in`; photos that show no face or cannot be opened are named and left out, and the rest is done.
+    """As `take_in`, with one face for all or one for each as `parse_faces` reads them; photos that show no face or
+    cannot be opened are named and left out, and the rest is done, unless `all_of_them` are needed.
 
     Raises ImageError where a file is not there, and where no photo is left.
     """
     photos, errors = [], {}
-    for path in paths:
+    chosen = [face] * len(paths) if isinstance(face, int) else face
+    for path, number in zip(paths, chosen, strict=True):
         try:
-            photos.append(take_in(model, path, align, face, eyes))
+            photos.append(take_in(model, path, align and number is not None, number or 1, eyes))
         except ImageError as error:
-            if not path.exists():
+            if all_of_them or not path.exists():
                 raise
             errors[path] = error
     if not photos:
@@ -152,6 +169,22 @@ def sheet_path(wished: Path | None, fallback: str) -> Path:
 
     (path,) = place_for(None if wished is None else check_sheet_path(wished), fallback)
     return path
+
+
+def parse_faces(text: str, count: int) -> list[int | None]:
+    """ "2" as the second face of so many photos, "1,2,middle" as one for each; None is a photo's centre.
+
+    Raises UsageError for anything else.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    parts = parts * count if len(parts) == 1 else parts
+    if len(parts) != count or not all(
+        part == MIDDLE or (part.isdecimal() and 0 < int(part) < MOST_FACES) for part in parts
+    ):
+        raise UsageError(
+            f"--face takes a number from 1 on, or {MIDDLE}, for all {count} photos or for each of them, got {text!r}."
+        )
+    return [None if part == MIDDLE else int(part) for part in parts]
 
 
 def parse_eyes(text: str) -> tuple[tuple[float, float], tuple[float, float]]:

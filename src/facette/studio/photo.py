@@ -56,9 +56,13 @@ class Choice:
             return cls(token, align=False)
         return cls(token, face=int(part)) if part.isdecimal() and 0 < len(part) < 4 else cls(token)
 
+    @property
+    def part(self) -> str:
+        """Which face, or the middle."""
+        return str(self.face) if self.align else MIDDLE
+
     def __str__(self) -> str:
-        part = "" if self.align and self.face == 1 else f"/{self.face}" if self.align else f"/{MIDDLE}"
-        return self.token + part
+        return self.token if self.align and self.face == 1 else f"{self.token}/{self.part}"
 
     def words(self) -> list[str]:
         """The same as arguments of a command."""

@@ -78,11 +78,14 @@ def _terminal(
     studio: Studio, tab: str, key: str, photos: Sequence[StudioPhoto], *commands: Sequence[Any]
 ) -> str:
     """The commands that do the same with these photos, each a command's name and its options, folded."""
-    if any(photo.choice != Choice(photo.choice.token) for photo in photos):
-        return ""  # these commands take the largest face of every photo
+    others = any(photo.choice != Choice(photo.choice.token) for photo in photos)
+    faces_of = ["--face", ",".join(photo.choice.part for photo in photos)] if others else []
     first = photo_first(studio, tab, key, *photos)
     names = [photo.name for photo in photos]
-    lines = [command_line(name, *names, *options, *studio.command_words()) for name, *options in commands]
+    lines = [
+        command_line(name, *names, *options, *faces_of, *studio.command_words())
+        for name, *options in commands
+    ]
     return folded("In a terminal", first + "".join(copyable(line, "") for line in lines))
 
 
