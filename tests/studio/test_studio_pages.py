@@ -186,6 +186,25 @@ def test_a_result_dragged_onto_the_photo_box_is_the_photo(varied, relatives, ann
     nothing_amiss(varied)
 
 
+def test_the_whole_photo_with_a_relative_in_it_is_that_of_the_command(visit, there, hopper, run, tmp_path):
+    page = visit(there)
+    give(page, "vary-photo", hopper)
+    until_given(page, "vary-photo", hopper.name)
+    strength(page)
+    page.locator("#vary-gallery .look").nth(2).click()
+    with page.expect_download() as waiting:
+        page.get_by_role("dialog").get_by_role("button", name="Save the whole photo").click()
+    words = [
+        str(hopper) if word == hopper.name else word
+        for word in shlex.split(commands(page, "#vary-offers")[0])
+    ]
+    assert run(*words[1:], "--paste").code == 0
+    assert waiting.value.suggested_filename == f"{hopper.stem}-variations-photo-03.jpg"
+    written = tmp_path / waiting.value.suggested_filename
+    assert Path(waiting.value.path()).read_bytes() == written.read_bytes()
+    nothing_amiss(page)
+
+
 def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_that_run(
     varied, relatives, anna, anna_face, run, tmp_path, shot
 ):

@@ -8,7 +8,7 @@ nothing of faces.
 
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +50,15 @@ class WholePhoto:
 
     def save(self, pixels: NDArray[Any], path: Path, settings: Mapping[str, Any]) -> Path:
         """Write changed pixels, upright as they came, in the file's own orientation, with `settings` beside them."""
+        return write_whole(path, self._writer(pixels, settings))
+
+    def encode(self, pixels: NDArray[Any], settings: Mapping[str, Any]) -> bytes:
+        """The bytes that `save` writes."""
+        buffer = io.BytesIO()
+        self._writer(pixels, settings)(buffer)
+        return buffer.getvalue()
+
+    def _writer(self, pixels: NDArray[Any], settings: Mapping[str, Any]) -> Callable[[IO[bytes]], object]:
         text = settings_text(settings, JPEG_TEXT if self.form == "JPEG" else None)
         if self.turn is not None:
             turned = _BACK.get(self.turn, self.turn)
@@ -58,7 +67,7 @@ class WholePhoto:
             )
         pixels = np.ascontiguousarray(pixels)
         if pixels.dtype == np.uint16:
-            return write_whole(path, lambda file: _write_deep(file, pixels, self.kept, text))
+            return lambda file: _write_deep(file, pixels, self.kept, text)
         image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
         options: dict[str, Any] = {name: value for name, value in self.kept.items() if value}
         if self.form == "JPEG":
@@ -67,17 +76,31 @@ class WholePhoto:
             chunks = PngImagePlugin.PngInfo()
             chunks.add_text("facette", text)
             options |= {"pnginfo": chunks, "compress_type": zlib.Z_RLE, "compress_level": 1}
-        return write_whole(path, lambda file: image.save(file, self.form, **options))
+        return lambda file: image.save(file, self.form, **options)
 
 
 def open_whole(path: Path) -> WholePhoto:
     """The photo of a file that `open_image` opens; raises ImageError as that does."""
     name, data = read_picture(path)
+    return read_whole(data, name)
+
+
+def read_whole(data: bytes, name: str) -> WholePhoto:
+    """`open_whole` of bytes."""
     if is_bounded(data):
         return decode_whole(data, name)
     fields = read_apart("whole", data, name)
     turn = fields["turn"]
     return WholePhoto(**fields | {"turn": None if turn is None else Image.Transpose(turn)})
+
+
+def ending_of(data: bytes, name: str) -> str:
+    """What the name of a changed photo will end in, from its header alone. Raises ImageError as `open_whole` does."""
+    if not is_bounded(data):
+        return ".png"
+    with header_within_limits(data, name) as image:
+        stays = image.format == "MPO" or (image.format == "JPEG" and image.mode in _PLAIN)
+        return ".jpg" if stays else ".png"
 
 
 def decode_whole(data: bytes, name: str) -> WholePhoto:

@@ -47,14 +47,19 @@ def paste_changes(
     source = photos[0].source
     if source is not None and path.exists() and path.samefile(source):
         raise UsageError(f"{path} is the photo itself: choose another name for the result.")
+    return whole.save(changed_pixels(model, whole, photos, latents), path, settings)
+
+
+def changed_pixels(
+    model: DrawingModel, whole: WholePhoto, photos: Sequence[PhotoInput], latents: Latents
+) -> NDArray[Any]:
+    """The pixels of the whole photo with the faces P changed to `latents` (P, Z)."""
     changes = []
     for photo, latent in zip(photos, latents, strict=True):
         before, after = (unit_values(model, v)[0] for v in (photo.decoded, means_each(model, latent[None])))
         changes.append(FaceChange(after - before, photo.to_photo))
-    pixels = add_changes(
-        whole.pixels, changes, _into_profile(whole.kept.get("icc_profile"), whole.white), whole.white
-    )
-    return whole.save(pixels, path, settings)
+    profile = _into_profile(whole.kept.get("icc_profile"), whole.white)
+    return add_changes(whole.pixels, changes, profile, whole.white)
 
 
 def _into_profile(

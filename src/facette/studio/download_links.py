@@ -7,6 +7,7 @@ and are those that the command line writes. Knows no page.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
@@ -18,11 +19,15 @@ import numpy as np
 from facette.images.convert import picture_image
 from facette.images.sheets.file import encode_image
 from facette.images.sheets.film import encode_animation
+from facette.images.whole import ending_of, read_whole
+from facette.latent.pasting import changed_pixels
 from facette.studio.parts import link, png_bytes
 
 if TYPE_CHECKING:
+    from facette.latent.edit import Edit
     from facette.latent.film import Film
     from facette.latent.sheets import Result
+    from facette.latent.vary import Variations
     from facette.studio.app import Studio
     from facette.studio.photo import StudioPhoto
 
@@ -116,6 +121,31 @@ def singles(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tu
         for number, name in enumerate(names)
     ]
     return names, addresses
+
+
+def in_the_photo(
+    studio: Studio, tab: str, key: str, photo: StudioPhoto, result: Edit | Variations, stem: str
+) -> list[tuple[str, str]]:
+    """Address and name of the whole photo with each picture's change in it, as `--paste` writes it; drawn when it is
+    fetched. None where the model draws alone."""
+    if result.drawing.details != "photo":
+        return []
+    named, data = studio.photos.file(str(photo.choice))
+    ending, offered = ending_of(data, named), []
+    for number in range(len(result.pictures)):
+        name = f"{stem}-photo-{number + 1:02d}{ending}"
+        kind = "image/jpeg" if ending == ".jpg" else "image/png"
+        content = partial(_pasted, studio, photo, result, number)
+        offered.append((studio.shelf.put(tab, f"{key}-whole-{number}", content, name, kind, 0), name))
+    return offered
+
+
+def _pasted(studio: Studio, photo: StudioPhoto, result: Edit | Variations, number: int) -> bytes:
+    named, data = studio.photos.file(str(photo.choice))
+    whole, latents = read_whole(data, named), np.asarray(result.latents[number : number + 1], np.float32)
+    face = replace(photo.input, to_photo=photo.to_photo)  # in the whole photo, not in what is kept of it
+    pixels = changed_pixels(studio.model, whole, [face], latents)
+    return whole.encode(pixels, {**result.settings_of(number), "faces": 1})
 
 
 def picture(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tuple[str, str]:

@@ -92,12 +92,13 @@ def faces(
     buttons: Sequence[Sequence[PictureButton]] = (),
     kind: str = "",
     before: str = "",
+    pasted: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Pictures side by side as HTML, each of which opens large; each (H, W, 3), uint8.
 
     `names`: file names, which give each a download, from `addresses` or else the picture itself. `buttons`: the
     buttons of each, whose messages go to the hidden input `to`. `before`: the address of what all of them were made
-    of. `kind`: a CSS class.
+    of. `kind`: a CSS class. `pasted`: address and name of the whole photo with each in it.
     """
     cells = []
     for i, picture in enumerate(pictures):
@@ -110,23 +111,35 @@ def faces(
                 f'title="Save" aria-label="Save {escape(words)}">{SIGNS["down"]}</a>'
             )
         caption = captions[i] if i < len(captions) else ""
-        cells.append(_figure(shown, whole, words, caption, row))
+        cells.append(_figure(shown, whole, words, caption, row, pasted[i] if pasted else None))
     start = f' data-before="{escape(before)}"' if before else ""
     return f'<div class="faces {escape(kind)}"{start}>{"".join(cells)}</div>' if cells else ""
 
 
-def face(picture: np.ndarray, caption: str, alt: str, before: str = "", whole: str = "") -> str:
-    """One picture with its caption as HTML; it opens large, from the address `whole` or as it is."""
+def face(
+    picture: np.ndarray,
+    caption: str,
+    alt: str,
+    before: str = "",
+    whole: str = "",
+    pasted: tuple[str, str] | None = None,
+) -> str:
+    """One picture with its caption as HTML; it opens large, from the address `whole` or as it is. `pasted` as `faces`
+    takes them."""
     shown = preview_address(picture)
     whole = whole or (shown if len(picture) <= EXACT else png_address(picture))
     start = f' data-before="{escape(before)}"' if before else ""
-    return f'<div class="single"{start}>{_figure(shown, whole, alt, caption, "")}</div>'
+    return f'<div class="single"{start}>{_figure(shown, whole, alt, caption, "", pasted)}</div>'
 
 
-def _figure(shown: str, whole: str, words: str, caption: str, row: str) -> str:
+def _figure(
+    shown: str, whole: str, words: str, caption: str, row: str, pasted: tuple[str, str] | None
+) -> str:
     under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     bar = f'<div class="picture-buttons">{row}</div>' if row else ""
     beyond = f' data-whole="{escape(whole)}"' if whole != shown else ""
+    if pasted:
+        beyond += f' data-pasted="{escape(pasted[0])}" data-pasted-name="{escape(pasted[1])}"'
     return (
         f"<figure{beyond}>"
         f'<button type="button" class="look" title="Look at it" aria-label="Look at {escape(words)}">'

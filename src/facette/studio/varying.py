@@ -83,10 +83,12 @@ def gallery_html(
     kept: Collection[int],
     files: tuple[Sequence[str], Sequence[str]],
     before: str,
+    pasted: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The ten, each with its buttons.
 
-    `kept`: seeds of favourites. `files`: names and addresses of the ten. `before`: the address of the photo.
+    `kept`: seeds of favourites. `files`: names and addresses of the ten. `before`: the address of the photo. `pasted`:
+    address and name of the whole photo with each of them in it.
     """
     depth = len(settings.place.around)
     buttons = []
@@ -108,6 +110,7 @@ def gallery_html(
         buttons=buttons,
         kind="ten",
         before=before,
+        pasted=pasted,
     )
 
 

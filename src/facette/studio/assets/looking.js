@@ -99,6 +99,10 @@
     if (document.activeElement === document.body) dialog.focus(); // what was pressed has been drawn anew
     const saved = figure.querySelector("a[download]");
     if (saved) acts.append(act("Save", () => saved.click(), null));
+    const { pasted, pastedName } = figure.dataset;
+    if (pasted) acts.append(act("Save the whole photo", () => {
+      Object.assign(document.createElement("a"), { href: pasted, download: pastedName }).click();
+    }, null));
     const here = facette.openPage(), offered = [...figure.querySelectorAll("[data-say]")].map((button) => button.title);
     for (const [page, title] of Object.entries(ONWARD)) {
       if (page === here || offered.includes(title) || !document.getElementById(`page-${page}-button`)) continue;

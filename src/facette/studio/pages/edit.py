@@ -15,7 +15,7 @@ from facette.errors import UsageError
 from facette.latent import edit
 from facette.latent.directions import Directions, known_directions
 from facette.latent.edit import Edit
-from facette.studio.download_links import photo_first, picture, row, sheet
+from facette.studio.download_links import in_the_photo, photo_first, picture, row, sheet
 from facette.studio.events import live
 from facette.studio.parts import command_line, copyable, face, folded, note, photo_box, png_bytes
 from facette.studio.photo import Choice
@@ -142,7 +142,8 @@ def _changed(
     offers = row(saved, sheet(studio, tab, "edit", edited, stem))
     first = photo_first(studio, tab, "edit", portrait)
     terminal = folded("In a terminal", copyable(command, "The sheet, and the picture in a folder", first))
-    shown = face(edited.pictures[0], "", "the edited face", before, whole)
+    (pasted,) = in_the_photo(studio, tab, "edit", portrait, edited, stem)
+    shown = face(edited.pictures[0], "", "the edited face", before, whole, pasted)
     return shown, _effects(edited), offers + terminal
 
 

@@ -17,7 +17,7 @@ from facette.latent.around import Step
 from facette.latent.levels import choose_setting, known_curve
 from facette.latent.noise import Noise, knows_people
 from facette.latent.vary import variation_seeds
-from facette.studio.download_links import all_of, photo_first, row, sheet, single, singles
+from facette.studio.download_links import all_of, in_the_photo, photo_first, row, sheet, single, singles
 from facette.studio.events import live
 from facette.studio.examples import examples_html
 from facette.studio.favourites import (
@@ -200,7 +200,10 @@ class _Acts:
         kept = seeds_kept(favourites, place, factor)
         photo = partial(png_bytes, relatives.photo)
         before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
-        drawn = gallery_html(settings, seeds, relatives.pictures, kept, files, before)
+        pasted = in_the_photo(
+            self._studio, tab, "vary", start.photo, relatives, f"{start.photo.stem}-variations"
+        )
+        drawn = gallery_html(settings, seeds, relatives.pictures, kept, files, before, pasted)
         meter = meter_html(known_curve(self._studio.model, place.noise, place.details), factor)
         way = [prepared.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
         trail = trail_html([*way, start], place.around)
