@@ -69,7 +69,7 @@ def test_every_tab_is_said_in_the_visitors_language(visit, there, shot, language
 LAST_WORDS = {
     "Blend": "Give two photos, three or four.",
     "Edit": "Stay the same person",
-    "Sample": "All samples",
+    "Sample": "Others",
     "Compare": "At equal likeness",
     "Evaluate": "Measure",
     "Train": "No run yet: plan one above.",
@@ -77,7 +77,7 @@ LAST_WORDS = {
 }
 # What belongs to no language: names, and what data and commands call their own.
 NAMES = {"Facette", "GIF", "MP4", "t-SNE", "UMAP"}
-OTHERS = "script, style, select, code, pre, .photo-name, .map-legend, #map-under > p, #map-under .note"
+OTHERS = "script, style, select, code, pre, .photo-name, .map-legend"
 
 
 def left_english(page, language: str) -> list[str]:

@@ -26,6 +26,7 @@ from facette.studio.parts import (
     copyable,
     face,
     faces,
+    folded,
     hidden_input,
     link,
     note,
@@ -171,9 +172,9 @@ def _on_page(studio: Studio, tab: str, ready: DrawnMap, command: str) -> list[An
         tab, "map-saved", lambda: _npz(ready.walk), f"map{SAVED}", "application/octet-stream"
     )
     under = (
-        note(ready.remarks)
-        + link(saved, "Save the map", f"map{SAVED}")
+        link(saved, "Save the map", f"map{SAVED}")
         + (copyable(command) if command else "")
+        + (folded("Figures", note(ready.remarks)) if ready.remarks else "")
     )
     return [shown, _html(shown), under]
 
