@@ -69,7 +69,7 @@ def test_every_tab_is_said_in_the_visitors_language(visit, there, shot, language
 LAST_WORDS = {
     "Blend": "Give two photos, three or four.",
     "Edit": "Stay the same person",
-    "Sample": "Others",
+    "Sample": "Save the sheet",
     "Compare": "At equal likeness",
     "Evaluate": "Measure",
     "Train": "No run yet: plan one above.",
