@@ -91,4 +91,7 @@ def left_english(page, language: str) -> list[str]:
     )
     whole = [re.compile(re.escape(words).replace(r"\{\}", ".+?")) for words in CATALOGUES[language].values()]
     lettered = [words for words in seen if any(map(str.isalpha, words)) and words not in NAMES]
+    lettered = [
+        words for words in lettered if not re.fullmatch(r"[\d.]+s", words)
+    ]  # what takes a while is timed
     return [words for words in lettered if not any(pattern.fullmatch(words) for pattern in whole)]
