@@ -37,14 +37,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
     return Groups(config, log)
 
 
+def _of_all(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config) -> Path:
+    """The temporary folder of the session, whichever of its processes asks."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(config, "workerinput") else base
+
+
 @pytest.fixture(scope="session")
 def make_once(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config):
     """A folder that all processes of this session share: `make_once("quick", make)`, where the first one calls
     `make(folder)` and the others wait for it."""
     from filelock import FileLock
 
-    several = hasattr(pytestconfig, "workerinput")
-    base = tmp_path_factory.getbasetemp().parent if several else tmp_path_factory.getbasetemp()
+    base = _of_all(tmp_path_factory, pytestconfig)
 
     def call(name: str, make: Callable[[Path], object]) -> Path:
         folder, ready = base / f"once-{name}", base / f"once-{name}.ready"
@@ -104,10 +109,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory):
-    """Packed pictures of the tests never mix with the user's."""
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config):
+    """Packed pictures of the tests never mix with the user's; what one process has packed, the others read."""
     before = os.environ.get("FACETTE_CACHE")
-    os.environ["FACETTE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["FACETTE_CACHE"] = str(_of_all(tmp_path_factory, pytestconfig) / "cache")
     yield
     if before is None:
         os.environ.pop("FACETTE_CACHE", None)
