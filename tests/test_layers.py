@@ -24,6 +24,7 @@ ORDER = [
         "text",
         "runtime",
         "form",
+        "condition",
         "code",
         "recipe",
         "onnx_graph",

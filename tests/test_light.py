@@ -16,8 +16,8 @@ from facette.images.example import example_photo
 SOURCE = Path(facette.__file__).parent
 LEARNING = {"torch", "scipy", "sklearn", "matplotlib"}
 DRAWING = [
-    *("errors.py", "files.py", "form.py", "onnx_graph.py", "runtime.py", "version.py"),
-    *("model/draws.py", "model/interface.py", "model/onnx_model.py"),
+    *("condition.py", "errors.py", "files.py", "form.py", "onnx_graph.py", "runtime.py", "version.py"),
+    *("model/conditions.py", "model/draws.py", "model/interface.py", "model/onnx_model.py"),
     *("checkpoint/drawing.py", "checkpoint/locate.py", "checkpoint/graph_files.py"),
     *(f"images/{name}.py" for name in ("open", "colour", "convert", "warp", "mask", "fit", "similarity")),
     *("images/example.py", "images/whole.py", "images/faces/align.py", "images/faces/find.py"),

@@ -249,10 +249,43 @@ class PriorSpec(Spec):
     width: Positive = 64
 
 
+def _named(condition: Any) -> Any:
+    """A condition by its name alone."""
+    return {"name": condition} if isinstance(condition, str) else condition
+
+
+class ConditionSpec(Spec):
+    """What the model is told beside the picture, or infers: a label of classes, or a number.
+
+    A recipe names it; a run adds what the labels of its data say: the `classes` and their `shares` among the labelled
+    training pictures, or the `mean` and `spread` (standard deviation) of a number.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    classes: Annotated[tuple[str, ...], _list(max_length=100)] = ()
+    shares: Annotated[tuple[Share, ...], _list(max_length=100)] = ()
+    mean: float = 0.0
+    spread: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> ConditionSpec:
+        if len(self.classes) != len(self.shares) or len(self.classes) == 1 or (self.classes and self.spread):
+            raise ValueError(
+                f"condition {self.name!r} has two or more classes with a share each, or a spread"
+            )
+        return self
+
+    @property
+    def resolved(self) -> bool:
+        """Whether it is known what the labels of the data say."""
+        return bool(self.classes) or self.spread is not None
+
+
 class ModelSpec(Spec):
-    """`side` is the side in pixels of what encoder and decoder see and draw; the input's size where it is left out.
-    A larger picture is reduced to it by the mean of areas, and what is decoded is enlarged: a second stage then
-    draws the octaves above."""
+    """`condition` names labels that encoder, decoder and prior are told; they stand behind the `latent` ones, and where
+    a picture has no label it is inferred. `side` is the side in pixels of what encoder and decoder see and draw; the
+    input's size where it is left out. A larger picture is reduced to it by the mean of areas, and what is decoded is
+    enlarged: a second stage then draws the octaves above."""
 
     latent: Positive
     side: Positive | None = None
@@ -265,6 +298,12 @@ class ModelSpec(Spec):
     posterior: PosteriorSpec = PosteriorSpec()
     likelihood: LikelihoodSpec = LikelihoodSpec()
     prior: PriorSpec = PriorSpec()
+    condition: Annotated[tuple[Annotated[ConditionSpec, BeforeValidator(_named)], ...], _list()] = ()
+
+    @property
+    def told(self) -> int:
+        """How many latents the conditions take: one for each class, one for a number."""
+        return sum(len(condition.classes) or 1 for condition in self.condition)
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -356,8 +395,11 @@ class ObjectiveSpec(Spec):
     `linear` raises β from 0 over `warmup_steps`, or over `warmup_share` of the run; `cyclical` does so anew at the
     start of each of `cycles` (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs
     nothing (arXiv 1606.04934).
-    `focus` weighs the likelihood by place. `identity` is the price in nats of a face that has become another's: of
-    1 − cosine between the features of the network of who (facette.model.identity) for photo and reconstruction.
+    `labels` is the price in nats of a nat by which the encoder misses a label that is known, where the model has
+    conditions (arXiv 1406.5298, eq. 9), and `independence` that of a nat by which a small network reads the conditions
+    off the other latents better than chance (arXiv 1706.00409). `focus` weighs the likelihood by place. `identity` is
+    the price in nats of a face that has become another's: of 1 − cosine between the features of the network of who
+    (facette.model.identity) for photo and reconstruction.
     The sections that follow add terms to the sum, or change what the rate costs; left out, they are not there.
     """
 
@@ -367,6 +409,8 @@ class ObjectiveSpec(Spec):
     warmup_share: Share = 0.0
     cycles: Positive = 4
     free_bits: Annotated[float, Field(ge=0)] = 0.0
+    labels: Annotated[float, Field(ge=0)] = 50.0
+    independence: Annotated[float, Field(ge=0)] = 20.0
     focus: FocusSpec | None = None
     identity: Annotated[float, Field(ge=0)] = 0.0
     total_correlation: TotalCorrelationSpec | None = None
@@ -568,6 +612,11 @@ class Recipe(Spec):
             )
         if vector and self.sharpen is not None:
             raise ValueError("only pictures can be sharpened: leave the section sharpen out")
+        names = [condition.name for condition in self.model.condition]
+        if len(set(names)) < len(names):
+            raise ValueError("model.condition names a label twice")
+        if names and self.model.prior.kind == "vamp":
+            raise ValueError("a vamp prior's pseudo-inputs have no labels: leave model.condition out")
         self._check_pictures()
         return self
 
@@ -584,6 +633,11 @@ class Recipe(Spec):
             raise ValueError("train.hide needs input.alpha 'mask'")
         if pictures and pictures.masked and self.model.prior.kind == "vamp":
             raise ValueError("a vamp prior's pseudo-inputs have no mask: use input.alpha 'white'")
+
+    @property
+    def latents(self) -> int:
+        """The length of a latent vector: what is inferred of a picture, and behind it what conditions say."""
+        return self.model.latent + self.model.told
 
     @property
     def core(self) -> tuple[int, int]:

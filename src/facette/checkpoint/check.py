@@ -16,8 +16,10 @@ from facette.errors import CheckpointError
 
 NAME = r'[^\x00-\x1f\x7f-\x9f/\\:*?"<>|.][^\x00-\x1f\x7f-\x9f/\\:*?"<>|]*'  # as facette.recipe has it
 NAME_LENGTH, LARGEST_SIDE, LARGEST_LATENT = 100, 4096, 1 << 20
+LARGEST_CONDITIONS, LARGEST_CLASSES = 1000, 100
 _DEPTH, _ENTRIES, _TEXT = 8, 20_000, 20_000  # of what is said beside the recipe
-_SHAPES = {  # of extras whose rooms take them as they are; Z latents
+_SHAPES = {  # of extras whose rooms take them as they are; Z latents, I of them inferred, K of conditions
+    "condition.shift": ("I", "K"),
     "directions.": ("Z",),
     "scores.": ("Z",),
     "cloud.mean": ("Z",),
@@ -49,6 +51,7 @@ def check_header(header: Any) -> dict[str, Any]:
         _whole(size, "input.size", LARGEST_SIDE)
     _whole(model.get("latent"), "model.latent", LARGEST_LATENT)
     _one_of(data.get("kind"), "input.kind", ("image", "vector"))
+    _check_conditions(model.get("condition", []))
     for part in ("encoder", "decoder", "likelihood", "posterior"):
         _section(model, part, "its recipe's model")
     for part in ("encoder", "decoder", "likelihood"):
@@ -71,6 +74,28 @@ def check_header(header: Any) -> dict[str, Any]:
     return header
 
 
+def _check_conditions(conditions: object) -> None:
+    """Tables of names, classes with their shares, and numbers, as `facette.recipe.ConditionSpec` has them."""
+    if not isinstance(conditions, list) or len(conditions) > LARGEST_CONDITIONS:
+        raise CheckpointError("its recipe's model.condition is no list of conditions")
+    for condition in conditions:
+        told = condition if isinstance(condition, dict) else {}
+        classes, shares = told.get("classes", []), told.get("shares", [])
+        spread, mean = told.get("spread"), told.get("mean", 0.0)
+        right = (
+            isinstance(told.get("name"), str)
+            and isinstance(classes, list)
+            and isinstance(shares, list)
+            and len(classes) == len(shares) <= LARGEST_CLASSES
+            and all(isinstance(name, str) for name in classes)
+            and all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
+            and type(mean) in (int, float)
+            and (bool(classes) and sum(shares) > 0) != (type(spread) in (int, float) and spread > 0)
+        )
+        if not right:
+            raise CheckpointError("its recipe has a model.condition that is none")
+
+
 def check_name(name: object) -> None:
     """Raises CheckpointError for what is no name of a model."""
     if not isinstance(name, str) or len(name) > NAME_LENGTH or not re.fullmatch(NAME, name):
@@ -79,19 +104,23 @@ def check_name(name: object) -> None:
         )
 
 
-def check_extras(shapes: Mapping[str, Iterable[int]], latent: int) -> None:
-    """Raises CheckpointError when an extra has another shape than the rooms that use it take."""
+def check_extras(shapes: Mapping[str, Iterable[int]], latent: int, told: int = 0) -> None:
+    """Raises CheckpointError when an extra has another shape than the rooms that use it take. `latent` latents are
+    inferred, `told` stand behind them for conditions."""
+    lengths = {"Z": latent + told, "I": latent, "K": told}
     for name, shape in shapes.items():
         wanted = next((letters for start, letters in _SHAPES.items() if name.startswith(start)), None)
         if wanted is None:
             continue
         sizes = tuple(shape)
         right = len(sizes) == len(wanted) and all(
-            letter == "N" or size == latent for letter, size in zip(wanted, sizes, strict=True)
+            letter == "N" or size == lengths[letter] for letter, size in zip(wanted, sizes, strict=True)
         )
         if not right:
-            told = "×".join(map(str, sizes)) or "a single number"
-            raise CheckpointError(f"its {name[:80]!r} has shape {told}, which does not fit {latent} latents")
+            shown = "×".join(map(str, sizes)) or "a single number"
+            raise CheckpointError(
+                f"its {name[:80]!r} has shape {shown}, which does not fit {latent + told} latents"
+            )
 
 
 def _section(value: Mapping[str, Any], name: str, whose: str) -> dict[str, Any]:

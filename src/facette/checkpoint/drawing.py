@@ -23,6 +23,7 @@ from facette.checkpoint.check import check_extras
 from facette.checkpoint.digest import verify_content
 from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph, graph_key
 from facette.checkpoint.locate import describe_model, find_model, open_tensors
+from facette.condition import PlainCondition
 from facette.errors import CheckpointError, import_extra
 from facette.model.draws import FlowDraws, MixtureDraws, PriorDraws
 from facette.model.onnx_model import OnnxInput, OnnxModel
@@ -80,10 +81,12 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
         with open_tensors(path, "np") as file:
             names = list(file.keys())
             extras = {n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)}
-            check_extras({name: extra.shape for name, extra in extras.items()}, recipe["model"]["latent"])
+            latent = recipe["model"]["latent"]
+            conditions = tuple(PlainCondition.of(each) for each in recipe["model"].get("condition", ()))
+            told = sum(len(condition.classes) or 1 for condition in conditions)
+            check_extras({name: extra.shape for name, extra in extras.items()}, latent, told)
             for name, extra in extras.items():
                 _check_finite(name, extra)
-            latent = recipe["model"]["latent"]
             fitted = _state(file, names, FITTED)
             mixture = MixtureDraws.of_state(fitted, latent) if fitted else None
             trained = _state(file, names, PRIOR)
@@ -100,12 +103,13 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
             return OnnxModel(
                 recipe["name"],
                 OnnxInput.of(recipe["input"]),
-                latent,
+                latent + told,
                 *networks,
                 fitted_prior=mixture,
                 prior=_prior(kind, trained, latent, networks[0]),
                 extras=extras,
                 metrics=header.get("metrics", {}),
+                conditions=conditions,
             )
     except KeyError as error:
         raise Unserved(f"the recipe in {path} does not say {error}") from error

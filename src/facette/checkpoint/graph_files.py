@@ -49,6 +49,8 @@ def graph_key(network: Network, recipe: dict[str, Any]) -> str:
         decides["mask"] = True
     if model.get("side") and network != "sharpener":
         decides["side"] = model["side"]
+    if model.get("condition"):
+        decides["condition"] = [len(condition.get("classes", ())) or 1 for condition in model["condition"]]
     match network:
         case "encoder":
             decides |= {"layers": model["encoder"], "posterior": model["posterior"]}

@@ -26,7 +26,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "The model": ("--model", "--plain", "--prior", "--recipe", "--set", "--code"),
     "The pictures": ("--cache", "--strict", "--fresh", "--split", "--labels", "--people"),
     "The diffusion model": (
-        *("--with", "--prompt", "--strength", "--guidance", "--scheduler", "--vae-only", "--config"),
+        *("--prompt", "--strength", "--guidance", "--scheduler", "--vae-only", "--config"),
         *("--safety-checker", "--allow-download"),
     ),
     "Where it runs": ("--device", "--engine", "--workers", "--address", "--gpus", "--shard", "--batch"),

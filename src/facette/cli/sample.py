@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from facette.cli.conditions import With
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit
 
@@ -20,6 +21,7 @@ def sample(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0, help="Below 1 more ordinary, above 1 bolder.")
     ] = 1.0,
+    told: With = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="The sheet, or a CSV of points.  [default: samples.png, .csv]"),
@@ -37,10 +39,12 @@ def sample(
     from facette.cli.model import open_model
     from facette.cli.places import place_for
     from facette.latent import sample as draw
+    from facette.model.conditions import parse_values
 
     opened = open_model(model, device, plain, light=True)
+    condition = parse_values(told or [])
     (target,) = place_for(out, "samples.csv" if opened.input.kind == "vector" else "samples.png")
-    samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature)
+    samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature, condition=condition)
     written = samples.save(target)
     singles = [] if each is None else samples.save_each(each)
     data = {
@@ -50,6 +54,7 @@ def sample(
         "count": count,
         "prior": samples.prior,
         "temperature": temperature,
+        **({"condition": condition} if condition else {}),
         "seed": seed,
     }
     emit(data, str(written), as_json)

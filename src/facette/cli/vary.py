@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from facette.cli.conditions import With
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.paste import Paste
@@ -91,6 +92,7 @@ def vary(
         int,
         typer.Option("--refine", min=0, metavar="N", help="Fit this photo closer in N gradient steps first."),
     ] = 0,
+    told: With = None,
     paste: Paste = False,
     details: Details = "photo",
     side: Side = None,
@@ -105,9 +107,11 @@ def vary(
     from facette.errors import UsageError
     from facette.latent.around import parse_step
     from facette.latent.vary import vary as vary_photo
+    from facette.model.conditions import parse_values
 
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
+    condition = parse_values(told or [])
     steps = [parse_step(text) for text in around or []]
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device, plain or details == "photo", light=not refine)
@@ -131,6 +135,7 @@ def vary(
                 likeness=likeness,
                 spread=spread if pick is None else "random",
                 pool=pool,
+                condition=condition,
                 progress=bar.advance if bar else lambda steps: None,
             )
         sheet, singles = numbered(target, number), each and numbered(each, number)

@@ -60,6 +60,7 @@ class Category:
     name: str
     labels: tuple[str, ...]  # L of them, in their order
     codes: np.ndarray  # (N,) int16: which label; −1 unknown
+    numbers: np.ndarray | None = None  # (N,) float32 of a column of numbers, NaN unknown; None of classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,8 @@ def _of_numbers(name: str, numbers: np.ndarray, known: np.ndarray) -> AttributeT
     edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, BANDS + 1)))
     bands = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
     labels = tuple(f"{low:g} to {high:g}" for low, high in pairwise(edges)) or (f"{edges[0]:g}",)
-    category = Category(name, labels, np.where(known, bands, -1).astype(np.int16))
+    codes = np.where(known, bands, -1).astype(np.int16)
+    category = Category(name, labels, codes, numbers.astype(np.float32))
     values = np.where(known, above, UNKNOWN).astype(np.int8)
     return AttributeTable((name,), values[:, None], (category,))
 
@@ -275,8 +277,21 @@ def joined_categories(parts: Sequence[tuple[Category, ...]], counts: Sequence[in
             np.full(count, -1, np.int16) if c is None else _recoded(c, labels)
             for c, count in zip(known, counts, strict=True)
         ]
-        whole.append(Category(name, labels, np.concatenate(codes)))
+        whole.append(Category(name, labels, np.concatenate(codes), _joined_numbers(known, counts)))
     return tuple(whole)
+
+
+def _joined_numbers(parts: Sequence[Category | None], counts: Sequence[int]) -> np.ndarray | None:
+    """(N,) float32, NaN where a part has no numbers; None where one has classes."""
+    if any(part is not None and part.numbers is None for part in parts):
+        return None
+    blank = (np.full(count, np.nan, np.float32) for count in counts)
+    return np.concatenate(
+        [
+            none if part is None or part.numbers is None else part.numbers
+            for part, none in zip(parts, blank, strict=True)
+        ]
+    )
 
 
 def _recoded(category: Category, labels: tuple[str, ...]) -> np.ndarray:
@@ -290,12 +305,18 @@ def spread_categories(labels: LabelRows, joined: Joined) -> tuple[Category, ...]
         Category(
             category.name,
             category.labels,
-            np.where(joined.rows == UNLISTED, np.int16(-1), category.codes[joined.rows])
-            if len(category.codes)
-            else np.full(len(joined.rows), -1, np.int16),
+            _spread(category.codes, joined, np.int16(-1)),
+            None if category.numbers is None else _spread(category.numbers, joined, np.float32(np.nan)),
         )
         for category in labels.categories
     )
+
+
+def _spread(values: np.ndarray, joined: Joined, fill: np.generic) -> np.ndarray:
+    """A file's values (R,) for each of N pictures, `fill` where it leaves one out."""
+    if not len(values):
+        return np.full(len(joined.rows), fill)
+    return np.where(joined.rows == UNLISTED, fill, values[joined.rows])
 
 
 def join_rows(path: Path, labels: LabelRows, names: Sequence[str]) -> Joined:

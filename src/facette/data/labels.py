@@ -32,7 +32,7 @@ from facette.data.split import TRAIN, VALID, split_by_folder, split_by_name
 from facette.errors import DataError
 from facette.files import appearing
 
-_FORMAT = 4
+_FORMAT = 5
 _UNLISTED = -1
 
 
@@ -212,10 +212,19 @@ def _save(labels: Labels, path: Path) -> None:
             partition=labels.partition,
             names=np.array([] if table is None else table.names, np.str_),
             values=np.empty((0, 0), np.int8) if table is None else table.values,
-            categories=np.array(json.dumps([(each.name, each.labels) for each in categories])),
+            categories=np.array(
+                json.dumps([(each.name, each.labels, each.numbers is not None) for each in categories])
+            ),
+            numbers=_numbers(categories),
             codes=np.stack([each.codes for each in categories]) if categories else np.empty((0, 0), np.int16),
             listings=np.array(json.dumps([astuple(listing) for listing in labels.listings])),
         )
+
+
+def _numbers(categories: tuple[Category, ...]) -> np.ndarray:
+    """A row for each category; of classes NaN."""
+    rows = [np.full(len(c.codes), np.nan, np.float32) if c.numbers is None else c.numbers for c in categories]
+    return np.stack(rows) if rows else np.empty((0, 0), np.float32)
 
 
 def _load(path: Path) -> Labels | None:
@@ -225,8 +234,10 @@ def _load(path: Path) -> Labels | None:
         names = tuple(kept["names"].tolist())
         described = json.loads(str(kept["categories"]))
         categories = tuple(
-            Category(name, tuple(labels), codes)
-            for (name, labels), codes in zip(described, kept["codes"], strict=True)
+            Category(name, tuple(labels), codes, numbers if measured else None)
+            for (name, labels, measured), codes, numbers in zip(
+                described, kept["codes"], kept["numbers"], strict=True
+            )
         )
         attributes = AttributeTable(names, kept["values"], categories) if names else None
         listings = tuple(Listing(*fields) for fields in json.loads(str(kept["listings"])))

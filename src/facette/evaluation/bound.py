@@ -60,7 +60,8 @@ def _weighted(
         log_posterior = torch.stack([posterior.log_prob(draw) for draw in z])  # (k, N)
         flat = z.flatten(0, 1)  # (k·N, Z)
         seen = x.repeat(count, *[1] * (x.ndim - 1))  # (k·N, …)
-        log_joint = log_likelihood(vae, seen, vae.decoder(flat).float()) + vae.prior.log_prob(flat)
+        prior = vae.prior.log_prob(flat[:, : vae.latent])
+        log_joint = log_likelihood(vae, seen, vae.decoder(flat).float()) + prior
         log_weights = wide(log_joint).view(count, len(x)).cpu() - wide(log_posterior).cpu()
         total = torch.logaddexp(total, torch.logsumexp(log_weights, dim=0))
         advance(len(flat))

@@ -63,6 +63,7 @@ def examine(
         )
     posterior = model.encode(held_out)
     drawn = model.decode(posterior.mean)
+    posterior = posterior.inferred()
     ranges = value_reading(model, held_out)
     findings = [
         *nothing_learnt(held_out, drawn),

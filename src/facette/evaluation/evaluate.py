@@ -139,7 +139,7 @@ def evaluate(
         reconstruction=_reconstruction_figures(passed.plain, judged, seed),
         sharpened=passed.sharpened and _reconstruction_figures(passed.sharpened, judged, seed),
         bound=_bound_figures(passed, drawn, importance_samples, limited, seed),
-        latents=_latent_figures(passed.posterior, seed),
+        latents=_latent_figures(passed.posterior.inferred(), seed),
         samples=sample_figures(passed, samples),
         spreads=_spreads(model, selection, seed) if image else (),
         distributions=photos

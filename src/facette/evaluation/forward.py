@@ -23,7 +23,6 @@ from facette.judges.features import joined
 from facette.measures.declarations import Pair, columns_of
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
-from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
 from facette.progress import Advance, unheard
 from facette.runtime import generator
@@ -97,7 +96,7 @@ def _likelihood(
 ) -> Columns:
     """Terms of the bound with one draw of z for each datum, and from the same draw the bits per dimension."""
     z = posterior.sample(generator=draws)  # (N, Z)
-    passed = VAEOutput(posterior, z, model.vae.decoder(z).float())
+    passed = model.vae.passed(posterior, z)
     terms = elbo_terms(model.vae, x, passed)
     columns = {"distortion": terms.distortion, "rate": terms.rate, "elbo": terms.elbo}
     if model.input.kind == "image" and has_density(model):

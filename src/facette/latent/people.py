@@ -74,6 +74,8 @@ def measure_people(
             used = np.concatenate([used, spans[part]], axis=1)
     if not any(spans[part].shape[1] for part in NAMED if part in spans):
         spans["rest"] = _beside(np.eye(white.shape[1])[:, :REST], spans["light"])
+    own = model.recipe.model.latent
+    root[own:] = 0  # what a model is told of a picture stays
     return {
         PREFIX + part: torch.from_numpy(WEIGHT[part] * root @ span).half()
         for part, span in spans.items()

@@ -18,6 +18,7 @@ from facette.latent.inputs import Picture, resolve_drawer
 from facette.latent.photo import PhotoSource, take_photo
 from facette.latent.points import Latents
 from facette.latent.sheets import Result, even_columns, save_pictures, save_points
+from facette.model.conditions import Values
 from facette.model.interface import DrawingModel, PriorName
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def sample(
     seed: int = 0,
     prior: PriorName | None = None,
     temperature: float = 1.0,
+    condition: Values | None = None,
 ) -> Samples:
     """Pictures of nobody: draws of the prior, decoded.
 
@@ -126,8 +128,11 @@ def sample(
     from its centre (zero, or the mean of the mixture component most responsible for it): below 1 the pictures
     become more ordinary, above 1 bolder; 1 is the prior itself.
 
-    Raises UsageError for a count below 1, a temperature that is negative or infinite, an unknown prior, or a
-    fitted prior where the model has none.
+    `condition`: values by the names of the model's conditions, such as {"digit": 7}; what is not said of a draw is as
+    frequent as in the data.
+
+    Raises UsageError for a count below 1, a temperature that is negative or infinite, an unknown prior, a fitted prior
+    where the model has none, or a condition that the model is not told.
     """
     check_count(count)
     if prior not in (None, "fitted", "normal"):
@@ -136,7 +141,7 @@ def sample(
         raise UsageError(f"temperature must be a number of at least 0, got {temperature!r}.")
     model = resolve_drawer(model)
     chosen: PriorName = prior or ("fitted" if model.fitted_prior is not None else "normal")
-    latents = np.asarray(model.sample_latents(count, seed, chosen, temperature))  # (N, Z)
+    latents = np.asarray(model.sample_latents(count, seed, chosen, temperature, condition))  # (N, Z)
     # A picture is shown as the mean of p(x|z); a point is a draw of it, or the points' density would be another.
     vectors = model.input.kind == "vector"
     drawn = cast(Any, model).draw(latents, seed) if vectors else model.decode(latents)

@@ -5,8 +5,8 @@ Enters: what `vary` drew. Leaves: sheets, files and the settings they carry. Kno
 Legend: N variations, Z latents, S side of the model's pictures, W of the result's, F strengths.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,7 @@ class Variations(Result):
     remark: str = ""  # a line under the sheet, such as what was done to the photo
     noise: Noise = "posterior"
     around: tuple[Step, ...] = ()  # from the photo to where these start, if they are relatives of a relative
+    condition: Mapping[str, str | float] = field(default_factory=dict)  # what the photo was told
     likeness: float | None = (
         None  # to expect of such relatives: 1 the photo, 0 a stranger; None where nobody knows
     )
@@ -65,6 +66,7 @@ class Variations(Result):
         title = f"{len(self.pictures)} variation{'s' if len(self.pictures) > 1 else ''}"
         refined = f" · refined in {self.refined.steps} steps" if self.refined else ""
         formula = _formula(self.factor, self.mode, self.noise)
+        formula += "".join(f", {name} = {value}" for name, value in self.condition.items())
         formula += "".join(f" around {step}" for step in self.around)
         shown = self.seeds[0] if seed is None else seed
         various = f"the {len(self.pictures)} of {self.pool} that differ most" if self.pool else ""
@@ -93,6 +95,7 @@ class Variations(Result):
             "seed": self.seeds[0],
             "seeds": list(self.seeds),
             "refine": self.refined.steps if self.refined else 0,
+            **({"condition": dict(self.condition)} if self.condition else {}),
             **({"around": [str(step) for step in self.around]} if self.around else {}),
             **self.drawing.settings(),
         }

@@ -9,7 +9,7 @@ Legend: N variations, Z latents, S side of the model's pictures, W of the result
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -27,6 +27,7 @@ from facette.latent.noise import Noise, normal_draws, people_noise, ways_to_diff
 from facette.latent.photo import PhotoInput, PhotoSource, take_photo
 from facette.latent.points import Latents, decode_each
 from facette.latent.variations import Sweep, Variations
+from facette.model.conditions import Values
 from facette.model.interface import DrawingModel
 from facette.progress import Advance, unheard
 
@@ -52,6 +53,7 @@ class Origin:
     reconstruction: Picture  # (S, S, 3): what the mean is decoded to
     refined: "Refined | None" = None
     around: tuple[Step, ...] = ()
+    condition: dict[str, str | float] = field(default_factory=dict)  # what the photo was told
 
     @property
     def photo(self) -> Picture:
@@ -62,10 +64,12 @@ class Origin:
         """The same spread around the variation of that step, which is then what factor 0 gives."""
         seeds = variation_seeds(step.seed, 1)
         mean = self.latents(seeds, strength_of(step.factor, mode), noise)  # (1, Z)
+        return replace(self.at(mean), around=(*self.around, step))
+
+    def at(self, mean: Latents) -> "Origin":
+        """The same spread around another latent (1, Z)."""
         model = self.model if self.drawing.details == "model" else self.model.plain()
-        return replace(
-            self, mean=mean, reconstruction=decode_each(model, mean)[0], around=(*self.around, step)
-        )
+        return replace(self, mean=mean, reconstruction=decode_each(model, mean)[0])
 
     def latents(self, seeds: Sequence[int], strength: float, noise: Noise = "posterior") -> Latents:
         """The latent of each seed, (N, Z): `strength` times σ away, or that share of how people differ."""
@@ -98,6 +102,7 @@ class Origin:
             refined=self.refined,
             noise=noise,
             around=self.around,
+            condition=self.condition,
             likeness=_expected(self, noise, float(factor), mode),
         )
 
@@ -110,6 +115,7 @@ def origin_of(
     details: Details = "photo",
     side: int | None = None,
     progress: Advance = unheard,
+    condition: Values | None = None,
 ) -> Origin:
     """The posterior of one photo, which `refine` steps first fit more closely; arguments as `vary` takes them."""
     model = gradient_model(model, CLOSER) if refine else resolve_drawer(model)
@@ -124,8 +130,24 @@ def origin_of(
         )
         mean, scale = (np.asarray(moment) for moment in (refined.posterior.mean, refined.posterior.scale))
         photo = replace(photo, mean=mean, scale=scale, decoded=model.decode_mean(mean))
+    if condition:
+        return _told(
+            Origin(model, photo, photo.mean, photo.scale, drawing, photo.picture, refined), condition
+        )
     reconstruction = reconstruction_of(model, photo, drawing)
     return Origin(model, photo, photo.mean, photo.scale, drawing, reconstruction, refined)
+
+
+def _told(origin: Origin, condition: Values) -> Origin:
+    """The same photo as it would be if these were so, which is then what factor 0 gives."""
+    conditioning = origin.model.conditioning
+    if conditioning is None:
+        raise UsageError(
+            f"model {origin.model.name!r} is told nothing beside a photo, so not {next(iter(condition))}."
+        )
+    mean = conditioning.told(origin.mean, condition)
+    words = {name: value for name, value in conditioning.words(mean[0]).items() if name in condition}
+    return replace(origin.at(mean), condition=words)
 
 
 def vary(
@@ -144,6 +166,7 @@ def vary(
     likeness: float | None = None,
     spread: Spread = "random",
     pool: int = POOL,
+    condition: Values | None = None,
     progress: Advance = unheard,
 ) -> Variations:
     """Make `count` relatives of one photo.
@@ -160,6 +183,7 @@ def vary(
     same at every diversity and every size. `spread` "best" takes, of a `pool` of seeds, those that differ most, every
     part of how people differ counting alike. `refine` steps first fit the posterior to this photo more closely.
     `progress(1)` is called after every one of these steps.
+    `condition` tells a model with conditions what the photo is taken to be, such as {"Eyeglasses": "yes"}.
     `around` starts from a variation of the photo instead of from the photo, or from a variation of that one, and so on.
 
     `details` "photo" keeps the photo's own (`facette.latent.details`), at the size its frame has in the photo, at most
@@ -173,7 +197,7 @@ def vary(
     model = gradient_model(model, CLOSER) if refine else resolve_drawer(model)
     setting = choose_setting(model, diversity, likeness, noise, mode, details)
     seeds = chosen_seeds(model, setting.noise, seed, count, spread, pool)
-    origin = origin_of(model, picture, seed, refine, details, side, progress)
+    origin = origin_of(model, picture, seed, refine, details, side, progress, condition)
     for step in around:
         origin = origin.moved(step, mode, setting.noise)
     return origin.relatives(seeds, setting, pool if spread == "best" else 0)
@@ -269,6 +293,6 @@ def spaced_factors(first: float, last: float, count: int) -> tuple[float, ...]:
 def _expected(origin: Origin, noise: Noise, factor: float, mode: Mode) -> float | None:
     """The likeness that the model's curve expects at a strength; None where it knows none, or beside the photo."""
     curve = known_curve(origin.model, noise, origin.drawing.details)
-    if curve is None or origin.around or origin.refined or not len(curve.strength):
+    if curve is None or origin.around or origin.condition or origin.refined or not len(curve.strength):
         return None
     return curve.likeness_at(strength_of(factor, mode))

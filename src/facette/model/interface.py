@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import DataError
+from facette.model.conditions import Conditioning, Values
 from facette.model.draws import PriorDraws
 
 PriorName = Literal["fitted", "normal"]
@@ -77,12 +78,23 @@ class DrawingModel(Protocol):
         """The mixture fitted to its latents after training, of so many `components`; None where there is none."""
         ...
 
-    def prior_draws(self, prior: PriorName | None = ...) -> PriorDraws:
-        """The fitted prior, or the one trained with; None takes the fitted one where there is one."""
+    @property
+    def conditioning(self) -> Conditioning | None:
+        """What the model is told beside a picture; None where it is told nothing."""
+        ...
+
+    def prior_draws(self, prior: PriorName | None = ..., condition: Values | None = ...) -> PriorDraws:
+        """The fitted prior, or the one trained with; None takes the fitted one where there is one. `condition`: what is
+        told of every draw."""
         ...
 
     def sample_latents(
-        self, count: int, seed: int = ..., prior: PriorName | None = ..., temperature: float = ...
+        self,
+        count: int,
+        seed: int = ...,
+        prior: PriorName | None = ...,
+        temperature: float = ...,
+        condition: Values | None = ...,
     ) -> Any:
         """Draws (N, Z) of a prior, arrays, or tensors on the CPU."""
         ...

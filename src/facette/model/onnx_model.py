@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from facette.condition import Condition
 from facette.errors import DataError, UsageError
 from facette.form import PictureForm
 from facette.images.convert import to_model_array, to_pictures_array
+from facette.model.conditions import Conditioning, Values, conditioned, conditioning_of
 from facette.model.draws import Latents, MixtureDraws, NormalDraws, PriorDraws, draw_latents
 from facette.model.interface import PriorName, check_batch
 from facette.onnx_graph import Graph
@@ -81,7 +83,7 @@ class OnnxModel:
 
     name: str
     input: OnnxInput
-    latent: int  # Z
+    latent: int  # Z, those of conditions among them
     encoder: Graph  # (N, C, H, W), or (N, C + 1, H, W) with a mask → mean and scale, (N, Z) each
     decoder: Graph  # (N, Z) → (N, C, H, W)
     sharpener: Graph | None = None  # (N, C, H, W) and (N, Z) → (N, C, H, W)
@@ -89,6 +91,13 @@ class OnnxModel:
     prior: Callable[[], PriorDraws] | None = None  # what it was trained with; None: the standard normal
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def conditioning(self) -> Conditioning | None:
+        """What the model is told beside a picture; None where it is told nothing."""
+        told = sum(len(condition.classes) or 1 for condition in self.conditions)
+        return conditioning_of(self.conditions, self.latent - told, self.extras)
 
     def plain(self) -> OnnxModel:
         """The same model without its second stage."""
@@ -136,20 +145,29 @@ class OnnxModel:
             (mean,) = self.sharpener(mean, np.ascontiguousarray(z, dtype=np.float32))
         return to_pictures_array(mean, self.input.range, self.input.depth)
 
-    def prior_draws(self, prior: PriorName | None = None) -> PriorDraws:
-        """The mixture fitted after training ("fitted"), or the prior trained with ("normal"); None takes the mixture
-        when the model has one. Raises UsageError when "fitted" is asked of a model that has none."""
+    def prior_draws(self, prior: PriorName | None = None, condition: Values | None = None) -> PriorDraws:
+        """As `TrainedModel.prior_draws`."""
         if prior == "fitted" and self.fitted_prior is None:
             raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
+        conditioning = self.conditioning
         if prior != "normal" and self.fitted_prior is not None:
-            return self.fitted_prior
-        return NormalDraws(self.latent) if self.prior is None else self.prior()
+            draws = self.fitted_prior
+        elif self.prior is not None:
+            draws = self.prior()
+        else:
+            draws = NormalDraws(self.latent if conditioning is None else conditioning.latent)
+        return conditioned(draws, conditioning, condition)
 
     def sample_latents(
-        self, count: int, seed: int = 0, prior: PriorName | None = None, temperature: float = 1.0
+        self,
+        count: int,
+        seed: int = 0,
+        prior: PriorName | None = None,
+        temperature: float = 1.0,
+        condition: Values | None = None,
     ) -> Latents:
         """Draw (count, Z) latents, as `prior_draws` and `draw_latents` say."""
-        return draw_latents(self.prior_draws(prior), count, seed, temperature)
+        return draw_latents(self.prior_draws(prior, condition), count, seed, temperature)
 
     def _check_latents(self, z: np.ndarray) -> None:
         if z.ndim != 2 or z.shape[1] != self.latent:

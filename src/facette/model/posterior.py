@@ -1,5 +1,7 @@
 """q(z|x): a diagonal Gaussian over the latents.
 
+A latent whose σ is 0 is known, as a condition is: it costs no rate and has no density.
+
 Enters: the encoder's raw output (N, 2Z). Leaves: mean, scale, samples, and rates in nats.
 Shapes: N images, Z latents.
 """
@@ -49,7 +51,9 @@ class DiagonalGaussian:
 
     def rate_per_dimension(self) -> Tensor:
         """KL(q ‖ N(0, I)) of every latent dimension, (N, Z), in nats."""
-        return 0.5 * (self.mean**2 + self.scale**2 - 1) - self.scale.log()
+        known = self.scale == 0
+        mean, scale = self.mean.masked_fill(known, 0), self.scale.masked_fill(known, 1)
+        return 0.5 * (mean**2 + scale**2 - 1) - scale.log()
 
     def kl_standard_normal(self) -> Tensor:
         """KL(q ‖ N(0, I)), (N,), in nats."""
@@ -57,8 +61,19 @@ class DiagonalGaussian:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log q(z|x), (N,), in nats."""
-        standardised = (z - self.mean) / self.scale
-        return (-0.5 * standardised**2 - self.scale.log() - 0.5 * LOG_2PI).sum(1)
+        known = self.scale == 0
+        scale = self.scale.masked_fill(known, 1)
+        density = -0.5 * ((z - self.mean) / scale) ** 2 - scale.log() - 0.5 * LOG_2PI
+        return density.masked_fill(known, 0).sum(1)
+
+    def inferred(self) -> DiagonalGaussian:
+        """Without the latents that are known for every image."""
+        unsure = (self.scale > 0).any(0)
+        return self if bool(unsure.all()) else DiagonalGaussian(self.mean[:, unsure], self.scale[:, unsure])
+
+    def first(self, count: int) -> DiagonalGaussian:
+        """Of the first so many latents."""
+        return DiagonalGaussian(self.mean[:, :count], self.scale[:, :count])
 
     def repeated(self, times: int) -> DiagonalGaussian:
         """Every row `times` times in turn: the posterior of that many draws of each datum."""

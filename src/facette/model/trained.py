@@ -16,6 +16,7 @@ from torch import Tensor
 
 from facette.errors import DataError, UsageError
 from facette.images.convert import to_model, to_pictures
+from facette.model.conditions import Conditioning, Values, conditioned, conditioning_of
 from facette.model.draws import PriorDraws, draw_latents
 from facette.model.interface import PriorName, check_batch
 from facette.model.likelihood import LocationScaleLikelihood
@@ -62,8 +63,13 @@ class TrainedModel:
 
     @property
     def latent(self) -> int:
-        """Number of latent dimensions Z."""
-        return self.recipe.model.latent
+        """Number of latent dimensions Z, those of conditions among them."""
+        return self.recipe.latents
+
+    @property
+    def conditioning(self) -> Conditioning | None:
+        """What the model is told beside a picture; None where it is told nothing."""
+        return conditioning_of(self.recipe.model.condition, self.recipe.model.latent, self.extras)
 
     @property
     def input(self) -> ImageInput | VectorInput:
@@ -190,16 +196,23 @@ class TrainedModel:
         )
         return likelihood.sample(decoded, generator(seed, "draw")).cpu().numpy()
 
-    def prior_draws(self, prior: PriorName | None = None) -> PriorDraws:
+    def prior_draws(self, prior: PriorName | None = None, condition: Values | None = None) -> PriorDraws:
         """The mixture fitted after training ("fitted"), or the prior trained with ("normal"); None takes the mixture
-        when the model has one. Raises UsageError when "fitted" is asked of a model that has none."""
+        when the model has one. `condition`: what is told of every draw. Raises UsageError when "fitted" is asked of a
+        model that has none, and for a condition that it does not know."""
         if prior == "fitted" and self.fitted_prior is None:
             raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
         fitted = self.fitted_prior if prior != "normal" else None
-        return (self.vae.prior if fitted is None else fitted).draws()
+        draws = (self.vae.prior if fitted is None else fitted).draws()
+        return conditioned(draws, self.conditioning, condition)
 
     def sample_latents(
-        self, count: int, seed: int = 0, prior: PriorName | None = None, temperature: float = 1.0
+        self,
+        count: int,
+        seed: int = 0,
+        prior: PriorName | None = None,
+        temperature: float = 1.0,
+        condition: Values | None = None,
     ) -> Tensor:
         """Draw (count, Z) latents, as `prior_draws` and `draw_latents` say."""
-        return torch.from_numpy(draw_latents(self.prior_draws(prior), count, seed, temperature))
+        return torch.from_numpy(draw_latents(self.prior_draws(prior, condition), count, seed, temperature))

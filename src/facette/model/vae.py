@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from facette.code import resolve
+from facette.condition import Condition
 from facette.errors import RecipeError, UsageError
 from facette.form import height_width
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
 from facette.model.band import enlarged, reduced, with_mask
+from facette.model.inference import Adversary, ConditionalEncoder, Inference, outputs_of
 from facette.model.likelihood import BernoulliLikelihood, Likelihood, LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
@@ -36,9 +38,14 @@ if TYPE_CHECKING:
 class VAEOutput:
     """One way through the model: the posterior, draws from it, and what was decoded of them."""
 
-    posterior: DiagonalGaussian  # (N, Z)
+    posterior: DiagonalGaussian  # (N, Z), of the latents that are inferred; conditions stand in `inference`
     z: Tensor  # (N, Z), or (N·K, Z): K draws of each datum in turn
     decoded: Tensor  # of each z what the likelihood takes, (…, C, h, w) or (…, D); 2 × the channels when σ is predicted
+    inference: Inference | None = None  # of the conditions, where the model has any
+
+    def whole(self, z: Tensor) -> Tensor:
+        """Latents (N, Z) of these data with the conditions behind them, as a decoder takes them."""
+        return z if self.inference is None else torch.cat([z, self.inference.code], dim=1)
 
 
 class VAE(nn.Module):
@@ -57,6 +64,7 @@ class VAE(nn.Module):
         core: tuple[int, int] | None = None,
         channels: int = 0,
         masked: bool = False,
+        conditions: Sequence[Condition] = (),
     ):
         """`shape` and `core` are the (height, width) of pictures outside and inside; vectors have neither."""
         super().__init__()
@@ -68,15 +76,34 @@ class VAE(nn.Module):
         if isinstance(prior, VampPrior):
             prior.bind(self.encode)
         self.posterior_scale: Literal["log-variance", "softplus"] = posterior_scale
-        self.latent = latent
+        self.latent = latent  # Z; those of conditions stand behind them
+        self.conditions = tuple(conditions)
+        if conditions:
+            self.adversary = Adversary(conditions, latent)
 
     def encode(self, x: Tensor) -> DiagonalGaussian:
-        """q(z|x) of pictures (N, C, H, W), of pictures with their masks (N, C + 1, H, W), or of vectors (N, D)."""
+        """q(z|x) of pictures (N, C, H, W), of pictures with their masks (N, C + 1, H, W), or of vectors (N, D).
+
+        Behind the latents stand the conditions as they are inferred, with σ 0.
+        """
+        posterior, inference = self._encoded(x)
+        if inference is None:
+            return posterior
+        code = inference.code
+        return DiagonalGaussian(
+            torch.cat([posterior.mean, code], dim=1),
+            torch.cat([posterior.scale, torch.zeros_like(code)], dim=1),
+        )
+
+    def _encoded(
+        self, x: Tensor, noise: Tensor | None = None, known: Tensor | None = None
+    ) -> tuple[DiagonalGaussian, Inference | None]:
         if x.ndim == 4:
             x = reduced(x, self.core, self.channels)
             if self.masked and x.shape[1] == self.channels:
                 x = with_mask(x)
-        return DiagonalGaussian.from_raw(self.encoder(x), self.posterior_scale)
+        raw, inference = self.encoder(x, noise, known) if self.conditions else (self.encoder(x), None)
+        return DiagonalGaussian.from_raw(raw, self.posterior_scale), inference
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z) for latents (N, Z), at the input's size and in the recipe's range."""
@@ -87,16 +114,27 @@ class VAE(nn.Module):
         """The mean of p(x|z) for latents (N, Z) as the core draws it: (N, C, h, w), or vectors (N, D)."""
         return self.likelihood.mean(self.decoder(z))
 
-    def forward(self, x: Tensor, noise: Tensor) -> VAEOutput:
+    def forward(self, x: Tensor, noise: Tensor, known: Tensor | None = None) -> VAEOutput:
         """Encode, draw z with the given standard normal noise (N, Z), or (N, K, Z) for K draws of each; decode.
 
-        For objectives."""
-        posterior = self.encode(x)
+        A model with conditions draws those that are not `known` (NaN) with the noise behind the Z. For objectives.
+        """
+        noise, chance = noise[..., : self.latent], noise[..., self.latent :]
+        posterior, inference = self._encoded(x, (chance[:, 0] if chance.ndim == 3 else chance), known)
+        draws = noise.shape[1] if noise.ndim == 3 else 1
         if noise.ndim == 3:
-            z = posterior.repeated(noise.shape[1]).sample(noise=noise.flatten(0, 1))
+            z = posterior.repeated(draws).sample(noise=noise.flatten(0, 1))
         else:
             z = posterior.sample(noise=noise)
-        return VAEOutput(posterior, z, self.decoder(z).float())
+        entering = z
+        if inference is not None:
+            entering = torch.cat([z, inference.code.repeat_interleave(draws, 0)], dim=1)
+            inference = self.adversary.watched(inference, z[::draws])
+        return VAEOutput(posterior, z, self.decoder(entering).float(), inference)
+
+    def passed(self, posterior: DiagonalGaussian, z: Tensor) -> VAEOutput:
+        """The output for a draw z of what `encode` gave, for the bound."""
+        return VAEOutput(posterior.first(self.latent), z[:, : self.latent], self.decoder(z).float())
 
 
 def build_vae(recipe: Recipe) -> VAE:
@@ -120,9 +158,21 @@ def build_vae(recipe: Recipe) -> VAE:
         prior=_prior(recipe),
         posterior_scale=spec.posterior.scale,
         latent=spec.latent,
+        conditions=_conditions(recipe),
         **_form(recipe),
     )
     return vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _conditions(recipe: Recipe) -> tuple[Condition, ...]:
+    """Raises RecipeError for a condition of which nobody knows yet what the labels say."""
+    unknown = [condition.name for condition in recipe.model.condition if not condition.resolved]
+    if unknown:
+        raise RecipeError(
+            f"recipe {recipe.name!r} names the condition {unknown[0]!r} without its classes or its spread: training "
+            "takes them from the labels of its pictures"
+        )
+    return recipe.model.condition
 
 
 def _form(recipe: Recipe) -> dict[str, Any]:
@@ -142,7 +192,7 @@ def build_sharpener(recipe: Recipe) -> Sharpener:
     if spec is None or inputs.kind == "vector":
         raise RecipeError(f"recipe {recipe.name!r} has no section [sharpen]")
     network = Sharpener(
-        latent=recipe.model.latent,
+        latent=recipe.latents,
         widths=spec.widths,
         condition=spec.condition,
         range=inputs.range,
@@ -203,7 +253,8 @@ def _own(recipe: Recipe, spec: OwnSpec) -> nn.Module:
 @torch.no_grad()
 def check_networks(vae: VAE, recipe: Recipe) -> None:
     """Pass two blank data through networks of the caller's own. Raises UsageError where they do not fit the recipe."""
-    inputs, latent = recipe.input, recipe.model.latent
+    inputs, latent = recipe.input, recipe.latents
+    encoded = 2 * recipe.model.latent + outputs_of(recipe.model.condition)
     if inputs.kind == "vector":
         shape, drawn = (inputs.size,), (inputs.size * vae.likelihood.outputs_per_value,)
     else:
@@ -211,11 +262,12 @@ def check_networks(vae: VAE, recipe: Recipe) -> None:
         drawn = (inputs.channels * vae.likelihood.outputs_per_value, *recipe.core)
     was_training = vae.training
     vae.eval()
-    for part, takes, gives in (("encoder", shape, (2 * latent,)), ("decoder", (latent,), drawn)):
+    for part, takes, gives in (("encoder", shape, (encoded,)), ("decoder", (latent,), drawn)):
         spec = getattr(recipe.model, part)
         if spec.kind != "own":
             continue
         network = getattr(vae, part)
+        network = network.trunk if isinstance(network, ConditionalEncoder) else network
         like = next(network.parameters(), torch.zeros(()))
         try:
             result = network(torch.zeros(2, *takes).to(like))
@@ -234,7 +286,13 @@ def _times(shape: Sequence[int]) -> str:
 
 
 def _encoder(recipe: Recipe) -> nn.Module:
-    spec, inputs, out = recipe.model.encoder, recipe.input, 2 * recipe.model.latent
+    conditions, latent = recipe.model.condition, recipe.model.latent
+    trunk = _trunk(recipe, 2 * latent + outputs_of(conditions))
+    return ConditionalEncoder(trunk, conditions, latent) if conditions else trunk
+
+
+def _trunk(recipe: Recipe, out: int) -> nn.Module:
+    spec, inputs = recipe.model.encoder, recipe.input
     if spec.kind == "own":
         return _own(recipe, spec)
     if spec.kind == "mlp":
@@ -262,7 +320,7 @@ def _encoder(recipe: Recipe) -> nn.Module:
 
 
 def _decoder(recipe: Recipe, outputs_per_value: int) -> nn.Module:
-    spec, inputs, latent = recipe.model.decoder, recipe.input, recipe.model.latent
+    spec, inputs, latent = recipe.model.decoder, recipe.input, recipe.latents
     if spec.kind == "own":
         return _own(recipe, spec)
     if spec.kind == "mlp":

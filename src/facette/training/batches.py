@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from facette.data.attributes import YES, AttributeTable
+from facette.data.conditions import condition_codes
 from facette.errors import DataError
 from facette.recipe import Recipe
 from facette.runtime import Rank, derive_seed
@@ -95,6 +96,14 @@ def labels_of(store: Store, rows: np.ndarray) -> dict[str, Tensor]:
     if table is None:
         return {}
     return {name: torch.from_numpy(table.column(name)[rows]) for name in table.names}
+
+
+def known_conditions(store: Store, recipe: Recipe, rows: np.ndarray) -> Tensor | None:
+    """What the labels say of the recipe's conditions, (B, K), NaN where they say nothing; None without conditions."""
+    if not recipe.model.condition:
+        return None
+    table: AttributeTable | None = getattr(store, "attributes", None)
+    return torch.from_numpy(condition_codes(table, recipe.model.condition, rows))
 
 
 def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:

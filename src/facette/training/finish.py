@@ -23,6 +23,7 @@ from facette.errors import CheckpointError, DataError
 from facette.latent.noise import PREFIX, knows_people
 from facette.latent.people import measure_people
 from facette.latent.typicality import ERROR, FEWEST, measure_typicality
+from facette.model.conditions import SHIFT
 from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, build_vae
@@ -94,6 +95,7 @@ def finish_run(
         tuple[int, str], dict[str, torch.Tensor]
     ] = {}  # by step: best and last are often the same weights
     fitted: dict[int, GaussianMixturePrior] = {}
+    shifts: dict[int, torch.Tensor] = {}  # of models with conditions
     for name in ("best", "last"):
         model = load_model(folder / name, code=recipe.code)
         step = model.provenance["steps"]
@@ -112,6 +114,10 @@ def finish_run(
         if step not in fitted:
             say(f"fitting a Gaussian mixture to the latents of {folder / name}")
             latents = latents_of(model, store, rows[:FIT_AT_MOST])
+            if (conditioning := model.conditioning) is not None:
+                conditioning = conditioning.fitted(latents.numpy())
+                shifts[step] = torch.from_numpy(conditioning.shift).float()
+                latents = torch.from_numpy(conditioning.own(latents.numpy()))
             try:
                 fitted[step] = fit_gaussian_mixture(
                     latents, candidates=recipe.train.mixture_components, seed=recipe.seed
@@ -120,6 +126,7 @@ def finish_run(
                 say(f"no mixture was fitted: {error}")
                 return
         model.fitted_prior = fitted[step]
+        model.extras |= {SHIFT: shifts[step]} if step in shifts else {}
         save_model(model, folder / name)
 
 

@@ -31,6 +31,7 @@ from facette.training.batches import (
     Order,
     Store,
     balanced,
+    known_conditions,
     labels_of,
     read_ahead,
     reader,
@@ -117,6 +118,7 @@ class FirstStage:
             self.autocast,
             self.objective,
             labels_of(self.store, batch.indices) if self.objective.terms else None,
+            known_conditions(self.store, self.recipe, batch.indices),
         )
 
     def log_row(self, result: StepTerms) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from facette.checkpoint.tensors import write_atomically
 from facette.images.convert import as_rgb, to_model, to_pictures
+from facette.model.conditions import conditioned, conditioning_of
 from facette.model.draws import draw_latents
 from facette.model.vae import VAE
 from facette.recipe import Recipe
@@ -35,7 +36,8 @@ def draw_preview(
     vae.eval()
     photos = reader(store, recipe)(rows)
     again = vae.decode(vae.encode(to_model(photos, inputs.range, device, inputs.channels)).mean)
-    latents = draw_latents(vae.prior.draws(), len(rows), derive_seed(recipe.seed, "preview"))
+    prior = conditioned(vae.prior.draws(), conditioning_of(vae.conditions, vae.latent, {}), None)
+    latents = draw_latents(prior, len(rows), derive_seed(recipe.seed, "preview"))
     drawn = vae.decode(torch.from_numpy(latents).to(device))
     vae.train(was_training)
     shown = [to_pictures(each, inputs.range, inputs.depth) for each in (again, drawn)]

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from facette.checkpoint.native import describe_model, find_model, load_model, save_model
 from facette.code import modules_of
+from facette.data.conditions import resolve_conditions
 from facette.data.open import open_dataset
 from facette.data.proposal import recipe_for
 from facette.errors import TrainingError
@@ -35,7 +36,7 @@ from facette.files import owned, write_atomically
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory
-from facette.training.batches import Batch, Store, is_store
+from facette.training.batches import Batch, Store, is_store, training_rows
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
 from facette.training.journal import SHARPEN, Journal
@@ -160,6 +161,7 @@ def train(
         recipe = recipe_for(recipe, [data] if isinstance(data, str | Path) else [])
     recipe = recipe.with_code((*modules_of(code), *recipe.code))
     store: Store = data if is_store(data) else open_dataset(data, recipe.input)
+    recipe = resolve_conditions(recipe, store, training_rows(store, recipe.train.pictures))
     rank, folder, told = Rank.current(), Path(run or Path("runs") / recipe.name), Attended(watcher)
     target = choose_device(device)
     with (

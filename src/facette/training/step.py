@@ -6,6 +6,7 @@ step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from facette.images.convert import to_model
 from facette.model.band import reduced, split_mask, with_mask
+from facette.model.inference import chance_cost, label_costs
 from facette.model.likelihood import LocationScaleLikelihood, Scales
 from facette.model.posterior import DiagonalGaussian
 from facette.model.sharpener import to_symmetric
@@ -35,7 +37,7 @@ from facette.objective import (
 )
 from facette.objective.discriminator import discriminator_loss
 from facette.objective.own import OwnTerm, TermBatch
-from facette.recipe import Recipe
+from facette.recipe import ObjectiveSpec, Recipe
 from facette.runtime import Rank, generator
 from facette.training.batches import rank_slice
 from facette.training.hiding import NUMBERS, hidden_parts
@@ -43,7 +45,12 @@ from facette.training.schedule import ema_decay_at, lr_at
 from facette.training.sharded import whole as gathered_whole
 from facette.training.state import Opponent, TrainState
 
-Forward = Callable[[Tensor, Tensor], VAEOutput]
+Forward = Callable[..., VAEOutput]  # of x, noise, and known conditions where the model has any
+
+
+# A known label missed by q(c|x); the rate of an unknown one; a label missed by the adversary that reads z, and what is
+# hidden from it, negative.
+CONDITION_COSTS = ("labels", "condition_rate", "leakage", "hidden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +91,12 @@ def train_step(
     autocast: torch.dtype | None,
     objective: Objective = Objective(),
     labels: Mapping[str, Tensor] | None = None,
+    known: Tensor | None = None,
 ) -> StepTerms:
     """Move the weights once on this process's slice of the batch, and count the step.
 
-    `labels` (B,) each are what terms of one's own may look at. A non-finite loss or gradient leaves weights and moments
+    `labels` (B,) each are what terms of one's own may look at, `known` (B, K) the model's conditions, NaN where a
+    picture has no label. A non-finite loss or gradient leaves weights and moments
     as they were and says so in `ok`.
     """
     vae, step = state.vae, state.step
@@ -95,13 +104,14 @@ def train_step(
     x, noise = prepare_batch(data, recipe, step, rank, device)
     x = reduced(x, vae.core, vae.channels) if x.ndim == 4 else x  # (B, planes, h, w): for the likelihood
     shown = _shown(x, recipe, step, rank)
+    known = None if known is None else known.to(device, non_blocking=True)
     beta, lr = beta_at(recipe.objective, step, steps), lr_at(recipe.train, step, steps)
 
     def through(part: slice) -> VAEOutput:
         with torch.autocast(device.type, autocast) if autocast else nullcontext():
-            return forward(shown[part], noise[part])
+            return forward(shown[part], noise[part], *(() if known is None else (known[part],)))
 
-    measured = _gradients(state, x, through, recipe, beta, rank, objective, labels or {})
+    measured = _gradients(state, x, through, recipe, beta, rank, objective, labels or {}, known)
     norm = clip(vae, recipe.train.clip)
     ok = torch.isfinite(measured.loss) & torch.isfinite(norm)
     move(state.optimizer, lr, ok)
@@ -136,6 +146,7 @@ def _gradients(
     rank: Rank,
     objective: Objective,
     labels: Mapping[str, Tensor],
+    known: Tensor | None,
 ) -> _Measured:
     """Leave the gradient of the recipe's sum in the weights, part by part."""
     spec, vae = recipe.objective, state.vae
@@ -162,7 +173,9 @@ def _gradients(
         )
         who = _identity(vae, x[part], passed, recipe, objective.identity)
         own = own_costs(vae, x[part], passed, objective.terms, labels, part, state.step)
+        told = condition_costs(vae, passed, None if known is None else known[part])
         priced = spec.identity * who + sum(t.spec.weight * own[t.spec.name] for t in objective.terms)
+        priced = priced + price_of_conditions(told, spec, beta)
         local = total.local + share * priced
         (local + total.joint).backward()
         weighted = terms.distortion if terms.weighted_distortion is None else terms.weighted_distortion
@@ -171,11 +184,15 @@ def _gradients(
             ("distortion", "weighted_distortion", "rate", "identity"), figures, strict=True
         ):
             sums[name] = sums[name] + share * figure.detach()
-        for name, cost in own.items():
+        for name, cost in (own | told).items():
             sums[name] = sums.get(name, zero) + share * cost.detach()
         loss = loss + local.detach()
     named = {name: value.detach() for name, value in total.terms.items()}  # the same in every part
-    named |= {term.spec.name: sums.pop(term.spec.name) for term in objective.terms}
+    named |= {
+        name: sums.pop(name)
+        for name in (*(term.spec.name for term in objective.terms), *CONDITION_COSTS)
+        if name in sums
+    }
     return _Measured(loss + total.joint.detach(), sums, named, whole.z.detach())
 
 
@@ -272,6 +289,34 @@ def own_costs(
     return {term.spec.name: term.cost(batch) for term in terms}
 
 
+def condition_costs(vae: VAE, passed: VAEOutput, known: Tensor | None) -> dict[str, Tensor]:
+    """Means over a part of a batch, () nats per image by the names `CONDITION_COSTS`; empty for a model that is told
+    nothing."""
+    if passed.inference is None:
+        return {}
+    known = torch.full_like(passed.inference.code, math.nan) if known is None else known
+    inference, code = passed.inference, passed.inference.code.detach()
+    assert inference.leaked is not None
+    assert inference.hidden is not None
+    missed, rate = label_costs(vae.conditions, inference.raw, known)
+    leaked, hidden = (
+        label_costs(vae.conditions, raw, code)[0] for raw in (inference.leaked, inference.hidden)
+    )
+    hidden = torch.minimum(
+        hidden, chance_cost(vae.conditions, code)
+    )  # to mislead the adversary is worth nothing
+    costs = (missed, rate, leaked, -hidden)
+    return {name: cost.mean() for name, cost in zip(CONDITION_COSTS, costs, strict=True)}
+
+
+def price_of_conditions(
+    costs: Mapping[str, Tensor | float], spec: ObjectiveSpec, beta: float
+) -> Tensor | float:
+    """What the costs of conditions come to in the sum, () nats per image; the adversary's own cost moves it alone."""
+    prices = dict(zip(CONDITION_COSTS, (spec.labels, beta, 1.0, spec.independence), strict=True))
+    return sum((prices[name] * cost for name, cost in costs.items()), start=0.0)
+
+
 def _train_opponent(opponent: Opponent, z: Tensor, recipe: Recipe, step: int, ok: Tensor) -> Tensor:
     """Move the discriminator once on the draws that the model has just made; returns its loss, ()."""
     opponent.optimizer.zero_grad(set_to_none=True)
@@ -318,11 +363,12 @@ def prepare_batch(
 
 
 def noise_of(recipe: Recipe, count: int, draws: torch.Generator) -> Tensor:
-    """ε of so many images, (count, Z), or (count, K, Z) where the objective takes K draws of each."""
+    """ε of so many images, (count, Z), or (count, K, Z) where the objective takes K draws of each; what conditions
+    are drawn by stands behind."""
     samples = recipe.objective.importance
     if samples is None:
-        return draw_noise(count, recipe.model.latent, draws)
-    return draw_noise(count * samples.samples, recipe.model.latent, draws).view(count, samples.samples, -1)
+        return draw_noise(count, recipe.latents, draws)
+    return draw_noise(count * samples.samples, recipe.latents, draws).view(count, samples.samples, -1)
 
 
 def clip(network: nn.Module, limit: float | None) -> Tensor:

@@ -21,10 +21,11 @@ from facette.objective import WholeBatch, elbo_terms, identity_distance, importa
 from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe
 from facette.runtime import generator, wide
-from facette.training.batches import Store, labels_of, reader
-from facette.training.step import Objective, noise_of, own_costs
+from facette.training.batches import Store, known_conditions, labels_of, reader
+from facette.training.step import Objective, condition_costs, noise_of, own_costs, price_of_conditions
 
 BATCH = 64
+CONTEST = ("leakage", "hidden")  # costs of two networks against each other: they have no score
 SAME = (
     1e-6  # squared: values that differ by less, in a range of 1 or 2, are the same; a step of 8 bits is 4e-3
 )
@@ -78,7 +79,9 @@ def validate(
         else:
             whole = to_model(data, recipe.input.range, device, recipe.input.channels)
             x = reduced(whole, vae.core, vae.channels)
-        passed = vae(x, noise_of(recipe, len(x), draws).to(device))
+        told = known_conditions(store, recipe, rows[start : start + BATCH])
+        told = None if told is None else told.to(device)
+        passed = vae(x, noise_of(recipe, len(x), draws).to(device), *(() if told is None else (told,)))
         terms = elbo_terms(
             vae, x, passed, focus=objective.focus, importance_beta=spec.beta if spec.importance else None
         )
@@ -98,6 +101,11 @@ def validate(
         for term in objective.terms:
             named[term.spec.name] += len(x) * own[term.spec.name].item()
             sums["cost"] += len(x) * term.spec.weight * own[term.spec.name].item()
+        conditions = condition_costs(vae, passed, told)
+        for name, value in conditions.items():
+            named[name] += len(x) * value.item()
+        settled = {name: cost for name, cost in conditions.items() if name not in CONTEST}
+        sums["cost"] += len(x) * float(price_of_conditions(settled, spec, spec.beta))
         if terms.log_weights is not None:
             named["importance_bound"] += wide(importance_bound(terms.log_weights)).sum().item()
         for name, value in total.terms.items():
@@ -107,7 +115,7 @@ def validate(
         sums["weighted"] += wide(terms.weighted_elbo).sum().item()
         per_dimension += wide(terms.rate_per_dimension).sum(0).cpu()
         picture, seen = split_mask(x, vae.channels)
-        drawn = vae.decode_core(passed.posterior.mean)
+        drawn = vae.decode_core(passed.whole(passed.posterior.mean))
         if objective.identity is not None and recipe.input.kind == "image":
             pair = (to_symmetric(each, recipe.input.range) for each in (picture, drawn))
             sums["identity"] += wide(identity_distance(objective.identity, *pair, seen)).sum().item()
