@@ -82,6 +82,7 @@ def _check_conditions(conditions: object) -> None:
         told = condition if isinstance(condition, dict) else {}
         classes, shares = told.get("classes", []), told.get("shares", [])
         spread, mean = told.get("spread"), told.get("mean", 0.0)
+        measured = isinstance(spread, int | float) and not isinstance(spread, bool) and spread > 0
         right = (
             isinstance(told.get("name"), str)
             and isinstance(classes, list)
@@ -90,7 +91,7 @@ def _check_conditions(conditions: object) -> None:
             and all(isinstance(name, str) for name in classes)
             and all(type(share) in (int, float) and 0 <= share <= 1 for share in shares)
             and type(mean) in (int, float)
-            and (bool(classes) and sum(shares) > 0) != (type(spread) in (int, float) and spread > 0)
+            and (bool(classes) and sum(shares) > 0) != measured
         )
         if not right:
             raise CheckpointError("its recipe has a model.condition that is none")

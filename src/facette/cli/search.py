@@ -98,18 +98,18 @@ def search(
     name = "pictures" if chosen else recipe
     folder = out or Path("runs") / f"{base.name}-search"
     store, _ = open_source(sources, base, cache=cache, align=align, attributes=labels, strict=strict)
-    stores = {base.input: store}
+    stores = {str(base.input): store}
 
     def make(changes: list[str]) -> Recipe:
         return recipe_for(name, sources, [*(overrides or []), *changes])
 
     def open_store(tried: Recipe) -> Any:
-        if tried.input not in stores:  # another form is searched, below the one bar that there is
+        if str(tried.input) not in stores:  # another form is searched, below the one bar that there is
             way = "auto" if align else "never"
-            stores[tried.input] = open_datasets(
+            stores[str(tried.input)] = open_datasets(
                 sources, tried.input, cache, strict, attributes=labels, align=way
             )
-        return stores[tried.input]
+        return stores[str(tried.input)]
 
     if dry_run:
         for each in ranges:

@@ -43,7 +43,8 @@ def dicom_image(
     if importlib.util.find_spec("pydicom") is None:
         raise ImageError(f'{name} is a DICOM picture; reading it needs: pip install "facette[dicom]"')
     from pydicom import dcmread
-    from pydicom.pixels import apply_color_lut, convert_color_space, pixel_array
+    from pydicom.pixels.processing import apply_color_lut, convert_color_space
+    from pydicom.pixels.utils import pixel_array
 
     file = dcmread(io.BytesIO(data))
     if "PixelData" not in file:

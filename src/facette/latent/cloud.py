@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def encode_set(
         join: Callable[[list[Any]], Any] = np.concatenate
     else:
         from torch import cat as join
-    return type(posterior)(join(means), join(scales))
+    return cast(Any, type(posterior))(join(means), join(scales))
 
 
 def measure_cloud(posterior: PosteriorMoments) -> Cloud:

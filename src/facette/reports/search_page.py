@@ -35,7 +35,7 @@ def search_page(search: Search) -> Page:
     if courses:
         page.figure(plot_courses(courses, best, quantity, unit), "Dashed trials were ended early.")
     finished = [trial for trial in search.trials if trial.state == "complete" and trial.best is not None]
-    if finished:
+    if finished and best is not None:
         reached = np.array([trial.best for trial in finished], float)
         values = {key: [trial.values[key] for trial in finished] for key in search.keys}
         place = [trial.number for trial in finished].index(best)

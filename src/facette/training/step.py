@@ -313,7 +313,9 @@ def price_of_conditions(
     costs: Mapping[str, Tensor | float], spec: ObjectiveSpec, beta: float
 ) -> Tensor | float:
     """What the costs of conditions come to in the sum, () nats per image; the adversary's own cost moves it alone."""
-    prices = dict(zip(CONDITION_COSTS, (spec.labels, beta, 1.0, spec.independence), strict=True))
+    prices: dict[str, float] = dict(
+        zip(CONDITION_COSTS, (spec.labels, beta, 1.0, spec.independence), strict=True)
+    )
     return sum((prices[name] * cost for name, cost in costs.items()), start=0.0)
 
 

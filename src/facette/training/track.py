@@ -213,7 +213,7 @@ def open_mlflow(run: Path, recipe: Recipe, known: str | None) -> TrackedRun:
     number = known
 
     class _MlflowRun:
-        id = number
+        id: str = str(number)
 
         def log(self, numbers: Mapping[str, float], step: int) -> None:
             now = int(time.time() * 1000)
