@@ -316,9 +316,9 @@ def test_a_frame_of_a_rectangle_is_the_photo_at_any_side(tmp_path):
 
     model = TrainedModel(build_vae(recipe), recipe)
     photo = take_photo(model, tmp_path / "photo.png")
-    assert photo.own_side == 192
+    assert photo.own_side == 384
     whole = np.asarray(opened(tmp_path / "photo.png"))
-    assert (np.rint(photo.frame(192) * 255) == whole).all()
+    assert (np.rint(photo.frame(384) * 255) == whole).all()
 
 
 @pytest.mark.parametrize(

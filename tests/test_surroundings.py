@@ -14,10 +14,9 @@ import surroundings
 
 from facette.cli import COMMANDS
 
-UNTRIED = {
-    "studio",
-    "push",
-}  # one serves until it is stopped, the other speaks to a hub; both have tests of their own
+# One serves until it is stopped, one speaks to a hub, one trains as `train` does again and again; all have tests of
+# their own.
+UNTRIED = {"studio", "push", "search"}
 QUICK = {  # a tenth of all
     "no home": ("vary", "prepare"),
     "read-only": ("vary", "align", "prepare"),

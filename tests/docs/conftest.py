@@ -179,3 +179,16 @@ def _models(folder: Path, quick_run: Path) -> None:
 def diffusion(tiny_diffusion: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny pipeline under the name that the pages have."""
     return shutil.copytree(tiny_diffusion, tmp_path_factory.mktemp("diffusion") / "stable-diffusion-v1-5")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A hub on this machine, in the place of the one that the client library would talk to."""
+    pytest.importorskip("huggingface_hub")
+    from local_hub import serve, talk_to
+
+    hub, server = serve()
+    talk_to(hub, monkeypatch, tmp_path / "hub-cache")
+    yield hub
+    server.shutdown()
+    server.server_close()

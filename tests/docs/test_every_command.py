@@ -86,7 +86,7 @@ def parsers() -> dict[str, Any]:
 def parse(parsers: dict[str, Any], words: tuple[str, ...]) -> None:
     """Raises click's error where a command, an option or a value does not exist."""
     assert words[0] in parsers, f"there is no command {words[0]}"
-    parsers[words[0]].make_context(words[0], list(words[1:]))
+    parsers[words[0]].make_context(words[0], list(words[1:])).close()
 
 
 def _running() -> list[Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from studio_page import PATIENCE, give, until_drawn
 
+from facette.data import packing
+
 STUDIO = Path(str(files("facette.studio")))
 CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(STUDIO.glob("words/*.json"))}
 
@@ -17,7 +19,7 @@ CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(
 def test_all_languages_know_the_same_words_and_the_page_says_them():
     assert set(CATALOGUES) == {"de", "zh"}
     assert len({frozenset(catalogue) for catalogue in CATALOGUES.values()}) == 1
-    sources = [*STUDIO.rglob("*.py"), *STUDIO.glob("assets/*.js")]
+    sources = [*STUDIO.rglob("*.py"), *STUDIO.glob("assets/*.js"), Path(packing.__file__)]
     text = " ".join(path.read_text("utf-8") for path in sources).lower()
     for english in CATALOGUES["de"]:
         parts = [part.strip().lower() for part in english.split("{}") if len(part.strip()) > 2]
