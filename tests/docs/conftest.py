@@ -133,6 +133,7 @@ def _shapes(folder: Path) -> None:
     """Grey discs and squares with a list of what they are, and a model that knows it."""
     import facette
     from facette.latent.attributes import fit_attributes
+    from facette.recipe import ConditionSpec
 
     rows, (y, x) = ["image_id,kind,size"], np.mgrid[:24, :24] - 11.5
     for number in range(2 * EACH):
@@ -154,6 +155,10 @@ def _shapes(folder: Path) -> None:
     run = folder / "runs" / "shapes"
     facette.train(recipe, folder / "shapes", run)
     fit_attributes(run, folder / "shapes", split="all").save(run / "best")
+    told = recipe.model.model_copy(
+        update={"condition": (ConditionSpec(name="kind"), ConditionSpec(name="size"))}
+    )
+    facette.train(recipe.model_copy(update={"model": told}), folder / "shapes", folder / "runs" / "told")
 
 
 def _models(folder: Path, quick_run: Path) -> None:
