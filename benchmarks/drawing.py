@@ -57,7 +57,7 @@ def main() -> None:
         sides = {IMPORTS: _process(["-c", IMPORTS], Path(folder))}
         for name, words in COMMANDS.items():
             command = ["-m", "facette", *(photo if word == PHOTO else word for word in words)]
-            sides[name] = _process(command, Path(folder), asked.python)
+            sides[name] = _process(command, Path(folder), asked.python.absolute())
         turns = {name: taken[1:] for name, taken in interleaved(sides, asked.rounds + 1).items()}
     figures = {
         name: {
