@@ -129,7 +129,7 @@ def fit_projection(
     if means.ndim != 2 or len(means) < FEWEST:
         raise DataError(f"a map needs at least {FEWEST} latents (N, Z), got shape {means.shape}.")
     unit = np.asarray(scales, dtype=np.float64).mean(0).astype(np.float32)
-    latents = means / unit
+    latents = (means / unit).astype(np.float32)
     points = _FITTERS[method](latents, seed).astype(np.float32)
     listed = names or tuple(str(number) for number in range(len(points)))
     return Projection(points, latents, unit, listed, method, seed, model, encoder)
