@@ -221,3 +221,25 @@ def test_names_that_are_no_text_are_written_as_escapes(tmp_path):
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(CheckpointError, match="is empty"):
         read_header(folder / "model.safetensors")
+
+
+def test_an_owner_clears_what_the_dead_left_anywhere_in_the_folder(tmp_path):
+    """Deep in the folder too, and at once: a process that has ended and is not waited for yet is dead."""
+    place = tmp_path / "job" / "done"
+    place.mkdir(parents=True)
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom facette.files import temporary_beside\n"
+        "temporary_beside(Path(sys.argv[1])).touch()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, place / "x.json"])
+    deadline = time.monotonic() + 60
+    while not list(place.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (left,) = place.iterdir()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and still to be waited for
+    mine = temporary_beside(place / "x.json")
+    mine.touch()
+    with owned(tmp_path / "job", "a test"):
+        assert not left.exists()
+        assert mine.exists()
+    child.wait()

@@ -85,9 +85,11 @@ def temporary_beside(path: Path, suffix: str = "") -> Path:
     return path.with_name(f".facette-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp{suffix}")
 
 
-def clear_leftovers(folder: Path) -> list[Path]:
-    """Remove what processes of this machine that are no more were writing in the folder; returns what went."""
-    leftovers = [path for path in folder.iterdir() if _is_leftover(path.name)] if folder.is_dir() else []
+def clear_leftovers(folder: Path, deep: bool = False) -> list[Path]:
+    """Remove what processes of this machine that are no more were writing in the folder, and `deep` in those within it;
+    returns what went."""
+    written = folder.rglob(".facette-*") if deep else folder.glob(".facette-*")
+    leftovers = [path for path in written if _is_leftover(path.name)]
     for path in leftovers:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -295,7 +297,7 @@ def owned(folder: Path, work: str) -> Iterator[None]:
     _create(folder)
     try:
         with _held(folder, folder / LOCK, folder / OWNER, work, create=folder):
-            clear_leftovers(folder)
+            clear_leftovers(folder, deep=True)
             yield
     finally:
         if is_new:
@@ -377,7 +379,7 @@ def _is_leftover(name: str) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this number runs on this machine."""
+    """Whether a process of this number runs on this machine; one that has ended and is not waited for does not."""
     if sys.platform == "win32":
         return True  # asking with a signal would end it
     try:
@@ -386,7 +388,10 @@ def is_alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return True  # no such file system, or it has just ended
 
 
 def _host() -> str:
