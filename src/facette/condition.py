@@ -51,7 +51,12 @@ class PlainCondition:
         )
 
 
+def width(condition: Condition) -> int:
+    """How many numbers say a condition: one for each class, one for a number."""
+    return len(condition.classes) or 1
+
+
 def slices(conditions: Iterable[Condition]) -> list[slice]:
     """Where each condition stands among the K numbers."""
-    widths = [len(condition.classes) or 1 for condition in conditions]
+    widths = list(map(width, conditions))
     return [slice(end - width, end) for width, end in zip(widths, accumulate(widths), strict=True)]

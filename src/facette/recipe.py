@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from facette.code import NAMED, Modules
+from facette.condition import width
 from facette.errors import DataError, RecipeError
 from facette.form import PictureForm, height_width
 from facette.text import read_text
@@ -303,7 +304,7 @@ class ModelSpec(Spec):
     @property
     def told(self) -> int:
         """How many latents the conditions take: one for each class, one for a number."""
-        return sum(len(condition.classes) or 1 for condition in self.condition)
+        return sum(map(width, self.condition))
 
     @property
     def own(self) -> tuple[str, ...]:

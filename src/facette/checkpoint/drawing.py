@@ -23,7 +23,7 @@ from facette.checkpoint.check import check_extras
 from facette.checkpoint.digest import verify_content
 from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph, graph_key
 from facette.checkpoint.locate import describe_model, find_model, open_tensors
-from facette.condition import PlainCondition
+from facette.condition import PlainCondition, width
 from facette.errors import CheckpointError, import_extra
 from facette.model.draws import FlowDraws, MixtureDraws, PriorDraws
 from facette.model.onnx_model import OnnxInput, OnnxModel
@@ -83,7 +83,7 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
             extras = {n.removeprefix(EXTRAS): file.get_tensor(n) for n in names if n.startswith(EXTRAS)}
             latent = recipe["model"]["latent"]
             conditions = tuple(PlainCondition.of(each) for each in recipe["model"].get("condition", ()))
-            told = sum(len(condition.classes) or 1 for condition in conditions)
+            told = sum(map(width, conditions))
             check_extras({name: extra.shape for name, extra in extras.items()}, latent, told)
             for name, extra in extras.items():
                 _check_finite(name, extra)

@@ -55,6 +55,14 @@ Set = Annotated[
 Pictures = Annotated[
     str, typer.Argument(help="A folder or zip of pictures, a CelebA folder, or synthetic-faces[:COUNT].")
 ]
+FittingRecipe = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RECIPE]",
+        help="A shipped recipe's name, or the path of a TOML file; left out (or pictures), one is made for the "
+        "pictures.",
+    ),
+]
 Folders = Annotated[
     list[str] | None,
     typer.Argument(

@@ -14,6 +14,7 @@ from facette.cli.output import (
     Cache,
     Device,
     DryRun,
+    FittingRecipe,
     Folders,
     Json,
     Labels,
@@ -30,14 +31,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            metavar="[RECIPE]",
-            help="A shipped recipe's name, or the path of a TOML file; left out (or pictures), one is made for the "
-            "pictures.",
-        ),
-    ],
+    recipe: FittingRecipe,
     data: Folders = None,
     over: Annotated[
         list[str] | None,

@@ -15,6 +15,7 @@ from facette.cli.output import (
     Cache,
     Device,
     DryRun,
+    FittingRecipe,
     Folders,
     Json,
     Labels,
@@ -42,14 +43,7 @@ Track = Annotated[
 
 
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            metavar="[RECIPE]",
-            help="A shipped recipe's name, or the path of a TOML file; left out (or pictures), one is made for the "
-            "pictures.",
-        ),
-    ],
+    recipe: FittingRecipe,
     data: Folders = None,
     run: Annotated[
         Path | None,

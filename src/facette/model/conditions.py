@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.condition import YES_NO, Condition, slices
+from facette.condition import YES_NO, Condition, slices, width
 from facette.errors import UsageError
 from facette.model.draws import Latents, PriorDraws
 
@@ -43,7 +43,7 @@ class Conditioning:
     @property
     def size(self) -> int:
         """K."""
-        return sum(len(condition.classes) or 1 for condition in self.conditions)
+        return sum(map(width, self.conditions))
 
     def told(self, latents: Latents, values: Values) -> Latents:
         """Latents (N, Z + K) told these values: what they say is replaced, what is the picture's own stays.

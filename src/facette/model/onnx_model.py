@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facette.condition import Condition
+from facette.condition import Condition, width
 from facette.errors import DataError, UsageError
 from facette.form import PictureForm
 from facette.images.convert import to_model_array, to_pictures_array
@@ -96,8 +96,7 @@ class OnnxModel:
     @property
     def conditioning(self) -> Conditioning | None:
         """What the model is told beside a picture; None where it is told nothing."""
-        told = sum(len(condition.classes) or 1 for condition in self.conditions)
-        return conditioning_of(self.conditions, self.latent - told, self.extras)
+        return conditioning_of(self.conditions, self.latent - sum(map(width, self.conditions)), self.extras)
 
     def plain(self) -> OnnxModel:
         """The same model without its second stage."""
