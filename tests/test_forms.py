@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 import facette
 from facette.checkpoint.export import export_model
 from facette.data.packed import ImageStore
+from facette.errors import UsageError
 from facette.form import spoken_form
 from facette.images.convert import as_rgb, to_model, to_model_array, to_pictures, to_pictures_array
 from facette.images.fit import fit_picture
@@ -116,6 +117,73 @@ def test_the_store_and_the_model_keep_the_form(ran):
     assert again.shape == pictures.shape
     assert again.dtype == pictures.dtype
     assert opened(ran.run / "previews" / "step-0000012.png").mode == "RGB"
+
+
+def test_what_is_hidden_is_drawn_without_being_seen(ran, tmp_path):
+    model, photo, box = facette.load(ran.best), ran.folder / "00.png", (16, 24, 20, 16)
+    if "input.alpha=mask" not in ran.kind.form:
+        with pytest.raises(UsageError, match="hidden from it"):
+            take_photo(model, photo, hide=[box])
+        return
+    scribbled = opened(photo)
+    scribbled.paste((255, 255), (16, 24, 36, 40))
+    scribbled.save(tmp_path / "scribbled.png")
+    plain, *hidden = (
+        take_photo(model, path, hide=boxes)
+        for path, boxes in ((photo, ()), (photo, [box]), (tmp_path / "scribbled.png", [box]))
+    )
+    assert hidden[0].hidden is not None
+    assert hidden[0].hidden[12:20, 8:18].all()  # the photo has twice the model's size
+    gaps = [float(np.abs(hidden[0].mean - other.mean).max()) for other in (hidden[1], plain)]
+    assert gaps[0] < 0.02 * gaps[1]  # whatever stands there
+    still = facette.vary(model, hidden[1], count=1, diversity=0.0, side=64)
+    scribble, drawn = (picture[24:40, 16:36] for picture in (still.photo, still.pictures[0]))
+    assert scribble.min() > 200  # the photo is shown as it is
+    assert np.abs(scribble.astype(int) - drawn).mean() > 20  # and the relative drawn anew
+    seen = ~hidden[1].unseen(64)
+    assert (still.photo[seen] == still.pictures[0][seen]).all()
+
+
+def test_what_is_hidden_is_drawn_anew_in_the_whole_photo(ran, run, tmp_path):
+    if "input.alpha=mask" not in ran.kind.form:
+        pytest.skip("this model can be kept from seeing nothing")
+    high, wide = (2 * side for side in ran.kind.shape[:2])
+    photo = tmp_path / "photo.png"
+    canvas = Image.fromarray(np.full((high, wide), 60, np.uint8))
+    canvas.paste(255, (20, 20, 40, 40))
+    canvas.save(photo)
+    ended = run(
+        *("vary", photo, "--model", ran.best, "--hide", "20,20,20,20", "-d", 0, "-n", 1, "--paste"),
+        *("--out", tmp_path / "sheet.png"),
+    )
+    assert ended.code == 0
+    before, after = (np.asarray(opened(path)) for path in (photo, tmp_path / "sheet-photo-01.png"))
+    inside = np.zeros(before.shape, bool)
+    inside[14:46, 14:46] = True  # and three of the model's pixels around the box
+    assert (before[~inside] == after[~inside]).all()
+    assert after[22:38, 22:38].mean() < 200
+
+
+@pytest.mark.parametrize("details", ["photo", "model"])
+def test_changes_go_into_the_whole_photo(ran, run, tmp_path, details):
+    photo = tmp_path / "photo.png"
+    shutil.copy(ran.folder / "00.png", photo)
+    pasted = {}
+    for factor in (0, 3):
+        ended = run(
+            *("vary", photo, "--model", ran.best, "-n", 1, "-d", factor, "--paste", "--details", details),
+            *("--out", tmp_path / f"{factor}.png"),
+        )
+        assert ended.code == 0
+        pasted[factor] = np.asarray(opened(tmp_path / f"{factor}-photo-01.png"))
+    before = np.asarray(opened(photo))
+    assert pasted[3].shape[:2] == before.shape[:2]
+    assert (pasted[0] != pasted[3]).any()
+    if details == "photo":
+        assert pasted[3].shape == before.shape
+        assert pasted[3].dtype == before.dtype
+        if "input.alpha=mask" not in ran.kind.form:  # there, what was not seen is drawn
+            assert (pasted[0] == before).all()
 
 
 def test_every_tool_draws_in_the_form(ran, tmp_path):

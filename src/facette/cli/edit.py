@@ -13,7 +13,7 @@ from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.paste import Paste
-from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
+from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Photo, Side
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _WISH = re.compile(rf"(?P<name>[^=]+)=(?P<low>{_NUMBER})(?:\.\.(?P<high>{_NUMBER}))?")
@@ -56,6 +56,7 @@ def edit(
     face: Face = 1,
     all_faces: AllFaces = False,
     eyes: Eyes = None,
+    hide: Hide = None,
     paste: Paste = False,
     device: Device = "auto",
     as_json: Json = False,
@@ -80,7 +81,9 @@ def edit(
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
     opened = open_model(model, device, plain or details == "photo", light=True)
-    photos = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
+    photos = (
+        take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]
+    )
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     results, accounts = [], []
     for number, portrait in enumerate(photos, start=1):

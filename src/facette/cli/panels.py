@@ -17,7 +17,7 @@ from facette.cli.output import set_quiet
 
 # panel → options, by their first long name
 PANELS: dict[str, tuple[str, ...]] = {
-    "The photo": ("--align", "--face", "--all-faces", "--eyes", "--refine", "--around"),
+    "The photo": ("--align", "--face", "--all-faces", "--eyes", "--hide", "--refine", "--around"),
     "How far": ("--diversity", "--likeness", "--mode", "--noise", "--spread", "--pool", "--temperature"),
     "What is written": (
         *("--out", "--each", "--paste", "--pick", "--details", "--side", "--seconds", "--report", "--verify"),

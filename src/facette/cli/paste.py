@@ -38,6 +38,8 @@ def paste_results(
     import numpy as np
 
     from facette.cli.output import remark
+    from facette.images.colour import in_mode
+    from facette.images.convert import as_rgb
     from facette.images.faces.paste import paste_face
     from facette.images.sheets.file import write_image
     from facette.latent.pasting import paste_changes, whole_photo
@@ -51,9 +53,9 @@ def paste_results(
             settings = {**results[0].settings_of(number), "faces": len(photos)}
             path = paste_changes(model, whole, faces, latents, stem, settings)
         else:
-            image = photos[0].image
+            image = in_mode(photos[0].image, "RGB")
             for photo, result in zip(photos, results, strict=True):
-                image = paste_face(image, result.pictures[number], photo.to_photo)
+                image = paste_face(image, as_rgb(result.pictures[number]), photo.to_photo)
             path = stem.with_name(stem.name + ".png")
             write_image(image, path)
         paths.append(str(path))

@@ -1,6 +1,6 @@
-"""A photo from the command line into the model: the one place where `--no-align`, `--face` and `--eyes` act.
+"""A photo from the command line into the model: where `--no-align`, `--face`, `--eyes` and `--hide` act.
 
-Enters: a path and the three options as typed. Leaves: a `PhotoInput`, encoded once, and on stderr what was done to
+Enters: a path and the four options as typed. Leaves: a `PhotoInput`, encoded once, and on stderr what was done to
 get it. Knows nothing of what a command does with it.
 """
 
@@ -60,18 +60,33 @@ Eyes = Annotated[
         help="The eyes' places in the photo in pixels, the left one of the picture first; no face is searched.",
     ),
 ]
+Hide = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hide",
+        metavar="X,Y,W,H",
+        help="A part of the photo, in its pixels, that the model is not shown and draws anew, such as a hand or a "
+        "watermark; repeatable.",
+    ),
+]
 
 
 def take_in(
-    model: "DrawingModel", path: Path, align: bool = True, face: int = 1, eyes: str | None = None
+    model: "DrawingModel",
+    path: Path,
+    align: bool = True,
+    face: int = 1,
+    eyes: str | None = None,
+    hide: Sequence[str] | None = None,
 ) -> "PhotoInput":
     """The photo as `model` sees it, encoded once; what was done to it is remarked on stderr."""
     from facette.latent.photo import take_photo
 
     places = None if eyes is None else parse_eyes(eyes)
+    boxes = list(map(parse_box, hide or ()))
     way = "auto" if align else "never"
     with _remedies(path):
-        photo = take_photo(model, path, align=way, face=face, eyes=places)
+        photo = take_photo(model, path, align=way, face=face, eyes=places, hide=boxes)
     return _remarked(photo)
 
 
@@ -95,6 +110,7 @@ def take_in_several(
     face: int | Sequence[int | None] = 1,
     eyes: str | None = None,
     all_of_them: bool = False,
+    hide: Sequence[str] | None = None,
 ) -> SeveralPhotos:
     """As `take_in`, with one face for all or one for each as `parse_faces` reads them; photos that show no face or
     cannot be opened are named and left out, and the rest is done, unless `all_of_them` are needed.
@@ -105,7 +121,7 @@ def take_in_several(
     chosen = [face] * len(paths) if isinstance(face, int) else face
     for path, number in zip(paths, chosen, strict=True):
         try:
-            photos.append(take_in(model, path, align and number is not None, number or 1, eyes))
+            photos.append(take_in(model, path, align and number is not None, number or 1, eyes, hide))
         except ImageError as error:
             if all_of_them or not path.exists():
                 raise
@@ -119,12 +135,13 @@ def take_in_several(
     )
 
 
-def take_in_all(model: "DrawingModel", path: Path) -> "list[PhotoInput]":
+def take_in_all(model: "DrawingModel", path: Path, hide: Sequence[str] | None = None) -> "list[PhotoInput]":
     """Every face of the photo, the largest first."""
     from facette.latent.photo import take_faces
 
+    boxes = list(map(parse_box, hide or ()))
     with _remedies(path):
-        photos = take_faces(model, path)
+        photos = take_faces(model, path, hide=boxes)
     return [_remarked(photo) for photo in photos]
 
 
@@ -196,3 +213,12 @@ def parse_eyes(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
             f"--eyes takes four numbers X,Y,X,Y such as 210,180,290,182, got {text!r}."
         ) from None
     return (x1, y1), (x2, y2)
+
+
+def parse_box(text: str) -> tuple[float, float, float, float]:
+    """ "x,y,w,h" as left, top, width and height in pixels of the photo."""
+    try:
+        x, y, wide, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--hide takes four numbers X,Y,W,H such as 120,200,80,60, got {text!r}.") from None
+    return x, y, wide, high

@@ -8,7 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit
-from facette.cli.photo import Align, Eyes, Face
+from facette.cli.photo import Align, Eyes, Face, Hide
 
 
 def reconstruct(
@@ -24,6 +24,7 @@ def reconstruct(
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
+    hide: Hide = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -34,7 +35,7 @@ def reconstruct(
 
     target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device, plain, light=True)
-    several = take_in_several(opened, photos, align, face, eyes)
+    several = take_in_several(opened, photos, align, face, eyes, hide=hide)
     reconstructions = reconstruct_photos(opened, several.photos)
     sheet = replace(reconstructions, remark=remarks_on(several.photos)).save(target)
     singles = [] if each is None else reconstructions.save_each(each)

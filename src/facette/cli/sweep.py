@@ -8,7 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
-from facette.cli.photo import Align, Details, Eyes, Face, Photo, Side
+from facette.cli.photo import Align, Details, Eyes, Face, Hide, Photo, Side
 
 if TYPE_CHECKING:
     from facette.dial.sweep import DialSweep
@@ -55,6 +55,7 @@ def sweep(
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
+    hide: Hide = None,
     details: Details = "photo",
     side: Side = None,
     seed: Seed = 0,
@@ -81,7 +82,7 @@ def sweep(
         noise = "people" if knows_people(opened) and not numbers else "posterior"
     low, high = RANGE[noise]
     factors = spaced_factors(low if first is None else first, high if last is None else last, rows)
-    intake = take_in(opened, photo, align, face, eyes)
+    intake = take_in(opened, photo, align, face, eyes, hide)
     summary = intake.report.summary()
     if report:
         from facette.dial.sweep import dial_sweep

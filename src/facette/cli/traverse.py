@@ -10,7 +10,7 @@ import typer
 
 from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import Cache, Device, Json, emit, progress
-from facette.cli.photo import Align, Details, Eyes, Face, Side
+from facette.cli.photo import Align, Details, Eyes, Face, Hide, Side
 
 
 def traverse(
@@ -47,6 +47,7 @@ def traverse(
     align: Align = True,
     face: Face = 1,
     eyes: Eyes = None,
+    hide: Hide = None,
     details: Details = "photo",
     side: Side = None,
     device: Device = "auto",
@@ -61,7 +62,7 @@ def traverse(
     target = sheet_path(out, "traversal.png")
     opened = open_model(model, device, plain or (photo is not None and details == "photo"), light=True)
     cloud = _cloud(opened, model, data, count, cache) if data else None
-    intake = None if photo is None else take_in(opened, photo, align, face, eyes)
+    intake = None if photo is None else take_in(opened, photo, align, face, eyes, hide)
     traversal = traverse_latents(
         opened,
         intake,

@@ -11,7 +11,7 @@ from facette.cli.conditions import With
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.paste import Paste
-from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Photo, Side
+from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Photo, Side
 
 if TYPE_CHECKING:
     from facette.latent.photo import PhotoInput
@@ -88,6 +88,7 @@ def vary(
     face: Face = 1,
     all_faces: AllFaces = False,
     eyes: Eyes = None,
+    hide: Hide = None,
     refine: Annotated[
         int,
         typer.Option("--refine", min=0, metavar="N", help="Fit this photo closer in N gradient steps first."),
@@ -115,7 +116,9 @@ def vary(
     steps = [parse_step(text) for text in around or []]
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device, plain or details == "photo", light=not refine)
-    photos = take_in_all(opened, photo) if all_faces else [take_in(opened, photo, align, face, eyes)]
+    photos = (
+        take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]
+    )
     results, accounts = [], []
     for number, taken_in in enumerate(photos, start=1):
         drawn, first = (count, seed) if pick is None else (1, pick)

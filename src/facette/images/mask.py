@@ -2,21 +2,58 @@
 
 In: a photo, its transparency, and the map from the picture's pixels to the photo's. Out: masks, True where seen. A
 photo ends at its border, where it is transparent, and where black fills corners that an earlier rotation left behind.
-Coordinates are continuous, as in `similarity`.
+What somebody wishes hidden becomes transparent. Coordinates are continuous, as in `similarity`.
 """
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from facette.errors import UsageError
 from facette.images.colour import in_mode
+from facette.images.open import OpenedImage
 from facette.images.similarity import apply
 
 BLACK = 8  # of 255: compression leaves black corners no brighter
 STRAIGHT = 0.9  # share of its convex hull that a corner cut by straight lines fills; dark hair fills less
 LEAST_AREA = 0.002  # of the photo
-BORDER = 2  # pixels beside a black corner that compression has darkened
+BORDER = (
+    2  # pixels beside black corners, darkened by compression, and beside clear parts, coloured by resampling
+)
 SEARCHED = 512  # pixels on the longer side of the copy in which corners are looked for
+
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height, in pixels of the upright photo
+
+
+def hide_boxes(photo: Image.Image | OpenedImage, boxes: Sequence[Box]) -> OpenedImage:
+    """The photo with everything inside the boxes transparent: a hand, a watermark, sunglasses. Its colours stay, so
+    that a face is found as before. Boxes are in pixels of the file, also where it was reduced while decoding.
+
+    Raises UsageError for a box that is no rectangle or that lies beside the photo.
+    """
+    opened = photo if isinstance(photo, OpenedImage) else OpenedImage(photo, (), photo.size)
+    image, full = opened.image, opened.original_size
+    seen = np.full(image.size[::-1], 255, np.uint8) if opened.alpha is None else np.array(opened.alpha)
+    for box in boxes:
+        left, top, wide, high = box
+        if not all(map(math.isfinite, box)) or wide <= 0 or high <= 0:
+            raise UsageError(f"a hidden box is x, y, width and height with an area, got {_spoken(box)}.")
+        if left >= full[0] or top >= full[1] or left + wide <= 0 or top + high <= 0:
+            raise UsageError(f"the box {_spoken(box)} lies beside the photo of {full[0]} × {full[1]} pixels.")
+        share = (image.width / full[0], image.height / full[1])
+        x0, y0 = (max(0, math.floor(start * s)) for start, s in zip((left, top), share, strict=True))
+        x1, y1 = (math.ceil(end * s) for end, s in zip((left + wide, top + high), share, strict=True))
+        seen[y0:y1, x0:x1] = 0
+    return replace(opened, alpha=Image.fromarray(seen))
+
+
+def _spoken(box: Box) -> str:
+    return ", ".join(f"{number:g}" for number in box)
 
 
 def seen_pixels(
@@ -37,7 +74,10 @@ def seen_pixels(
     place = np.clip(points, 0, size - 1e-6)
     if alpha is not None:
         x, y = np.moveaxis(place.astype(int), -1, 0)
-        inside &= np.asarray(alpha)[y, x] >= 128
+        clear = (np.asarray(alpha)[y, x] < 128).astype(np.uint8)
+        if not np.allclose(to_photo[:2, :2], np.eye(2)):  # resampling carries colours over a mask's edge
+            clear = cv2.dilate(clear, np.ones((2 * BORDER + 1, 2 * BORDER + 1), np.uint8))
+        inside &= clear == 0
     x, y = np.moveaxis((place * (np.array(unknown.shape[::-1]) / size)).astype(int), -1, 0)
     return inside & ~unknown[y, x]
 

@@ -19,7 +19,8 @@ from facette.errors import UsageError
 from facette.images.depth import to_levels
 from facette.images.faces.paste import FaceChange, add_changes
 from facette.images.whole import WholePhoto, open_whole
-from facette.latent.photo import PhotoInput, unit_values
+from facette.latent.details import Values, add_change
+from facette.latent.photo import LARGEST_SIDE, PhotoInput, unit_values
 from facette.latent.points import Latents, means_each
 from facette.model.interface import DrawingModel
 
@@ -57,9 +58,26 @@ def changed_pixels(
     changes = []
     for photo, latent in zip(photos, latents, strict=True):
         before, after = (unit_values(model, v)[0] for v in (photo.decoded, means_each(model, latent[None])))
-        changes.append(FaceChange(after - before, photo.to_photo))
+        changes.append(_change(photo, before, after))
     profile = _into_profile(whole.kept.get("icc_profile"), whole.white)
     return add_changes(whole.pixels, changes, profile, whole.white)
+
+
+def _change(photo: PhotoInput, before: Values, after: Values) -> FaceChange:
+    """What is added to the photo's colours: the change of means (S, S, C), and where something is hidden what leads
+    from it to the mean, at the frame's own size. A photo's transparency stays as it is."""
+    if photo.hidden is None:
+        return FaceChange(_in_colours(after - before), photo.to_photo)
+    side = photo.side(most=LARGEST_SIDE)
+    frame = photo.frame(side)
+    smaller = max(photo.picture.shape[:2]) / side
+    changed = add_change(frame, before, after, photo.unseen(side))
+    return FaceChange(_in_colours(changed - frame), photo.to_photo @ np.diag([smaller, smaller, 1.0]))
+
+
+def _in_colours(change: Values) -> Values:
+    """(S, S, C) as (S, S, 3)."""
+    return np.repeat(change, 3, axis=2) if change.shape[2] == 1 else change[:, :, :3]
 
 
 def _into_profile(

@@ -9,6 +9,7 @@ Legend: H × W pixels and C channels of the model's pictures, h × w of a wished
 ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -20,6 +21,7 @@ from PIL import Image
 from facette.errors import UsageError
 from facette.images.convert import as_unit, to_unit
 from facette.images.faces.align import Intake, IntakeReport, intake, intake_all
+from facette.images.mask import Box, hide_boxes
 from facette.images.open import MAX_BYTES, OpenedImage, open_image
 from facette.images.similarity import Point, apply, box_corners, scale_of, similarity
 from facette.images.warp import look_again
@@ -52,6 +54,13 @@ class PhotoInput:
     ]  # (1, C, H, W), in the recipe's range and not clipped: the first stage's D(mean)
     hidden: NDArray[np.bool_] | None = None  # (H, W), what a model that knows masks was not shown
     source: Path | None = None  # the file, where there is one
+
+    @property
+    def encoded(self) -> Picture:
+        """What the encoder was shown: the picture, and behind its channels a mask where something was hidden."""
+        if self.hidden is None:
+            return self.picture
+        return np.dstack([self.picture, np.where(self.hidden, 0, 255).astype(np.uint8)])
 
     @property
     def own_side(self) -> int:
@@ -118,13 +127,16 @@ def take_photo(
     align: Align = "auto",
     face: int = 1,
     eyes: tuple[Point, Point] | None = None,
+    hide: Sequence[Box] = (),
     max_bytes: int = MAX_BYTES,
 ) -> PhotoInput:
     """The photo as this model sees it; one that was taken in already comes back as it is.
 
     `align`, `face` and `eyes` as `facette.images.faces.align.intake` takes them. An array of exactly the model's size
-    is taken as it is. Raises ImageError for what cannot be opened, NoFaceError where no face is found, and UsageError
-    for a model of vectors or a photo that another model has encoded.
+    is taken as it is. `hide`: boxes of the photo (left, top, width, height, in its pixels) that the model is not shown
+    and draws by itself. Raises ImageError for what cannot be opened, NoFaceError where no face is found, and UsageError
+    for a model of vectors, a photo that another model has encoded, and a box that lies beside the photo or that this
+    model cannot be kept from seeing.
     """
     if isinstance(source, PhotoInput):
         if source.model != model.name:
@@ -132,15 +144,17 @@ def take_photo(
                 f"this photo was encoded by {source.model!r}, not by {model.name!r}: take it in again."
             )
         return source
-    return _encoded(model, frame_photo(model, source, align, face, eyes, max_bytes), *_named(source))
+    return _encoded(model, frame_photo(model, source, align, face, eyes, hide, max_bytes), *_named(source))
 
 
-def take_faces(model: DrawingModel, source: PhotoSource, *, max_bytes: int = MAX_BYTES) -> list[PhotoInput]:
-    """Every face of the photo, the largest first; one where no face is looked for. Raises as `take_photo` does."""
+def take_faces(
+    model: DrawingModel, source: PhotoSource, *, hide: Sequence[Box] = (), max_bytes: int = MAX_BYTES
+) -> list[PhotoInput]:
+    """Every face of the photo, the largest first; one where no face is looked for. `hide` and errors as there."""
     check_pictured(model)
     return [
         _encoded(model, framed, *_named(source))
-        for framed in intake_all(_opened(model, source, max_bytes), model.input)
+        for framed in intake_all(_opened(model, source, max_bytes, hide), model.input)
     ]
 
 
@@ -150,15 +164,16 @@ def frame_photo(
     align: Align = "auto",
     face: int = 1,
     eyes: tuple[Point, Point] | None = None,
+    hide: Sequence[Box] = (),
     max_bytes: int = MAX_BYTES,
 ) -> Intake:
     """The photo in the model's frame, not encoded. Raises as `take_photo` does."""
     check_pictured(model)
     if isinstance(source, np.ndarray):
         source = _checked_array(source, model)
-        if source.shape[:2] == model.input.shape and align == "auto" and eyes is None:
+        if source.shape[:2] == model.input.shape and align == "auto" and eyes is None and not hide:
             return _as_it_is(source)
-    return intake(_opened(model, source, max_bytes), model.input, align=align, face=face, eyes=eyes)
+    return intake(_opened(model, source, max_bytes, hide), model.input, align=align, face=face, eyes=eyes)
 
 
 def resolve_picture(model: DrawingModel, source: PhotoSource) -> Picture:
@@ -240,7 +255,20 @@ def _image(picture: Picture) -> Image.Image:
     return Image.fromarray(values.astype(np.float32) if values.dtype == np.uint16 else _own(values))
 
 
-def _opened(model: DrawingModel, source: PhotoSource, max_bytes: int) -> Image.Image | OpenedImage:
+def _opened(
+    model: DrawingModel, source: PhotoSource, max_bytes: int, hide: Sequence[Box] = ()
+) -> Image.Image | OpenedImage:
+    if not hide:
+        return _any_opened(model, source, max_bytes)
+    if not getattr(model.input, "masked", False):
+        raise UsageError(
+            f"{model.name!r} has not learned to draw what it cannot see (input.alpha 'mask' does that): nothing of a "
+            "photo can be hidden from it."
+        )
+    return hide_boxes(_any_opened(model, source, max_bytes), hide)
+
+
+def _any_opened(model: DrawingModel, source: PhotoSource, max_bytes: int) -> Image.Image | OpenedImage:
     if isinstance(source, OpenedImage):
         return source
     if isinstance(source, np.ndarray):

@@ -126,7 +126,7 @@ def origin_of(
         from facette.latent.refine import refine as refine_posterior
 
         refined = refine_posterior(
-            cast(Any, model), photo.picture[None], refine, seed=seed, progress=progress
+            cast(Any, model), photo.encoded[None], refine, seed=seed, progress=progress
         )
         mean, scale = (np.asarray(moment) for moment in (refined.posterior.mean, refined.posterior.scale))
         photo = replace(photo, mean=mean, scale=scale, decoded=model.decode_mean(mean))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facette.images.similarity import apply, box_corners, similarity
+from facette.images.similarity import apply, box_corners, scale_of, similarity
 from facette.images.warp import warp
 
 FADE = 0.72  # from here to the rim (1) of a rounded square the picture fades from full to nothing
@@ -26,7 +26,7 @@ STRIP = 256  # rows of the photo that are changed at once, so that memory stays 
 class FaceChange:
     """What is to be added where one face is."""
 
-    values: NDArray[np.float32]  # (S, S, 3), 1 is the way from black to white
+    values: NDArray[np.float32]  # (h, w, 3), 1 is the way from black to white
     to_photo: NDArray[np.float64]  # (3, 3), from its pixels to those of the upright photo
 
 
@@ -44,7 +44,7 @@ def add_changes(
     """
     layers = [_layer(change) for change in changes]
     result, (height, width) = pixels.copy(), pixels.shape[:2]
-    corners = np.concatenate([apply(m, box_corners((0, 0, len(v), len(v)))) for v, m in layers])
+    corners = np.concatenate([apply(m, box_corners((0, 0, v.shape[1], v.shape[0]))) for v, m in layers])
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, (width, height)).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, (width, height)).tolist()
     for first in range(top, bottom, STRIP if right > left else height + 1):
@@ -59,13 +59,14 @@ def add_changes(
 
 
 def _layer(change: FaceChange) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """The change times its weight, and the weight, (M, M, 4); and the way from there to the photo."""
-    scale = np.sqrt(abs(np.linalg.det(change.to_photo[:2, :2])))
-    side = int(np.clip(len(change.values) * scale, len(change.values), FINEST))
-    fine = cv2.resize(change.values, (side, side), interpolation=cv2.INTER_CUBIC)
-    weight = _opacity(np.eye(3), (side, side), side).astype(np.float32)[:, :, None]
-    smaller = len(change.values) / side
-    return np.concatenate([fine * weight, weight], axis=2), change.to_photo @ np.diag([smaller, smaller, 1.0])
+    """The change times its weight, and the weight, (H, W, 4); and the way from there to the photo."""
+    high, wide = change.values.shape[:2]
+    scale = np.clip(scale_of(change.to_photo), 1, max(1, FINEST / max(high, wide)))
+    size = (int(wide * scale), int(high * scale))
+    fine = cv2.resize(change.values, size, interpolation=cv2.INTER_CUBIC)
+    weight = _opacity(np.eye(3), size, size).astype(np.float32)[:, :, None]
+    smaller = np.diag([wide / size[0], high / size[1], 1.0])
+    return np.concatenate([fine * weight, weight], axis=2), change.to_photo @ smaller
 
 
 def _seen_from(
@@ -98,12 +99,13 @@ def _added(
 
 
 def paste_face(photo: Image.Image, picture: np.ndarray, to_photo: np.ndarray) -> Image.Image:
-    """The photo (RGB) with `picture` (uint8, S×S×3) laid where it was cut; all around stays as it is, to the bit.
+    """The photo with `picture` (h, w, 3; uint8, as the photo is RGB) laid where it was cut; all around stays as it
+    is, to the bit.
 
     `to_photo`: (3, 3), from the picture's pixels to the photo's, as `Intake.to_photo` and `AlignedFace.to_photo`.
     """
-    side = len(picture)
-    corners = apply(to_photo, box_corners((0, 0, side, side)))
+    own = (picture.shape[1], picture.shape[0])
+    corners = apply(to_photo, box_corners((0, 0, *own)))
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, photo.size).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int), 0, photo.size).tolist()
     result = photo.copy()
@@ -112,15 +114,15 @@ def paste_face(photo: Image.Image, picture: np.ndarray, to_photo: np.ndarray) ->
     to_picture = np.linalg.inv(to_photo) @ similarity(1, 0, left, top)  # from the photo's part to the picture
     size = (right - left, bottom - top)
     over = Image.fromarray(warp(Image.fromarray(picture), to_picture, size))
-    opacity = np.round(255 * _opacity(to_picture, size, side)).astype(np.uint8)
+    opacity = np.round(255 * _opacity(to_picture, size, own)).astype(np.uint8)
     result.paste(over, (left, top), Image.fromarray(opacity))
     return result
 
 
-def _opacity(to_picture: np.ndarray, size: tuple[int, int], side: int) -> np.ndarray:
-    """(H, W), 0 to 1: full in the middle of the picture, nothing at its rim and beyond."""
+def _opacity(to_picture: np.ndarray, size: tuple[int, int], own: tuple[int, int]) -> np.ndarray:
+    """(H, W), 0 to 1: full in the middle of a picture of its `own` width and height, nothing at its rim and beyond."""
     columns, rows = (np.arange(length) + 0.5 for length in size)
-    places = apply(to_picture, np.stack(np.meshgrid(columns, rows), axis=-1)) / side * 2 - 1  # (H, W, 2)
+    places = apply(to_picture, np.stack(np.meshgrid(columns, rows), axis=-1)) / own * 2 - 1  # (H, W, 2)
     radius = (places**4).sum(axis=-1) ** 0.25
     ramp = np.clip((1 - radius) / (1 - FADE), 0, 1)
     return ramp * ramp * (3 - 2 * ramp)
