@@ -21,9 +21,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from facette.objective import beta_at, draw_noise, elbo_terms, weighted_loss
 from facette.recipe import Recipe, load_recipe
-from facette.runtime import Rank, autocast_dtype, generator, keep_freed_memory
+from facette.runtime import Rank, autocast_dtype, generator, keep_freed_memory, spare_memory
 from facette.training.state import fresh_state
-from facette.training.step import clip, move, prepare_batch, train_step
+from facette.training.step import clip, prepare_batch, train_step
 
 # channels, side of the map, batch: 3×3 convolutions like those of the networks here
 SHAPES = ((64, 32, 16), (64, 16, 32), (128, 16, 32), (128, 8, 64), (256, 8, 64))
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--step-only", action="store_true", help="only the whole step: images per second")
     asked = parser.parse_args()
     recipe = load_recipe(asked.recipe, asked.overrides)
-    keep_freed_memory()
+    (spare_memory if recipe.train.recompute else keep_freed_memory)()
     with Memory() as memory:
         figures = _step_only(recipe, asked.seconds) if asked.step_only else measure(recipe, asked.seconds)
     write(asked.out, figures | memory.figures())
@@ -99,11 +99,11 @@ class Step:
         terms = elbo_terms(state.vae, x, passed, fit_sigma=True)
         loss = weighted_loss(terms, beta_at(recipe.objective, number, 1000), recipe.objective.free_bits)
         marks.append(self._now())
-        state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         marks.append(self._now())
         norm = clip(state.vae, recipe.train.clip)
-        move(state.optimizer, recipe.train.lr, torch.isfinite(norm))
+        state.optimizer.step(recipe.train.lr, torch.isfinite(norm))
+        state.optimizer.drop_gradients()
         state.step += 1
         marks.append(self._now())
         for name, a, b in zip(("data", "forward", "backward", "optimizer"), marks, marks[1:], strict=False):

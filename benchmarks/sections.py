@@ -22,6 +22,7 @@ QUIET = (
     "train.preview_count=2",
     "train.mixture_components=[]",
 )
+SPARING = ("train.recompute=true", "train.fused_update=true")
 EPOCHS = 3  # of the whole runs that are compared with the textbook loop
 
 
@@ -172,6 +173,8 @@ def pythae(bench: Bench) -> Figures:
         "pythae": turn("train_pythae.py", many, *few[1], python=python),
         "facette": turn("train_facette.py", recipe, many, *settings, *few[0]),
     }
+    sparing = [part for option in SPARING for part in ("--set", option)]
+    spared = turn("train_facette.py", recipe, many, *settings, *few[0], *sparing)
     return {
         "batch": batch,
         **{
@@ -184,6 +187,8 @@ def pythae(bench: Bench) -> Figures:
         "memory_share": round(
             memory["facette"]["peak_anonymous_mb"] / memory["pythae"]["peak_anonymous_mb"], 3
         ),
+        "spared_memory_mb": spared["peak_anonymous_mb"],
+        "spared_memory_share": round(spared["peak_anonymous_mb"] / memory["pythae"]["peak_anonymous_mb"], 3),
         "memory_grown_mb": {
             name: round(memory[name]["peak_anonymous_mb"] - median(f["peak_anonymous_mb"] for f in side), 1)
             for name, side in turns.items()
@@ -242,6 +247,28 @@ def memory(bench: Bench) -> Figures:
     return {"pictures": list(counts), "peak_anonymous_mb": peaks, "grown": round(peaks[-1] / peaks[0] - 1, 4)}
 
 
+def sparing(bench: Bench) -> Figures:
+    """Images per second and peak memory of a step with activations computed again, and with weights that move within
+    the backward pass; each network and each way in turns."""
+    networks = {"pythae64": str(RECIPES / "pythae64.toml"), "faces64": "faces64", "classic150": "celeba150"}
+    ways = {"neither": (), "recompute": SPARING[:1], "fused_update": SPARING[1:], "both": SPARING}
+    seconds = bench.scaled(8, 1)
+
+    def side(recipe: str, options: Sequence[str]) -> Callable[[int], Figures]:
+        chosen = [part for option in ("train.clip=none", *options) for part in ("--set", option)]
+        return lambda _: turn("peak.py", recipe, "--step-only", "--seconds", seconds, *chosen)
+
+    figures: Figures = {}
+    for name, recipe in networks.items():
+        sides = {way: side(recipe, options) for way, options in ways.items()}
+        turns = interleaved(sides, bench.rounds)
+        figures[name] = {
+            way: {key: round(middle(runs, key), 1) for key in ("images_per_second", "peak_anonymous_mb")}
+            for way, runs in turns.items()
+        }
+    return figures
+
+
 def scaling(bench: Bench) -> Figures:
     """Images per second of faces64's step over picture size, batch and latent size."""
     axes: dict[str, Sequence[int]] = {
@@ -267,5 +294,6 @@ SECTIONS: dict[str, Callable[[Bench], Figures]] = {
     "faces64": faces64,
     "parts": parts,
     "memory": memory,
+    "sparing": sparing,
     "scaling": scaling,
 }

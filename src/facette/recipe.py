@@ -470,6 +470,12 @@ class TrainSpec(Spec):
     accumulate: Positive = 1
     """Parts that a batch is computed in, one after the other, for a card that does not hold it at once; the step is
     that of the whole batch, at a third more work."""
+    recompute: bool = False
+    """Compute activations again in the backward pass in the place of keeping them: less memory, more time, the same
+    step."""
+    fused_update: bool = False
+    """Move each weight as soon as its gradient is there, and drop that: the gradients are never all in memory. The same
+    step; it knows no norm of all gradients to clip by, and is for one process."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
     lr_schedule: Literal["constant", "cosine"] = "cosine"
     lr_warmup_steps: NonNegative = 0
@@ -497,6 +503,24 @@ class TrainSpec(Spec):
     def _one_length(self) -> TrainSpec:
         if self.lr_warmup_steps and self.lr_warmup_share:
             raise ValueError("give lr_warmup_steps or lr_warmup_share, not both")
+        if self.recompute and self.compile:
+            raise ValueError(
+                "recompute and compile do not go together: a compiled network decides what it keeps"
+            )
+        if self.fused_update:
+            clashes = (
+                (
+                    self.clip is not None,
+                    "clip scales by the norm of all gradients (leave it out, or give 'none')",
+                ),
+                (self.accumulate > 1, "accumulate adds up the gradients of several parts"),
+                (self.shard, "shard adds up those of several processes"),
+                (self.compile, "a compiled network gives them all at once"),
+            )
+            if reasons := [reason for clash, reason in clashes if clash]:
+                raise ValueError(
+                    f"fused_update moves each weight by its own gradient alone: {'; '.join(reasons)}"
+                )
         return _one_length(self)
 
 

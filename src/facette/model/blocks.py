@@ -16,7 +16,7 @@ BLOCK = 2  # pixels on the side of what PictureConv2d draws at once
 def activation(name: str, inplace: bool = False) -> nn.Module:
     match name:
         case "relu":
-            return nn.ReLU(inplace=inplace)
+            return ReLUInPlace() if inplace else nn.ReLU()
         case "leaky-relu":
             return nn.LeakyReLU(0.01, inplace=inplace)
         case "silu":
@@ -44,6 +44,35 @@ def norm(name: str, channels: int) -> nn.Module:
         case "none":
             return nn.Identity()
     raise ValueError(name)
+
+
+class ReLUInPlace(nn.ReLU):
+    """ReLU over the map that enters it; in training on a CPU its gradient is written over the one that comes back.
+
+    Nobody else may hold that one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(inplace=True)
+
+    def forward(self, input: Tensor) -> Tensor:
+        graph = self.training and input.device.type == "cpu" and input.requires_grad
+        return _ReLU.apply(input) if graph and not torch.compiler.is_compiling() else super().forward(input)
+
+
+class _ReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(F.relu_(x))
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        (y,) = ctx.saved_tensors
+        if gradient.stride() != y.stride():
+            return torch.ops.aten.threshold_backward(gradient, y, 0)
+        return torch.ops.aten.threshold_backward.grad_input(gradient, y, 0, grad_input=gradient)
 
 
 class ResidualBlock(nn.Module):

@@ -19,9 +19,10 @@ from facette.model.blocks import (
 )
 from facette.model.encoder import add_first, cells, fully_connected, straight_line
 from facette.model.kernels.normed import NormedConv
+from facette.model.kernels.recompute import LayerChain
 
 
-class ConvDecoder(nn.Module):
+class ConvDecoder(LayerChain):
     """Linear to a small map, then transposed convolutions of (channels, kernel, stride, padding, output_padding).
 
     With a `head` (channels, kernel, padding) every transposed layer has norm and activation and the head, a plain
@@ -66,11 +67,11 @@ class ConvDecoder(nn.Module):
         self.resize = Resize(shape)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.output(self.head(self.layers(self.start(self.to_map(self.linear(z))))))
-        return self.resize(x)
+        x = self.start(self.to_map(self.linear(z)))
+        return self.resize(self.output(self.through((self.layers, self.head), x)))
 
 
-class ResidualDecoder(nn.Module):
+class ResidualDecoder(LayerChain):
     """Linear to the coarsest map, residual blocks, doubling by pixel shuffle, and a pixel-shuffle head of `patch`.
 
     `widths` and `blocks` run from fine to coarse, as in the encoder. A size that is not a multiple of the
@@ -106,7 +107,7 @@ class ResidualDecoder(nn.Module):
         self.output = output_activation(output)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.head(self.stages(self.to_map(self.linear(z))))
+        x = self.through((self.stages, self.head), self.to_map(self.linear(z)))
         return self.output(x[..., : self.shape[0], : self.shape[1]])
 
 

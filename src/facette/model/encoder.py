@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from facette.model.blocks import FromMap, ResidualBlock, activation, norm
 from facette.model.kernels.normed import NormedConv
+from facette.model.kernels.recompute import LayerChain
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(LayerChain):
     """Convolution, norm, activation for every (channels, kernel, stride, padding); then one linear layer."""
 
     def __init__(
@@ -42,10 +43,10 @@ class ConvEncoder(nn.Module):
         self.linear = nn.Linear(channels * shape[0] * shape[1], out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.flatten(self.layers(x)))
+        return self.through((self.layers, self.flatten, self.linear), x)
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(LayerChain):
     """Space-to-depth by `patch`, residual blocks at each of `widths`, halving in between; then one linear layer.
 
     A size that is not a multiple of the coarsest cell is padded by repeating the edge.
@@ -80,7 +81,7 @@ class ResidualEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.down or self.across:
             x = F.pad(x, (0, self.across, 0, self.down), mode="replicate")
-        return self.linear(self.flatten(self.stages(self.stem(x))))
+        return self.through((self.stem, self.stages, self.flatten, self.linear), x)
 
 
 class MlpEncoder(nn.Module):

@@ -81,6 +81,11 @@ class VAE(nn.Module):
         if conditions:
             self.adversary = Adversary(conditions, latent)
 
+    @property
+    def trunk(self) -> nn.Module:
+        """The encoder without what conditions add to it."""
+        return self.encoder.trunk if isinstance(self.encoder, ConditionalEncoder) else self.encoder
+
     def encode(self, x: Tensor) -> DiagonalGaussian:
         """q(z|x) of pictures (N, C, H, W), of pictures with their masks (N, C + 1, H, W), or of vectors (N, D).
 
@@ -266,8 +271,7 @@ def check_networks(vae: VAE, recipe: Recipe) -> None:
         spec = getattr(recipe.model, part)
         if spec.kind != "own":
             continue
-        network = getattr(vae, part)
-        network = network.trunk if isinstance(network, ConditionalEncoder) else network
+        network = vae.trunk if part == "encoder" else vae.decoder
         like = next(network.parameters(), torch.zeros(()))
         try:
             result = network(torch.zeros(2, *takes).to(like))

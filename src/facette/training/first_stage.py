@@ -71,6 +71,11 @@ class FirstStage:
             raise DataError("there are no training pictures: give more pictures, or another split")
         if spec.batch % rank.world:
             raise TrainingError(f"train.batch {spec.batch} does not divide among {rank.world} processes")
+        if spec.fused_update and rank.world > 1:
+            raise TrainingError(
+                f"train.fused_update is for one process, and here are {rank.world}, whose gradients are averaged "
+                "before weights move: leave it out, or use train.recompute alone"
+            )
         valid = valid if len(valid) else self.rows[: max(1, len(self.rows) // 20)]
         self.valid = spread(valid, spec.validate_count)
         self.epoch = balanced(
@@ -99,6 +104,10 @@ class FirstStage:
             )
             self.watcher.said(f"starting from {start.name}{rest}")
         return share_out(state, self.recipe, self.rank, self.device)
+
+    @property
+    def spares_memory(self) -> bool:
+        return self.recipe.train.recompute
 
     def batches(self) -> Iterator[Batch]:
         self.state.vae.train()

@@ -35,7 +35,7 @@ from facette.errors import TrainingError
 from facette.files import owned, write_atomically
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
-from facette.runtime import Rank, choose_device, keep_freed_memory
+from facette.runtime import Rank, choose_device, keep_freed_memory, spare_memory
 from facette.training.batches import Batch, Store, is_store, training_rows
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
@@ -92,6 +92,8 @@ class Stage(Protocol):
     def rank(self) -> Rank: ...
     @property
     def device(self) -> torch.device: ...
+    @property
+    def spares_memory(self) -> bool: ...  # rather than time: what is freed goes back to the system
 
     def batches(self) -> Iterator[Batch]:
         """The batches of the steps to come."""
@@ -262,7 +264,8 @@ def sharpen(
 def run_stage(stage: Stage, watcher: Watcher) -> Finished:
     """The steps of a stage, to the end or to a signal; all processes of a run come here together."""
     state, cadence, rank = stage.state, stage.cadence, stage.rank
-    keep_freed_memory()  # from here on: what listing a large data set took is given back
+    treat_freed_memory = spare_memory if stage.spares_memory else keep_freed_memory
+    treat_freed_memory()  # from here on: what listing a large data set took is given back
     journal = None
     if rank.leads:
         write_atomically(stage.folder / "recipe.toml", stage.recipe.to_toml())

@@ -47,6 +47,7 @@ from facette.training.preview import write_preview
 from facette.training.schedule import lr_at, steps_of
 from facette.training.sharpen_step import SharpenState, SharpenTerms, sharpen_step
 from facette.training.state import STATE, check_same_run, optimizer_tensors, restore_optimizer
+from facette.training.update import Adam
 from facette.training.watch import Watcher
 
 MAY_CHANGE = {f"sharpen.{k}" for k in ("log_every", "validate_every", "save_every", "preview_count")} | {
@@ -83,6 +84,7 @@ class SecondStage:
     """The second stage of one model; a single process."""
 
     rank = Rank()
+    spares_memory = False
 
     def __init__(
         self,
@@ -224,13 +226,12 @@ def _fresh(recipe: Recipe, spec: SharpenSpec, device: torch.device) -> SharpenSt
     averaged.load_state_dict(sharpener.state_dict())
     averaged.requires_grad_(False)
     sharpener, averaged, critic = sharpener.to(device), averaged.to(device), critic.to(device)
-    options: dict[str, Any] = {"lr": spec.lr, "betas": spec.adam_betas, "fused": True}
     return SharpenState(
         sharpener,
         averaged,
         critic,
-        torch.optim.Adam(sharpener.parameters(), **options),
-        torch.optim.Adam(critic.parameters(), **options),
+        Adam(sharpener.parameters(), spec.lr, spec.adam_betas),
+        Adam(critic.parameters(), spec.lr, spec.adam_betas),
     )
 
 

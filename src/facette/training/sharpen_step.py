@@ -22,7 +22,8 @@ from facette.recipe import Recipe, SharpenSpec
 from facette.runtime import Rank, derive_seed, generator
 from facette.training.critic import Critic, augment, critic_loss, deception, feature_distance
 from facette.training.schedule import ema_decay_at
-from facette.training.step import average, move, prepare_batch
+from facette.training.step import average, prepare_batch
+from facette.training.update import Adam
 
 
 @dataclass(slots=True, eq=False)
@@ -32,8 +33,8 @@ class SharpenState:
     sharpener: Sharpener
     averaged: Sharpener
     critic: Critic
-    optimizer: torch.optim.Adam
-    critic_optimizer: torch.optim.Adam
+    optimizer: Adam
+    critic_optimizer: Adam
     step: int = 0
     seconds: float = 0.0
     best: dict[str, Any] = field(default_factory=dict)  # step of the weights kept, and how far off they are
@@ -129,10 +130,10 @@ def _as_seen(
     return seen, torch.cat([seen_pairs, augment(rest, draws)]) if len(rest) else seen_pairs
 
 
-def _descend(optimizer: torch.optim.Adam, network: torch.nn.Module, loss: Tensor, lr: float) -> Tensor:
-    optimizer.zero_grad(set_to_none=True)
+def _descend(optimizer: Adam, network: torch.nn.Module, loss: Tensor, lr: float) -> Tensor:
+    optimizer.drop_gradients()
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), float("inf"))
     ok = torch.isfinite(loss.detach()) & torch.isfinite(norm)
-    move(optimizer, lr, ok)
+    optimizer.step(lr, ok)
     return ok

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import RecipeError, TrainingError
+from facette.model.kernels.recompute import recompute
 from facette.model.vae import VAE, build_vae, check_networks
 from facette.objective.discriminator import Discriminator
 from facette.recipe import Recipe, TrainSpec, parse_recipe
 from facette.runtime import derive_seed
+from facette.training.update import Adam, FusedUpdate
 
 STATE = "state.safetensors"
 
@@ -30,11 +32,12 @@ class TrainState:
 
     vae: VAE
     averaged: VAE
-    optimizer: torch.optim.Adam
+    optimizer: Adam
     step: int = 0
     seconds: float = 0.0
     best: dict[str, Any] = field(default_factory=dict)  # step and score of the best validation so far
     opponent: Opponent | None = None  # where the objective has a term with a network of its own
+    fused: FusedUpdate | None = None  # where weights move within the backward pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +45,7 @@ class Opponent:
     """FactorVAE's discriminator and the optimizer that it learns by."""
 
     network: Discriminator
-    optimizer: torch.optim.Adam
+    optimizer: Adam
 
 
 def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
@@ -51,13 +54,18 @@ def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
         vae = build_vae(recipe).to(device)
     check_networks(vae, recipe)
+    if recipe.train.recompute:
+        recompute(vae.trunk)
+        recompute(vae.decoder)
     averaged = vae
     if recipe.train.ema > 0:
         averaged = build_vae(recipe).to(device)
         averaged.load_state_dict(vae.state_dict())
         averaged.requires_grad_(False)
         averaged.eval()
-    return TrainState(vae, averaged, adam(vae, recipe.train), opponent=_opponent(recipe, device))
+    optimizer = adam(vae, recipe.train)
+    fused = FusedUpdate(optimizer) if recipe.train.fused_update else None
+    return TrainState(vae, averaged, optimizer, opponent=_opponent(recipe, device), fused=fused)
 
 
 def _opponent(recipe: Recipe, device: torch.device) -> Opponent | None:
@@ -68,9 +76,7 @@ def _opponent(recipe: Recipe, device: torch.device) -> Opponent | None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "discriminator"))
         network = Discriminator(recipe.model.latent, spec.width, spec.layers).to(device)
-    return Opponent(
-        network, torch.optim.Adam(network.parameters(), lr=spec.lr, betas=spec.adam_betas, fused=True)
-    )
+    return Opponent(network, Adam(network.parameters(), spec.lr, spec.adam_betas))
 
 
 @torch.no_grad()
@@ -90,9 +96,9 @@ def lend_weights(state: TrainState, source: VAE) -> list[str]:
     return sorted(set(fresh))
 
 
-def adam(vae: VAE, spec: TrainSpec) -> torch.optim.Adam:
+def adam(vae: VAE, spec: TrainSpec) -> Adam:
     """The optimizer of a run, without moments yet."""
-    return torch.optim.Adam(vae.parameters(), lr=spec.lr, betas=spec.adam_betas, fused=True)
+    return Adam(vae.parameters(), spec.lr, spec.adam_betas)
 
 
 def save_state(path: Path, state: TrainState, recipe: Recipe, fingerprint: str) -> None:
@@ -165,7 +171,7 @@ def check_resumable(path: Path, header: dict[str, Any], recipe: Recipe, fingerpr
     )
 
 
-def optimizer_tensors(optimizer: torch.optim.Adam, module: nn.Module, prefix: str) -> dict[str, Tensor]:
+def optimizer_tensors(optimizer: Adam, module: nn.Module, prefix: str) -> dict[str, Tensor]:
     """Adam's moments, named after the module's parameters."""
     return {
         f"{prefix}{moment}.{name}": value
@@ -174,7 +180,7 @@ def optimizer_tensors(optimizer: torch.optim.Adam, module: nn.Module, prefix: st
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Adam, module: nn.Module, tensors: dict[str, Tensor]) -> None:
+def restore_optimizer(optimizer: Adam, module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Give Adam back the moments that `optimizer_tensors` named, without its prefix."""
     for name, parameter in module.named_parameters():
         moments = {m: tensors.get(f"{m}.{name}") for m in ("step", "exp_avg", "exp_avg_sq")}
@@ -234,6 +240,8 @@ MAY_CHANGE = {
     "train.mixture_components",
     "train.shard",
     "train.accumulate",
+    "train.recompute",
+    "train.fused_update",
     "train.minutes",
     "train.patience",
     "train.lr",

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +96,7 @@ def train_step(
 
     `labels` (B,) each are what terms of one's own may look at, `known` (B, K) the model's conditions, NaN where a
     picture has no label. A non-finite loss or gradient leaves weights and moments
-    as they were and says so in `ok`.
+    as they were and says so in `ok`; with `train.fused_update` such a gradient leaves those of its own weight.
     """
     vae, step = state.vae, state.step
     device = next(vae.parameters()).device
@@ -111,11 +110,17 @@ def train_step(
         with torch.autocast(device.type, autocast) if autocast else nullcontext():
             return forward(shown[part], noise[part], *(() if known is None else (known[part],)))
 
-    measured = _gradients(state, x, through, recipe, beta, rank, objective, labels or {}, known)
-    norm = clip(vae, recipe.train.clip)
+    def backward(loss: Tensor) -> None:
+        if state.fused is not None:
+            state.fused.expect(loss, lr)
+        loss.backward()
+
+    measured = _gradients(state, x, through, backward, recipe, beta, rank, objective, labels or {}, known)
+    norm = clip(vae, recipe.train.clip) if state.fused is None else state.fused.norm()
     ok = torch.isfinite(measured.loss) & torch.isfinite(norm)
-    move(state.optimizer, lr, ok)
-    state.optimizer.zero_grad(set_to_none=True)  # no gradient beside the next step's activations
+    if state.fused is None:
+        state.optimizer.step(lr, ok)
+    state.optimizer.drop_gradients()  # no gradient beside the next step's activations
     terms = dict(measured.terms)
     if state.opponent is not None:
         terms["discriminator"] = _train_opponent(state.opponent, measured.z, recipe, step, ok)
@@ -141,6 +146,7 @@ def _gradients(
     state: TrainState,
     x: Tensor,
     through: Callable[[slice], VAEOutput],
+    backward: Callable[[Tensor], None],
     recipe: Recipe,
     beta: float,
     rank: Rank,
@@ -148,7 +154,7 @@ def _gradients(
     labels: Mapping[str, Tensor],
     known: Tensor | None,
 ) -> _Measured:
-    """Leave the gradient of the recipe's sum in the weights, part by part."""
+    """Leave the gradient of the recipe's sum in the weights, or the weights moved by it, part by part."""
     spec, vae = recipe.objective, state.vae
     parts = [slice(p[0], p[-1] + 1) for p in np.array_split(np.arange(len(x)), recipe.train.accumulate)]
     ahead = _Ahead([], True) if len(parts) == 1 else _look_ahead(vae, x, parts, through, objective.focus)
@@ -177,7 +183,7 @@ def _gradients(
         priced = spec.identity * who + sum(t.spec.weight * own[t.spec.name] for t in objective.terms)
         priced = priced + price_of_conditions(told, spec, beta)
         local = total.local + share * priced
-        (local + total.joint).backward()
+        backward(local + total.joint)
         weighted = terms.distortion if terms.weighted_distortion is None else terms.weighted_distortion
         figures = (terms.distortion.mean(), weighted.mean(), terms.rate.mean(), who)
         for name, figure in zip(
@@ -321,11 +327,11 @@ def price_of_conditions(
 
 def _train_opponent(opponent: Opponent, z: Tensor, recipe: Recipe, step: int, ok: Tensor) -> Tensor:
     """Move the discriminator once on the draws that the model has just made; returns its loss, ()."""
-    opponent.optimizer.zero_grad(set_to_none=True)
+    opponent.optimizer.drop_gradients()
     loss = discriminator_loss(opponent.network, z, generator(recipe.seed, "permuted", step))
     loss.backward()
-    move(opponent.optimizer, opponent.optimizer.param_groups[0]["lr"], ok)
-    opponent.optimizer.zero_grad(set_to_none=True)
+    opponent.optimizer.step(opponent.optimizer.lr, ok)
+    opponent.optimizer.drop_gradients()
     return loss.detach()
 
 
@@ -381,18 +387,6 @@ def clip(network: nn.Module, limit: float | None) -> Tensor:
     if limit is not None:
         torch.nn.utils.clip_grads_with_norm_(network.parameters(), limit, norm)
     return norm
-
-
-def move(optimizer: torch.optim.Adam, lr: float, ok: Tensor) -> None:
-    """Step the optimizer unless `ok` is false; on CUDA the fused kernel looks itself, without a synchronisation."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-    if ok.device.type == "cuda":
-        fused: Any = optimizer
-        fused.grad_scale, fused.found_inf = None, (~ok).float()
-        optimizer.step()
-    elif ok:
-        optimizer.step()
 
 
 @torch.no_grad()

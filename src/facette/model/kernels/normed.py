@@ -32,7 +32,7 @@ class NormedConv(nn.Sequential):
 
     def forward(self, input: Tensor) -> Tensor:
         conv, norm, act = self
-        if not (self.training and _in_place(conv, norm, act)):
+        if not (self.training and in_place(conv, norm, act)):
             return super().forward(input)
         drawn = _without_bias(conv, input)
         before: Any = conv.bias
@@ -47,7 +47,7 @@ class NormedConv(nn.Sequential):
         )  # fmt: skip
 
 
-def _in_place(conv: nn.Module, norm: nn.Module, act: nn.Module) -> bool:
+def in_place(conv: nn.Module, norm: nn.Module, act: nn.Module) -> bool:
     """Whether norm and activation are of the kinds that can be done in place, here and now."""
     return (
         type(norm) is nn.BatchNorm2d
