@@ -7,7 +7,7 @@ of the machine, measured in the same process in turns with the steps.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from statistics import median
 from typing import Any
@@ -54,8 +54,8 @@ def measure(recipe: Recipe, seconds: float) -> dict[str, Any]:
     peaks: dict[str, list[float]] = {"convolution": [], "matrix": []}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
-        for name, kernels in KERNELS.items():
-            peaks[name].append(max(kernel() for kernel in kernels()))
+        for name, kernel in KERNELS.items():
+            peaks[name].append(kernel(step.device, torch.float32))
         for _ in range(4):
             step.run(parts)
     milliseconds = {name: 1000 * median(times) for name, times in parts.items()}
@@ -78,9 +78,9 @@ def measure(recipe: Recipe, seconds: float) -> dict[str, Any]:
 class Step:
     """`train_step` taken apart: the same calls in the same order, with a look at the clock in between."""
 
-    def __init__(self, recipe: Recipe):
+    def __init__(self, recipe: Recipe, device: torch.device | None = None):
         self.recipe = recipe
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.state = fresh_state(recipe, self.device)
         self.state.vae.train()
         size, count = recipe.input.size, 4 * recipe.train.batch
@@ -88,31 +88,26 @@ class Step:
 
     def run(self, parts: dict[str, list[float]]) -> None:
         recipe, state, number = self.recipe, self.state, self.state.step
-        marks = [self._now()]
+        marks = [now(self.device)]
         rows = generator(recipe.seed, "rows", number)
         data = self.store[torch.randperm(len(self.store), generator=rows)[: recipe.train.batch].numpy()]
         x, noise = prepare_batch(data, recipe, number, Rank(), self.device)
-        marks.append(self._now())
+        marks.append(now(self.device))
         dtype = autocast_dtype(recipe.train.precision, self.device)
         with torch.autocast(self.device.type, dtype) if dtype else nullcontext():
             passed = state.vae(x, noise)
         terms = elbo_terms(state.vae, x, passed, fit_sigma=True)
         loss = weighted_loss(terms, beta_at(recipe.objective, number, 1000), recipe.objective.free_bits)
-        marks.append(self._now())
+        marks.append(now(self.device))
         loss.backward()
-        marks.append(self._now())
+        marks.append(now(self.device))
         norm = clip(state.vae, recipe.train.clip)
         state.optimizer.step(recipe.train.lr, torch.isfinite(norm))
         state.optimizer.drop_gradients()
         state.step += 1
-        marks.append(self._now())
+        marks.append(now(self.device))
         for name, a, b in zip(("data", "forward", "backward", "optimizer"), marks, marks[1:], strict=False):
             parts.setdefault(name, []).append(b - a)
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
 
 
 def _step_only(recipe: Recipe, seconds: float) -> dict[str, Any]:
@@ -123,9 +118,9 @@ def _step_only(recipe: Recipe, seconds: float) -> dict[str, Any]:
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < 3 or time.perf_counter() - began < seconds:
-        before = step._now()
+        before = now(step.device)
         train_step(step.state, step.state.vae, data.copy(), recipe, 1000, Rank(), autocast)
-        times.append(step._now() - before)
+        times.append(now(step.device) - before)
     return {"images_per_second": round(recipe.train.batch / median(times[1:]), 1)}
 
 
@@ -144,47 +139,54 @@ def flops_per_picture(recipe: Recipe) -> float:
     return counter.get_total_flops() / count
 
 
-def _convolutions() -> list[Callable[[], float]]:
-    return [_convolution(*shape) for shape in SHAPES]
+def convolution_peak(
+    device: torch.device, dtype: torch.dtype, shapes: Sequence[tuple[int, int, int]] = SHAPES
+) -> float:
+    """GFLOP/s of the best of some 3×3 convolutions, channels-last."""
+    return max(_convolution(*shape, device, dtype) for shape in shapes)
 
 
-def _convolution(channels: int, side: int, batch: int) -> Callable[[], float]:
-    """GFLOP/s of a 3×3 convolution, channels-last, float32."""
-
-    def rate() -> float:
-        x, weight = (
-            torch.rand(shape).to(memory_format=torch.channels_last)
-            for shape in ((batch, channels, side, side), (channels, channels, 3, 3))
-        )
-        return 2 * 9 * channels**2 * side**2 * batch / _fastest(lambda: F.conv2d(x, weight, padding=1)) / 1e9
-
-    return rate
+def matrix_peak(device: torch.device, dtype: torch.dtype, side: int = MATRIX) -> float:
+    """GFLOP/s of a product of two square matrices."""
+    a, b = torch.rand(2, side, side, device=device).to(dtype)
+    return 2 * side**3 / _fastest(lambda: a @ b, device) / 1e9
 
 
-def _matrices() -> list[Callable[[], float]]:
-    def rate() -> float:
-        a, b = torch.rand(2, MATRIX, MATRIX)
-        return 2 * MATRIX**3 / _fastest(lambda: a @ b) / 1e9
+def _convolution(channels: int, side: int, batch: int, device: torch.device, dtype: torch.dtype) -> float:
+    x, weight = (
+        torch.rand(shape, device=device).to(dtype=dtype, memory_format=torch.channels_last)
+        for shape in ((batch, channels, side, side), (channels, channels, 3, 3))
+    )
+    seconds = _fastest(lambda: F.conv2d(x, weight, padding=1), device)
+    return 2 * 9 * channels**2 * side**2 * batch / seconds / 1e9
 
-    return [rate]
 
-
-KERNELS: dict[str, Callable[[], list[Callable[[], float]]]] = {
-    "convolution": _convolutions,
-    "matrix": _matrices,
+KERNELS: dict[str, Callable[[torch.device, torch.dtype], float]] = {
+    "convolution": convolution_peak,
+    "matrix": matrix_peak,
 }
 
 
-def _fastest(kernel: Callable[[], Tensor], times: int = 5) -> float:
-    """The shortest of several runs in seconds: a peak is what is possible."""
+def _fastest(kernel: Callable[[], Tensor], device: torch.device, times: int = 5) -> float:
+    """The shortest of several runs in seconds: a peak is what is possible. A card gets ten in a row, so that its queue
+    is never empty."""
+    row = 10 if device.type == "cuda" else 1
     with torch.no_grad():
         kernel()
-        found = []
+        seconds = []
         for _ in range(times):
-            before = time.perf_counter()
-            kernel()
-            found.append(time.perf_counter() - before)
-    return min(found)
+            before = now(device)
+            for _ in range(row):
+                kernel()
+            seconds.append((now(device) - before) / row)
+    return min(seconds)
+
+
+def now(device: torch.device) -> float:
+    """Seconds by the clock when everything that was asked of the device is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 if __name__ == "__main__":

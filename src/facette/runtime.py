@@ -96,7 +96,7 @@ def spare_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    agreed = [bool(mallopt(what, 1 << 20)) for what in (_MMAP_THRESHOLD, _TRIM_THRESHOLD)]
+    agreed = [bool(mallopt(what, _LARGE)) for what in (_MMAP_THRESHOLD, _TRIM_THRESHOLD)]
     return all(agreed)
 
 
@@ -108,6 +108,9 @@ def give_back_freed_memory() -> bool:
     return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).malloc_trim(0))
 
 
+_LARGE = (
+    4 << 20
+)  # bytes: maps of large networks; to hand out those of small ones anew costs more than they take
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 

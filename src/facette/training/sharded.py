@@ -107,8 +107,8 @@ def share_out(state: TrainState, recipe: Recipe, rank: Rank, device: torch.devic
     mesh = init_device_mesh(device.type, (rank.world,))
     moments = optimizer_tensors(state.optimizer, state.vae, "")
     averages = state.averaged is not state.vae
-    vae = _sharded(state.vae, mesh, device)
-    averaged = _sharded(state.averaged, mesh, device) if averages else vae
+    vae = shard_network(state.vae, mesh, device)
+    averaged = shard_network(state.averaged, mesh, device) if averages else vae
     optimizer = adam(vae, recipe.train)
     for name, parameter in vae.named_parameters():
         if f"exp_avg.{name}" not in moments:
@@ -145,7 +145,7 @@ def whole(tensor: Tensor) -> Tensor:
 # ── sharing out ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sharded(network: VAE, mesh: Any, device: torch.device) -> VAE:
+def shard_network(network: VAE, mesh: Any, device: torch.device) -> VAE:
     """Encoder, decoder and each residual block gather their weights when they are used, and drop them after."""
     from torch.distributed.fsdp import fully_shard
 
