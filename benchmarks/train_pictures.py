@@ -22,7 +22,7 @@ def main() -> None:
     asked = asked_for(__doc__)
     from facette.data.proposal import proposed
     from facette.images.convert import to_model, to_unit
-    from facette.model.prior import fit_gaussian_mixture
+    from facette.model.mixture_fit import fit_gaussian_mixture
     from facette.model.trained import TrainedModel
     from facette.recipe import Recipe
     from facette.runtime import Rank

@@ -7,12 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 from facette.condition import PlainCondition
 from facette.errors import UsageError
-from facette.model.conditions import Conditioning, conditioning_of, parse_values
-from facette.model.draws import NormalDraws
+from facette.model.conditions import Conditioning, _optimal_map, conditioned, conditioning_of, parse_values
+from facette.model.draws import MixtureDraws, NormalDraws
 from facette.model.inference import (
     Adversary,
     ConditionalEncoder,
@@ -75,6 +77,99 @@ def test_a_centre_keeps_its_conditions(conditioning: Conditioning):
     centres = draws.centres(drawn)
     np.testing.assert_array_equal(centres[:, Z:], drawn[:, Z:])
     np.testing.assert_allclose(conditioning.own(centres), 0, atol=1e-5)
+
+
+# ── a mixture whose components have classes ──────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def classed() -> Conditioning:
+    """Digits 0 and 1 have two components each, with covariances of their own; 2 has none. Nobody with glasses."""
+    random = np.random.default_rng(4)
+    factors = 0.2 * random.standard_normal((4, Z, Z)) + np.eye(Z)
+    means = np.array([[-8.0, 0, 0, 0], [8, 0, 0, 0], [-8, 3, 0, 0], [8, 3, 0, 0]])
+    whitening = np.linalg.inv(np.linalg.cholesky(factors @ factors.transpose(0, 2, 1)))
+    scales = -np.log(np.diagonal(whitening, axis1=1, axis2=2))
+    mixture = MixtureDraws(np.log([0.3, 0.2, 0.4, 0.1]), means, scales, np.tril(whitening, -1))
+    components = np.zeros((4, 6))
+    components[:2, 0] = components[2:, 1] = components[:, 3] = 1
+    shift = 0.1 * random.standard_normal((Z, 6))
+    return Conditioning(ALL, Z, shift, lambda: mixture, components)
+
+
+def draws_of(conditioning: Conditioning, count: int, **values: object) -> np.ndarray:
+    assert conditioning.mixture is not None
+    prior = conditioned(conditioning.mixture(), conditioning, values, fitted=True)  # type: ignore[arg-type]
+    return prior.sample(count, np.random.default_rng(0))
+
+
+def test_a_draw_is_one_of_its_class(classed: Conditioning):
+    own = classed.own(draws_of(classed, 4000, digit=1))
+    weights = [0.8, 0.2]
+    np.testing.assert_allclose([(own[:, 0] < 0).mean(), (own[:, 0] > 0).mean()], weights, atol=0.03)
+    left = own[own[:, 0] < 0]
+    assert classed.mixture is not None
+    np.testing.assert_allclose(np.cov(left.T), classed.mixture().covariance(2), atol=0.25)
+    np.testing.assert_allclose(left.mean(0), [-8, 3, 0, 0], atol=0.1)
+    five, ten = (draws_of(classed, count, digit=1) for count in (5, 10))
+    np.testing.assert_array_equal(five, ten[:5])
+
+
+def test_what_is_told_another_class_is_one_of_that(classed: Conditioning):
+    """The two Gaussians on the left belong together, and those on the right; covariances become those of the class."""
+    before = draws_of(classed, 6000, digit=0)
+    after = classed.told(before, {"digit": 1})
+    own = [classed.own(latents) for latents in (before, after)]
+    left = own[0][:, 0] < 0
+    assert ((own[1][:, 0] < 0) == left).all()
+    assert classed.mixture is not None
+    for side, component in ((left, 2), (~left, 3)):
+        np.testing.assert_allclose(own[1][side].mean(0), classed.mixture().means[component], atol=0.15)
+        np.testing.assert_allclose(np.cov(own[1][side].T), classed.mixture().covariance(component), atol=0.25)
+    correlation = np.corrcoef(own[0][left, 2], own[1][left, 2])[0, 1]
+    assert correlation > 0.8  # it moves no farther than it must
+
+
+def test_what_is_told_what_it_is_stays(classed: Conditioning):
+    latents = draws_of(classed, 20)
+    for row in latents[:, None]:
+        np.testing.assert_allclose(classed.told(row, classed.words(row[0])), row, atol=1e-6)
+    np.testing.assert_array_equal(classed.told(latents, {}), latents)
+
+
+def test_a_class_that_nobody_had_is_the_nearest_and_the_shift(classed: Conditioning):
+    """With glasses a zero is a zero, and B·(c' − c) away."""
+    before = draws_of(classed, 10, digit=0, Eyeglasses="no")
+    after = classed.told(before, {"Eyeglasses": "yes"})
+    assert classed.shift is not None
+    step = classed.shift[:, 4] - classed.shift[:, 3]
+    np.testing.assert_allclose(after[:, :Z] - before[:, :Z], np.tile(step, (10, 1)), atol=1e-5)
+    older = classed.told(before, {"age": 60})
+    np.testing.assert_allclose(
+        older[:, :Z] - before[:, :Z], (older - before)[:, -1:] * classed.shift[:, 5], atol=1e-5
+    )
+
+
+def test_a_centre_is_one_of_its_class(classed: Conditioning):
+    assert classed.mixture is not None
+    prior = conditioned(classed.mixture(), classed, {"digit": "1"}, fitted=True)
+    latents = prior.sample(50, np.random.default_rng(0))
+    own = classed.own(prior.centres(latents))
+    means = classed.mixture().means
+    assert all(any(np.allclose(row, means[k], atol=1e-4) for k in (2, 3)) for row in own)
+
+
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 12))
+def test_the_optimal_map_carries_one_covariance_to_the_other(seed: int, size: int):
+    random = np.random.default_rng(seed)
+    before, after = (x @ x.transpose() + 0.1 * np.eye(size) for x in random.standard_normal((2, size, size)))
+    linear = _optimal_map(before, after)
+    np.testing.assert_allclose(linear @ before @ linear.T, after, atol=1e-6 * np.trace(after))
+    np.testing.assert_allclose(linear, linear.T, atol=1e-6 * np.abs(linear).max())
+    assert (
+        np.linalg.eigvalsh((linear + linear.T) / 2).min() > 0
+    )  # of a convex potential: nothing moves less (Brenier)
+    np.testing.assert_allclose(_optimal_map(before, before), np.eye(size), atol=1e-5)
 
 
 def test_what_is_common_is_measured():

@@ -15,12 +15,11 @@ from torch.distributions import (
 )
 
 from facette.errors import DataError
+from facette.model.mixture_fit import fit_class_mixture, fit_gaussian_mixture, score_components
 from facette.model.prior import (
     GaussianMixturePrior,
     StandardNormal,
     VampPrior,
-    fit_gaussian_mixture,
-    score_components,
 )
 
 
@@ -192,3 +191,45 @@ def test_fit_refuses_what_has_no_density():
         fit_gaussian_mixture(torch.zeros(5, 4))
     with pytest.raises(DataError, match="finite"):
         fit_gaussian_mixture(torch.full((50, 2), float("nan")))
+
+
+def classes_apart(seed: int, counts: tuple[int, ...] = (600, 500, 40, 4)) -> tuple[torch.Tensor, np.ndarray]:
+    """Points (N, 3) of several classes, the first of which lies in two places, and their classes as (N, 4)."""
+    draws = np.random.default_rng(seed)
+    classes = np.repeat(np.arange(len(counts)), counts)
+    points = 0.5 * draws.standard_normal((len(classes), 3)) * (1 + classes[:, None]) + 6 * classes[:, None]
+    points[: counts[0] // 2, 1] += 20
+    return torch.from_numpy(points).float(), np.eye(len(counts))[classes]
+
+
+def test_each_class_has_components_of_its_own():
+    points, classes = classes_apart(0)
+    mixture, owners = fit_class_mixture(points, classes, candidates=(1, 2), seed=0)
+    counts = owners.sum(axis=0)
+    assert counts[[0, 2, 3]].tolist() == [2, 1, 0]  # four are too few
+    weights = mixture.weights.detach().double().numpy()
+    shares = [weights[owners[:, kind] == 1].sum() for kind in range(4)]
+    np.testing.assert_allclose(shares, [600 / 1140, 500 / 1140, 40 / 1140, 0], atol=1e-6)
+    for kind in (0, 1, 2):
+        mine = np.flatnonzero(owners[:, kind])
+        own = weights[mine] / weights[mine].sum()
+        mean = own @ mixture.means[mine].detach().double().numpy()
+        np.testing.assert_allclose(mean, points[classes[:, kind] == 1].mean(0), atol=0.05)
+
+
+def test_few_examples_borrow_the_covariance_of_all():
+    points = torch.randn(900, 6, generator=generator())
+    points[:890] *= 5
+    classes = np.eye(2)[np.repeat([0, 1], (890, 10))]
+    mixture, owners = fit_class_mixture(points, classes, candidates=(1,), seed=0)
+    (small,) = np.flatnonzero(owners[:, 1])
+    own, many = (part.double().var(0, unbiased=False).numpy() for part in (points[890:], points[:890]))
+    common = (890 * many + 10 * own) / 900
+    spread = mixture.draws().covariance(int(small)).diagonal()
+    np.testing.assert_allclose(spread, (10 * own + 6 * common) / 16, rtol=1e-3)
+
+
+def test_too_few_of_every_class_are_refused():
+    points, classes = classes_apart(0, (9, 9, 9))
+    with pytest.raises(DataError, match="no class has 10"):
+        fit_class_mixture(points, classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import facette
+from facette.checkpoint.drawing import open_onnx
 from facette.checkpoint.native import load_model, save_model
 from facette.data.packed import ImageStore
 from facette.errors import CheckpointError, DataError, RecipeError, UsageError
-from facette.model.conditions import SHIFT
+from facette.model.conditions import COMPONENTS, SHIFT
 from facette.model.vae import build_vae
 from facette.training.batches import known_conditions
 
@@ -61,10 +62,18 @@ def test_the_file_knows_what_the_model_is_told(told: Told, tmp_path: Path):
     assert model.extras[SHIFT].shape == (4, 10)
     assert model.fitted_prior is not None
     assert model.fitted_prior.latent == 4
-    model.extras[SHIFT] = model.extras[SHIFT][:, :9]
-    save_model(model, tmp_path / "odd")
-    with pytest.raises(CheckpointError, match="shape 4×9"):
-        load_model(tmp_path / "odd")
+    components = model.fitted_prior.components
+    assert model.extras[COMPONENTS].shape == (components, 10)
+    assert (model.extras[COMPONENTS].sum(1) == 1).all()
+    for name, odd, sentence in (
+        (SHIFT, model.extras[SHIFT][:, :9], "shape 4×9"),
+        (COMPONENTS, model.extras[COMPONENTS].repeat(2, 1), f"shape {2 * components}×10"),
+    ):
+        wrong = replace(model, extras=model.extras | {name: odd.contiguous()})
+        save_model(wrong, tmp_path / "odd")
+        for opened in (load_model, open_onnx):
+            with pytest.raises(CheckpointError, match=sentence):
+                opened(tmp_path / "odd")
 
 
 def test_a_recipe_that_names_a_condition_alone_builds_nothing():
@@ -138,7 +147,6 @@ def test_labels_are_needed(told: Told, tmp_path: Path):
 
 def test_it_draws_without_torch_the_same(told: Told):
     pytest.importorskip("onnxscript")
-    from facette.checkpoint.drawing import open_onnx
     from facette.checkpoint.trace import keep_graphs
 
     model = load_model(told.model)

@@ -18,8 +18,10 @@ NAME = r'[^\x00-\x1f\x7f-\x9f/\\:*?"<>|.][^\x00-\x1f\x7f-\x9f/\\:*?"<>|]*'  # as
 NAME_LENGTH, LARGEST_SIDE, LARGEST_LATENT = 100, 4096, 1 << 20
 LARGEST_CONDITIONS, LARGEST_CLASSES = 1000, 100
 _DEPTH, _ENTRIES, _TEXT = 8, 20_000, 20_000  # of what is said beside the recipe
-_SHAPES = {  # of extras whose rooms take them as they are; Z latents, I of them inferred, K of conditions
+# Of extras whose rooms take them as they are; Z latents, I of them inferred, K of conditions, M components.
+_SHAPES = {
     "condition.shift": ("I", "K"),
+    "condition.components": ("M", "K"),
     "directions.": ("Z",),
     "scores.": ("Z",),
     "cloud.mean": ("Z",),
@@ -105,10 +107,12 @@ def check_name(name: object) -> None:
         )
 
 
-def check_extras(shapes: Mapping[str, Iterable[int]], latent: int, told: int = 0) -> None:
+def check_extras(
+    shapes: Mapping[str, Iterable[int]], latent: int, told: int = 0, components: int = 0
+) -> None:
     """Raises CheckpointError when an extra has another shape than the rooms that use it take. `latent` latents are
-    inferred, `told` stand behind them for conditions."""
-    lengths = {"Z": latent + told, "I": latent, "K": told}
+    inferred, `told` stand behind them for conditions; the fitted mixture has so many components."""
+    lengths = {"Z": latent + told, "I": latent, "K": told, "M": components}
     for name, shape in shapes.items():
         wanted = next((letters for start, letters in _SHAPES.items() if name.startswith(start)), None)
         if wanted is None:

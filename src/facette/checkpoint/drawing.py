@@ -84,11 +84,12 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
             latent = recipe["model"]["latent"]
             conditions = tuple(PlainCondition.of(each) for each in recipe["model"].get("condition", ()))
             told = sum(map(width, conditions))
-            check_extras({name: extra.shape for name, extra in extras.items()}, latent, told)
-            for name, extra in extras.items():
-                _check_finite(name, extra)
             fitted = _state(file, names, FITTED)
             mixture = MixtureDraws.of_state(fitted, latent) if fitted else None
+            components = 0 if mixture is None else mixture.components
+            check_extras({name: extra.shape for name, extra in extras.items()}, latent, told, components)
+            for name, extra in extras.items():
+                _check_finite(name, extra)
             trained = _state(file, names, PRIOR)
             sharp = not plain and any(name.startswith(PREFIX["sharpener"]) for name in names)
             # onnxruntime takes as long to prepare a network as to draw ten pictures with it, and holds no lock.

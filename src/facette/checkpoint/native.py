@@ -119,9 +119,9 @@ def _check_tensors(recipe: Recipe, tensors: dict[str, torch.Tensor]) -> None:
         if needed.get(name) != theirs.get(name):
             has, wants = (_told(shapes.get(name)) for shapes in (theirs, needed))
             raise CheckpointError(f"its tensor {name[:80]!r} is {has} in the file and {wants} by the recipe")
-    check_extras(
-        {n: t.shape for n, t in under(tensors, "extras.").items()}, recipe.model.latent, recipe.model.told
-    )
+    extras = {n: t.shape for n, t in under(tensors, "extras.").items()}
+    components = tensors["fitted_prior.logits"].numel() if "fitted_prior.logits" in tensors else 0
+    check_extras(extras, recipe.model.latent, recipe.model.told, components)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"its tensor {name[:80]!r} holds numbers that are not finite")

@@ -16,7 +16,8 @@ import torch
 from facette.data.mixture import Mixture, VectorStore
 from facette.evaluation.bound import importance_weighted_bound
 from facette.measures import density
-from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
+from facette.model.mixture_fit import fit_gaussian_mixture
+from facette.model.prior import GaussianMixturePrior
 from facette.model.trained import TrainedModel
 from facette.runtime import generator
 

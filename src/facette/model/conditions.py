@@ -6,16 +6,21 @@ latents and draws as arrays; needs no torch. Inferring a label from a picture is
 
 A latent vector is (z, c): Z latents that are inferred of a picture, then K numbers for the conditions, one for each
 class (1 or 0) and one for a number (in standard deviations from its mean). What z has in common with c over the data
-is linear, B·c, measured once after training: a draw of the prior given c is one of the prior plus B·c, and a picture
-told something else keeps what is its own, z' = z + B·(c' − c) (abduction, action, prediction: arXiv 2006.06485).
+is measured once after training. On average it is linear, B·c. What is left, e = z − B·c, is a mixture of Gaussians with
+components of their own for each class (or each combination of classes) that the data have. So a draw of the prior
+given c is B·c and one of those components; and a picture told something else keeps its place in the distribution: it is
+taken from the component that is most responsible for it to the one that lies most alike among those of the new class,
+by the linear map that takes the one Gaussian to the other with the least movement (optimal transport: Dowson and
+Landau, 1982; between mixtures Delon and Desolneux, arXiv 1907.05254). That is abduction, action and prediction (arXiv
+2006.06485). A number, and a model whose mixture knows no classes, moves by B·(c' − c) alone.
 
-Legend: N rows, Z latents, K numbers of the conditions.
+Legend: N rows, Z latents, K numbers of the conditions, M components of the fitted mixture.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,9 +29,11 @@ from numpy.typing import NDArray
 
 from facette.condition import YES_NO, Condition, slices, width
 from facette.errors import UsageError
-from facette.model.draws import Latents, PriorDraws
+from facette.model.draws import Doubles, Latents, MixtureDraws, PriorDraws
 
-SHIFT = "condition.shift"  # of the tensor in the model file: B (Z, K)
+# Of the tensors in the model file.
+SHIFT = "condition.shift"  # B (Z, K)
+COMPONENTS = "condition.components"  # (M, K): the classes of each component of the fitted mixture
 _YES, _NO = ("1", "true"), ("0", "-1", "false")  # other spellings of them
 
 Values = Mapping[str, str | float | bool]
@@ -38,7 +45,9 @@ class Conditioning:
 
     conditions: tuple[Condition, ...]
     latent: int  # Z
-    shift: NDArray[np.float64] | None = None  # B (Z, K)
+    shift: Doubles | None = None  # B (Z, K)
+    mixture: Callable[[], MixtureDraws] | None = None  # of z − B·c
+    components: Doubles | None = None  # (M, K): the classes of each of its components
 
     @property
     def size(self) -> int:
@@ -50,8 +59,12 @@ class Conditioning:
 
         Raises UsageError for a name or class that the model does not know, and for no number where it needs one.
         """
-        before = latents[:, self.latent :].astype(np.float64)
-        after = before.copy()
+        after = self.coded(latents[:, self.latent :].astype(np.float64), values)
+        return np.concatenate([self._moved(latents, after), after], axis=1).astype(np.float32)
+
+    def coded(self, codes: Doubles, values: Values) -> Doubles:
+        """Codes (N, K) with these values in their places. Raises as `told` does."""
+        after = codes.copy()
         places = {
             c.name: (c, place) for c, place in zip(self.conditions, slices(self.conditions), strict=True)
         }
@@ -62,8 +75,7 @@ class Conditioning:
                 )
             condition, place = places[name]
             after[:, place] = code_of(condition, value)
-        own = latents[:, : self.latent] + self._shifted(after - before)
-        return np.concatenate([own, after], axis=1).astype(np.float32)
+        return after
 
     def words(self, latent: NDArray[np.floating[Any]]) -> dict[str, str | float]:
         """What a latent (Z + K,) says, by name: the class that weighs most, or the number."""
@@ -78,8 +90,25 @@ class Conditioning:
 
     def draws(self, prior: PriorDraws, values: Values | None = None) -> ConditionDraws:
         """Draws of (z, c): c as often as the data have it, or as `values` say; z of the prior given c."""
-        self.told(np.zeros((0, self.latent + self.size), np.float32), values or {})  # refuses early
+        self.coded(np.zeros((0, self.size)), values or {})  # refuses early
         return ConditionDraws(self, prior, values or {})
+
+    def near(self, codes: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """(N, M): the components of the class that each code (N, K) says, or of the combination that differs from it
+        in the fewest classes."""
+        assert self.components is not None
+        classes = self._class_columns()
+        shared = codes[:, classes] @ self.components[:, classes].T  # how many classes they have in common
+        nearest: NDArray[np.bool_] = shared > shared.max(axis=1, keepdims=True) - 0.5
+        return nearest
+
+    def classes_of(self, latents: NDArray[np.floating[Any]]) -> Doubles:
+        """The classes that latents (N, Z + K) say, (N, K); nothing of numbers."""
+        codes = latents[:, self.latent :].astype(np.float64)
+        classes = np.zeros_like(codes)
+        columns = self._class_columns()
+        classes[:, columns] = codes[:, columns]
+        return classes
 
     def fitted(self, latents: NDArray[np.floating[Any]]) -> Conditioning:
         """With B measured by least squares on draws (N, Z + K) of the posteriors of the data."""
@@ -88,9 +117,28 @@ class Conditioning:
         return replace(self, shift=solution.T)
 
     def own(self, latents: NDArray[np.floating[Any]]) -> Latents:
-        """z − B·c of latents (N, Z + K), which the prior is fitted to: (N, Z)."""
+        """e = z − B·c of latents (N, Z + K), which the prior is fitted to: (N, Z)."""
         z, c = np.split(latents.astype(np.float64), [self.latent], axis=1)
         return (z - self._shifted(c)).astype(np.float32)
+
+    def _class_columns(self) -> list[int]:
+        """Which of the K numbers say classes."""
+        places = zip(self.conditions, slices(self.conditions), strict=True)
+        return [column for c, place in places if c.classes for column in range(place.start, place.stop)]
+
+    def _moved(self, latents: Latents, after: Doubles) -> Doubles:
+        """z (N, Z) of latents (N, Z + K) that are told codes (N, K)."""
+        z, before = np.split(latents.astype(np.float64), [self.latent], axis=1)
+        moved = z + self._shifted(after - before)
+        if self.mixture is None or self.components is None or not len(z):
+            return moved
+        here, there = self.near(before), self.near(after)
+        rows = np.flatnonzero((here != there).any(axis=1))
+        if len(rows):
+            own = z[rows] - self._shifted(before[rows])
+            carried = _transported(self.mixture(), own, here[rows], there[rows])
+            moved[rows] = carried + self._shifted(after[rows])
+        return moved
 
     def _shifted(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         return codes @ self.shift.T if self.shift is not None else np.zeros((len(codes), self.latent))
@@ -103,6 +151,7 @@ class ConditionDraws:
     conditioning: Conditioning
     prior: PriorDraws  # of z − B·c
     values: Values
+    knows_classes: bool = False  # whether the prior is the mixture whose components have classes
 
     def sample(self, count: int, random: np.random.Generator) -> Latents:
         """(N, Z + K)."""
@@ -112,35 +161,49 @@ class ConditionDraws:
         codes = np.concatenate(
             [_drawn(c, column) for c, column in zip(conditioning.conditions, uniform.T, strict=True)], axis=1
         )
-        blank = np.concatenate([np.zeros((count, conditioning.latent)), codes], axis=1).astype(np.float32)
-        z, c = np.split(conditioning.told(blank, self.values), [conditioning.latent], axis=1)
-        z = self.prior.sample(count, own) + conditioning._shifted(c.astype(np.float64))
-        return np.concatenate([z, c], axis=1).astype(np.float32)
+        c = conditioning.coded(codes, self.values)
+        if self.knows_classes and isinstance(self.prior, MixtureDraws):
+            rest = self.prior.sample(count, own, conditioning.near(c))
+        else:
+            rest = self.prior.sample(count, own)
+        return np.concatenate([rest + conditioning._shifted(c), c], axis=1).astype(np.float32)
 
     def centres(self, z: Latents) -> Latents:
         """(N, Z + K): each with the conditions that it was drawn with."""
         conditioning = self.conditioning
         own, c = conditioning.own(z), z[:, conditioning.latent :]
-        centre = np.broadcast_to(self.prior.centres(own), own.shape) + conditioning._shifted(
-            c.astype(np.float64)
-        )
+        if self.knows_classes and isinstance(self.prior, MixtureDraws):
+            fit = np.where(conditioning.near(c), self.prior.component_log_prob(own), -np.inf)
+            centre = self.prior.means[fit.argmax(axis=1)]
+        else:
+            centre = np.broadcast_to(self.prior.centres(own), own.shape)
+        centre = centre + conditioning._shifted(c.astype(np.float64))
         return np.concatenate([centre, c], axis=1).astype(np.float32)
 
 
 def conditioning_of(
-    conditions: Sequence[Condition], latent: int, extras: Mapping[str, Any]
+    conditions: Sequence[Condition],
+    latent: int,
+    extras: Mapping[str, Any],
+    mixture: Callable[[], MixtureDraws] | None = None,
 ) -> Conditioning | None:
-    """That of a model with these extras; None where it is told nothing."""
+    """That of a model with these extras and this fitted mixture; None where it is told nothing."""
     if not conditions:
         return None
-    shift = np.asarray(extras[SHIFT], np.float64) if SHIFT in extras else None
-    return Conditioning(tuple(conditions), latent, shift)
+    shift, components = (
+        np.asarray(extras[name], np.float64) if name in extras else None for name in (SHIFT, COMPONENTS)
+    )
+    return Conditioning(tuple(conditions), latent, shift, mixture, None if mixture is None else components)
 
 
-def conditioned(draws: PriorDraws, conditioning: Conditioning | None, values: Values | None) -> PriorDraws:
-    """A prior of z as one of whole latents. Raises UsageError for values that the model is not told."""
+def conditioned(
+    draws: PriorDraws, conditioning: Conditioning | None, values: Values | None, fitted: bool = False
+) -> PriorDraws:
+    """A prior of z as one of whole latents; `fitted`: it is the mixture that was fitted after training. Raises
+    UsageError for values that the model is not told."""
     if conditioning is not None:
-        return conditioning.draws(draws, values)
+        knows = fitted and conditioning.components is not None
+        return replace(conditioning.draws(draws, values), knows_classes=knows)
     if values:
         raise UsageError(f"the model is not told {', '.join(map(repr, values))}; it is told nothing.")
     return draws
@@ -168,6 +231,48 @@ def parse_values(texts: Iterable[str]) -> dict[str, str]:
         if not (name.strip() and sign and value.strip()):
             raise UsageError(f"{text!r} is not of the form NAME=VALUE, such as digit=7.")
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _transported(
+    mixture: MixtureDraws, own: Doubles, here: NDArray[np.bool_], there: NDArray[np.bool_]
+) -> Doubles:
+    """Points (N, Z) of the components `here` (N, M) as ones of the components `there`."""
+    fit = np.where(here, mixture.component_log_prob(own.astype(np.float32)), -np.inf)
+    sources = fit.argmax(axis=1)
+    carried, maps = np.empty_like(own), {}
+    for row, source in enumerate(sources.tolist()):
+        key = (source, there[row].tobytes())
+        if key not in maps:
+            target = _most_alike(mixture, source, np.flatnonzero(here[row]), np.flatnonzero(there[row]))
+            maps[key] = (target, _optimal_map(mixture.covariance(source), mixture.covariance(target)))
+        target, linear = maps[key]
+        carried[row] = mixture.means[target] + linear @ (own[row] - mixture.means[source])
+    return carried
+
+
+def _most_alike(mixture: MixtureDraws, source: int, here: NDArray[np.int64], there: NDArray[np.int64]) -> int:
+    """Which component of `there` lies beside their common mean most as the source does beside that of `here`."""
+
+    def centred(components: NDArray[np.int64]) -> Doubles:
+        weights = np.exp(mixture.logits[components] - mixture.logits[components].max())
+        means = mixture.means[components]
+        return means - weights @ means / weights.sum()
+
+    offset = centred(here)[int(np.flatnonzero(here == source)[0])]
+    return int(there[np.square(centred(there) - offset).sum(axis=1).argmin()])
+
+
+def _optimal_map(before: Doubles, after: Doubles) -> Doubles:
+    """A (Z, Z) with A·S·A = S' for covariances S and S', symmetric: the map of least movement between the Gaussians."""
+    root, inverse = _root(before)
+    return inverse @ _root(root @ after @ root)[0] @ inverse
+
+
+def _root(matrix: Doubles) -> tuple[Doubles, Doubles]:
+    """The square root of a covariance, and its inverse."""
+    values, vectors = np.linalg.eigh(matrix)
+    scale = np.sqrt(np.maximum(values, values[-1] * 1e-12))
+    return (vectors * scale) @ vectors.T, (vectors / scale) @ vectors.T
 
 
 def _place(condition: Condition, value: str | float | bool) -> int:

@@ -90,23 +90,39 @@ class MixtureDraws:
         """K."""
         return len(self.logits)
 
-    def sample(self, count: int, random: np.random.Generator) -> Latents:
+    def sample(
+        self, count: int, random: np.random.Generator, among: NDArray[np.bool_] | None = None
+    ) -> Latents:
+        """(N, Z); each of the components that `among` (N, K) allows it, of all where it is not said."""
         chances, noises = random.spawn(2)
         noise = noises.standard_normal((count, self.means.shape[1]))
-        bounds = np.cumsum(_softmax(self.logits))
-        component = np.searchsorted(bounds / bounds[-1], chances.random(count), side="right")  # (N,)
+        logits = self.logits[None] if among is None else np.where(among, self.logits, -np.inf)
+        bounds = np.cumsum(_softmax(logits), axis=1)
+        chance = chances.random((count, 1)) * bounds[:, -1:]
+        component = np.minimum((chance >= bounds).sum(axis=1), self.components - 1)  # (N,)
         if self.shears is None:
             return (self.means[component] + np.exp(self.log_scales[component]) * noise).astype(np.float32)
         drawn = np.empty_like(noise)
         for k in np.unique(component).tolist():  # one solve a component: memory stays at K·Z²
             rows = component == k
-            whitening = np.tril(self.shears[k], -1) + np.diag(np.exp(-self.log_scales[k]))
-            drawn[rows] = self.means[k] + np.linalg.solve(whitening, noise[rows].T).T
+            drawn[rows] = self.means[k] + np.linalg.solve(self._whitening(k), noise[rows].T).T
         return drawn.astype(np.float32)
 
     def centres(self, z: Latents) -> Latents:
         """The mean of the component that is most responsible for each latent."""
         return self.means[self.component_log_prob(z).argmax(axis=1)].astype(np.float32)
+
+    def covariance(self, component: int) -> Doubles:
+        """Σ_k, (Z, Z)."""
+        if self.shears is None:
+            return np.diag(np.exp(2 * self.log_scales[component]))
+        factor = np.linalg.inv(self._whitening(component))
+        return factor @ factor.T
+
+    def _whitening(self, component: int) -> Doubles:
+        """W_k, (Z, Z)."""
+        assert self.shears is not None
+        return np.tril(self.shears[component], -1) + np.diag(np.exp(-self.log_scales[component]))
 
     def component_log_prob(self, z: Latents) -> Doubles:
         """log w_k + log N(z; μ_k, Σ_k) for z (N, Z), but for what all components share: (N, K) nats."""

@@ -96,7 +96,13 @@ class OnnxModel:
     @property
     def conditioning(self) -> Conditioning | None:
         """What the model is told beside a picture; None where it is told nothing."""
-        return conditioning_of(self.conditions, self.latent - sum(map(width, self.conditions)), self.extras)
+        mixture = None if self.fitted_prior is None else self._mixture
+        inferred = self.latent - sum(map(width, self.conditions))
+        return conditioning_of(self.conditions, inferred, self.extras, mixture)
+
+    def _mixture(self) -> MixtureDraws:
+        assert self.fitted_prior is not None
+        return self.fitted_prior
 
     def plain(self) -> OnnxModel:
         """The same model without its second stage."""
@@ -149,13 +155,14 @@ class OnnxModel:
         if prior == "fitted" and self.fitted_prior is None:
             raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
         conditioning = self.conditioning
-        if prior != "normal" and self.fitted_prior is not None:
-            draws = self.fitted_prior
+        fitted = self.fitted_prior if prior != "normal" else None
+        if fitted is not None:
+            draws = fitted
         elif self.prior is not None:
             draws = self.prior()
         else:
             draws = NormalDraws(self.latent if conditioning is None else conditioning.latent)
-        return conditioned(draws, conditioning, condition)
+        return conditioned(draws, conditioning, condition, fitted is not None)
 
     def sample_latents(
         self,

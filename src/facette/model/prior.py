@@ -17,20 +17,15 @@ Legend: N latent vectors, Z latents, K components.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facette.errors import DataError
 from facette.model.draws import MixtureDraws, NormalDraws, PriorDraws
 from facette.model.posterior import LOG_2PI
-
-CANDIDATES = (1, 2, 3, 5, 10, 20, 40)
-REGULARISATION = 1e-6  # added to variances, in units of the latents' own (they are standardised first)
 
 
 class Posterior(Protocol):
@@ -228,91 +223,3 @@ class VampPrior(nn.Module):
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         return posterior.log_prob(z) - self.log_prob(z)
-
-
-def fit_gaussian_mixture(
-    latents: Tensor,
-    *,
-    candidates: Sequence[int] = CANDIDATES,
-    seed: int = 0,
-    held_out: float = 0.1,
-    starts: int = 1,
-) -> GaussianMixturePrior:
-    """The Gaussian mixture with full covariances that explains unseen latents best.
-
-    A VAE's latents never quite fill N(0, I). Sampling from where they are closes that gap after training,
-    without touching a weight (ex-post density estimation, arXiv 1903.12436).
-
-    Args:
-        latents: (N, Z), finite.
-        candidates: numbers of components to try, in rising order; two in a row that are no better end it.
-        seed: chooses the held-out part and the starts of expectation-maximisation.
-        held_out: share of the latents, in (0, 1), that scores a candidate and is fitted on only at the end.
-        starts: expectation-maximisation runs a candidate; the best likelihood wins.
-
-    Raises:
-        DataError: not a finite matrix, or fewer than 2 (Z + 1) latents.
-    """
-    scores = score_components(latents, candidates=candidates, seed=seed, held_out=held_out, starts=starts)
-    best = max(scores, key=lambda components: scores[components])
-    points, centre, scale = _standardise(latents)
-    fitted = _expectation_maximisation(points, best, seed, starts)
-    means = torch.from_numpy(fitted.means_ * scale + centre)
-    covariances = torch.from_numpy(fitted.covariances_ * np.outer(scale, scale))
-    return GaussianMixturePrior.from_moments(torch.from_numpy(fitted.weights_), means, covariances)
-
-
-def score_components(
-    latents: Tensor,
-    *,
-    candidates: Sequence[int] = CANDIDATES,
-    seed: int = 0,
-    held_out: float = 0.1,
-    starts: int = 1,
-) -> dict[int, float]:
-    """Mean held-out log density in nats of each number of components tried; arguments as above."""
-    points, _, scale = _standardise(latents)
-    order = np.random.default_rng(seed).permutation(len(points))
-    cut = max(1, round(held_out * len(points)))
-    test, train = points[order[:cut]], points[order[cut:]]
-    scores: dict[int, float] = {}
-    for components in sorted(candidates):
-        # A component needs Z + 1 points to have a covariance at all; one is always tried.
-        if scores and components * (points.shape[1] + 1) > len(train):
-            break
-        fitted = _expectation_maximisation(train, components, seed, starts)
-        scores[components] = float(fitted.score(test) - np.log(scale).sum())
-        if len(scores) > 2 and max(list(scores.values())[-2:]) < max(scores.values()):
-            break
-    return scores
-
-
-def _standardise(latents: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points with unit deviation in each latent, their former centre and scale; all float64."""
-    points = latents.detach().cpu().double().numpy()
-    if points.ndim != 2 or not np.isfinite(points).all():
-        raise DataError(f"latents of shape {tuple(points.shape)} are not a finite matrix (N, Z)")
-    if len(points) < 2 * (points.shape[1] + 1):
-        raise DataError(
-            f"{len(points)} latents are too few for a Gaussian in {points.shape[1]} dimensions: "
-            f"give at least {2 * (points.shape[1] + 1)}"
-        )
-    centre = points.mean(axis=0)
-    scale = points.std(axis=0)
-    scale[scale == 0] = 1.0
-    return (points - centre) / scale, centre, scale
-
-
-def _expectation_maximisation(points: np.ndarray, components: int, seed: int, starts: int) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
-    # A step that gains less than a ten-thousandth of a nat per dimension changes no sample anyone could tell.
-    least_gain = max(1e-3, 1e-4 * points.shape[1])
-    mixture = GaussianMixture(
-        components, tol=least_gain, reg_covar=REGULARISATION, n_init=starts, max_iter=300, random_state=seed
-    )
-    with warnings.catch_warnings():
-        # A fit stopped at its last iteration is still a density: the held-out score judges it like the rest.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return mixture.fit(points)

@@ -69,7 +69,8 @@ class TrainedModel:
     @property
     def conditioning(self) -> Conditioning | None:
         """What the model is told beside a picture; None where it is told nothing."""
-        return conditioning_of(self.recipe.model.condition, self.recipe.model.latent, self.extras)
+        mixture = None if self.fitted_prior is None else self.fitted_prior.draws
+        return conditioning_of(self.recipe.model.condition, self.recipe.model.latent, self.extras, mixture)
 
     @property
     def input(self) -> ImageInput | VectorInput:
@@ -204,7 +205,7 @@ class TrainedModel:
             raise UsageError(f"model {self.name!r} has no fitted prior: use `prior='normal'`")
         fitted = self.fitted_prior if prior != "normal" else None
         draws = (self.vae.prior if fitted is None else fitted).draws()
-        return conditioned(draws, self.conditioning, condition)
+        return conditioned(draws, self.conditioning, condition, fitted is not None)
 
     def sample_latents(
         self,

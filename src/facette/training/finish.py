@@ -23,8 +23,9 @@ from facette.errors import CheckpointError, DataError
 from facette.latent.noise import PREFIX, knows_people
 from facette.latent.people import measure_people
 from facette.latent.typicality import ERROR, FEWEST, measure_typicality
-from facette.model.conditions import SHIFT
-from facette.model.prior import GaussianMixturePrior, fit_gaussian_mixture
+from facette.model.conditions import COMPONENTS, SHIFT
+from facette.model.mixture_fit import FEWEST_OF_A_CLASS, fit_class_mixture, fit_gaussian_mixture
+from facette.model.prior import GaussianMixturePrior
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
@@ -95,7 +96,7 @@ def finish_run(
         tuple[int, str], dict[str, torch.Tensor]
     ] = {}  # by step: best and last are often the same weights
     fitted: dict[int, GaussianMixturePrior] = {}
-    shifts: dict[int, torch.Tensor] = {}  # of models with conditions
+    common: dict[int, dict[str, torch.Tensor]] = {}  # of latents and conditions, in models that have these
     for name in ("best", "last"):
         model = load_model(folder / name, code=recipe.code)
         step = model.provenance["steps"]
@@ -114,20 +115,34 @@ def finish_run(
         if step not in fitted:
             say(f"fitting a Gaussian mixture to the latents of {folder / name}")
             latents = latents_of(model, store, rows[:FIT_AT_MOST])
-            if (conditioning := model.conditioning) is not None:
-                conditioning = conditioning.fitted(latents.numpy())
-                shifts[step] = torch.from_numpy(conditioning.shift).float()
-                latents = torch.from_numpy(conditioning.own(latents.numpy()))
             try:
-                fitted[step] = fit_gaussian_mixture(
-                    latents, candidates=recipe.train.mixture_components, seed=recipe.seed
-                )
+                fitted[step], common[step] = _mixture(model, latents)
             except DataError as error:
                 say(f"no mixture was fitted: {error}")
                 return
         model.fitted_prior = fitted[step]
-        model.extras |= {SHIFT: shifts[step]} if step in shifts else {}
+        model.extras |= common[step]
         save_model(model, folder / name)
+
+
+def _mixture(
+    model: TrainedModel, latents: torch.Tensor
+) -> tuple[GaussianMixturePrior, dict[str, torch.Tensor]]:
+    """The mixture fitted to latents, and what a model with conditions has to know beside it."""
+    candidates, seed = model.recipe.train.mixture_components, model.recipe.seed
+    if model.conditioning is None:
+        return fit_gaussian_mixture(latents, candidates=candidates, seed=seed), {}
+    conditioning = model.conditioning.fitted(latents.numpy())
+    shift = {SHIFT: torch.from_numpy(conditioning.shift).float()}
+    own, classes = (
+        torch.from_numpy(conditioning.own(latents.numpy())),
+        conditioning.classes_of(latents.numpy()),
+    )
+    many = np.unique(classes, axis=0, return_counts=True)[1].max() >= FEWEST_OF_A_CLASS
+    if not (many and classes.any()):
+        return fit_gaussian_mixture(own, candidates=candidates, seed=seed), shift
+    mixture, components = fit_class_mixture(own, classes, candidates=candidates, seed=seed)
+    return mixture, shift | {COMPONENTS: torch.from_numpy(components).float()}
 
 
 def _tell_late_changes(folder: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
