@@ -490,6 +490,9 @@ class TrainSpec(Spec):
     shard: bool = False
     """Share weights, gradients and moments out among the processes of `torchrun` (FSDP2), for a model whose training
     outgrows one card; the state is then saved in parts, one from each process, and read by any number of them."""
+    kernels: Literal["measured", "usual"] = "measured"
+    """How layers compute on a CPU: as a measurement of a second on the machine says, or in the usual ways wherever it
+    is. They agree to rounding; a run keeps what it began with."""
     log_every: Positive = 50
     validate_every: Positive = 500
     validate_count: Positive = 1000

@@ -60,6 +60,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"draws with   {compute['draws'] or 'nothing: onnxruntime is missing'}",
         f"learns with  {compute['learns'] or 'nothing here: torch is missing'}",
         f"threads      {compute['threads']}",
+        f"layers       {_ways(compute['kernels'])}",
         f"cache        {size(cache['size'])} in {cache['folder']} (facette cache clear empties it)",
         "",
     ]
@@ -70,6 +71,14 @@ def lines(report: dict[str, Any]) -> list[str]:
         remedy = f'  pip install "facette[{extra}]"' if extra else "  pip install --force-reinstall facette"
         rows.append(f"{extra or 'core':<10} {state}{remedy if missing else ''}")
     return rows
+
+
+def _ways(kernels: dict[str, Any] | None) -> str:
+    """How layers compute on the CPU, as far as it was measured."""
+    if kernels is None:
+        return "not measured here yet: the first training on the CPU does"
+    differing = ", ".join(f"{name} {value}" for name, value in kernels.items())
+    return f"measured: {differing or 'the usual ways are the quickest here'}"
 
 
 def _version(package: str) -> str | None:
@@ -84,7 +93,7 @@ def _compute() -> dict[str, Any]:
     threads = f"{_cores()} cores"
     if limit := os.environ.get("OMP_NUM_THREADS"):
         threads += f", OMP_NUM_THREADS={limit}"
-    draws = learns = None
+    draws = learns = kernels = None
     if find_spec("onnxruntime"):
         draws = f"onnxruntime {_version('onnxruntime')} on the CPU"
     if find_spec("torch"):
@@ -92,8 +101,12 @@ def _compute() -> dict[str, Any]:
 
         cards = [torch.cuda.get_device_name(card) for card in range(torch.cuda.device_count())]
         learns = f"torch {torch.__version__} on {', '.join(cards) or 'the CPU: it sees no CUDA device'}"
+        from facette.model.kernels.choices import kept_choices
+
+        choices = kept_choices()
+        kernels = None if choices is None else choices.unusual()
         threads += f", torch uses {torch.get_num_threads()}"
-    return {"draws": draws, "learns": learns, "threads": threads}
+    return {"draws": draws, "learns": learns, "threads": threads, "kernels": kernels}
 
 
 def _cores() -> int:

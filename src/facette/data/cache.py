@@ -16,9 +16,14 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-# What facette.data.packing calls a store, and facette.judges.features what a judge saw.
+# What facette.data.packing calls a store, facette.judges.features what a judge saw, and facette.model.kernels.choices
+# how layers compute soonest here.
 STORE_NAME = re.compile(r"[A-Za-z0-9_-]+-\d+px-[0-9a-f]{16}(\.partial)?")
+KERNELS = "kernels.json"
 FEATURES_FOLDER, FEATURES_NAME = "embeddings", re.compile(r"[0-9a-f]{24}\.safetensors")
+
+
+Kind = Literal["packed pictures", "unfinished packing", "what a judge saw", "how layers compute here"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class CacheEntry:
     """One thing that was kept."""
 
     path: Path
-    kind: Literal["packed pictures", "unfinished packing", "what a judge saw"]
+    kind: Kind
     size: int  # bytes on the disk
     used: float  # when it was last written, in seconds since 1970
 
@@ -56,7 +61,8 @@ def list_cache(folder: Path) -> list[CacheEntry]:
         for path in _children(folder / FEATURES_FOLDER)
         if path.is_file() and FEATURES_NAME.fullmatch(path.name)
     ]
-    return sorted([*stores, *features], key=lambda entry: (-entry.size, entry.path))
+    kernels = [_entry(folder / KERNELS, "how layers compute here")] if (folder / KERNELS).is_file() else []
+    return sorted([*stores, *features, *kernels], key=lambda entry: (-entry.size, entry.path))
 
 
 def clear_cache(folder: Path) -> Clearance:
@@ -90,9 +96,7 @@ def _delete(entry: CacheEntry) -> str:
     return ""
 
 
-def _entry(
-    path: Path, kind: Literal["packed pictures", "unfinished packing", "what a judge saw"]
-) -> CacheEntry:
+def _entry(path: Path, kind: Kind) -> CacheEntry:
     files = [path] if path.is_file() else [child for child in path.rglob("*") if child.is_file()]
     status = [file.lstat() for file in files]
     # An unfinished store is a file with holes: what counts is what the disk gave for it.

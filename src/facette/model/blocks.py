@@ -99,8 +99,10 @@ class TransposedConv2d(nn.ConvTranspose2d):
     channels of 160×160, batch 16, on one core); the gradient of a plain addition costs 2 ms.
     """
 
+    bias_apart = True  # a choice of the machine (kernels/choices.py)
+
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if not self.training or self.bias is None:
+        if not (self.training and self.bias_apart) or self.bias is None:
             return super().forward(input, output_size)
         assert isinstance(self.padding, tuple)
         assert output_size is None
@@ -117,10 +119,13 @@ class PictureConv2d(nn.Conv2d):
     sums, sooner. Only the gradient of the input is sooner had from the weights as they are.
     """
 
+    in_blocks = True  # a choice of the machine (kernels/choices.py)
+
     def forward(self, input: Tensor) -> Tensor:
         whole_blocks = input.shape[-1] % BLOCK == 0 and input.shape[-2] % BLOCK == 0
         narrow = self.out_channels <= FEW and self.stride == (1, 1) and self.groups == 1
-        if not (self.training and input.device.type == "cpu" and whole_blocks and narrow):
+        here = self.in_blocks and self.training and input.device.type == "cpu"
+        if not (here and whole_blocks and narrow):
             return super().forward(input)
         return _InBlocks.apply(input, self.weight, self.bias, self.padding)
 
@@ -171,6 +176,8 @@ class Resize(nn.Module):
     The kernel that torch has for it takes 12 ms forward and backward for 16 pictures of 160 pixels, the products 5.
     """
 
+    by_products = True  # a choice of the machine (kernels/choices.py)
+
     def __init__(self, shape: tuple[int, int]):
         super().__init__()
         self.shape = shape
@@ -178,7 +185,7 @@ class Resize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if tuple(x.shape[-2:]) == self.shape:
             return x
-        if not self.training or x.device.type != "cpu":
+        if not (self.by_products and self.training) or x.device.type != "cpu":
             return resized(x, self.shape)
         rows, columns = (
             _weights(side, wished, x.dtype) for side, wished in zip(x.shape[2:], self.shape, strict=True)
@@ -204,11 +211,14 @@ class FromMap(nn.Module):
 
 
 class ToMap(nn.Module):
-    """Rows (N, C·H·W) to a feature map (N, C, H, W), channels-last in memory."""
+    """Rows (N, C·H·W) to a feature map (N, C, H, W), channels-last in memory unless the machine chooses otherwise."""
+
+    channels_last = True
 
     def __init__(self, channels: int, shape: tuple[int, int]):
         super().__init__()
         self.channels, self.shape = channels, shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.view(-1, self.channels, *self.shape).contiguous(memory_format=torch.channels_last)
+        drawn = x.view(-1, self.channels, *self.shape)
+        return drawn.contiguous(memory_format=torch.channels_last) if self.channels_last else drawn

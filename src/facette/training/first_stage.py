@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from facette.errors import DataError, TrainingError
 from facette.model.identity import identity_features
+from facette.model.kernels.choices import USUAL, KernelChoices, machine_choices
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE
 from facette.objective import focus_weights
@@ -96,7 +97,7 @@ class FirstStage:
         if state is not None:
             self.watcher.said(f"going on with {self.folder} at step {state.step} of {self.steps}")
             return state
-        state = fresh_state(self.recipe, self.device)
+        state = fresh_state(self.recipe, self.device, self._kernels())
         if start is not None:
             fresh = lend_weights(state, start.vae)
             rest = (
@@ -104,6 +105,18 @@ class FirstStage:
             )
             self.watcher.said(f"starting from {start.name}{rest}")
         return share_out(state, self.recipe, self.rank, self.device)
+
+    def _kernels(self) -> KernelChoices:
+        """How layers are to compute in a new run: as this machine does it soonest, the same on every process."""
+        if self.recipe.train.kernels == "usual" or self.device.type != "cpu":
+            return USUAL
+        choices = [machine_choices() if self.rank.leads else USUAL]
+        if self.rank.world > 1:
+            torch.distributed.broadcast_object_list(choices)
+        if unusual := choices[0].unusual():
+            ways = ", ".join(f"{name} {value}" for name, value in unusual.items())
+            self.watcher.said(f"by a measurement on this machine: {ways}")
+        return choices[0]
 
     @property
     def spares_memory(self) -> bool:

@@ -33,6 +33,7 @@ from facette.data.open import open_dataset
 from facette.data.proposal import recipe_for
 from facette.errors import TrainingError
 from facette.files import owned, write_atomically
+from facette.model.kernels.choices import threads
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory, spare_memory
@@ -200,7 +201,8 @@ def _both_stages(
 ) -> Finished:
     with _process_group(rank, target):
         stage = FirstStage(recipe, store, folder, rank, target, watcher, source, command, start)
-        ended = run_stage(stage, watcher)
+        with threads(stage.state.kernels.threads):
+            ended = run_stage(stage, watcher)
         rows, valid = stage.rows, stage.valid
         del stage  # everything is saved: its memory is for what follows, and a signal may end that
         if rank.leads and not ended.interrupted:

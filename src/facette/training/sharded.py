@@ -30,6 +30,7 @@ from facette.checkpoint.tensors import read_header, write_atomically
 from facette.errors import CheckpointError, TrainingError
 from facette.files import digest_of_file, json_of, sealed, unsealed
 from facette.model.blocks import ResidualBlock
+from facette.model.kernels.choices import KernelChoices
 from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe
 from facette.runtime import Rank
@@ -81,7 +82,8 @@ def load_any(
         return state and share_out(state, recipe, rank, device)
     header = _newest_whole(folder / PARTS, saved, rank, say)
     check_resumable(folder / PARTS, header, recipe, fingerprint)
-    state = share_out(fresh_state(recipe, device), recipe, rank, device)
+    fresh = fresh_state(recipe, device, KernelChoices.read(header.get("kernels")))
+    state = share_out(fresh, recipe, rank, device)
     _load_parts(folder / PARTS / header["parts"], state)
     state.step, state.seconds, state.best = header["step"], header["seconds"], header["best"]
     return state
@@ -117,7 +119,7 @@ def share_out(state: TrainState, recipe: Recipe, rank: Rank, device: torch.devic
             kind: distribute_tensor(moments[f"{kind}.{name}"].contiguous(), mesh, _placements(parameter))
             for kind in ("exp_avg", "exp_avg_sq")
         }
-    return TrainState(vae, averaged, optimizer, state.step, state.seconds, state.best)
+    return TrainState(vae, averaged, optimizer, state.step, state.seconds, state.best, kernels=state.kernels)
 
 
 def gathered(network: VAE, recipe: Recipe, rank: Rank, device: torch.device) -> VAE | None:

@@ -7,7 +7,7 @@ that wrote it. Orders, noise and schedules are pure functions of the step and ne
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import RecipeError, TrainingError
+from facette.model.kernels.choices import USUAL, KernelChoices, choose_kernels
 from facette.model.kernels.recompute import recompute
 from facette.model.vae import VAE, build_vae, check_networks
 from facette.objective.discriminator import Discriminator
@@ -38,6 +39,7 @@ class TrainState:
     best: dict[str, Any] = field(default_factory=dict)  # step and score of the best validation so far
     opponent: Opponent | None = None  # where the objective has a term with a network of its own
     fused: FusedUpdate | None = None  # where weights move within the backward pass
+    kernels: KernelChoices = USUAL  # by which its layers compute, for the whole run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,11 +50,13 @@ class Opponent:
     optimizer: Adam
 
 
-def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
+def fresh_state(recipe: Recipe, device: torch.device, kernels: KernelChoices = USUAL) -> TrainState:
     """Step 0: weights drawn from the recipe's seed, the same on every process and device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
         vae = build_vae(recipe).to(device)
+    if kernels != USUAL:
+        choose_kernels(vae, kernels)
     check_networks(vae, recipe)
     if recipe.train.recompute:
         recompute(vae.trunk)
@@ -65,7 +69,9 @@ def fresh_state(recipe: Recipe, device: torch.device) -> TrainState:
         averaged.eval()
     optimizer = adam(vae, recipe.train)
     fused = FusedUpdate(optimizer) if recipe.train.fused_update else None
-    return TrainState(vae, averaged, optimizer, opponent=_opponent(recipe, device), fused=fused)
+    return TrainState(
+        vae, averaged, optimizer, opponent=_opponent(recipe, device), fused=fused, kernels=kernels
+    )
 
 
 def _opponent(recipe: Recipe, device: torch.device) -> Opponent | None:
@@ -124,6 +130,7 @@ def state_header(state: TrainState, recipe: Recipe, fingerprint: str) -> dict[st
         "step": state.step,
         "seconds": state.seconds,
         "best": state.best,
+        "kernels": asdict(state.kernels),
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
         "data": fingerprint,
     }
@@ -147,7 +154,7 @@ def load_state(
     if problem:
         say(problem)
     check_resumable(path, header, recipe, fingerprint)
-    state = fresh_state(recipe, device)
+    state = fresh_state(recipe, device, KernelChoices.read(header.get("kernels")))
     state.vae.load_state_dict(under(tensors, "vae."))
     if state.averaged is not state.vae:
         state.averaged.load_state_dict(under(tensors, "averaged."))
@@ -241,6 +248,7 @@ MAY_CHANGE = {
     "train.shard",
     "train.accumulate",
     "train.recompute",
+    "train.kernels",
     "train.fused_update",
     "train.minutes",
     "train.patience",

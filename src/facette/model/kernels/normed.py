@@ -24,15 +24,19 @@ LEAST_WEIGHT = 0.01  # of a norm, below which the map before it cannot be had ag
 class NormedConv(nn.Sequential):
     """A convolution (plain or transposed), its norm, its activation, in this order.
 
-    In training on a CPU the gradient that comes back is overwritten, so nobody else may hold it.
+    In training on a CPU the gradient that comes back is overwritten, so nobody else may hold it. `overwrites` and
+    `part` are choices of the machine (kernels/choices.py).
     """
+
+    overwrites = True
+    part: int | None = None  # numbers at once; None is PART
 
     def __init__(self, conv: nn.Module, norm: nn.Module, act: nn.Module):
         super().__init__(conv, norm, act)
 
     def forward(self, input: Tensor) -> Tensor:
         conv, norm, act = self
-        if not (self.training and in_place(conv, norm, act)):
+        if not (self.training and self.works_in_place()):
             return super().forward(input)
         drawn = _without_bias(conv, input)
         before: Any = conv.bias
@@ -43,11 +47,15 @@ class NormedConv(nn.Sequential):
         norm.num_batches_tracked.add_(1)
         return _InPlaceNorm.apply(
             drawn, norm.weight, norm.bias, before, norm.running_mean, norm.running_var,
-            norm.momentum, norm.eps, act.negative_slope,
+            norm.momentum, norm.eps, act.negative_slope, self.part or PART,
         )  # fmt: skip
 
+    def works_in_place(self) -> bool:
+        """Whether norm and activation are done in place, here and now."""
+        return self.overwrites and _in_place(*self)
 
-def in_place(conv: nn.Module, norm: nn.Module, act: nn.Module) -> bool:
+
+def _in_place(conv: nn.Module, norm: nn.Module, act: nn.Module) -> bool:
     """Whether norm and activation are of the kinds that can be done in place, here and now."""
     return (
         type(norm) is nn.BatchNorm2d
@@ -89,6 +97,7 @@ class _InPlaceNorm(torch.autograd.Function):
         momentum: float,
         eps: float,
         slope: float,
+        at_once: int,
     ) -> Tensor:
         mean, var = torch.batch_norm_update_stats(x, running_mean, running_var, momentum)
         if before is not None:
@@ -96,19 +105,19 @@ class _InPlaceNorm(torch.autograd.Function):
         inverse = torch.rsqrt(var + eps)
         scale = weight * inverse
         shift = bias - scale * mean
-        for part in _parts(x):
+        for part in _parts(x, at_once):
             torch.addcmul(shift, part, scale, out=part)
             F.leaky_relu_(part, slope)
         ctx.mark_dirty(x)
         ctx.save_for_backward(x, weight, bias, inverse)
-        ctx.slope, ctx.biased = slope, before is not None
+        ctx.slope, ctx.biased, ctx.at_once = slope, before is not None, at_once
         return x
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:  # type: ignore[override]
         y, weight, bias, inverse = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        pairs = list(zip(_parts(gradient), _parts(y), strict=True))
+        pairs = list(zip(_parts(gradient, ctx.at_once), _parts(y, ctx.at_once), strict=True))
         sums, products = _sums(pairs, ctx.slope)
         of_weight = (products - bias * sums) / weight
         count = y.numel() // len(weight)
@@ -119,7 +128,7 @@ class _InPlaceNorm(torch.autograd.Function):
             torch.addcmul(rest, v, of_v, out=v)
             torch.addcmul(v, h, of_h, out=h)
         of_bias_before = torch.zeros_like(bias) if ctx.biased else None
-        return gradient, of_weight, sums, of_bias_before, None, None, None, None, None
+        return gradient, of_weight, sums, of_bias_before, None, None, None, None, None, None
 
 
 def _sums(pairs: list[tuple[Tensor, Tensor]], slope: float) -> tuple[Tensor, Tensor]:
@@ -136,7 +145,7 @@ def _sums(pairs: list[tuple[Tensor, Tensor]], slope: float) -> tuple[Tensor, Ten
     return sums, products
 
 
-def _parts(x: Tensor) -> tuple[Tensor, ...]:
+def _parts(x: Tensor, at_once: int) -> tuple[Tensor, ...]:
     """The pixels of a map as rows (M, C), some at a time."""
     channels = x.shape[1]
-    return x.permute(0, 2, 3, 1).view(-1, channels).split(max(1, PART // channels))
+    return x.permute(0, 2, 3, 1).view(-1, channels).split(max(1, at_once // channels))

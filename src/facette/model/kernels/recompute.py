@@ -20,7 +20,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from facette.model.blocks import ResidualBlock
-from facette.model.kernels.normed import NormedConv, in_place
+from facette.model.kernels.normed import NormedConv
 
 NORMS = (nn.BatchNorm2d, nn.GroupNorm)
 BLOCKS = (ResidualBlock, NormedConv)
@@ -182,7 +182,7 @@ def _segments(layers: Iterable[nn.Module]) -> Iterator[list[nn.Module]]:
 def _flat(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
     """The layers with convolution, norm and activation apart, but where norm and activation are done in place."""
     for layer in layers:
-        splits = isinstance(layer, NormedConv) and isinstance(layer[1], NORMS) and not in_place(*layer)
+        splits = isinstance(layer, NormedConv) and isinstance(layer[1], NORMS) and not layer.works_in_place()
         if isinstance(layer, nn.Sequential) and (splits or not isinstance(layer, NormedConv)):
             yield from _flat(layer)
         else:
