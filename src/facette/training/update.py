@@ -39,7 +39,8 @@ class Adam:
         adam(
             moving,
             [weight.grad for weight in moving if weight.grad is not None],
-            *([moment[name] for moment in moments] for name in ("exp_avg", "exp_avg_sq")),
+            [moment["exp_avg"] for moment in moments],
+            [moment["exp_avg_sq"] for moment in moments],
             [],
             [moment["step"] for moment in moments],
             fused=True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -155,7 +155,7 @@ def _drawn_again(draws: list[Tensor] | None, device: torch.device) -> Iterator[N
 
 
 @contextmanager
-def _statistics_left_alone(norms: list[nn.Module]) -> Iterator[None]:
+def _statistics_left_alone(norms: Sequence[nn.Module]) -> Iterator[None]:
     """A batch counts once in the running statistics of batch norms, however often it is computed."""
     before = [dict(norm._buffers) for norm in norms]
     for norm, buffers in zip(norms, before, strict=True):
