@@ -224,8 +224,8 @@ def _trained(network: nn.Module, choices: KernelChoices, *shape: int) -> Callabl
     x = torch.rand(shape).contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
     def run() -> None:
-        given: Tensor = x.detach().requires_grad_()
-        network(given * 1.0).sum().backward()
+        entering: Tensor = x.detach().requires_grad_()
+        network(entering * 1.0).sum().backward()
 
     return run
 
