@@ -154,6 +154,14 @@ def become(words: list[str], out: str, err: str, threads: int, environment: dict
 
 
 if __name__ == "__main__":
+    from contextlib import suppress
+
+    # What an optimizer imports at its first step, and sharded runs when they begin: two seconds of every fork.
+    import torch._dynamo
+    import torch.distributed.checkpoint.hf_storage
+    import torch.distributed.fsdp
+    import torch.distributed.tensor
+
     import facette.cli
     import facette.dial
     import facette.evaluation.evaluate
@@ -162,6 +170,9 @@ if __name__ == "__main__":
     import facette.reports.findings
     import facette.scale.run
     import facette.training.run  # noqa: F401
+
+    with suppress(ImportError):  # the journal's second form, where it is installed
+        import torch.utils.tensorboard.writer
 
     torch.set_num_threads(1)  # threads of the one that forks would not be there in a fork
     serve()

@@ -86,7 +86,7 @@ def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_p
     assert load_model(again).fitted_prior is None
 
 
-def test_a_signal_during_the_fit_ends_the_run_and_the_same_command_makes_up_for_it(tmp_path):
+def test_a_signal_during_the_fit_ends_the_run_and_the_same_command_makes_up_for_it(run, tmp_path):
     """The last step is saved before the fit begins, so nothing is lost, and nobody has to wait for it."""
     code = (
         "import os, signal, facette.training.run as run\n"
@@ -100,5 +100,5 @@ def test_a_signal_during_the_fit_ends_the_run_and_the_same_command_makes_up_for_
     ended = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, check=False)
     assert ended.returncode == -signal.SIGTERM
     assert load_model(tmp_path).fitted_prior is None
-    subprocess.run([sys.executable, "-m", "facette", *command], check=True, capture_output=True)
+    assert run(*command).code == 0
     assert load_model(tmp_path).fitted_prior is not None
