@@ -9,12 +9,13 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from extras import needs
 from safetensors.numpy import load
 
 from facette.images.faces.frame_regressor import GRAPH, KEY, WEIGHTS
 from facette.onnx_graph import Unserved, can_run, open_graph
 
-pytest.importorskip("onnxruntime")
+needs("onnxruntime")
 FOLDER = files("facette.images.faces").joinpath("weights")
 CONTENT = FOLDER.joinpath(GRAPH).read_bytes()
 

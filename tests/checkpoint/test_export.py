@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from extras import needs
 
 import facette
 from facette.checkpoint import export
@@ -21,7 +22,7 @@ from facette.model.vae import build_vae
 from facette.recipe import load_recipe
 
 onnxruntime = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnxscript")
+needs("onnxscript")
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from extras import needs
 from local_hub import serve, talk_to
 
-pytest.importorskip("huggingface_hub")
+needs("huggingface_hub")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from extras import needs
 
 import facette
 from facette.checkpoint.drawing import open_onnx
@@ -24,7 +25,7 @@ from facette.model.vae import build_sharpener, build_vae
 from facette.onnx_graph import Unserved
 from facette.recipe import Recipe, load_recipe, shipped_recipes
 
-pytest.importorskip("onnxruntime")
+needs("onnxruntime")
 PICTURED = [name for name in shipped_recipes() if load_recipe(name).input.kind == "image"]
 NEAR = 1e-4  # of values in the recipe's range, of latents
 

@@ -7,9 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+from extras import needs
 from PIL import Image
 
-pytest.importorskip("onnxruntime")
+needs("onnxruntime")
 REPORT = """
 import sys
 from facette.cli import main

@@ -13,9 +13,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from extras import needs
 from pages import CARDS, PAGES, REPOSITORY
 
-pytest.importorskip("mkdocs", reason="the site needs facette[docs]")
+needs("mkdocs", "the site needs facette[docs]")
 
 ELSEWHERE = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*\b(?:src|href)=\"?(https?:)?//", re.I)
 

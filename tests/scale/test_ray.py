@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from extras import needs
 
 from facette.scale import Encode, Evaluate, Vary, run_job
 from facette.scale.cluster import Worker
 from facette.scale.tables import read_table
 
-pytest.importorskip("ray", reason="the extra `scale` is not installed")
+needs("ray", "the extra `scale` is not installed")
 
 SHARD, SHARDS_OF_MANY = 64, 24
 PATIENCE = 900  # seconds until a cluster that does not answer is given up
