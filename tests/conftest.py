@@ -168,10 +168,16 @@ def drawn_faces(make_once):
     return np.load(make_once("faces", make) / "faces.npy")
 
 
+JUDGED_FACES = 12  # who somebody is takes 0.07 s of computing a face
+
+
 def measure_less(patch: pytest.MonkeyPatch) -> None:
-    """Calibrate in the same way with fewer strengths and fewer pictures."""
-    patch.setattr("facette.dial.curves.STRENGTHS", 4)
+    """Calibrate in the same way with fewer strengths, fewer pictures and fewer strangers."""
+    patch.setattr("facette.dial.curves.STRENGTHS", 3)
+    patch.setattr("facette.dial.curves.STEP", 2.25)
     patch.setattr("facette.latent.people.SAMPLED", 4)
+    patch.setattr("facette.dial.calibrate.FEWEST_PHOTOS", JUDGED_FACES)
+    patch.setattr("facette.measures.identity.FEWEST_PAIRS", JUDGED_FACES * (JUDGED_FACES - 1) // 2)
 
 
 @pytest.fixture
@@ -190,7 +196,7 @@ def calibrated(make_once, drawn_faces) -> Path:
         saved = facette.save(model, folder / "faces64")
         with pytest.MonkeyPatch.context() as patch:
             measure_less(patch)
-            calibrate(model, open_pictures(model, drawn_faces), photos=3, count=1).save(saved)
+            calibrate(model, open_pictures(model, drawn_faces, 2), photos=2, count=1).save(saved)
 
     return make_once("calibrated", make) / "faces64"
 

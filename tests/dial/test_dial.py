@@ -62,8 +62,8 @@ def test_strength_zero_gives_the_photos_back(model, photos):
 @needs_judge
 def test_the_curve_holds_the_median_of_its_photos_at_each_strength(model, drawn_faces):
     curve = known_curve(model, "people")
-    photos = JudgedPhotos.of(model, drawn_faces[-50:-47])  # those of the fixture
-    apart = distances_at(model, photos, "people", "photo", curve.strength[1], variation_seeds(0, 3))
+    photos = JudgedPhotos.of(model, drawn_faces[-12:-10])  # those of the fixture
+    apart = distances_at(model, photos, "people", "photo", curve.strength[1], variation_seeds(0, 2))
     assert np.median(apart) == pytest.approx(curve.distance[1], abs=2e-3)
 
 
@@ -89,9 +89,9 @@ def test_a_measured_sweep_says_what_each_row_does(model, photo, tmp_path):
 
 
 @needs_judge
-def test_a_study_finds_levels_in_their_order(model, drawn_faces, monkeypatch):
+def test_a_study_finds_levels_in_their_order(model, drawn_faces, monkeypatch, measured_less):
     monkeypatch.setattr(verify, "DISTANCE", {level: DISTANCE[level] for level in ("subtle", "auto", "bold")})
-    found = study(model, drawn_faces[:46])
+    found = study(model, drawn_faces[:12])
     distances = [level.distance for level in found.levels]
     assert distances == sorted(distances)
     assert found.best > found.random > 0
