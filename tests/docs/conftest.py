@@ -50,7 +50,6 @@ MODELS = [
 EACH = 48  # pictures in a part of a folder
 COUNTS = {
     "my-photos": 204,
-    "faces": 204,
     "celeba": 204,
     "photos": 4,
 }  # in `train`: for calibrating, and directions

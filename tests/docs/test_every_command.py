@@ -29,6 +29,7 @@ SHORTER = (
     (r"^sharpen ", STEPS.format("sharpen")),
     (r"^mixture", "--set train.steps=20 --set train.validate_count=50"),
     (r"^evaluate ", "--count 24"),
+    (r"^doctor \S+ ", "--count 40"),
     (r"^calibrate ", "--photos 2 --count 2 --references 200"),
     (r"--spread best", "--pool 12"),
     (r"--refine", "--refine 2"),
