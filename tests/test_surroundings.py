@@ -18,7 +18,7 @@ from facette.cli import COMMANDS
 # their own.
 UNTRIED = {"studio", "push", "search"}
 QUICK = {  # a tenth of all
-    "no home": ("vary", "prepare"),
+    "no home": ("vary", "prepare", "train", "map"),  # as in containers that run as a user whom nobody entered
     "read-only": ("vary", "align", "prepare"),
     "full disk": ("vary", "align", "prepare", "info"),
     "names": ("reconstruct", "align", "inspect"),

@@ -41,7 +41,8 @@ COMMANDS = {
     "align": "align photos --out other-faces --size 64",
     "prepare": "prepare photos",
     "recipes": "recipes",
-    "train": "train quick photos --out other-run --set train.steps=2 --set train.batch=2",
+    "train": "train quick photos --out other-run --set train.steps=2 --set train.batch=2"
+    " --set train.mixture_components=[1]",
     "sharpen": "sharpen faces64 photos --out other-sharp --dry-run",
     "calibrate": "calibrate faces64 photos --out other-model --photos 2 --count 1 --references 2",
     "attributes": "attributes fit faces64 photos --out other-fitted",
