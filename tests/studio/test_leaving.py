@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,6 +78,10 @@ def test_a_run_becomes_the_model_of_the_page_by_one_click(visit, quick_run, tmp_
     shutil.copytree(quick_run, tmp_path / "runs" / "mine")
     command = [sys.executable, "-m", "facette", "studio", "--port", "0", "--runs", str(tmp_path / "runs")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    limit = threading.Timer(
+        4 * PATIENCE / 1000, process.kill
+    )  # a line that never comes is waited for no longer
+    limit.start()
     try:
         address = process.stdout.readline().strip()
         page = visit(SimpleNamespace(address=address, base=address.partition("?")[0].rstrip("/")), "Train")
@@ -87,5 +92,6 @@ def test_a_run_becomes_the_model_of_the_page_by_one_click(visit, quick_run, tmp_
         page.get_by_role("tab", name="Sample").click()
         until_holds(page, "body", f"--model {tmp_path / 'runs' / 'mine'}")
     finally:
+        limit.cancel()
         process.kill()
         process.communicate()

@@ -255,7 +255,9 @@ def test_a_kept_seed_stays_and_ten_others_have_another(varied, relatives, anna_f
     until_drawn(varied, "#vary-gallery", relatives(anna_face, seed=seed).pictures)
 
 
-@pytest.mark.parametrize("way", ["file", "long name", "pasted", "large"])
+@pytest.mark.parametrize(
+    "way", [pytest.param("file", marks=pytest.mark.slow), "long name", "pasted", "large"]
+)
 def test_what_is_saved_is_what_the_shown_command_writes(visit, there, anna, hopper, run, tmp_path, way):
     source = hopper if way == "large" else anna
     page, photo = visit(there), tmp_path / source.name
@@ -307,7 +309,7 @@ def test_two_tabs_do_not_mix(visit, there, relatives, anna, anna_face, drawn_fac
     assert two.locator("#vary-pins img").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_a_phone_has_room_for_everything_and_the_dial_stays_over_the_pictures(
     visit, there, anna, shot, scheme
 ):

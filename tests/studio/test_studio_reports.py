@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from studio_page import PATIENCE, give
 
 
-def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
-    page = visit(there, "Evaluate")
+@pytest.fixture
+def measuring(open_studio, quick_model, quick_run):
+    """A studio with a small model, which is measured soon."""
+    with open_studio(quick_model, str(quick_run), pages=("vary", "evaluate")) as opened:
+        yield opened
+
+
+def test_a_card_is_measured_shown_and_can_be_stopped(visit, measuring, shot):
+    page = visit(measuring, "Evaluate")
     data = page.locator("#evaluate-data textarea, #evaluate-data input").first
     data.fill("synthetic-faces:2000")
     page.get_by_label("How many pictures").fill("1000")  # not done before it can be stopped
@@ -29,7 +37,9 @@ def test_a_card_is_measured_shown_and_can_be_stopped(visit, there, shot):
     assert Path(waiting.value.path()).read_text("utf-8").startswith("<!DOCTYPE html>")
     data.fill("/no/such/folder")
     page.click("#evaluate-start")
-    page.get_by_text("/no/such/folder").last.wait_for(timeout=PATIENCE)
+    page.get_by_text("/no/such/folder").last.wait_for(
+        timeout=3 * PATIENCE
+    )  # of a process of its own, a polite one
     assert page.complaints == []
 
 
@@ -41,5 +51,5 @@ def test_a_comparison_says_what_it_lacks(visit, there, hopper, tmp_path, shot):
     page.get_by_text("grace_hopper.jpg").first.wait_for(timeout=PATIENCE)
     page.locator("#compare-with textarea, #compare-with input").first.fill(str(tmp_path))
     page.click("#compare-start")
-    page.get_by_text("model_index.json").first.wait_for(timeout=PATIENCE)
+    page.get_by_text("model_index.json").first.wait_for(timeout=3 * PATIENCE)
     shot(page, "compare")
