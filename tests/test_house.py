@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from groups import FIRST, group_of
+from groups import BY_THEMSELVES, FIRST, group_of
 
 from test_layers import SOURCE, files, room_of, tree_of
 
@@ -178,7 +178,9 @@ def test_what_is_tested_first_is_there():
     """Groups of tests that take longest, by the names that `group_of` gives them."""
     tests = Path(__file__).parent
     assert all((tests.parent / name).is_file() or (tests / name).is_dir() for name in FIRST)
-    assert group_of("tests/studio/test_guard.py::test_a[b::c]") == "studio"
+    assert all((tests.parent / name).is_file() for name in BY_THEMSELVES)
+    assert group_of("tests/studio/test_words.py::test_a[b::c]") == "studio"
+    assert group_of("tests/studio/test_guard.py::test_a") == "tests/studio/test_guard.py"
     assert group_of("tests/dial/test_dial.py::test_a") == "tests/dial/test_dial.py"
 
 
