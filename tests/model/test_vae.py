@@ -91,7 +91,11 @@ def test_the_lab_weights_reconstruct_as_specified(shared):
 
 
 @pytest.mark.parametrize(
-    "likelihood", ["sigma='optimal'", "sigma='learned'", "sigma='predicted'", "sigma=0.2"]
+    "likelihood",
+    [
+        *("sigma='optimal'", "sigma='predicted'"),
+        *(pytest.param(sigma, marks=pytest.mark.slow) for sigma in ("sigma='learned'", "sigma=0.2")),
+    ],
 )
 def test_eight_pictures_can_be_learned_by_heart(likelihood):
     from facette.data.synthetic import draw_faces

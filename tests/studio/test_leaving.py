@@ -29,6 +29,7 @@ WAYS = {
     "its own way, Ctrl-C": (["-m", "facette"], signal.SIGINT),
     "before torch is imported, ended": (["-c", WITHOUT_TORCH], signal.SIGTERM),
 }
+SLOW = {"its own way, Ctrl-C": pytest.mark.slow}  # the studio of the last test ends so, with a page open
 
 
 def ours(folder: Path) -> int:
@@ -36,7 +37,7 @@ def ours(folder: Path) -> int:
     return len(list(folder.glob("facette-studio-*")))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=SLOW.get(way, ())) for way in WAYS])
 def test_it_opens_answers_and_leaves_nothing(tmp_path, way):
     program, how = WAYS[way]
     command = [sys.executable, *program, "studio", "--port", "0"]
@@ -77,7 +78,8 @@ def resident(process: int) -> float:
 def test_a_run_becomes_the_model_of_the_page_by_one_click(visit, quick_run, tmp_path):
     shutil.copytree(quick_run, tmp_path / "runs" / "mine")
     command = [sys.executable, "-m", "facette", "studio", "--port", "0", "--runs", str(tmp_path / "runs")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    place = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=place)
     limit = threading.Timer(
         4 * PATIENCE / 1000, process.kill
     )  # a line that never comes is waited for no longer
@@ -91,6 +93,10 @@ def test_a_run_becomes_the_model_of_the_page_by_one_click(visit, quick_run, tmp_
         page.wait_for_function("!document.querySelector('[data-reopen]')", timeout=PATIENCE)
         page.get_by_role("tab", name="Sample").click()
         until_holds(page, "body", f"--model {tmp_path / 'runs' / 'mine'}")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE / 1000)
+        assert process.returncode == 0
+        assert ours(tmp_path) == 0
     finally:
         limit.cancel()
         process.kill()
