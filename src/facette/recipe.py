@@ -397,10 +397,9 @@ class ObjectiveSpec(Spec):
     start of each of `cycles` (arXiv 1903.10145). `free_bits` is the rate in nats per latent dimension that costs
     nothing (arXiv 1606.04934).
     `labels` is the price in nats of a nat by which the encoder misses a label that is known, where the model has
-    conditions (arXiv 1406.5298, eq. 9), and `independence` that of a nat by which a small network reads the conditions
-    off the other latents better than chance (arXiv 1706.00409). `focus` weighs the likelihood by place. `identity` is
-    the price in nats of a face that has become another's: of 1 − cosine between the features of the network of who
-    (facette.model.identity) for photo and reconstruction.
+    conditions (arXiv 1406.5298, eq. 9). `focus` weighs the likelihood by place. `identity` is the price in nats of a
+    face that has become another's: of 1 − cosine between the features of the network of who (facette.model.identity)
+    for photo and reconstruction.
     The sections that follow add terms to the sum, or change what the rate costs; left out, they are not there.
     """
 
@@ -411,7 +410,6 @@ class ObjectiveSpec(Spec):
     cycles: Positive = 4
     free_bits: Annotated[float, Field(ge=0)] = 0.0
     labels: Annotated[float, Field(ge=0)] = 50.0
-    independence: Annotated[float, Field(ge=0)] = 20.0
     focus: FocusSpec | None = None
     identity: Annotated[float, Field(ge=0)] = 0.0
     total_correlation: TotalCorrelationSpec | None = None

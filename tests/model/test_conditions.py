@@ -16,9 +16,7 @@ from facette.errors import UsageError
 from facette.model.conditions import Conditioning, _optimal_map, conditioned, conditioning_of, parse_values
 from facette.model.draws import MixtureDraws, NormalDraws
 from facette.model.inference import (
-    Adversary,
     ConditionalEncoder,
-    chance_cost,
     inferred_code,
     label_costs,
     outputs_of,
@@ -234,12 +232,6 @@ def test_costs_are_those_of_closed_forms():
     assert rate[1] == pytest.approx(float((chance[1] * np.log(chance[1] / shares)).sum()), rel=1e-5)
 
 
-def test_chance_is_what_shares_alone_know():
-    code = torch.tensor([[0.0, 1.0, 0.0, 2.0]])
-    expected = -math.log(0.3) - norm.logpdf(2.0)
-    assert chance_cost(SPECS, code).item() == pytest.approx(expected, rel=1e-5)
-
-
 def test_classes_are_drawn_as_often_as_they_are_probable():
     raw = torch.tensor([[1.0, 0.0, -1.0, 0.5, -1.0]]).expand(20_000, -1)
     noise = torch.randn(20_000, 4, generator=torch.Generator().manual_seed(0))
@@ -269,19 +261,3 @@ def test_known_labels_are_taken_and_others_inferred():
     assert raw.shape == (2, 2 * Z)
     torch.testing.assert_close(inference.code[0], known[0])
     torch.testing.assert_close(inference.code[1], inferred_code(SPECS, inference.raw)[1])
-
-
-def test_the_adversary_learns_apart_from_the_encoder():
-    """What is read moves the adversary alone, and what is hidden the encoder alone."""
-    torch.manual_seed(0)
-    encoder = ConditionalEncoder(torch.nn.Linear(6, 2 * Z + outputs_of(SPECS)), SPECS, Z)
-    adversary = Adversary(SPECS, Z)
-    raw, inference = encoder(torch.randn(4, 6))
-    watched = adversary.watched(inference, raw[:, :Z])
-    assert watched.leaked is not None
-    assert watched.hidden is not None
-    torch.testing.assert_close(watched.leaked, watched.hidden)
-    trunk, reader = encoder.trunk.weight, adversary.layers[0].weight
-    read = torch.autograd.grad(watched.leaked.sum(), [trunk, reader], retain_graph=True, allow_unused=True)
-    hidden = torch.autograd.grad(watched.hidden.sum(), [trunk, reader], allow_unused=True)
-    assert [gradient is None for gradient in (*read, *hidden)] == [True, False, False, True]

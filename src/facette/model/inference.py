@@ -3,8 +3,7 @@
 Enters: pictures, and what is known of their labels. Leaves: the raw posterior of z given both, the code of the
 conditions, and what q(c|x) was, for the objective. The model M2 of arXiv 1406.5298: q(z|x, c) q(c|x); a class that is
 not known is drawn by the straight-through Gumbel-softmax (arXiv 1611.01144) while training, and is the most probable
-one afterwards. A small adversary reads the conditions off z, and the encoder may be asked to leave it nothing to read,
-so that what is told decides (Fader networks, arXiv 1706.00409); at use the adversary is idle.
+one afterwards.
 
 Legend: N pictures, Z latents, K numbers of the conditions, R numbers that q(c|x) is made of.
 """
@@ -12,7 +11,7 @@ Legend: N pictures, Z latents, K numbers of the conditions, R numbers that q(c|x
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
@@ -33,8 +32,6 @@ class Inference:
 
     raw: Tensor  # (N, R): logits of classes; mean and log σ of numbers
     code: Tensor  # (N, K)
-    leaked: Tensor | None = None  # (N, R), what the adversary reads off z, by which it learns
-    hidden: Tensor | None = None  # (N, R), the same numbers, by which the encoder learns to hide it
 
 
 class ConditionalEncoder(nn.Module):
@@ -58,25 +55,6 @@ class ConditionalEncoder(nn.Module):
         if known is not None:
             code = torch.where(known.isnan(), code, known)
         return both[:, : 2 * self.latent] + self.told(code), Inference(raw, code)
-
-
-class Adversary(nn.Module):
-    """Reads conditions off the other latents: (N, Z) → (N, R)."""
-
-    def __init__(self, conditions: Sequence[Condition], latent: int, width: int = 256):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(latent, width), nn.SiLU(), nn.Linear(width, outputs_of(conditions))
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
-
-    def watched(self, inference: Inference, z: Tensor) -> Inference:
-        """An inference with what is read off z (N, Z)."""
-        frozen = {name: weight.detach() for name, weight in self.named_parameters()}
-        hidden = torch.func.functional_call(self, frozen, (z,))
-        return replace(inference, leaked=self(z.detach()), hidden=hidden)
 
 
 def outputs_of(conditions: Sequence[Condition]) -> int:
@@ -117,18 +95,6 @@ def _most_probable(scores: Tensor) -> Tensor:
 def _number_code(raw: Tensor, noise: Tensor | None) -> Tensor:
     mean, log_spread = raw[:, :1], raw[:, 1:].clamp(-LOG_SPREAD_LIMIT, LOG_SPREAD_LIMIT)
     return mean if noise is None else mean + log_spread.exp() * noise
-
-
-def chance_cost(conditions: Sequence[Condition], code: Tensor) -> Tensor:
-    """−log p(c) of codes (N, K), in nats: what somebody misses a label by who knows nothing but its shares, (N,)."""
-    cost = code.new_zeros(len(code))
-    for condition, place in zip(conditions, slices(conditions), strict=True):
-        part = code[:, place]
-        if condition.classes:
-            cost = cost - (part * _log_shares(condition, part)).sum(1)
-        else:
-            cost = cost + 0.5 * part[:, 0] ** 2 + 0.5 * LOG_2PI
-    return cost
 
 
 def _log_shares(condition: Condition, like: Tensor) -> Tensor:

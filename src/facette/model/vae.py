@@ -21,7 +21,7 @@ from facette.form import height_width
 from facette.model import decoder as decoders
 from facette.model import encoder as encoders
 from facette.model.band import enlarged, reduced, with_mask
-from facette.model.inference import Adversary, ConditionalEncoder, Inference, outputs_of
+from facette.model.inference import ConditionalEncoder, Inference, outputs_of
 from facette.model.likelihood import BernoulliLikelihood, Likelihood, LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
 from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
@@ -78,8 +78,6 @@ class VAE(nn.Module):
         self.posterior_scale: Literal["log-variance", "softplus"] = posterior_scale
         self.latent = latent  # Z; those of conditions stand behind them
         self.conditions = tuple(conditions)
-        if conditions:
-            self.adversary = Adversary(conditions, latent)
 
     @property
     def trunk(self) -> nn.Module:
@@ -134,7 +132,6 @@ class VAE(nn.Module):
         entering = z
         if inference is not None:
             entering = torch.cat([z, inference.code.repeat_interleave(draws, 0)], dim=1)
-            inference = self.adversary.watched(inference, z[::draws])
         return VAEOutput(posterior, z, self.decoder(entering).float(), inference)
 
     def passed(self, posterior: DiagonalGaussian, z: Tensor) -> VAEOutput:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from facette.images.convert import to_model
 from facette.model.band import reduced, split_mask, with_mask
-from facette.model.inference import chance_cost, label_costs
+from facette.model.inference import label_costs
 from facette.model.likelihood import LocationScaleLikelihood, Scales
 from facette.model.posterior import DiagonalGaussian
 from facette.model.sharpener import to_symmetric
@@ -47,9 +47,7 @@ from facette.training.state import Opponent, TrainState
 Forward = Callable[..., VAEOutput]  # of x, noise, and known conditions where the model has any
 
 
-# A known label missed by q(c|x); the rate of an unknown one; a label missed by the adversary that reads z, and what is
-# hidden from it, negative.
-CONDITION_COSTS = ("labels", "condition_rate", "leakage", "hidden")
+CONDITION_COSTS = ("labels", "condition_rate")  # a known label missed by q(c|x); the rate of an unknown one
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,27 +299,15 @@ def condition_costs(vae: VAE, passed: VAEOutput, known: Tensor | None) -> dict[s
     if passed.inference is None:
         return {}
     known = torch.full_like(passed.inference.code, math.nan) if known is None else known
-    inference, code = passed.inference, passed.inference.code.detach()
-    assert inference.leaked is not None
-    assert inference.hidden is not None
-    missed, rate = label_costs(vae.conditions, inference.raw, known)
-    leaked, hidden = (
-        label_costs(vae.conditions, raw, code)[0] for raw in (inference.leaked, inference.hidden)
-    )
-    hidden = torch.minimum(
-        hidden, chance_cost(vae.conditions, code)
-    )  # to mislead the adversary is worth nothing
-    costs = (missed, rate, leaked, -hidden)
+    costs = label_costs(vae.conditions, passed.inference.raw, known)
     return {name: cost.mean() for name, cost in zip(CONDITION_COSTS, costs, strict=True)}
 
 
 def price_of_conditions(
     costs: Mapping[str, Tensor | float], spec: ObjectiveSpec, beta: float
 ) -> Tensor | float:
-    """What the costs of conditions come to in the sum, () nats per image; the adversary's own cost moves it alone."""
-    prices: dict[str, float] = dict(
-        zip(CONDITION_COSTS, (spec.labels, beta, 1.0, spec.independence), strict=True)
-    )
+    """What the costs of conditions come to in the sum, () nats per image."""
+    prices: dict[str, float] = dict(zip(CONDITION_COSTS, (spec.labels, beta), strict=True))
     return sum((prices[name] * cost for name, cost in costs.items()), start=0.0)
 
 

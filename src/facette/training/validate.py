@@ -25,7 +25,6 @@ from facette.training.batches import Store, known_conditions, labels_of, reader
 from facette.training.step import Objective, condition_costs, noise_of, own_costs, price_of_conditions
 
 BATCH = 64
-CONTEST = ("leakage", "hidden")  # costs of two networks against each other: they have no score
 SAME = (
     1e-6  # squared: values that differ by less, in a range of 1 or 2, are the same; a step of 8 bits is 4e-3
 )
@@ -104,8 +103,7 @@ def validate(
         conditions = condition_costs(vae, passed, told)
         for name, value in conditions.items():
             named[name] += len(x) * value.item()
-        settled = {name: cost for name, cost in conditions.items() if name not in CONTEST}
-        sums["cost"] += len(x) * float(price_of_conditions(settled, spec, spec.beta))
+        sums["cost"] += len(x) * float(price_of_conditions(conditions, spec, spec.beta))
         if terms.log_weights is not None:
             named["importance_bound"] += wide(importance_bound(terms.log_weights)).sum().item()
         for name, value in total.terms.items():
