@@ -156,13 +156,14 @@ def _changed(base: list[str]) -> str:
 
 
 def draw(results: Figures, path: Path) -> None:
-    """A panel for every axis and every figure; values and figures on logarithmic scales."""
+    """A panel for every axis and every figure: values on a logarithmic scale, figures from zero, alike along a row."""
     from facette.plots.style import accent, label, new_figure, save_figure
 
     axes: dict[str, Any] = results["axes"]
     figure = new_figure("How faces64 grows", len(KEYS), len(axes), size=(3.2 * len(axes), 7.6))
     panels = iter(figure.axes)
     for row, (key, name) in enumerate(KEYS.items()):
+        most = 1.1 * max(point[key] for axis in axes.values() for point in axis["points"].values())
         for column, axis in enumerate(axes.values()):
             panel = next(panels)
             values = [float(value) for value in axis["points"]]
@@ -170,7 +171,7 @@ def draw(results: Figures, path: Path) -> None:
                 values, [point[key] for point in axis["points"].values()], marker="o", color=accent(row)
             )
             panel.set_xscale("log", base=2)
-            panel.set_yscale("log")
+            panel.set_ylim(0, most)
             panel.set_xticks(values, [f"{value:g}" for value in values])
             panel.minorticks_off()
             label(panel, x=axis["unit"] if row == len(KEYS) - 1 else "", y=name if column == 0 else "")
