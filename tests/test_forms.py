@@ -170,8 +170,22 @@ def test_changes_go_into_the_whole_photo(ran, run, tmp_path, details):
     shutil.copy(ran.folder / "00.png", photo)
     pasted = {}
     for factor in (0, 3):
+        side = ("--side", 2 * max(ran.kind.shape[:2])) if details == "model" else ()
         ended = run(
-            *("vary", photo, "--model", ran.best, "-n", 1, "-d", factor, "--paste", "--details", details),
+            *(
+                "vary",
+                photo,
+                "--model",
+                ran.best,
+                "-n",
+                1,
+                "-d",
+                factor,
+                "--paste",
+                "--details",
+                details,
+                *side,
+            ),
             *("--out", tmp_path / f"{factor}.png"),
         )
         assert ended.code == 0
@@ -198,6 +212,11 @@ def test_every_tool_draws_in_the_form(ran, tmp_path):
         assert shown.mean() > 0.05 if hidden else shown.all()
     path = facette.vary(ran.best, photo, count=3, diversity=1.0).save(tmp_path / "sheet.png")
     assert opened(path).mode == "RGB"
+    longest = max(ran.kind.shape[:2])
+    large = facette.sample(ran.best, 2, seed=1, side=2 * longest)
+    assert large.pictures.shape == (2, *(2 * side for side in ran.kind.shape[:2]), ran.kind.shape[2])
+    assert large.pictures.dtype == ran.kind.dtype
+    assert f"enlarged to {2 * longest}" in large.settings_of(0)["drawn"]
     way = facette.interpolate(facette.load(ran.best), photo, other, steps=3)
     assert way.pictures.shape[3:] == ran.kind.shape[2:]
     assert way.save(tmp_path / "way.gif").is_file()

@@ -148,8 +148,16 @@ def test_details_by_the_model_are_what_it_draws(model, photo, scene):
     made = vary(model, taken, count=2, diversity=0, details="model")
     assert (made.pictures == reconstruct(model, taken).pictures[0]).all()
     assert (made.photo == taken.picture).all()
-    with pytest.raises(UsageError, match="draws by itself is 64 pixels"):
-        vary(model, taken, count=1, details="model", side=128)
+    for side in (63, LARGEST_SIDE + 1):
+        with pytest.raises(UsageError, match=f"a side of {side} pixels cannot be drawn: 64"):
+            vary(model, taken, count=2, details="model", side=side)
+    large = vary(model, taken, count=2, diversity=0, details="model", side=160)
+    assert large.pictures.shape == (2, 160, 160, 3)
+    assert (large.pictures == reconstruct(model, taken, side=160).pictures[0]).all()
+    small = np.asarray(Image.fromarray(large.pictures[0]).resize((64, 64), Image.Resampling.BOX)).astype(int)
+    assert np.abs(small - made.pictures[0]).mean() < 6  # the same picture, with nothing invented
+    assert "at 64 pixels, enlarged to 160; synthetic" in large.settings()["drawn"]
+    assert "enlarged" not in made.settings()["drawn"]
     with pytest.raises(UsageError, match="unknown details 'both'"):
         vary(model, taken, count=1, details="both")
 

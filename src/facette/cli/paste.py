@@ -55,7 +55,9 @@ def paste_results(
         else:
             image = in_mode(photos[0].image, "RGB")
             for photo, result in zip(photos, results, strict=True):
-                image = paste_face(image, as_rgb(result.pictures[number]), photo.to_photo)
+                picture = as_rgb(result.pictures[number])
+                smaller = photo.picture.shape[1] / picture.shape[1]
+                image = paste_face(image, picture, photo.to_photo @ np.diag([smaller, smaller, 1.0]))
             path = stem.with_name(stem.name + ".png")
             write_image(image, path)
         paths.append(str(path))

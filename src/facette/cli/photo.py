@@ -49,7 +49,8 @@ Side = Annotated[
     typer.Option(
         "--side",
         min=16,
-        help="Pixels of a picture's side, up to 1024.  [default: the face's own in the photo, at most 512]",
+        help="Pixels of a picture's side, up to 1024; what the model draws by itself is enlarged.  "
+        "[default: the face's own in the photo, at most 512; the model's own where it draws by itself]",
         show_default=False,
     ),
 ]

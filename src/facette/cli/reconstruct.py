@@ -8,7 +8,7 @@ import typer
 
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, emit
-from facette.cli.photo import Align, Eyes, Face, Hide
+from facette.cli.photo import Align, Eyes, Face, Hide, Side
 
 
 def reconstruct(
@@ -25,6 +25,7 @@ def reconstruct(
     face: Face = 1,
     eyes: Eyes = None,
     hide: Hide = None,
+    side: Side = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -36,7 +37,7 @@ def reconstruct(
     target = sheet_path(out, "reconstructions.png")
     opened = open_model(model, device, plain, light=True)
     several = take_in_several(opened, photos, align, face, eyes, hide=hide)
-    reconstructions = reconstruct_photos(opened, several.photos)
+    reconstructions = reconstruct_photos(opened, several.photos, side)
     sheet = replace(reconstructions, remark=remarks_on(several.photos)).save(target)
     singles = [] if each is None else reconstructions.save_each(each)
     data = {
@@ -45,6 +46,7 @@ def reconstruct(
         "photos": [account_of(photo) for photo in several.photos],
         "left_out": several.left_out,
         "model": opened.name,
+        **reconstructions.drawing.settings(),
     }
     emit(data, str(sheet), as_json)
     several.leave_if_partly()

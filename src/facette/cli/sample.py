@@ -8,6 +8,7 @@ import typer
 from facette.cli.conditions import With
 from facette.cli.model import DEFAULT_MODEL, Model, Plain
 from facette.cli.output import Device, Json, Seed, emit
+from facette.cli.photo import Side
 
 
 def sample(
@@ -31,6 +32,7 @@ def sample(
     ] = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
+    side: Side = None,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -44,7 +46,7 @@ def sample(
     opened = open_model(model, device, plain, light=True)
     condition = parse_values(told or [])
     (target,) = place_for(out, "samples.csv" if opened.input.kind == "vector" else "samples.png")
-    samples = draw(opened, count=count, seed=seed, prior=prior, temperature=temperature, condition=condition)
+    samples = draw(opened, count, seed, prior, temperature, condition, side)
     written = samples.save(target)
     singles = [] if each is None else samples.save_each(each)
     data = {
@@ -56,5 +58,6 @@ def sample(
         "temperature": temperature,
         **({"condition": condition} if condition else {}),
         "seed": seed,
+        **({} if samples.drawing is None else samples.drawing.settings()),
     }
     emit(data, str(written), as_json)

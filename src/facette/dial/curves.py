@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from facette.errors import UsageError
 from facette.form import Size, height_width
-from facette.images.convert import as_unit
 from facette.judges.identity import FaceBox, describe, speaks_for
-from facette.latent.details import Details, enlarged, to_bytes
-from facette.latent.drawing import change_frames
+from facette.latent.details import Details
+from facette.latent.drawing import change_frames, enlarge
 from facette.latent.levels import Curve
 from facette.latent.noise import Noise
 from facette.latent.points import Latents
@@ -101,10 +100,8 @@ def relatives(
 ) -> NDArray[np.uint8]:
     """One relative of each photo, of a seed each: (P, W, W, 3); with the model's own details too, they are enlarged."""
     z = latents_beside(model, photos.mean, photos.scale, seeds, strength, noise)  # (P, Z)
-    size = photos.frames.shape[1:3]
     if details == "model":
-        drawn = as_unit(model.decode(z), np.float32)
-        return np.stack([to_bytes(enlarged(picture, size)) for picture in drawn])
+        return enlarge(model.decode(z), max(photos.frames.shape[1:3]))
     return change_frames(model, photos.frames, photos.before, model.decode_mean(z))
 
 

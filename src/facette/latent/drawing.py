@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.errors import UsageError
 from facette.images.convert import as_unit
-from facette.latent.details import Details, Values, add_change, check_details, to_bytes
+from facette.latent.details import Details, Values, add_change, check_details, enlarged, to_bytes
 from facette.latent.inputs import Picture
-from facette.latent.photo import MOST_SIDE, PhotoInput, unit_values
+from facette.latent.photo import MOST_SIDE, PhotoInput, check_side, shape_at, unit_values
 from facette.latent.points import Latents, decode_each, means_each
 from facette.model.interface import DrawingModel
 
@@ -37,7 +36,8 @@ class Drawing:
     def words(self) -> str:
         """As sheets and files say it."""
         if self.details == "model":
-            return f"drawn by {self.model} at {self.model_side} pixels; synthetic"
+            larger = "" if self.side == self.model_side else f", enlarged to {self.side}"
+            return f"drawn by {self.model} at {self.model_side} pixels{larger}; synthetic"
         change = f"the change drawn by {self.model} at {self.model_side} pixels"
         return f"the photo's own details; {change}; synthetic"
 
@@ -52,17 +52,16 @@ def plan_drawing(
     side: int | None = None,
     most: int = MOST_SIDE,
 ) -> Drawing:
-    """At which size to draw: of several photos the smallest decides.
+    """At which size to draw: of several photos the smallest decides. What the model draws by itself has its own size,
+    unless a larger one is wished.
 
-    Raises UsageError for unknown details, and for a side that the photo, or the model by itself, cannot be drawn at.
+    Raises UsageError for unknown details, and for a side that cannot be drawn.
     """
     check_details(details)
     size = model.input.longest
     if details == "photo":
         return Drawing(details, min(photo.side(side, most) for photo in photos), model.name, size)
-    if side not in (None, size):
-        raise UsageError(f"what {model.name!r} draws by itself is {size} pixels wide, not {side}.")
-    return Drawing(details, size, model.name, size)
+    return Drawing(details, size if side is None else check_side(side, size), model.name, size)
 
 
 def draw(
@@ -77,7 +76,7 @@ def draw(
     `weights` (N, P): the share of each photo's details in each picture; not needed for a single photo.
     """
     if drawing.details == "model":
-        return decode_each(model, latents)
+        return enlarge(decode_each(model, latents), drawing.side)
     shares = np.ones((len(latents), 1)) if weights is None else weights
     canvas, pictures = Canvas.of(model, photos, drawing.side), []
     for latent, share in zip(latents, shares, strict=True):
@@ -104,7 +103,7 @@ def change_frames(
 
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
     """The photo beside pictures that were drawn like this: (W, W, C)."""
-    if drawing.details == "model":
+    if drawing.side == max(photo.picture.shape[:2]):
         return photo.picture
     return to_bytes(photo.frame(drawing.side), str(photo.picture.dtype))
 
@@ -113,7 +112,16 @@ def reconstruction_of(model: DrawingModel, photo: PhotoInput, drawing: Drawing) 
     """The photo's decoded mean (S, S, C): of the first stage alone where the photo's own details are kept."""
     if drawing.details == "photo":
         return to_bytes(unit_values(model, photo.decoded), model.input.dtype)[0]
-    return model.finish(photo.decoded, photo.mean)[0]
+    return enlarge(model.finish(photo.decoded, photo.mean), drawing.side)[0]
+
+
+def enlarge(pictures: Picture, side: int) -> Picture:
+    """Pictures (N, H, W, C) with a longer side of so many pixels, bicubic; the very same where they have that."""
+    shape = shape_at(pictures.shape[1:3], side)
+    if shape == pictures.shape[1:3]:
+        return pictures
+    values = as_unit(pictures, np.float32)
+    return np.stack([to_bytes(enlarged(picture, shape), str(pictures.dtype)) for picture in values])
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,13 +74,7 @@ class PhotoInput:
         Raises UsageError for a wish below the model's own side or above 1,024.
         """
         least = max(self.picture.shape[:2])
-        if wished is None:
-            return max(least, min(self.own_side, most))
-        if not least <= wished <= max(LARGEST_SIDE, least):
-            raise UsageError(
-                f"a side of {wished} pixels cannot be drawn: {least} (the model's own) to {LARGEST_SIDE} can."
-            )
-        return wished
+        return max(least, min(self.own_side, most)) if wished is None else check_side(wished, least)
 
     def frame(self, side: int) -> Values:
         """What the picture shows, from the photo at this side: float32 (h, w, C), 0 black and 1 white."""
@@ -91,8 +85,7 @@ class PhotoInput:
 
     def shape_at(self, side: int) -> tuple[int, int]:
         """(h, w) of a frame whose longer side has so many pixels."""
-        high, wide = self.picture.shape[:2]
-        return round(high * side / max(high, wide)), round(wide * side / max(high, wide))
+        return shape_at(self.picture.shape[:2], side)
 
     def cropped(self) -> "PhotoInput":
         """The same, holding no more of the photo than frames of up to 512 pixels need; that of 512 to the bit."""
@@ -115,6 +108,21 @@ class PhotoInput:
         if self.hidden is not None:
             beyond |= self.hidden[np.ix_(down.astype(int), across.astype(int))]
         return beyond if beyond.any() else None
+
+
+def check_side(wished: int, least: int) -> int:
+    """The wished side. Raises UsageError for one below the model's own side, `least`, or above 1,024."""
+    if not least <= wished <= max(LARGEST_SIDE, least):
+        raise UsageError(
+            f"a side of {wished} pixels cannot be drawn: {least} (the model's own) to {LARGEST_SIDE} can."
+        )
+    return wished
+
+
+def shape_at(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """(h, w) of a picture (H, W) whose longer side gets so many pixels."""
+    high, wide = shape
+    return round(high * side / max(high, wide)), round(wide * side / max(high, wide))
 
 
 PhotoSource: TypeAlias = str | Path | bytes | Image.Image | NDArray[Any] | OpenedImage | PhotoInput

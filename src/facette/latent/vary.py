@@ -20,7 +20,7 @@ from facette.errors import UsageError, check_count
 from facette.latent.around import Step
 from facette.latent.choice import most_various
 from facette.latent.details import Details
-from facette.latent.drawing import Drawing, draw, plan_drawing, reconstruction_of, shown
+from facette.latent.drawing import Drawing, draw, enlarge, plan_drawing, reconstruction_of, shown
 from facette.latent.inputs import Picture, gradient_model, resolve_drawer
 from facette.latent.levels import Mode, Setting, check_strength, choose_setting, known_curve
 from facette.latent.noise import Noise, normal_draws, people_noise, ways_to_differ
@@ -69,7 +69,10 @@ class Origin:
     def at(self, mean: Latents) -> "Origin":
         """The same spread around another latent (1, Z)."""
         model = self.model if self.drawing.details == "model" else self.model.plain()
-        return replace(self, mean=mean, reconstruction=decode_each(model, mean)[0])
+        drawn = decode_each(model, mean)
+        if self.drawing.details == "model":
+            drawn = enlarge(drawn, self.drawing.side)
+        return replace(self, mean=mean, reconstruction=drawn[0])
 
     def latents(self, seeds: Sequence[int], strength: float, noise: Noise = "posterior") -> Latents:
         """The latent of each seed, (N, Z): `strength` times σ away, or that share of how people differ."""

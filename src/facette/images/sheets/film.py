@@ -115,7 +115,7 @@ def _write_gif(shown: list[Image.Image], file: IO[bytes], seconds: float, commen
     wall = np.concatenate([np.asarray(image) for image in shown[::step]])
     apart = max(1, isqrt(wall.shape[0] * wall.shape[1] // PALETTE_PIXELS))
     wall = np.ascontiguousarray(wall[::apart, ::apart])
-    palette = Image.fromarray(wall).quantize(256, method=Image.Quantize.MEDIANCUT)
+    palette = Image.fromarray(wall).quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=3)
     painted = [image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for image in shown]
     each = max(HUNDREDTHS, round(100 * seconds / len(shown))) * 10  # milliseconds
     options: dict[str, Any] = {"save_all": True, "append_images": painted[1:], "duration": each, "loop": 0}
