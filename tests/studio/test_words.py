@@ -11,6 +11,7 @@ import pytest
 from studio_page import PATIENCE, give, until_drawn
 
 from facette.data import packing
+from facette.studio.app import _catalogues
 
 STUDIO = Path(str(files("facette.studio")))
 CATALOGUES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(STUDIO.glob("words/*.json"))}
@@ -24,6 +25,46 @@ def test_all_languages_know_the_same_words_and_the_page_says_them():
     for english in CATALOGUES["de"]:
         parts = [part.strip().lower() for part in english.split("{}") if len(part.strip()) > 2]
         assert all(part in text for part in parts) or english.startswith(GRADIO), english
+
+
+OF_PICTURES = {
+    path.stem: json.loads(path.read_text("utf-8")) for path in sorted(STUDIO.glob("words/of_pictures/*.json"))
+}
+OF_PEOPLE = re.compile(
+    r"\b(faces?|person|people|somebody|portrait|her|his)\b|gesicht|mensch|人脸|脸|本人|人物|一个人", re.I
+)
+OF_FACES_ALONE = (
+    "No face was found in this picture.",
+    "Faces in this photo",
+    "Face {}",
+)  # others have no such place
+
+
+def test_what_is_said_of_people_is_said_of_pictures_where_the_model_knows_no_faces():
+    assert set(OF_PICTURES) == {"en", "de", "zh"}
+    assert len({frozenset(catalogue) for catalogue in OF_PICTURES.values()}) == 1
+    for english in CATALOGUES["de"]:
+        bare = english.replace("synthetic-faces", "")  # a source of pictures, whatever the model
+        if any(OF_PEOPLE.search(words) for words in (bare, *(c[english] for c in CATALOGUES.values()))):
+            assert (
+                english in OF_PICTURES["en"] or english in OF_FACES_ALONE or "synthetic-faces" in english
+            ), english
+    for catalogue in OF_PICTURES.values():
+        for english, words in catalogue.items():
+            assert english in CATALOGUES["de"]
+            assert english.count("{}") == words.count("{}")
+            assert not OF_PEOPLE.search(words), words
+
+
+def test_the_page_of_such_a_model_has_words_of_its_own_in_english_too():
+    of_faces, of_others = (
+        json.loads(_catalogues(faces).decode().removeprefix("const WORDS = ").rstrip(";\n"))
+        for faces in (True, False)
+    )
+    assert of_faces == CATALOGUES
+    assert of_others["en"] == OF_PICTURES["en"]
+    for language in ("de", "zh"):
+        assert of_others[language] == CATALOGUES[language] | OF_PICTURES[language]
 
 
 GRADIO = ("range slider", "number input", "Reset to default")  # what the framework says by itself

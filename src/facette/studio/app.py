@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -224,15 +225,24 @@ def _faces_in_photo(studio: Studio, chosen: str) -> dict[str, Any]:
     return {"faces": [preview_address(face) for face in studio.photos.faces(Choice.of(chosen).token)]}
 
 
-def _catalogues() -> bytes:
-    """The words of the page in other languages, as the script looks them up."""
+def _catalogues(faces: bool) -> bytes:
+    """The words of the page in other languages, as the script looks them up. Where a model is not one of `faces`, those
+    of words/of_pictures take the place of what is said of faces and people, in English too."""
     folder = files("facette.studio").joinpath("words")
-    words = {
+    words = _read_catalogues(folder)
+    if not faces:
+        for language, ours in _read_catalogues(folder.joinpath("of_pictures")).items():
+            words[language] = words.get(language, {}) | ours
+    return f"const WORDS = {json.dumps(words, ensure_ascii=False)};\n".encode()
+
+
+def _read_catalogues(folder: Traversable) -> dict[str, dict[str, str]]:
+    """By language."""
+    return {
         file.name.removesuffix(".json"): json.loads(file.read_text("utf-8"))
         for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if file.name.endswith(".json")
     }
-    return f"const WORDS = {json.dumps(words, ensure_ascii=False)};\n".encode()
 
 
 def _photo_in_box(studio: Studio, data: bytes, name: str, chosen: str, fleeting: bool) -> dict[str, Any]:
@@ -312,5 +322,9 @@ def _own_addresses(app: Any, studio: Studio) -> None:
     app.add_route(UPLOAD, take_photo, methods=["POST"])
     app.add_route(f"{ADDRESS}{{token}}", held, methods=["GET", "HEAD"])
     scripts = ("messages.js", "photos.js", "looking.js", "words.js", "map.js")
-    app.add_route("/studio.js", asset("text/javascript", *scripts, before=_catalogues()), methods=["GET"])
+    app.add_route(
+        "/studio.js",
+        asset("text/javascript", *scripts, before=_catalogues(studio.model.input.frame is not None)),
+        methods=["GET"],
+    )
     app.add_route("/studio.css", asset("text/css", "studio.css", "pages.css"), methods=["GET"])

@@ -1,5 +1,6 @@
 // The page in the visitor's language. What it says in English is looked up in the catalogue (words/*.json, put here as
-// WORDS): whole sentences, with {} for what changes. What the catalogue lacks stays English.
+// WORDS): whole sentences, with {} for what changes. What the catalogue lacks stays English. There is one of English where
+// the model knows no faces, so that nothing is said of people.
 "use strict";
 (() => {
   const language = (navigator.languages || [navigator.language]).map((tag) => tag.toLowerCase().split("-")[0])
