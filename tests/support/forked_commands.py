@@ -156,8 +156,7 @@ def become(words: list[str], out: str, err: str, threads: int, environment: dict
 if __name__ == "__main__":
     from contextlib import suppress
 
-    # What an optimizer imports at its first step, and sharded runs when they begin: two seconds of every fork.
-    import torch._dynamo
+    # What trainings import when they begin, and sharded ones: up to two seconds of every fork.
     import torch.distributed.checkpoint.hf_storage
     import torch.distributed.fsdp
     import torch.distributed.tensor
