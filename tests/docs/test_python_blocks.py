@@ -24,7 +24,7 @@ GIVEN: dict[str, tuple[str, dict[str, str]]] = {
     "docs/own-code.md": ("import shutil\nshutil.rmtree('runs/own')", {}),
     "docs/guide/own-network.md": ("import shutil\nshutil.rmtree('runs/mynets')", {}),
     "docs/editing.md": ("", {"celeba/": "celeba"}),
-    "docs/guide/compare-objectives.md": ("", {'("vae", "beta", "btc")': '("vae", "btc")'}),
+    "docs/guide/compare-objectives.md": ("", {'("vae", "beta", "btc")': '("btc",)'}),
     "docs/export.md": (
         "import facette\nfrom facette.checkpoint.export import export_model\n"
         "export_model(facette.load('faces64').plain(), 'faces64-onnx', to='onnx')",
