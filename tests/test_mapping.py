@@ -100,7 +100,7 @@ def test_the_bundled_model_keeps_fair_hair_together(shared):
         "faces64", shared / "celeba" / "faces128" / "valid", color="Blond_Hair", reconstructions=False
     )
     base = drawn.figures["base_rate"]
-    assert base == pytest.approx(0.129)
+    assert base == pytest.approx(0.0945, abs=1e-4)
     assert drawn.figures["purity_in_latent_space"] > 3.5 * base
     assert drawn.figures["purity_on_the_map"] > 2.5 * base
     assert drawn.figures["trustworthiness"] > 0.8
