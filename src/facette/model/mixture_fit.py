@@ -129,7 +129,7 @@ def _best_shrunk(
         if scores and components * FEWEST_OF_A_COMPONENT > len(train):
             break
         fitted = (torch.from_numpy(moment) for moment in _shrunk(train, components, seed, starts))
-        density = GaussianMixturePrior.from_moments(*fitted).double().log_prob(torch.from_numpy(test))
+        density = GaussianMixturePrior.from_moments(*fitted).log_prob(torch.from_numpy(test).float())
         scores[components] = density.detach().numpy()
     best = max(scores.values(), key=np.mean)
 

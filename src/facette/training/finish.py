@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def finish_run(
             say(f"fitting a Gaussian mixture to the latents of {folder / name}")
             latents = latents_of(model, store, rows[:FIT_AT_MOST])
             try:
-                fitted[step], common[step] = _mixture(model, latents)
+                fitted[step], common[step] = _mixture(model, latents, recipe.train.mixture_components)
             except DataError as error:
                 say(f"no mixture was fitted: {error}")
                 return
@@ -126,10 +126,10 @@ def finish_run(
 
 
 def _mixture(
-    model: TrainedModel, latents: torch.Tensor
+    model: TrainedModel, latents: torch.Tensor, candidates: Sequence[int]
 ) -> tuple[GaussianMixturePrior, dict[str, torch.Tensor]]:
     """The mixture fitted to latents, and what a model with conditions has to know beside it."""
-    candidates, seed = model.recipe.train.mixture_components, model.recipe.seed
+    seed = model.recipe.seed
     if model.conditioning is None:
         return fit_gaussian_mixture(latents, candidates=candidates, seed=seed), {}
     conditioning = model.conditioning.fitted(latents.numpy())
