@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,25 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
         os.environ.pop("FACETTE_CACHE", None)
     else:
         os.environ["FACETTE_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium or another one on the path; nothing is downloaded. One for all rooms: no second of Playwright's
+    loops can begin in a process."""
+    api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("the browser tests need a Chromium on the path, and there is none")
+    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+    film = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with api.sync_playwright() as started:
+        one = started.chromium.launch(
+            executable_path=program,
+            args=[*quiet, *film, "--disable-background-networking", "--disable-component-update"],
+        )
+        yield one
+        one.close()
 
 
 @pytest.fixture(scope="session")

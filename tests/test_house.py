@@ -191,3 +191,13 @@ def test_a_file_is_tested_in_one_process(turn, tmp_path_factory):
     shared = tmp_path_factory.getbasetemp() if worker == "alone" else tmp_path_factory.getbasetemp().parent
     (shared / f"house-{worker}").touch()
     assert [path.name for path in shared.glob("house-*")] == [f"house-{worker}"]
+
+
+def test_one_browser_serves_all_rooms():
+    """Playwright's loop can begin once in a process, and which rooms share one depends on the scheduler."""
+    begins = [
+        path.name
+        for path in sorted(Path(__file__).parent.rglob("*.py"))
+        if ".sync_" + "playwright(" in path.read_text("utf-8")
+    ]
+    assert begins == ["conftest.py"]

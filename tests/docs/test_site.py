@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -78,28 +77,22 @@ def address(request: pytest.FixtureRequest, site: Path):
 
 
 @pytest.mark.slow
-def test_a_reader_searches_opens_a_reference_page_and_no_request_leaves(address: str):
-    api = pytest.importorskip("playwright.sync_api", reason="the browser test needs playwright")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("the browser test needs a Chromium on the path, and there is none")
+def test_a_reader_searches_opens_a_reference_page_and_no_request_leaves(address: str, browser):
     home, asked, complaints = address.removesuffix("/index.html"), [], []
-    with api.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        page.locator("input.md-search__input").click()
-        page.locator("input.md-search__input").press_sequentially("reconstructions", delay=30)
-        page.locator(".md-search-result__item").first.wait_for()
-        assert page.locator(".md-search-result__item").count() >= 3
-        page.locator(".md-search-result__item a", has_text="facette").first.wait_for()
-        page.goto(f"{home}/api.html#facette.latent.vary.vary")
-        assert page.locator('[id="facette.latent.vary.vary"]').is_visible()
-        page.locator("details.mkdocstrings-source summary").first.click()
-        assert page.locator("details.mkdocstrings-source pre").first.is_visible()
-        browser.close()
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(address)
+    page.locator("input.md-search__input").click()
+    page.locator("input.md-search__input").press_sequentially("reconstructions", delay=30)
+    page.locator(".md-search-result__item").first.wait_for()
+    assert page.locator(".md-search-result__item").count() >= 3
+    page.locator(".md-search-result__item a", has_text="facette").first.wait_for()
+    page.goto(f"{home}/api.html#facette.latent.vary.vary")
+    assert page.locator('[id="facette.latent.vary.vary"]').is_visible()
+    page.locator("details.mkdocstrings-source summary").first.click()
+    assert page.locator("details.mkdocstrings-source pre").first.is_visible()
+    page.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
     assert any("search" in url for url in asked)

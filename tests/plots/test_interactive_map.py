@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -48,23 +47,6 @@ def chart() -> Chart:
         placed=1,
         remarks="Trustworthiness 1.000",
     )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium or another one on the path; nothing is downloaded."""
-    api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("the browser tests need a Chromium on the path, and there is none")
-    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
-    with api.sync_playwright() as started:
-        one = started.chromium.launch(
-            executable_path=program,
-            args=[*quiet, "--disable-background-networking", "--disable-component-update"],
-        )
-        yield one
-        one.close()
 
 
 @pytest.fixture(scope="module")

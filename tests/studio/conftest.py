@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import logging
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,24 +114,6 @@ def ask(there, caplog):
         return found
 
     return call
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Debian's Chromium or another one on the path; nothing is downloaded."""
-    api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("the browser tests need a Chromium on the path, and there is none")
-    quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
-    film = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    with api.sync_playwright() as started:
-        one = started.chromium.launch(
-            executable_path=program,
-            args=[*quiet, *film, "--disable-background-networking", "--disable-component-update"],
-        )
-        yield one
-        one.close()
 
 
 @pytest.fixture
