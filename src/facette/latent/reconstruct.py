@@ -153,11 +153,12 @@ def sample(
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UsageError(f"temperature must be a number of at least 0, got {temperature!r}.")
     model = resolve_drawer(model)
-    drawing = plan_drawing(model, (), "model", side) if model.input.kind != "vector" else None
+    vectors = model.input.kind == "vector"
+    drawing = None if vectors else plan_drawing(model, (), "model", side)
     chosen: PriorName = prior or ("fitted" if model.fitted_prior is not None else "normal")
     latents = np.asarray(model.sample_latents(count, seed, chosen, temperature, condition))  # (N, Z)
     # A picture is shown as the mean of p(x|z); a point is a draw of it, or the points' density would be another.
-    if model.input.kind == "vector":
+    if drawing is None:
         points = cast(Any, model).draw(latents, seed)
         return Samples(points, latents, chosen, float(temperature), seed, model.name)
     pictures = enlarge(model.decode(latents), drawing.side)
