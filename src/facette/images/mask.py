@@ -52,6 +52,13 @@ def hide_boxes(photo: Image.Image | OpenedImage, boxes: Sequence[Box]) -> Opened
     return replace(opened, alpha=Image.fromarray(seen))
 
 
+def with_mask(picture: np.ndarray, seen: np.ndarray | None) -> np.ndarray:
+    """uint8 (H, W, C + 1): a picture with its mask, 255 where it was seen (H, W), and 0 where it is unknown; None: all
+    of it was seen."""
+    known = np.ones(picture.shape[:2], bool) if seen is None else seen
+    return np.dstack([picture, np.where(known, 255, 0).astype(np.uint8)])
+
+
 def _spoken(box: Box) -> str:
     return ", ".join(f"{number:g}" for number in box)
 

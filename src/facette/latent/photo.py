@@ -21,7 +21,7 @@ from PIL import Image
 from facette.errors import UsageError
 from facette.images.convert import as_unit, to_unit
 from facette.images.faces.align import Intake, IntakeReport, intake, intake_all
-from facette.images.mask import Box, hide_boxes
+from facette.images.mask import Box, hide_boxes, with_mask
 from facette.images.open import MAX_BYTES, OpenedImage, open_image
 from facette.images.similarity import Point, apply, box_corners, scale_of, similarity
 from facette.images.warp import look_again
@@ -58,9 +58,7 @@ class PhotoInput:
     @property
     def encoded(self) -> Picture:
         """What the encoder was shown: the picture, and behind its channels a mask where something was hidden."""
-        if self.hidden is None:
-            return self.picture
-        return np.dstack([self.picture, np.where(self.hidden, 0, 255).astype(np.uint8)])
+        return self.picture if self.hidden is None else with_mask(self.picture, ~self.hidden)
 
     @property
     def own_side(self) -> int:

@@ -173,8 +173,7 @@ class ConditionDraws:
         conditioning = self.conditioning
         own, c = conditioning.own(z), z[:, conditioning.latent :]
         if self.knows_classes and isinstance(self.prior, MixtureDraws):
-            fit = np.where(conditioning.near(c), self.prior.component_log_prob(own), -np.inf)
-            centre = self.prior.means[fit.argmax(axis=1)]
+            centre = self.prior.means[self.prior.most_responsible(own, conditioning.near(c))]
         else:
             centre = np.broadcast_to(self.prior.centres(own), own.shape)
         centre = centre + conditioning._shifted(c.astype(np.float64))
@@ -237,8 +236,7 @@ def _transported(
     mixture: MixtureDraws, own: Doubles, here: NDArray[np.bool_], there: NDArray[np.bool_]
 ) -> Doubles:
     """Points (N, Z) of the components `here` (N, M) as ones of the components `there`."""
-    fit = np.where(here, mixture.component_log_prob(own.astype(np.float32)), -np.inf)
-    sources = fit.argmax(axis=1)
+    sources = mixture.most_responsible(own.astype(np.float32), here)
     carried, maps = np.empty_like(own), {}
     for row, source in enumerate(sources.tolist()):
         key = (source, there[row].tobytes())

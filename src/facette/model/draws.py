@@ -110,7 +110,15 @@ class MixtureDraws:
 
     def centres(self, z: Latents) -> Latents:
         """The mean of the component that is most responsible for each latent."""
-        return self.means[self.component_log_prob(z).argmax(axis=1)].astype(np.float32)
+        return self.means[self.most_responsible(z)].astype(np.float32)
+
+    def most_responsible(self, z: NDArray[Any], among: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """(N,): which component each latent (N, Z) is most probably of, among those that `among` (N, K) allows it."""
+        scores = self.component_log_prob(z)
+        most: NDArray[np.int64] = (scores if among is None else np.where(among, scores, -np.inf)).argmax(
+            axis=1
+        )
+        return most
 
     def covariance(self, component: int) -> Doubles:
         """Σ_k, (Z, Z)."""

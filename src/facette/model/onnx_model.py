@@ -96,13 +96,10 @@ class OnnxModel:
     @property
     def conditioning(self) -> Conditioning | None:
         """What the model is told beside a picture; None where it is told nothing."""
-        mixture = None if self.fitted_prior is None else self._mixture
+        fitted = self.fitted_prior
+        mixture = None if fitted is None else lambda: fitted
         inferred = self.latent - sum(map(width, self.conditions))
         return conditioning_of(self.conditions, inferred, self.extras, mixture)
-
-    def _mixture(self) -> MixtureDraws:
-        assert self.fitted_prior is not None
-        return self.fitted_prior
 
     def plain(self) -> OnnxModel:
         """The same model without its second stage."""

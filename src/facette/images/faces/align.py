@@ -20,7 +20,7 @@ from facette.errors import ImageError, NoFaceError, UsageError
 from facette.images.colour import in_mode
 from facette.images.faces.find import CELEBA_EYES, FoundFace, find_faces
 from facette.images.fit import crop_box, fit_picture
-from facette.images.mask import seen_pixels
+from facette.images.mask import seen_pixels, with_mask
 from facette.images.open import OpenedImage
 from facette.images.similarity import (
     Point,
@@ -108,8 +108,7 @@ class Intake:
     @property
     def masked(self) -> np.ndarray:
         """uint8 (H, W, C + 1): the picture with its mask, 255 where it was seen and 0 where it is unknown."""
-        seen = np.ones(self.picture.shape[:2], bool) if self.seen is None else self.seen
-        return np.dstack([self.picture, np.where(seen, 255, 0).astype(np.uint8)])
+        return with_mask(self.picture, self.seen)
 
 
 def intake(
