@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from facette.cli import GROUPS, build_app
+from facette.cli.panels import BRACKET
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 
@@ -111,7 +112,9 @@ def _row(parameter: Any) -> str:
     default = parameter.default
     silent = isinstance(default, bool) or default in (None, "", ()) or callable(default)
     shown = "" if silent else f" Default: {default}."
-    text = " ".join((getattr(parameter, "help", None) or "").split()).replace("|", "\\|")
+    text = " ".join((getattr(parameter, "help", None) or "").replace(BRACKET, "[").split()).replace(
+        "|", "\\|"
+    )
     return f"| `{name}` | {text}{shown} |"
 
 

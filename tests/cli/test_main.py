@@ -114,6 +114,18 @@ def test_every_command_explains_itself(run):
         assert "--help" in ended.out
 
 
+def test_help_says_what_happens_where_nothing_is_said(run, monkeypatch):
+    """Defaults stand in brackets, which the framework takes for styles and swallows unless they are escaped."""
+    monkeypatch.setenv("COLUMNS", "4000")
+    for command, default in (
+        ("vary", "[default: auto]"),
+        ("sample", "[default: samples.png, .csv]"),
+        ("blend", "[default: all alike]"),
+        ("studio", "[default: the first free from 7860]"),
+    ):
+        assert default in run(command, "--help").out
+
+
 def test_the_version_is_the_packages(run):
     assert run("--version").out.strip() == f"facette {facette.__version__}"
 

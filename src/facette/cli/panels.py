@@ -15,6 +15,7 @@ from typer.core import TyperGroup, TyperOption
 
 from facette.cli.output import set_quiet
 
+BRACKET = r"\["  # in help, where a bare one begins a style and is swallowed up to the bracket that closes it
 # panel → options, by their first long name
 PANELS: dict[str, tuple[str, ...]] = {
     "The photo": ("--align", "--face", "--all-faces", "--eyes", "--hide", "--refine", "--around"),
@@ -52,6 +53,7 @@ class PanelGroup(TyperGroup):
             for parameter in command.params:
                 if isinstance(parameter, TyperOption):
                     parameter.rich_help_panel = panel_of(parameter.opts)
+                parameter.help = (getattr(parameter, "help", None) or "").replace("[", BRACKET)
             command.params.sort(key=lambda parameter: order[getattr(parameter, "rich_help_panel", None)])
 
 
