@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from facette.cli.output import set_quiet
 
@@ -53,7 +53,8 @@ class PanelGroup(TyperGroup):
             for parameter in command.params:
                 if isinstance(parameter, TyperOption):
                     parameter.rich_help_panel = panel_of(parameter.opts)
-                parameter.help = (getattr(parameter, "help", None) or "").replace("[", BRACKET)
+                if isinstance(parameter, TyperOption | TyperArgument):
+                    parameter.help = (parameter.help or "").replace("[", BRACKET)
             command.params.sort(key=lambda parameter: order[getattr(parameter, "rich_help_panel", None)])
 
 
