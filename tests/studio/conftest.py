@@ -20,6 +20,18 @@ if find_spec("gradio") is None:  # looked for, not imported: every process that 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"  # ignored by git, kept by CI
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the warnings of others be warnings where a studio answers in threads of this process.
+
+    The filters of warnings belong to the process: what a library silences for itself in one thread
+    (`warnings.catch_warnings`) comes back as soon as another thread leaves its own, and is an error then.
+    """
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("default"))
+            item.add_marker(pytest.mark.filterwarnings("error:::facette"))
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
     """A studio that answers."""
@@ -50,7 +62,7 @@ def model():
 @pytest.fixture(scope="session")
 def open_studio():
     """Open a studio: `with open_studio(model, "faces64") as there:`."""
-    from contextlib import contextmanager
+    from contextlib import closing, contextmanager
 
     from facette.studio import serve
     from facette.studio.app import PAGES, Studio, build
@@ -60,10 +72,9 @@ def open_studio():
         model, name: str, pages=PAGES, host: str = "127.0.0.1", share_lan: bool = False, **options
     ) -> Iterator[Open]:
         loopback = serve.check_host(host, share_lan)
-        place = serve.bind(host, 0)
         door = serve.door_for(host, loopback, token=False)
         answers = threading.Event()
-        with serve.private_folder():
+        with closing(serve.bind(host, 0)) as place, serve.private_folder():
             studio = Studio(model, name, **options)
             server = serve.server_of(build(studio, door, pages), answers.set)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
@@ -73,7 +84,6 @@ def open_studio():
             server.should_exit = True
             thread.join(30)
             assert studio.at_work.end(60), "something is still being drawn"
-            place.close()
 
     return opened
 
