@@ -14,9 +14,8 @@ import surroundings
 
 from facette.cli import COMMANDS
 
-# One serves until it is stopped, one speaks to a hub, one trains as `train` does again and again; all have tests of
-# their own.
-UNTRIED = {"studio", "push", "search"}
+# One serves until it is stopped, one speaks to a hub; both have tests of their own.
+UNTRIED = {"studio", "push"}
 QUICK = {  # a tenth of all
     "no home": ("vary", "prepare", "train", "map"),  # as in containers that run as a user whom nobody entered
     "read-only": ("vary", "align", "prepare"),

@@ -43,6 +43,8 @@ COMMANDS = {
     "recipes": "recipes",
     "train": "train quick photos --out other-run --set train.steps=2 --set train.batch=2"
     " --set train.mixture_components=[1]",
+    "search": "search quick photos --over objective.beta=1,2 --trials 2 --out other-search --set train.steps=2"
+    " --set train.batch=2",
     "sharpen": "sharpen faces64 photos --out other-sharp --dry-run",
     "calibrate": "calibrate faces64 photos --out other-model --photos 2 --count 1 --references 2",
     "attributes": "attributes fit faces64 photos --out other-fitted",
