@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from facette.errors import BusyError
+from facette.errors import BusyError, UsageError
 from facette.files import (
+    check_outputs,
     clear_leftovers,
     digest_of,
     digest_of_file,
@@ -129,6 +131,58 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
         write_atomically(target, parts())
     assert target.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_link_stays_a_link_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "disk").mkdir()
+    for name, link in (("there", "old"), ("not there yet", "new")):
+        (tmp_path / link).symlink_to(Path("disk") / name)
+    (tmp_path / "disk" / "there").write_text("before")
+    for link in ("old", "new"):
+        check_outputs([tmp_path / link])
+        write_atomically(tmp_path / link, "after")
+        assert (tmp_path / link).is_symlink()
+        assert (tmp_path / link).read_text() == "after"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(
+        ["disk", "old", "new", "there", "not there yet"]
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of Unix")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o444])
+def test_whoever_might_read_a_file_might_read_the_next(tmp_path, mode):
+    path, seen = tmp_path / "mine", []
+    path.touch()
+    path.chmod(mode)
+    if os.getuid() == 0:
+        os.chown(path, 12, 34)
+
+    def parts():
+        seen.extend(other.stat().st_mode & 0o077 for other in tmp_path.iterdir() if other != path)
+        yield b"new"
+
+    before = path.stat()
+    write_atomically(path, parts())
+    after = path.stat()
+    assert path.read_bytes() == b"new"
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert seen == [0]  # nor while it is written
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among the files of this system")
+def test_nothing_replaces_a_pipe_or_a_device(tmp_path):
+    """Where root writes to /dev/null, a file that takes its place is the end of the whole system's peace."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.png").symlink_to("pipe.png")
+    (tmp_path / "nowhere").symlink_to(os.devnull)
+    for place in (tmp_path / "pipe.png", tmp_path / "link.png", tmp_path / "nowhere"):
+        with pytest.raises(UsageError, match="a device or a pipe"):
+            check_outputs([place])
+        with pytest.raises(UsageError, match="a device or a pipe"):
+            write_atomically(place, "new")
+    assert (tmp_path / "pipe.png").is_fifo()
+    assert Path(os.devnull).is_char_device()
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):

@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 import time
@@ -50,20 +51,53 @@ def write_atomically(path: Path, data: bytes | str | Iterable[bytes | memoryview
 def appearing(path: Path, suffix: str = "") -> Iterator[Path]:
     """A name to write a file under, which becomes `path` when the block ends well and goes away when it does not.
 
-    `suffix`: for writers that decide by it. No two writers get the same name: two at once leave one whole file.
+    `suffix`: for writers that decide by it. No two writers get the same name: two at once leave one whole file. A link
+    stays one, and what it leads to is written; a file that is replaced goes on being whose it was, for those who might
+    read it. Raises UsageError where a device or a pipe lies.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(path, suffix)
+    place = path.resolve() if path.is_symlink() else path
+    before = _kind_of(place)
+    if before is not None and not stat.S_ISREG(before.st_mode):
+        raise UsageError(no_plain_file(path))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(place, suffix)
     try:
+        if before is not None:
+            temporary.touch(0o600)  # what others may not read they may not read while it is written, either
         yield temporary
         flush(temporary)
-        temporary.replace(path)
+        if before is not None:
+            _belong_as(temporary, before)
+        temporary.replace(place)
     except OSError as error:
         if error.errno and error.filename is None:  # as of a full disk, which is met through an open file
             error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _kind_of(place: Path) -> os.stat_result | None:
+    """What lies there; None where nothing does."""
+    try:
+        return place.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _belong_as(path: Path, before: os.stat_result) -> None:
+    """Give a new file the owner and the permissions of the one before it, as far as this user and the disk allow."""
+    with suppress(OSError):
+        if hasattr(os, "chown") and (before.st_uid, before.st_gid) != (os.getuid(), os.getgid()):
+            os.chown(path, before.st_uid, before.st_gid)
+    with suppress(OSError):
+        path.chmod(stat.S_IMODE(before.st_mode))
+
+
+def no_plain_file(path: Path) -> str:
+    """Why nothing is written there."""
+    kind = "a folder" if path.is_dir() else "a device or a pipe"
+    return f"nothing can be written to {str(path)!r}: it is {kind}, not a file"
 
 
 def flush(path: Path) -> None:
@@ -116,10 +150,12 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
         for path in known:
             if path.resolve() == place or (output.exists() and path.samefile(output)):
                 raise UsageError(f"{str(output)!r} is read, and would be written over: name another place")
-        _check_writable(output)
+        _check_writable(place if output.is_symlink() else output)
 
 
 def _check_writable(output: Path) -> None:
+    if output.exists() and not (output.is_file() or output.is_dir()):
+        raise UsageError(no_plain_file(output))
     folder = output if output.is_dir() else output.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -27,12 +27,12 @@ def write_tensors(
 ) -> None:
     """Write atomically, with a digest of the content: a crash leaves the old file or the new one, never a part.
 
-    `keep_previous`: the file that was there stays under another name, for `read_newest`.
+    `keep_previous`: the file that was there stays under another name, for `read_newest`; not where a link leads.
     One tensor after another is copied and written: the library's own writer first makes copies of all of them, three
     times the size of the file.
     """
     metadata = {HEADER: json_of(header, allow_nan=False)}
-    if keep_previous and path.exists():
+    if keep_previous and path.exists() and not path.is_symlink():
         with appearing(path) as temporary:
             with temporary.open("wb") as file:
                 file.writelines(_serialised(tensors, metadata))
