@@ -5,14 +5,25 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from facette.cli.failures import keep_going_without_stderr, leave_if_interrupted, sentence_of, with_sentences
+from facette.cli.failures import (
+    NO_MEMORY,
+    keep_going_without_stderr,
+    leave_if_interrupted,
+    sentence_of,
+    with_sentences,
+)
 from facette.cli.output import emit, printable, remark
 from facette.recipe import load_recipe
 from facette.training.watch import until_signalled
@@ -38,6 +49,49 @@ def test_a_full_disk_behind_stdout_is_one_sentence(words):
         )
     assert ended.returncode == 2
     assert ended.stderr == "facette: there is no room left on the disk\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="streams as a shell closes them")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_nothing_and_no_file_takes_their_place(tmp_path, closed):
+    command = f"exec {shlex.quote(sys.executable)} -m facette sample --count 2 --out s.png {closed}"
+    ended = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == ("s.png\n" if closed == "2>&-" else "")
+    with Image.open(tmp_path / "s.png") as sheet:
+        assert sheet.format == "PNG"
+        sheet.load()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.png"]
+
+
+def test_memory_that_runs_out_below_python_is_one_sentence(capsys):
+    cv2, torch = pytest.importorskip("cv2"), pytest.importorskip("torch")
+    dot = np.zeros((1, 1), np.uint8)
+
+    def of_a_picture() -> None:
+        cv2.copyMakeBorder(dot, 0, 2**30, 0, 2**30, cv2.BORDER_CONSTANT)
+
+    for command in (lambda: np.ones(1 << 50), lambda: torch.empty(1 << 50), of_a_picture):
+        with pytest.raises(SystemExit) as ended:
+            with_sentences(command)()
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == f"facette: {NO_MEMORY}\n"
+    with pytest.raises(RuntimeError, match="size of tensor"):  # a fault of ours keeps its traceback
+        with_sentences(lambda: torch.ones(2) + torch.ones(3))()
+
+
+def test_a_library_that_cannot_be_loaded_is_one_sentence(capsys, tmp_path, monkeypatch):
+    (tmp_path / f"torn_library{EXTENSION_SUFFIXES[0]}").write_bytes(b"torn")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        with_sentences(lambda: import_module("torn_library"))()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("facette: a library that this needs is installed, but cannot be loaded: ")
+    assert "torn_library" in said
+    (tmp_path / "misses.py").write_text("from facette.files import nothing_of_this_name\n")
+    with pytest.raises(ImportError, match="nothing_of_this_name"):
+        with_sentences(lambda: import_module("misses"))()
 
 
 def test_ctrl_c_ends_with_130_and_a_word():

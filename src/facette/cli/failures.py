@@ -1,8 +1,9 @@
 """What the system refuses, as a sentence; and how a command ends that was stopped.
 
 Enters: a command's function. Leaves: one that ends with code 2 and a sentence where a disk is full, a place cannot be
-written, a name is too long or standard output is closed; with 130 on Ctrl-C. Mistakes of the user's own are
-`FacetteError`s and pass through, faults of ours keep their traceback.
+written, a name is too long or standard output is closed, where memory runs out, in Python or below it, or a library
+cannot be loaded; with 130 on Ctrl-C. Mistakes of the user's own are `FacetteError`s and pass through, faults of ours
+keep their traceback.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import signal
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
+
+from facette.errors import FacetteError
 
 INTERRUPTED = 128 + signal.SIGINT
 _REASONS = {
@@ -51,15 +54,46 @@ def with_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
             complain(sentence_of(error))
             _forget_output(error)
             raise SystemExit(2) from None
+        except Exception as error:
+            if sentence := _from_below(error):
+                complain(sentence)
+                raise SystemExit(2) from None
+            raise
         return result
 
     return run
 
 
+NO_MEMORY = "there is not enough memory for this"
+_NO_MEMORY = (  # as the allocators of torch, onnxruntime, OpenCV and C++ say it
+    *("can't allocate memory", "not enough memory", "failed to allocate memory", "insufficient memory"),
+    *("out of memory", "bad_alloc", "bad allocation"),
+)
+
+
+def _from_below(error: Exception) -> str:
+    """What a library that is not written in Python met, for a person; empty for faults that are ours to mend."""
+    if isinstance(error, FacetteError):
+        return ""
+    text = str(error)
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, of an accelerator
+        return f"{NO_MEMORY}: {text.partition('. ')[0]}"
+    if not isinstance(error, ImportError) and any(words in text.lower() for words in _NO_MEMORY):
+        return NO_MEMORY
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError) and _is_binary(error):
+        return f"a library that this needs is installed, but cannot be loaded: {text}"
+    return ""
+
+
+def _is_binary(error: ImportError) -> bool:
+    """Whether the system's loader refused a compiled library, and no module misses a name."""
+    return error.name is None or (error.path or "").endswith((".so", ".pyd", ".dll", ".dylib"))
+
+
 def sentence_of(error: OSError | MemoryError | UnicodeError) -> str:
     """What the system refused and where, for a person."""
     if isinstance(error, MemoryError):
-        return "there is not enough memory for this"
+        return NO_MEMORY
     if isinstance(error, UnicodeError):
         return f"a text or a name is not in the encoding it should have: {error}"
     reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error) or type(error).__name__).lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import re
 import sys
 import time
@@ -97,11 +98,20 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, show 
 
 
 def speak_everywhere() -> None:
-    """Let terminals and pipes of any encoding take what we say, and names that are no text."""
+    """Let terminals and pipes of any encoding take what we say, and names that are no text; and let nobody listen."""
     codecs.register_error("facette", in_other_words)
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="facette")
+
+
+def _open_what_is_closed() -> None:
+    """Put the system's nowhere where standard streams were closed, as services and `>&-` do it: Python has None there,
+    and the next file that is opened would get the number to which libraries write their warnings."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
 
 
 def in_other_words(error: UnicodeError) -> tuple[str | bytes, int]:
