@@ -57,6 +57,29 @@ def test_what_is_hidden_or_no_picture_is_passed_over(picture_folder, spec, tmp_p
         assert (list(store.names), store.unreadable) == (["1.jpg", "deep/2.png"], [])
 
 
+def test_what_systems_keep_beside_pictures_is_passed_over_and_said(picture_folder, spec, tmp_path):
+    """Small copies of a Synology's, and what people threw away: else each would be learned from once more."""
+    root = picture_folder(names=["1.jpg", "deep/2.png"])
+    kept = [
+        "@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg",
+        "deep/@eaDir/2.png",
+        "#recycle/a/3.jpg",
+        "$RECYCLE.BIN/4.png",
+    ]
+    silent = ["lost+found/notes.txt", "@eaDir/.hidden.png"]
+    for name in (*kept, *silent):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(png())
+    for source in (root, zip_of(root, tmp_path / "pictures.zip")):
+        store = open_dataset(source, spec, tmp_path / "cache")
+        assert list(store.names) == ["1.jpg", "deep/2.png"]
+        assert store.passed_over == (
+            "4 pictures in folders of the system's own (@eaDir/ 2, #recycle/ 1, $RECYCLE.BIN/ 1)"
+        )
+    inside = open_dataset(root / "#recycle", spec, tmp_path / "cache")  # whoever names it means it
+    assert list(inside.names) == ["a/3.jpg"]
+
+
 @pytest.mark.parametrize("inside", ["", "pictures/", "deep/er/"])
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
 def test_a_zip_is_the_folder(picture_folder, spec, tmp_path, inside, method):

@@ -21,14 +21,21 @@ from facette.recipe import ImageInput
 
 LISTS = (".csv", ".txt", ".json", ".md", ".html", ".npz")  # what lies beside pictures on purpose
 NOT_PICTURES = ("__MACOSX",)  # folders that macOS adds to archives; they hold no pictures
+# Folders in which storage and systems keep small copies of people's pictures, and those that people threw away:
+# Synology's and QNAP's, Windows', and what Linux saved from a damaged disk. In small letters: some disks change them.
+KEPT_BY_SYSTEMS = (
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
+    *("$recycle.bin", "system volume information", "lost+found"),
+)
 
 
 class FolderSource:
     """The picture files below `root`, in the order of their names.
 
     Taken are ordinary files whose suffix is one of `facette.images.open.SUFFIXES`. Hidden files and folders
-    (a leading dot, which covers AppleDouble `._x.jpg` and `.DS_Store`) are passed over. Links are followed,
-    each folder once. Raises DataError when there is no such folder.
+    (a leading dot, which covers AppleDouble `._x.jpg` and `.DS_Store`) are passed over, and so are pictures in folders
+    of the system's own, which are counted. Links are followed, each folder once. Raises DataError when there is no such
+    folder.
     """
 
     kind = "folder"
@@ -39,9 +46,7 @@ class FolderSource:
             raise DataError(f"{str(root)!r} is not a folder; give a folder of pictures or a zip of them.")
         self.location = str(self.root.resolve())
         sizes, stamps = array("q"), array("q")
-        self.others: Counter[str] = (
-            Counter()
-        )  # endings of files that are not called pictures, and how many of each
+        self.others: Counter[str] = Counter()  # what is passed over: see `count_other`
         self.names = NameTable.of(_walk(self.root, sizes, stamps, self.others))
         self.sizes = np.array(sizes, np.int64)  # (N,) bytes
         self.stamps = np.array(stamps, np.int64)  # (N,) modification times in ns
@@ -63,26 +68,50 @@ class FolderSource:
 
 
 def others_spoken(others: Counter[str], before: str = "") -> str:
-    """How many files are not called pictures, and their endings; empty where there is none."""
-    if not others:
-        return ""
-    endings = ", ".join(f"{ending or 'no ending'} {count:,}" for ending, count in others.most_common(4))
-    return f"{before}{others.total():,} files that are not called pictures ({endings})"
+    """How many files are not called pictures, and their endings, and how many pictures lie in folders of the system's
+    own; empty where there is none."""
+    kept = Counter({name: count for name, count in others.items() if name.endswith("/")})
+    counts = (
+        (others - kept, "files that are not called pictures"),
+        (kept, "pictures in folders of the system's own"),
+    )
+    sentences = []
+    for counted, words in counts:
+        if counted:
+            most = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:4]
+            which = ", ".join(f"{name or 'no ending'} {count:,}" for name, count in most)
+            sentences.append(f"{counted.total():,} {words} ({which})")
+    return before + " and ".join(sentences) if sentences else ""
 
 
 def count_other(name: str, others: Counter[str]) -> None:
-    """Count a file that is not called a picture, unless it is hidden or lies beside pictures on purpose."""
+    """Count a file that is not called a picture by its ending, and a picture in a folder of the system's own by that
+    folder, with a slash behind it; neither where it is hidden or lies beside pictures on purpose."""
     parts = name.split("/")
     ending = os.path.splitext(parts[-1])[1].lower()
-    if ending not in LISTS and not any(part.startswith(".") or part in NOT_PICTURES for part in parts):
+    if any(_is_hidden(part) for part in parts):
+        return
+    keeper = next((part for part in parts[:-1] if is_of_a_system(part)), None)
+    if keeper is None and ending not in LISTS:
         others[ending] += 1
+    elif keeper is not None and ending in SUFFIXES:
+        others[f"{keeper}/"] += 1
 
 
 def is_picture_name(name: str) -> bool:
     """Whether a relative name with forward slashes looks like a picture that is meant to be seen."""
     parts = name.split("/")
-    hidden = any(part.startswith(".") or part in NOT_PICTURES for part in parts)
-    return not hidden and os.path.splitext(parts[-1])[1].lower() in SUFFIXES
+    unseen = any(map(_is_hidden, parts)) or any(map(is_of_a_system, parts[:-1]))
+    return not unseen and os.path.splitext(parts[-1])[1].lower() in SUFFIXES
+
+
+def is_of_a_system(folder: str) -> bool:
+    """Whether a folder of this name is one of `KEPT_BY_SYSTEMS`."""
+    return folder.lower() in KEPT_BY_SYSTEMS
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part in NOT_PICTURES
 
 
 def _walk(root: Path, sizes: array, stamps: array, others: Counter[str]) -> Iterator[str]:
@@ -99,9 +128,15 @@ def _walk_folder(
     except OSError as error:
         raise DataError(f"the folder {str(root / folder)!r} cannot be listed: {error.strerror}.") from error
     for entry in entries:
-        if entry.name.startswith(".") or entry.name in NOT_PICTURES:
+        if _is_hidden(entry.name):
             continue
-        if _is_folder(entry):
+        if _is_folder(entry) and is_of_a_system(entry.name):
+            for within, _, names in os.walk(entry.path):
+                for name in names:
+                    count_other(
+                        f"{entry.name}/{Path(within, name).relative_to(entry.path).as_posix()}", others
+                    )
+        elif _is_folder(entry):
             identity = _identity(os.stat(entry.path))
             if identity not in seen:
                 seen.add(identity)

@@ -52,7 +52,7 @@ class ZipSource:
             (clean_name(info.orig_filename), info) for info in self._archive.infolist() if not info.is_dir()
         ]
         members = sorted(((n, info) for n, info in listed if is_picture_name(n)), key=lambda pair: pair[0])
-        self.others: Counter[str] = Counter()  # endings of members that are not called pictures
+        self.others: Counter[str] = Counter()  # members that are passed over, as `count_other` counts
         for name, _ in listed:
             if not is_picture_name(name):
                 count_other(name, self.others)
