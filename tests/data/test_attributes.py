@@ -35,12 +35,38 @@ def joined(path, names):
         ("\ufeff" + HEADER + 'a.jpg," 1 ",-1\r\n\r\nb.jpg,-1,1\r\n', [[1, -1], [-1, 1]]),
         (HEADER.replace(",", ";") + "a.jpg;1;-1\nb.jpg;-1;1\n", [[1, -1], [-1, 1]]),
         (HEADER.replace(",", "\t") + "a.jpg\t1\t-1\nb.jpg\t-1\t1\n", [[1, -1], [-1, 1]]),
+        ("sep=;\n" + HEADER.replace(",", ";") + "a.jpg;1;-1\nb.jpg;-1;1\n", [[1, -1], [-1, 1]]),
+        (HEADER + "a.jpg,1,NULL\nb.jpg,#N/A,\\N\nc.jpg,-1,-1\nd.jpg,N/A,<NA>\n", [[1, 0], [0, 0]]),
     ],
 )
 def test_spellings(tmp_path, text, values):
     (tmp_path / "x.csv").write_text(text, "utf-8")
     assert read_csv(tmp_path / "x.csv").columns == ("Smiling", "Young")
     assert joined(tmp_path / "x.csv", ["a.jpg", "b.jpg"]).tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "fields"),
+    [
+        (
+            ";",
+            ("20,5", "-3,25", "1.250,75", "7"),
+        ),  # as spreadsheets write numbers between the Alps and the North Sea
+        ("\t", ("20,5", "-3,25", "1250,75", "7")),
+        (",", ('"20.5"', "-3.25", '"1,250.75"', "7")),  # and elsewhere
+    ],
+)
+def test_numbers_as_their_country_writes_them(tmp_path, delimiter, fields):
+    rows = [f"{i}.jpg{delimiter}{field}" for i, field in enumerate(fields)]
+    (tmp_path / "x.csv").write_text("\n".join([f"name{delimiter}age", *rows]))
+    read = read_csv(tmp_path / "x.csv")
+    assert read.columns == ("age",)
+    assert read.categories[0].numbers.tolist() == [20.5, -3.25, 1250.75, 7]
+
+
+def test_words_among_a_few_whole_numbers_are_classes(tmp_path):
+    (tmp_path / "x.csv").write_text("name,size\na.jpg,36\nb.jpg,38\nc.jpg,XL\n")
+    assert read_csv(tmp_path / "x.csv").columns == ("size:36", "size:38", "size:XL")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +78,8 @@ def test_spellings(tmp_path, text, values):
         (HEADER + "a.jpg,1,1\nb.jpg,1,maybe\n", "line 3: Young is 'maybe'"),
         ("image_id,Young,Young\na.jpg,1,1\n", "a column twice"),
         ("image_id,Young,\na.jpg,1,4\n", "a column without a name.*'4'"),
+        ("sep=;\nimage_id;Young\na.jpg;1\nb.jpg;perhaps\nc.jpg;1\n", "line 4: Young is 'perhaps'"),
+        ("name,age\na.jpg,20.5\nb.jpg,31.5\nc.jpg,None\n", "line 4: age is 'None' among numbers"),
     ],
 )
 def test_damaged_files_are_said(tmp_path, text, message):

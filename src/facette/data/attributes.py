@@ -11,9 +11,9 @@ them, `age`; both stay whole beside these, as a `Category`, for maps and whoever
 
 import csv
 import math
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -42,7 +42,9 @@ NAME_COLUMNS = (
 
 _YES = frozenset(("1", "+1", "1.0", "true", "yes"))
 _NO = frozenset(("-1", "-1.0", "false", "no"))
-_UNKNOWN = frozenset(("", "nan", "na", "?"))
+_UNKNOWN = frozenset(
+    ("", "nan", "-nan", "na", "<na>", "n/a", "#n/a", "null", "\\n", "?")
+)  # pandas', R's, SQL's
 _ZERO = frozenset(("0", "0.0"))
 _STRANGE = 3  # neither yes nor no
 _ZERO_CODE = 2  # a zero, while it is not yet known whether its column writes "no" as 0 or as -1
@@ -98,16 +100,19 @@ def read_csv(path: Path, folder: str = "") -> LabelRows:
     The names stand in the first column, or in the one called name, image_id, filename … An empty field is unknown. In
     a column that writes −1 anywhere, 0 is unknown as well; otherwise 0 is no. Columns may be parted by commas,
     semicolons, tabs or spaces; rows and unnamed columns that are empty are passed over, as is an index column of
-    numbers without a name. UTF-8 or UTF-16. `folder` ("train/") is put before the names. Raises DataError with file,
-    line and field.
+    numbers without a name. UTF-8 or UTF-16. Where semicolons or tabs part the columns, 23,5 is a number, and where
+    commas do, "1,250" is. `folder` ("train/") is put before the names. Raises DataError with file, line and field.
     """
     lines = read_text(path).splitlines(keepends=True)
+    told = _TOLD_DELIMITER.fullmatch(lines[0].strip()) if lines else None
+    lines = lines[1:] if told else lines
     header = lines[0] if lines else ""
-    delimiter = max(",;\t", key=header.count)
+    delimiter = told[1] if told else max(",;\t", key=header.count)
     spaced = not header.count(delimiter) and " " in header.strip()
     try:
         table = csv.reader(lines, delimiter=" " if spaced else delimiter, skipinitialspace=spaced)
-        rows = [(table.line_num, [cell.strip() for cell in row]) for row in table]
+        above = 1 if told else 0
+        rows = [(table.line_num + above, [cell.strip() for cell in row]) for row in table]
     except csv.Error as error:
         raise DataError(f"{str(path)!r} is not a CSV file that can be read: {error}.") from error
     rows = [(line, row) for line, row in rows if any(row)]
@@ -121,8 +126,28 @@ def read_csv(path: Path, folder: str = "") -> LabelRows:
             raise DataError(
                 f"{str(path)!r}, line {line}: {len(row) - 1} values, but the file has {len(columns) - 1} attributes."
             )
-    parsed = ((line, folder + row[named], [row[i] for i in known]) for line, row in rows[1:])
+    parsed = (
+        (line, folder + row[named], [_with_a_point(row[i], delimiter) for i in known])
+        for line, row in rows[1:]
+    )
     return collect_rows(path, [columns[i] for i in known], parsed)
+
+
+_TOLD_DELIMITER = re.compile(r'"?sep=(.)"?')  # a first line by which Excel is told
+_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")  # 23,5 and 1.250,75
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")  # 1,250 and 1,250.75
+
+
+def _with_a_point(cell: str, delimiter: str) -> str:
+    """A number as Python reads it, where spreadsheets write it as their country does; anything else as it is.
+
+    Columns are parted by commas where numbers have a point, and by something else where they have a comma.
+    """
+    if "," not in cell:
+        return cell
+    if delimiter == ",":
+        return cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell
+    return cell.replace(".", "").replace(",", ".") if _COMMA.fullmatch(cell) else cell
 
 
 def _passed_over(path: Path, column: int, columns: list[str], rows: list[tuple[int, list[str]]]) -> bool:
@@ -213,6 +238,8 @@ def _read_column(
             f"{str(path)!r}, line {lines[row]}: {name} is {words[fields[row]]!r}; an attribute is −1 or 1 (also 0/1, "
             "true/false, yes/no)."
         )
+    if numbers is None:
+        _refuse_words_among_numbers(path, name, fields, words, known, lines)
     whole = numbers is not None and np.array_equal(numbers[known], numbers[known].round())
     if numbers is not None and not (whole and len(np.unique(numbers[known])) <= WHOLE):
         return _of_numbers(name, numbers, known)
@@ -223,6 +250,30 @@ def _read_column(
             "leave the column out, or write numbers."
         )
     return table_of_classes(name, [words[field] if k else "" for field, k in zip(fields, known, strict=True)])
+
+
+def _refuse_words_among_numbers(
+    path: Path, name: str, fields: np.ndarray, words: list[str], known: np.ndarray, lines: Sequence[int]
+) -> None:
+    """Raises DataError where a column measures something, but for a few fields: it would fall into as many classes."""
+    values = np.array([_number(word) for word in words])[fields]
+    measured = known & np.isfinite(values)
+    distinct = np.unique(values[measured])
+    is_whole = np.array_equal(distinct, distinct.round())
+    if 2 * measured.sum() > known.sum() and not (is_whole and len(distinct) <= WHOLE):
+        row = int(np.argmax(known & ~measured))
+        raise DataError(
+            f"{str(path)!r}, line {lines[row]}: {name} is {words[fields[row]]!r} among numbers; leave the field empty "
+            "where the number is not known."
+        )
+
+
+def _number(word: str) -> float:
+    """NaN where it is none."""
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 
 
 def table_of_classes(name: str, classes: Sequence[str]) -> AttributeTable:
@@ -249,10 +300,7 @@ def _of_numbers(name: str, numbers: np.ndarray, known: np.ndarray) -> AttributeT
 
 def _as_numbers(fields: np.ndarray, words: list[str], known: np.ndarray) -> np.ndarray | None:
     """(R,) float64, NaN where unknown; None where a known field is no finite number."""
-    values = np.full(len(words), np.nan)
-    for place, word in enumerate(words):
-        with suppress(ValueError):
-            values[place] = float(word)
+    values = np.array([_number(word) for word in words])
     numbers = np.where(known, values[fields], np.nan)
     return numbers if np.isfinite(numbers[known]).all() else None
 
