@@ -162,6 +162,35 @@ def variables(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield node.arg, node.lineno
 
 
+def test_no_comprehension_takes_the_name_of_a_global_that_its_function_uses():
+    """Python 3.12.1 computes comprehensions in the function itself, and may then not find the global any more."""
+    borrowed = []
+    for folder in ("src", "tests", "scripts", "benchmarks"):
+        for path in sorted((SOURCE.parents[1] / folder).rglob("*.py")):
+            for function in ast.walk(tree_of(path)):
+                if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                    borrowed += [f"{path.name}:{line} {name}" for name, line in borrowed_names(function)]
+    assert borrowed == []
+
+
+def borrowed_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, int]]:
+    """Names that a comprehension of the function binds and that the function reads elsewhere without binding them."""
+    own: set[str] = set()
+    inside: set[int] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp):
+            bound = {name for part in node.generators for name, _ in variables(part.target)}
+            own |= bound
+            inside |= {id(other) for other in ast.walk(node) if getattr(other, "id", None) in bound}
+    outside = [
+        node for node in ast.walk(function) if isinstance(node, ast.Name | ast.arg) and id(node) not in inside
+    ]
+    bound = {name for node in outside for name, _ in variables(node)}
+    for node in outside:
+        if isinstance(node, ast.Name) and node.id in own - bound:
+            yield node.id, node.lineno
+
+
 def test_the_page_on_the_shape_lists_every_room():
     page = (SOURCE.parents[1] / "docs" / "architecture.md").read_text("utf-8")
     rooms = {

@@ -62,7 +62,7 @@ PRICES = {"core-hour": 0.04, "card-hour": 3.00, "TB-month": 20.0}  # assumptions
 def bytes_table(pictures: int) -> str:
     """Where the bytes are."""
     pixels = {side: side * side * 3 + PACKED_EXTRA + NAME for side in (64, 128)}
-    latents = {size: 2 * LATENTS * size for size in (4, 2)}
+    latents = {each: 2 * LATENTS * each for each in (4, 2)}  # by the bytes of a number
     rows = [
         ("JPEGs of 128×128", JPEG_BYTES),
         ("packed store, 64×64", pixels[64]),

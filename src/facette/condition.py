@@ -59,4 +59,4 @@ def width(condition: Condition) -> int:
 def slices(conditions: Iterable[Condition]) -> list[slice]:
     """Where each condition stands among the K numbers."""
     widths = list(map(width, conditions))
-    return [slice(end - width, end) for width, end in zip(widths, accumulate(widths), strict=True)]
+    return [slice(end - wide, end) for wide, end in zip(widths, accumulate(widths), strict=True)]
