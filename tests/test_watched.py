@@ -1,4 +1,7 @@
-"""Nothing leaves the machine: commands are watched, in an empty home, and leave no file but those that are declared."""
+"""Nothing leaves the machine: commands are watched, in an empty home, and leave no file but those that are declared.
+
+All commands are watched in all surroundings by `test_surroundings.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from watch import undeclared
 
 WATCH = Path(__file__).parent / "support" / "watch.py"
-# Folders below the home where a command may leave files: packed pictures, the list of fonts that matplotlib keeps, and
-# the settings of Keras, which TensorBoard's writer imports where TensorFlow is installed.
-DECLARED = (".cache/facette/", ".cache/matplotlib/", ".config/matplotlib/", ".keras/")
 COMMANDS = [
     ["info", "faces64"],
     ["recipes"],
@@ -56,6 +57,21 @@ def watched(folder: Path, home: str, commands: list[list[str]]) -> list[dict]:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
+def test_what_is_asked_of_the_network_is_heard_and_what_is_left_is_seen(tmp_path):
+    """Else nothing below could fail. A process of its own: what listens to Python's events stays."""
+    program = (
+        "import socket; from watch import heard; e = heard(); socket.getaddrinfo('localhost', 80); print(e)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=WATCH.parent, capture_output=True, text=True, check=True
+    )
+    assert "socket.getaddrinfo ('localhost', 80" in ended.stdout
+    for name in (".cache/facette/packed", ".cache/onnxruntime/device", "events.db"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert undeclared(tmp_path) == [".cache/onnxruntime/device", "events.db"]
+
+
 def test_commands_ask_nothing_of_the_network_and_leave_no_other_files(tmp_path, quick_run):
     home = tmp_path / "home"
     home.mkdir()
@@ -63,5 +79,4 @@ def test_commands_ask_nothing_of_the_network_and_leave_no_other_files(tmp_path, 
     for ran in watched(tmp_path, str(home), commands):
         assert ran["code"] == 0, ran
         assert ran["network"] == [], ran["command"]
-    left = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
-    assert [name for name in left if not name.startswith(DECLARED)] == []
+    assert undeclared(home) == []

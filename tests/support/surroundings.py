@@ -3,7 +3,8 @@
     python tests/support/surroundings.py docs/surroundings.md
 
 Surroundings are what a machine brings: no home, a place where nothing can be written, a full disk, names and terminals
-that are no UTF-8. In each a command works or says in one sentence why not; `run` tells which, command by command.
+that are no UTF-8. In each a command works or says in one sentence why not, asks nothing of the network, and leaves
+nothing but what is declared; `run` tells, command by command.
 With `--inside SURROUNDING` the program is the process in which the commands run, named on stdin as JSON.
 """
 
@@ -19,8 +20,10 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from watch import heard, undeclared
 
 HERE = Path(__file__)
 LIMIT = 4096  # bytes that a file may have on the full disk
@@ -79,10 +82,14 @@ class Cell:
     code: int
     said: str  # on stderr
     trace: str = ""  # of what was not caught
+    network: tuple[str, ...] = ()  # what it asked of it
+    left: tuple[str, ...] = ()  # files beside the folder that it ran in, and that are not declared
 
     @property
     def fault(self) -> str:
-        """What is wrong with that; empty where it worked, or was refused in one sentence."""
+        """What is wrong with that; empty where it worked, or was refused in one sentence, and kept to itself."""
+        if self.network or self.left:
+            return f"asked the network {self.network}, left {self.left}"
         if self.trace or "Traceback" in self.said:
             return self.trace or self.said
         sentences = [line for line in self.said.splitlines() if line.startswith("facette: ")]
@@ -128,7 +135,17 @@ def run(surrounding: str, folder: Path, commands: tuple[str, ...] = tuple(COMMAN
     if ended.returncode:
         raise RuntimeError(ended.stderr[-3000:])
     answers = json.loads(ended.stdout.splitlines()[-1].replace(str(folder), ""))
-    return [Cell(command, **answer) for command, answer in zip(commands, answers, strict=True)]
+    cells = [Cell(command, **answer) for command, answer in zip(commands, answers, strict=True)]
+    if left := _undeclared(folder):
+        cells[-1] = replace(cells[-1], left=tuple(left))
+    return cells
+
+
+def _undeclared(folder: Path) -> list[str]:
+    """Files that the commands left beside the place in which they ran: in the home, or as temporary ones."""
+    own = {"place", "home", f"facette-{os.getuid()}"}  # the last one is the cache of those without a home
+    others = [str(path) for path in folder.iterdir() if path.name not in own]
+    return undeclared(folder / "home") + others
 
 
 def _obey_permissions() -> None:
@@ -164,15 +181,17 @@ def _inside(surrounding: str) -> None:
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))  # Python ignores the signal: writing fails
     encoding = ENCODING if surrounding == "terminal" else "utf-8"
-    answer.write("\n" + json.dumps([_one(words, encoding) for words in lines]))
+    events = heard()
+    answer.write("\n" + json.dumps([_one(words, encoding, events) for words in lines]))
 
 
-def _one(words: list[str], encoding: str) -> dict[str, object]:
+def _one(words: list[str], encoding: str, events: list[str]) -> dict[str, object]:
     from facette.cli import main
 
     said = io.BytesIO()
     out, err = (io.TextIOWrapper(stream, encoding, write_through=True) for stream in (io.BytesIO(), said))
     code, trace = 0, ""
+    events.clear()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main(words)
@@ -180,7 +199,8 @@ def _one(words: list[str], encoding: str) -> dict[str, object]:
             code = int(ended.code or 0)
         except BaseException:
             code, trace = 1, traceback.format_exc()[-2000:]
-    return {"code": code, "said": said.getvalue().decode(encoding, "replace")[-3000:], "trace": trace}
+    told = said.getvalue().decode(encoding, "replace")[-3000:]
+    return {"code": code, "said": told, "trace": trace, "network": tuple(events)}
 
 
 NAMED = re.compile(r"'[^' ]*'|(?<=cannot write )\S+(?=:)")  # a file, in a sentence
@@ -192,9 +212,10 @@ def page(cells: dict[str, list[Cell]]) -> str:
         "# Other people's surroundings",
         "",
         "Written by `python tests/support/surroundings.py docs/surroundings.md`, which runs every command where",
-        "something is missing. ✓ says that it worked; a number stands for the one sentence with which it ended, with",
-        "exit code 2; the dots in it are a file that it names. `compare` asks for a checkpoint that is not there, and",
-        "`inspect` and `import` for one in a photo.",
+        "something is missing, and watches that it asks nothing of the network and leaves nothing but what is",
+        "declared. ✓ says that it worked; a number stands for the one sentence with which it ended, with exit code 2;",
+        "the dots in it are a file that it names. `compare` asks for a checkpoint that is not there, and `inspect` and",
+        "`import` for one in a photo.",
         "",
         "| command | " + " | ".join(SURROUNDINGS.values()) + " |",
         "| --- |" + " :-: |" * len(SURROUNDINGS),
