@@ -274,7 +274,7 @@ def test_the_studio_shows_it(ran, tmp_path):
     shown, effects, _ = edit_page._changed(studio, "tab", photo, {"light": 1.0}, [])
     assert "<img" in shown
     assert effects
-    _, chart = draw_map(studio.trained, str(ran.folder), "pca", COUNT, 0, lambda *words: None)
+    _, chart = draw_map(studio.named.open(), str(ran.folder), "pca", COUNT, 0, lambda *words: None)
     assert len(chart.points) == COUNT
 
 

@@ -15,7 +15,8 @@ import pytest
 from facette.data.packed import ImageStore
 from facette.recipe import load_recipe
 from facette.runtime import Rank
-from facette.training.batches import Order, training_rows
+from facette.training.batches import Order
+from facette.training.schedule import training_rows
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

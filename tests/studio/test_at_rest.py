@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import queue
 import threading
 import time
@@ -60,16 +61,15 @@ def test_memory_is_given_back_when_a_held_body_is_let_go():
     assert rests == [True]
 
 
-def test_torch_comes_with_whoever_asks_for_it_first(model):
+def test_another_process_opens_the_model_of_the_page(model):
     pytest.importorskip("torch")
     from facette.model.trained import TrainedModel
     from facette.studio.app import Studio
 
-    studio = Studio(model, "faces64", plain=True, device="cpu")
-    assert isinstance(studio.trained, TrainedModel)
-    assert studio.trained.sharpener is None
-    assert studio.trained is studio.trained
-    assert Studio(studio.trained, "nobody").trained is studio.trained
+    opened = pickle.loads(pickle.dumps(Studio(model, "faces64", plain=True, device="cpu").named)).open()
+    assert isinstance(opened, TrainedModel)
+    assert (opened.name, opened.sharpener, opened.device.type) == (model.name, None, "cpu")
+    assert Studio(model, "faces64", device="cpu").named.open().sharpener is not None
 
 
 def test_what_was_stopped_says_no_more():

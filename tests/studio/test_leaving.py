@@ -14,7 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from studio_page import PATIENCE, until_holds, until_says
+from studio_page import PATIENCE, give, nothing_amiss, until_count, until_holds, until_says
+
+from facette.studio.events import REST
 
 WITHOUT_TORCH = """
 import sys
@@ -23,6 +25,7 @@ for name in ("torch", "scipy", "sklearn", "matplotlib"):
 from facette.cli import main
 main()
 """
+TORCH_ALONE = WITHOUT_TORCH.replace('("torch", "scipy", "sklearn", "matplotlib")', '("torch",)')
 MOST = 600  # MiB
 # How it is opened, and how it is ended; what differs does not depend on each other.
 WAYS = {
@@ -64,6 +67,47 @@ def test_it_opens_answers_and_leaves_nothing(tmp_path, way):
     assert err.count("\n") <= 2, err  # where it is open, and nothing about its end
     assert process.returncode == 0
     assert ours(tmp_path) == 0
+
+
+@pytest.mark.slow
+def test_it_stays_small_after_use_and_never_loads_torch_itself(visit, hopper, photograph, tmp_path):
+    """What measures, maps and follows gradients does so in processes of their own, which find torch: it is missing in
+    this one alone."""
+    command = [sys.executable, "-c", TORCH_ALONE, "studio", "--port", "0", "--runs", str(tmp_path / "runs")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        address = process.stdout.readline().strip()
+        page = visit(SimpleNamespace(address=address, base=address.partition("?")[0].rstrip("/")))
+        give(page, "vary-photo", hopper)
+        page.locator("#vary-offers .offers").wait_for(timeout=PATIENCE)
+        page.get_by_role("tab", name="Edit", exact=True).click()
+        page.locator("#edit-picture img").wait_for(timeout=PATIENCE)
+        page.get_by_role("tab", name="Blend", exact=True).click()
+        give(page, "blend-photo-2", photograph)
+        until_count(page, "#blend-steps-shown", 10)
+        page.locator("#blend-more button").first.click()
+        page.get_by_label("Shortest to the eye").check()
+        page.get_by_role("button", name="Find the shortest way").click()
+        page.locator("#blend-steps-shown img").first.wait_for(timeout=4 * PATIENCE)
+        page.get_by_role("tab", name="Map", exact=True).click()
+        page.wait_for_selector(".latent-map[data-ready]", timeout=4 * PATIENCE)
+        give(page, "map-photo", hopper)
+        page.wait_for_selector('.latent-map[data-placed*="grace_hopper"]', timeout=PATIENCE)
+        page.get_by_role("tab", name="Evaluate", exact=True).click()
+        page.locator("#evaluate-data textarea, #evaluate-data input").first.fill("synthetic-faces:40")
+        page.get_by_label("How many pictures").fill("24")
+        page.click("#evaluate-start")
+        page.locator("#evaluate-report iframe").wait_for(timeout=4 * PATIENCE)
+        page.get_by_role("tab", name="Train", exact=True).click()
+        page.locator("#train-data textarea").fill("synthetic-faces:64")
+        page.get_by_role("button", name="Show the plan").click()
+        page.locator("#train-planned p").wait_for(timeout=PATIENCE)
+        nothing_amiss(page)
+        page.wait_for_timeout(2000 * REST)
+        assert resident(process.pid) < MOST
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def resident(process: int) -> float:

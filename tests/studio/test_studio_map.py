@@ -1,10 +1,13 @@
 """The map in the browser: whoever is picked is drawn, ways lead from one to the other, photos lie where they belong."""
 
+import shlex
+
 import numpy as np
 import pytest
 from PIL import Image
 from studio_page import (
     PATIENCE,
+    commands,
     give,
     nothing_amiss,
     picture,
@@ -35,7 +38,7 @@ POINTS = "synthetic-faces:48"
 def few_samples():
     """A map that is soon drawn, as where the libraries of the other projections are not installed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chart, "SAMPLES", COUNT)
+        patch.setattr("facette.studio.pages.map.SAMPLES", COUNT)
         patch.setattr(chart, "find_spec", lambda library: None)
         yield
 
@@ -151,7 +154,9 @@ def test_arrow_keys_walk_the_map_and_a_photo_lies_beside_its_like(visit, here, d
 
 
 @pytest.mark.slow
-def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(visit, here, model, trained, tmp_path, shot):
+def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
+    visit, here, model, trained, run, tmp_path, shot
+):
     page = visit(here, "Map", width=390, height=844, has_touch=True)
     until_ready(page, COUNT)
     page.get_by_role("button", name="What to map").click()
@@ -164,7 +169,9 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(visit, here, model,
     page.get_by_role("button", name="Draw the map").click()
     until_ready(page, 48)
     until_says(page, "#map-under", f"facette map faces64 {POINTS} --method pca --count 500 --seed 0")
-    kept = saved(page, "Save the map", tmp_path)
+    kept = saved(page, "Save the map", tmp_path / "page")
+    assert run(*shlex.split(commands(page, "#map-under")[0])[1:]).code == 0
+    assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()
     walk, shown = draw_map(trained, str(kept), "pca", 0, 0, lambda *told: None)
     assert walk.settled == 48
     page.locator("#map-source textarea").fill(str(kept))

@@ -45,10 +45,9 @@ def sharpen(
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.cli.train import TrainingView, ended_as
-    from facette.training.batches import training_rows
     from facette.training.rehearsal import rehearse_sharpening
     from facette.training.run import sharpen as sharpen_run
-    from facette.training.schedule import steps_of
+    from facette.training.schedule import steps_of, training_rows
     from facette.training.second_stage import with_section
 
     loaded = with_section(load_model(model), overrides or [])

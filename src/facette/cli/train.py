@@ -70,9 +70,9 @@ def train(
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.training import train as train_run
-    from facette.training.batches import balanced, training_rows
+    from facette.training.batches import balanced
     from facette.training.rehearsal import rehearse
-    from facette.training.schedule import steps_of
+    from facette.training.schedule import steps_of, training_rows
     from facette.training.track import check_trackers
 
     check_trackers(track or ())

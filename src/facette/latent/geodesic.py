@@ -9,14 +9,12 @@ line.
 Legend: K pieces, Z latents, D numbers of a decoded picture.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facette.latent.paths import path, polyline, step_lengths
+from facette.latent.paths import Geodesic, path, polyline, step_lengths
 from facette.model.trained import TrainedModel
 from facette.progress import Advance, unheard
 
@@ -24,15 +22,6 @@ PIECES = 16
 STEPS = 50
 RATE = 0.02  # Adam's, in units of the distance between the ends, per latent
 MEASURED = 4  # places for each piece when lengths are compared: between knots a polyline has nowhere to hide
-
-
-@dataclass(frozen=True, slots=True)
-class Geodesic:
-    """A way that is never longer than the straight line under the decoder's metric."""
-
-    knots: NDArray[np.float32]  # (K + 1, Z), the ends as they were given
-    length: float  # root mean squared difference of pictures, added up along the way, in the model's range
-    straight: float  # the straight line's length, measured in the same way
 
 
 def find_geodesic(

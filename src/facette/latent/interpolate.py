@@ -39,7 +39,7 @@ from facette.progress import Advance, unheard
 
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
-    from facette.latent.geodesic import Geodesic
+    from facette.latent.paths import Geodesic
 
 CORNERS = 4
 

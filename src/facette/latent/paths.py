@@ -8,6 +8,7 @@ Legend: T places on a way, Z latents, D numbers of a decoded picture.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -24,6 +25,15 @@ PARALLEL_BELOW = 1e-4  # sine of the angle under which a great circle is not def
 FINE = 8  # places for each wished step when a way is first measured
 ROUNDS = 8  # of moving the places; two or three are enough but for sharp bends
 EVEN_ENOUGH = 0.01  # coefficient of variation of the steps at which moving stops
+
+
+@dataclass(frozen=True, slots=True)
+class Geodesic:
+    """A way that is never longer than the straight line under the decoder's metric."""
+
+    knots: NDArray[np.float32]  # (K + 1, Z), the ends as they were given
+    length: float  # root mean squared difference of pictures, added up along the way, in the model's range
+    straight: float  # the straight line's length, measured in the same way
 
 
 def check_method(method: str) -> None:

@@ -10,7 +10,7 @@ A page is a file in `pages/` with one function, called while the Gradio blocks a
 What a page may count on:
 
     studio.model, studio.model_name           the model that draws, and what it was called on the command line
-    studio.trained                            the same by torch, which is loaded for whoever asks first
+    studio.named                              the same for another process, where torch computes it (apart.py)
     studio.photos.take(held)                  the photo that a box holds, as the model sees it (photo.py)
     studio.shelf.put(tab, key, bytes, …)      bytes for a download or a frame, at the address it returns (downloads.py)
     studio.readable(text)                     a folder that was typed, where the studio may read it

@@ -2,6 +2,8 @@
 
 Enters: a function of a module, and what it works on, which can be sent to another process. Leaves: what the function
 returns; what it says on the way is passed on. Nothing is written to a disk. Knows no page.
+
+What returns must load nothing here that was loaded there: no class whose module imports torch.
 """
 
 from __future__ import annotations
@@ -11,18 +13,40 @@ import multiprocessing
 import os
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from facette.errors import FacetteError
+from facette.errors import FacetteError, import_extra
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from facette.model.trained import TrainedModel
     from facette.studio.events import Tell
 
 LISTENING = 0.25  # seconds between two looks at whether somebody has had enough
 LEAVING = 5.0  # seconds for a process to end when it is asked to
 YIELDING = 5  # of niceness: dials stay quick meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """The model of the page as another process opens it."""
+
+    name: str  # as on the command line
+    plain: bool = False  # without its second stage
+    device: str = "auto"
+
+    def open(self) -> TrainedModel:
+        """As torch computes it, with other sums and other last bits than what draws on the page.
+
+        Raises MissingExtraError where torch is not installed.
+        """
+        import_extra("torch", "train", "What measures a model, maps a latent space or follows gradients")
+        from facette.checkpoint.native import load_model
+
+        model = load_model(self.name, device=self.device)
+        return model.plain() if self.plain else model
 
 
 def work_apart(function: Callable[[Any, Tell], Any], order: Any, tell: Tell) -> Any:

@@ -14,15 +14,15 @@ import threading
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 from facette.errors import FacetteError, UsageError, import_extra
+from facette.studio.apart import NamedModel
 from facette.studio.downloads import ADDRESS, Shelf
 from facette.studio.events import ActiveWork
 from facette.studio.guard import UPLOAD, Door, Guard
@@ -30,9 +30,6 @@ from facette.studio.photo import Choice, NoFaceError, Photos, photo_words
 from facette.studio.state import PreparedPhotos
 from facette.studio.theme import HEAD, look
 from facette.studio.visitors import Visitors
-
-if TYPE_CHECKING:
-    from facette.model.trained import TrainedModel
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
@@ -68,20 +65,10 @@ class Studio:
         self.photos = Photos(self.model)
         self.prepared = PreparedPhotos(self.model, self.photos)
 
-    @cached_property
-    def trained(self) -> TrainedModel:
-        """The same model as torch computes it, with other sums and other last bits, for maps and geodesics.
-
-        Whoever asks first waits for torch. Raises MissingExtraError where that is not installed.
-        """
-        import_extra("torch", "train", "What follows gradients or maps a latent space")
-        from facette.checkpoint.native import load_model
-        from facette.model.trained import TrainedModel
-
-        if isinstance(self.model, TrainedModel):
-            return self.model
-        loaded = load_model(self.model_name, self.device)
-        return loaded.plain() if self.plain else loaded
+    @property
+    def named(self) -> NamedModel:
+        """The same model for another process, where torch computes it: the studio itself never loads that."""
+        return NamedModel(self.model_name, self.plain, self.device)
 
     def readable(self, source: str) -> str:
         """A folder, zip or file that was typed. Raises UsageError for one that may not be read, or for nothing."""

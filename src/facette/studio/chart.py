@@ -29,7 +29,6 @@ from facette.studio.events import Tell, progress_by
 if TYPE_CHECKING:
     from facette.model.trained import TrainedModel
 
-SAMPLES = 300  # of the model's own, where no data are named
 SAMPLES_SEED = 1
 SAMPLE = "sample"  # what one of them is called, with its number
 SAVED = ".npz"  # ending of a saved map
@@ -85,7 +84,7 @@ def methods() -> tuple[Method, ...]:
 def draw_map(
     model: TrainedModel, source: str, method: Method, count: int, seed: int, tell: Tell
 ) -> tuple[Walk, Chart]:
-    """A map of what `source` names: what `facette map` takes, the path of a saved map, or "" for `SAMPLES` samples.
+    """A map of what `source` names: what `facette map` takes, the path of a saved map, or "" for `count` samples.
 
     Raises as `facette.mapping.map_latents` and `facette.data.open_dataset` do.
     """
@@ -98,16 +97,16 @@ def draw_map(
     plain = model.plain()  # a thumbnail needs no second stage
     if not source:
         tell("drawing samples")
-        data: Any = plain.decode(model.sample_latents(SAMPLES, SAMPLES_SEED))
+        data: Any = plain.decode(model.sample_latents(count, SAMPLES_SEED))
         label = "samples"
     else:
         data, label = _opened(model, source, tell), source.rstrip("/").rpartition("/")[2]
-    done, total = 0, count if source else SAMPLES
+    done = 0
 
     def advance(more: int) -> None:
         nonlocal done
         done += more
-        share = min(done / total, 1.0)
+        share = min(done / count, 1.0)
         tell("placing them on the map" if share == 1 else "looking at the pictures", share)
 
     latent_map = map_latents(

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from facette.errors import ImageError, NoFaceError
 
 if TYPE_CHECKING:
@@ -94,16 +92,23 @@ class StudioPhoto:
     def report(self) -> IntakeReport:
         return self.input.report
 
-    def by(self, model: DrawingModel) -> PhotoInput:
-        """The same as another opening of the model encodes it: what torch computes differs in the last bits."""
-        posterior = model.encode(self.picture[None])
-        mean, scale = np.asarray(posterior.mean, np.float32), np.asarray(posterior.scale, np.float32)
-        return replace(self.input, mean=mean, scale=scale, decoded=model.decode_mean(mean))
-
     @property
     def stem(self) -> str:
         """The start of the names of what is made of it."""
         return (PurePath(self.name).stem or "photo")[:LONGEST_STEM]
+
+
+@dataclass(frozen=True, slots=True)
+class SentPhoto:
+    """A photo for another process, which takes it in again by a model of its own."""
+
+    name: str
+    data: bytes  # as it came
+    choice: Choice
+
+    def kept_by(self, photos: Photos) -> str:
+        """What a box would hold of it there."""
+        return str(replace(self.choice, token=photos.put(self.data, self.name)))
 
 
 @dataclass(slots=True)
@@ -180,6 +185,10 @@ class Photos:
         """Name and content of the photo as it came."""
         held = self._find(Choice.of(text).token)
         return held.name, held.data
+
+    def sent(self, text: str) -> SentPhoto:
+        """The photo that a box holds, for another process. Raises ImageError for one that is no longer kept."""
+        return SentPhoto(*self.file(text), Choice.of(text))
 
     def open(self, text: str) -> Any:
         """The whole photo, upright, as an RGB Pillow image. Raises ImageError for one that is no longer kept."""

@@ -106,15 +106,6 @@ def known_conditions(store: Store, recipe: Recipe, rows: np.ndarray) -> Tensor |
     return torch.from_numpy(condition_codes(table, recipe.model.condition, rows))
 
 
-def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
-    """Rows of the store to learn from: the training part, or its first `pictures` rows.
-
-    In 32 bits where they fit: these rows and their shuffle are all that grows in memory with the data.
-    """
-    rows = store.indices("train")[:pictures]
-    return rows.astype(np.int32) if len(store) <= np.iinfo(np.int32).max else rows
-
-
 def spread(rows: np.ndarray, count: int) -> np.ndarray:
     """At most `count` of the rows, evenly over all of them: of several data sets, each has its share."""
     return rows if len(rows) <= count else rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]

@@ -37,11 +37,10 @@ from facette.training.batches import (
     read_ahead,
     reader,
     spread,
-    training_rows,
 )
 from facette.training.finish import Provenance, publish_model
 from facette.training.preview import draw_preview
-from facette.training.schedule import steps_of
+from facette.training.schedule import steps_of, training_rows
 from facette.training.sharded import gathered, load_any, save_any, share_out
 from facette.training.state import TrainState, fresh_state, lend_weights
 from facette.training.step import Forward, Objective, StepTerms, train_step

@@ -37,10 +37,11 @@ from facette.model.kernels.choices import threads
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
 from facette.runtime import Rank, choose_device, keep_freed_memory, spare_memory
-from facette.training.batches import Batch, Store, is_store, training_rows
+from facette.training.batches import Batch, Store, is_store
 from facette.training.finish import finish_run
 from facette.training.first_stage import FirstStage
 from facette.training.journal import SHARPEN, Journal
+from facette.training.schedule import training_rows
 from facette.training.second_stage import MAY_CHANGE, SecondStage
 from facette.training.state import changes
 from facette.training.track import check_trackers, tracking

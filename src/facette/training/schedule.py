@@ -1,10 +1,25 @@
-"""How long a run is and how fast it learns at each step: pure functions of the recipe and the step."""
+"""How long a run is, what from and how fast it learns at each step: pure functions of recipe, data and step."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from facette.recipe import SharpenSpec, TrainSpec
+
+if TYPE_CHECKING:
+    from facette.training.batches import Store
+
+
+def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
+    """Rows of the store to learn from: the training part, or its first `pictures` rows.
+
+    In 32 bits where they fit: these rows and their shuffle are all that grows in memory with the data.
+    """
+    rows = store.indices("train")[:pictures]
+    return rows.astype(np.int32) if len(store) <= np.iinfo(np.int32).max else rows
 
 
 def steps_of(spec: TrainSpec | SharpenSpec, images: int) -> int:

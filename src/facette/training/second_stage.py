@@ -39,12 +39,11 @@ from facette.training.batches import (
     read_ahead,
     reader,
     spread,
-    training_rows,
     wholly_seen,
 )
 from facette.training.critic import Critic
 from facette.training.preview import write_preview
-from facette.training.schedule import lr_at, steps_of
+from facette.training.schedule import lr_at, steps_of, training_rows
 from facette.training.sharpen_step import SharpenState, SharpenTerms, sharpen_step
 from facette.training.state import STATE, check_same_run, optimizer_tensors, restore_optimizer
 from facette.training.update import Adam

@@ -7,7 +7,7 @@ sheet, a GIF and an MP4. A way is kept as its latents; pictures are drawn of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -19,17 +19,15 @@ from facette.images.sheets.film import SIDE as FILM_SIDE
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
-from facette.progress import Advance, unheard
+from facette.studio.apart import NamedModel, work_apart
 from facette.studio.download_links import film, photo_first, picture, row, sheet, singles
-from facette.studio.events import live, long
+from facette.studio.events import Tell, live, long
 from facette.studio.parts import command_line, copyable, face, faces, folded, note, photo_box
 from facette.studio.path_view import Way, picture_between
-from facette.studio.photo import Choice, StudioPhoto
+from facette.studio.photo import Choice, Photos, SentPhoto, StudioPhoto
 
 if TYPE_CHECKING:
     from facette.latent import Interpolation
-    from facette.latent.photo import PhotoInput
-    from facette.model.interface import DrawingModel
     from facette.studio.app import Studio
 
 METHODS: dict[str, Method] = {
@@ -43,6 +41,10 @@ MOST_STEPS = 24
 FIELD_SIDE = 5
 FRAMES = 24  # pictures of a film in a second, at least
 FEW, FOUR = "Give two photos, three or four.", "A field lies between four photos."
+
+
+def _unheard(words: str, share: float | None = None) -> None:
+    """Says nothing of how far a piece of work is."""
 
 
 def page(studio: Studio) -> None:
@@ -96,7 +98,7 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
     import gradio as gr
 
     told = gr.HTML(elem_id="blend-told")
-    with gr.Row():
+    with gr.Row(elem_classes="stacks"):
         shown = gr.HTML(note(FEW), elem_id="blend-picture")
         with gr.Column():
             place = gr.Slider(0, 100, 50, step=1, label="How far on the way, in %", elem_id="blend-place")
@@ -142,10 +144,7 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
         share: float,
         *held: str,
     ):
-        def looking(more: int) -> None:
-            tell("Looking for the shortest way")
-
-        drawn = _walked(studio, tab, held, METHODS[called], count, even, length, share, looking)
+        drawn = _walked(studio, tab, held, METHODS[called], count, even, length, share, tell)
         return [(count, even, length, held), *drawn]
 
     changed = [*(box.change for box in boxes), method.input, steps.release, equal.input, seconds.release]
@@ -166,19 +165,24 @@ def _walked(
     equal: bool,
     seconds: float,
     share: float,
-    looking: Advance = unheard,
+    tell: Tell = _unheard,
 ) -> list[Any]:
     """The way through the photos and all that is shown of it."""
     photos = _photos_of(studio, held)
     if len(photos) < 2:
         raise UsageError("give two photos first.")
-    model, inputs = _opened(studio, photos, method)
+    inputs = [photo.input for photo in photos]
 
-    def between(count: int, side: int | None = None, progress: Advance = unheard) -> Interpolation:
-        options = {"method": method, "equal_steps": equal, "side": side, "progress": progress}
-        return replace(interpolate(model, *inputs, steps=count, **options), remark=_remark(photos))
+    def between(count: int, side: int | None = None, tell: Tell = _unheard) -> Interpolation:
+        if method == "geodesic":
+            sent = tuple(studio.photos.sent(text) for text in held if text)
+            walk = work_apart(shortest_way, WayOrder(studio.named, sent, count, equal, side), tell)
+        else:
+            options = {"method": method, "equal_steps": equal, "side": side}
+            walk = interpolate(studio.model, *inputs, steps=count, **options)
+        return replace(walk, remark=_remark(photos))
 
-    walk = between(steps, progress=looking)
+    walk = between(steps, tell=tell)
     way = _way_of(walk, tuple(text for text in held if text))
     stem = f"{photos[0].stem}-to-{photos[-1].stem}"
     frames = ceil(seconds * FRAMES / 2 / (len(photos) - 1)) + 1  # there and back, in every leg
@@ -206,13 +210,29 @@ def _way_of(walk: Interpolation, held: tuple[str, ...]) -> Way:
     return Way(np.asarray(walk.latents)[None], np.stack(weights, 1).astype(np.float32)[None], held)
 
 
-def _opened(
-    studio: Studio, photos: Sequence[StudioPhoto], method: Method
-) -> tuple[DrawingModel, list[PhotoInput]]:
-    """The model that finds and draws such a way, and the photos as it encodes them: a geodesic takes gradients."""
-    if method != "geodesic":
-        return studio.model, [photo.input for photo in photos]
-    return studio.trained, [photo.by(studio.trained) for photo in photos]
+@dataclass(frozen=True, slots=True)
+class WayOrder:
+    """All that the shortest way, looked for in a process of its own, needs."""
+
+    model: NamedModel
+    photos: tuple[SentPhoto, ...]
+    steps: int  # to the next photo
+    equal: bool
+    side: int | None  # of the pictures
+
+
+def shortest_way(order: WayOrder, tell: Tell) -> Interpolation:
+    """The geodesic through the photos, which takes gradients, and its pictures. Raises as `interpolate` does."""
+    tell("Loading the model")
+    model = order.model.open()
+    photos = Photos(model)
+    inputs = [photos.take(sent.kept_by(photos)).input for sent in order.photos]
+
+    def looking(more: int) -> None:
+        tell("Looking for the shortest way")
+
+    options = {"method": "geodesic", "equal_steps": order.equal, "side": order.side}
+    return interpolate(model, *inputs, steps=order.steps, progress=looking, **options)
 
 
 def _captions(walk: Interpolation) -> list[str]:
@@ -237,7 +257,7 @@ def _summary(walk: Interpolation) -> str:
 def _field(studio: Studio, boxes: Sequence[Any]) -> None:
     import gradio as gr
 
-    with gr.Row():
+    with gr.Row(elem_classes="stacks"):
         shown = gr.HTML(note(FOUR), elem_id="blend-field-picture")
         with gr.Column():
             across = gr.Slider(0, 100, 50, step=1, label="Across, in %", elem_id="blend-across")
@@ -291,7 +311,7 @@ def _field(studio: Studio, boxes: Sequence[Any]) -> None:
 def _average(studio: Studio, boxes: Sequence[Any]) -> None:
     import gradio as gr
 
-    with gr.Row():
+    with gr.Row(elem_classes="stacks"):
         shown = gr.HTML(note(FEW), elem_id="blend-one-picture")
         with gr.Column():
             weights = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
-from facette.studio.apart import work_apart
+from facette.studio.apart import NamedModel, work_apart
 from facette.studio.download_links import photo_first, row
 from facette.studio.events import long
 from facette.studio.parts import copyable, folded, frame, link, note, photo_box
@@ -14,6 +14,7 @@ from facette.studio.parts import copyable, folded, frame, link, note, photo_box
 if TYPE_CHECKING:
     from facette.studio.app import Studio
     from facette.studio.events import Tell
+    from facette.studio.photo import SentPhoto
 
 PROMPT = "a high-resolution photograph of a face, natural light, sharp focus"  # of the command
 
@@ -36,12 +37,8 @@ class ComparisonOrder:
     """All that a comparison in a process of its own needs."""
 
     settings: CompareSettings
-    model: str  # as on the command line
-    plain: bool
-    device: str
-    name: str  # of the photo's file
-    photo: bytes
-    held: str  # by the photo box
+    model: NamedModel
+    photo: SentPhoto
     command: str
 
 
@@ -66,11 +63,14 @@ def page(studio: Studio) -> None:
             )
             prompt = gr.Textbox(PROMPT, label="What it is told")
             with gr.Row():
-                strength = gr.Slider(0, 1, 0.5, step=0.01, label="Its strength", info="0 reconstructs.")
+                strength = gr.Slider(
+                    0, 1, 0.5, step=0.01, label="Its strength", info="0 reconstructs.", min_width=260
+                )
                 match = gr.Checkbox(
                     False,
                     label="At equal likeness",
                     info="Turns every knob until all are equally like the photo.",
+                    min_width=260,
                 )
             with gr.Row():
                 count = gr.Number(10, label="Pictures of each", precision=0, minimum=2)
@@ -78,7 +78,7 @@ def page(studio: Studio) -> None:
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     with gr.Row(elem_classes="presses"):
         start = gr.Button("Compare", variant="primary", elem_id="compare-start", min_width=110)
-        stop = gr.Button("Stop", elem_id="compare-stop", min_width=110)
+        stop = gr.Button("Stop", elem_id="compare-stop", elem_classes="stops", min_width=110)
     told, shown = gr.HTML(elem_id="compare-told"), gr.HTML(elem_id="compare-report")
 
     def compare(tab: str, tell: Tell, token: str, *values: Any) -> str:
@@ -105,8 +105,7 @@ def _compared(studio: Studio, tab: str, tell: Tell, held: str, settings: Compare
     command = command_line(_options(studio, settings), photo.name)
     for word in photo.choice.words():
         command += f" {word}"
-    model = (studio.model_name, studio.plain, studio.device)
-    order = ComparisonOrder(settings, *model, *studio.photos.file(held), held, command)
+    order = ComparisonOrder(settings, studio.named, studio.photos.sent(held), command)
     content = work_apart(comparison_of, order, tell)
     name = f"{photo.stem}-compared.html"
     address = studio.shelf.put(tab, "compare", content, name, "text/html; charset=utf-8")
@@ -117,22 +116,20 @@ def _compared(studio: Studio, tab: str, tell: Tell, held: str, settings: Compare
 
 def comparison_of(order: ComparisonOrder, tell: Tell) -> bytes:
     """The page of a comparison, as a file."""
-    from facette.checkpoint.native import load_model
     from facette.comparison.checkpoint import find_checkpoint
     from facette.comparison.compare import compare, gauge_for, plan_comparison
     from facette.comparison.diffusion import DiffusionSettings
     from facette.comparison.loading import load_diffusion
     from facette.images.warp import look_again
     from facette.reports.comparison_page import comparison_page
-    from facette.studio.photo import Choice, Photos
+    from facette.studio.photo import Photos
 
     settings = order.settings
     checkpoint = find_checkpoint(settings.rival)
     tell("Loading the models")
-    model = load_model(order.model, device=order.device)
-    model = model.plain() if order.plain else model
+    model = order.model.open()
     photos = Photos(model)
-    held = str(replace(Choice.of(order.held), token=photos.put(order.photo, order.name)))
+    held = order.photo.kept_by(photos)
     photo = photos.take(held)
     wishes = DiffusionSettings(prompt=settings.prompt, steps=settings.steps)
     diffusion = load_diffusion(checkpoint, wishes, model.device, True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from facette.errors import UsageError
-from facette.studio.apart import work_apart
+from facette.studio.apart import NamedModel, work_apart
 from facette.studio.download_links import row
 from facette.studio.events import long, progress_by
 from facette.studio.parts import command_line, copyable, folded, frame, link, note
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 class EvaluationOrder:
     """All that an evaluation in a process of its own needs."""
 
-    model: str  # as on the command line
-    plain: bool
-    device: str
+    model: NamedModel
     source: str  # of the pictures
     beside: str  # another model, or nothing
     count: int
@@ -65,15 +63,13 @@ def page(studio: Studio) -> None:
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     with gr.Row(elem_classes="presses"):
         start = gr.Button("Measure", variant="primary", elem_id="evaluate-start", min_width=110)
-        stop = gr.Button("Stop", elem_id="evaluate-stop", min_width=110)
+        stop = gr.Button("Stop", elem_id="evaluate-stop", elem_classes="stops", min_width=110)
     told, shown = gr.HTML(elem_id="evaluate-told"), gr.HTML(elem_id="evaluate-report")
 
     def measure(tab: str, tell: Tell, data: str, beside: str, count: int, split: str, seed: int) -> str:
         other = studio.readable(beside) if beside.strip() else ""
-        model = (studio.model_name, studio.plain, studio.device)
-        return _measured(
-            studio, tab, tell, EvaluationOrder(*model, studio.readable(data), other, count, split, seed)
-        )
+        order = EvaluationOrder(studio.named, studio.readable(data), other, count, split, seed)
+        return _measured(studio, tab, tell, order)
 
     long(studio, start.click, measure, [data, beside, count, split, seed], told, [shown], stop)
 
@@ -82,7 +78,7 @@ def _measured(studio: Studio, tab: str, tell: Tell, order: EvaluationOrder) -> s
     """The card in a frame, a link that saves it, and the command that makes it."""
     content = work_apart(card_of, order, tell)
     address = studio.shelf.put(tab, "evaluate", content, "evaluation.html", "text/html; charset=utf-8")
-    models = [order.model, *([order.beside] if order.beside else [])]
+    models = [order.model.name, *([order.beside] if order.beside else [])]
     words = ["--count", order.count, "--split", order.split, "--seed", order.seed, "--out", "evaluation"]
     command = folded("In a terminal", copyable(command_line("evaluate", *models, order.source, *words), ""))
     saved = row(link(address, "Save the card", "evaluation.html"))
@@ -109,14 +105,13 @@ def card_of(order: EvaluationOrder, tell: Tell) -> bytes:
 
 def _opened(order: EvaluationOrder, tell: Tell) -> dict[str, tuple[Any, Any]]:
     """Each model by name, with the data in its size."""
-    from facette.checkpoint.native import load_model
     from facette.data import open_dataset
 
     tell("Loading the model")
-    model = load_model(order.model, device=order.device)
-    models = {model.name: model.plain() if order.plain else model}
+    model = order.model.open()
+    models = {model.name: model}
     if order.beside:
-        other = load_model(order.beside, device=order.device)
+        other = NamedModel(order.beside, device=order.model.device).open()
         if other.input.kind != "image":
             raise UsageError(
                 f"{other.name!r} is a model of points: it does not compare with one of pictures."

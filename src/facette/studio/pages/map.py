@@ -18,9 +18,10 @@ from facette.latent.paths import path
 from facette.latent.points import decode_each
 from facette.latent.project import Method
 from facette.plots.interactive_map.atlas import Atlas
-from facette.studio.chart import SAMPLES, SAVED, Walk, chart_files, draw_map, methods, packed
+from facette.studio.apart import NamedModel, work_apart
+from facette.studio.chart import SAVED, Walk, chart_files, draw_map, methods, packed
 from facette.studio.download_links import drawn_picture
-from facette.studio.events import live, long
+from facette.studio.events import Tell, aside, live, long
 from facette.studio.parts import (
     command_line,
     copyable,
@@ -40,8 +41,20 @@ if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 NAMES: dict[str, Method] = {"t-SNE": "tsne", "UMAP": "umap", "Principal components": "pca"}
+SAMPLES = 300  # of the model's own, where no data are named
 FEWEST, MOST, USUAL = 50, 3000, 500  # pictures on a map
 STEPS = 9  # pictures of a way
+
+
+@dataclass(frozen=True, slots=True)
+class MapOrder:
+    """All that a map drawn in a process of its own needs."""
+
+    model: NamedModel
+    source: str  # as `draw_map` takes it
+    method: Method
+    count: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +127,8 @@ def page(studio: Studio) -> None:
         named = studio.readable(named) if named.strip() else ""
         if not named and NAMES[called] == methods()[0] and not number:
             return _on_page(studio, tab, own.ready(tell), "")
-        named = named and studio.readable(named)
-        ready = _ready(studio, named, NAMES[called], int(most), int(number), tell)
-        return _on_page(studio, tab, ready, _command(studio, named, NAMES[called], int(most), int(number)))
+        order = MapOrder(studio.named, named, NAMES[called], int(most) if named else SAMPLES, int(number))
+        return _on_page(studio, tab, work_apart(map_of, order, tell), _command(order))
 
     drawn = [state, shown, under]
     opened = Context.block
@@ -134,7 +146,7 @@ def page(studio: Studio) -> None:
     )
     live(studio, place.input, partial(picture_between, studio), [way, place], [seen])
     for trigger in (photo.change, *(event.success for event in there)):
-        live(studio, trigger, partial(_placed, studio), [photo, state], [state, shown])
+        aside(studio, trigger, partial(_placed, studio), [photo, state], [state, shown])
 
 
 class _OwnSamples:
@@ -147,14 +159,18 @@ class _OwnSamples:
     def ready(self, tell: Any) -> DrawnMap:
         with self._lock:
             if self._drawn is None:
-                self._drawn = _ready(self._studio, "", methods()[0], SAMPLES, 0, tell)
+                order = MapOrder(self._studio.named, "", methods()[0], SAMPLES, 0)
+                self._drawn = work_apart(map_of, order, tell)
             return self._drawn
 
 
-def _ready(studio: Studio, source: str, method: Method, count: int, seed: int, tell: Any) -> DrawnMap:
-    walk, chart = draw_map(studio.trained, source, method, count, seed, tell)
+def map_of(order: MapOrder, tell: Tell) -> DrawnMap:
+    """The map, ready to be shown. Raises as `draw_map` does."""
+    tell("Loading the model")
+    model = order.model.open()
+    walk, chart = draw_map(model, order.source, order.method, order.count, order.seed, tell)
     tell("packing the faces")
-    described, atlas = chart_files(studio.model, walk, chart)
+    described, atlas = chart_files(model, walk, chart)
     columns = [column["name"] for column in described["columns"]]
     shown = "Smiling" if "Smiling" in columns else columns[0] if columns else ""
     return DrawnMap(walk, described, atlas, shown, chart.remarks)
@@ -232,20 +248,20 @@ def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share
 
 
 def _placed(studio: Studio, tab: str, token: str, shown: PageMap | None) -> list[Any]:
-    """The map with the photo on it."""
+    """The map with the photo on it; where it lies is found beside everybody's work with the model."""
     import gradio as gr
 
     if not token or shown is None or token in shown.held:
         return [gr.skip()] * 2
     photo = studio.photos.take(token)
-    walk = shown.walk.with_photo(studio.model, photo.name, photo.picture)
+    with studio.turn:
+        walk = shown.walk.with_photo(studio.model, photo.name, photo.picture)
     after = replace(shown, walk=walk, pictures=(*shown.pictures, photo.picture), held=(*shown.held, token))
     return [after, _html(after)]
 
 
-def _command(studio: Studio, source: str, method: Method, count: int, seed: int) -> str:
-    if not source or source.endswith(SAVED):
+def _command(order: MapOrder) -> str:
+    if not order.source or order.source.endswith(SAVED):
         return ""
-    return command_line(
-        "map", studio.model_name, source, "--method", method, "--count", count, "--seed", seed
-    )
+    options = ["--method", order.method, "--count", order.count, "--seed", order.seed]
+    return command_line("map", order.model.name, order.source, *options)
