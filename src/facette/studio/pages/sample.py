@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from facette.latent import sample, vary
-from facette.studio.download_links import row, sheet
+from facette.latent.photo import take_photo
+from facette.studio.download_links import row, sheet, single, singles
 from facette.studio.events import live
 from facette.studio.parts import (
     PictureButton,
@@ -46,7 +49,7 @@ def page(studio: Studio) -> None:
             scale=3, min_width=260,
         )  # fmt: skip
         count = gr.Radio(
-            list(COUNTS), value=COUNTS[0], label="How many", elem_id="sample-count", min_width=160
+            list(COUNTS), value=COUNTS[0], label="How many", elem_id="sample-count", min_width=240
         )
         others = gr.Button("Others", variant="primary", elem_id="sample-others", min_width=110)
     rest = hidden_input("sample-warmth-rest")
@@ -122,24 +125,34 @@ class _Acts:
             buttons = [
                 (PictureButton("more", "More like it", {"like": i}),) for i in range(len(wall.pictures))
             ]
-            names = [f"sample-{i:0{width}d}.png" for i in range(1, count + 1)]
+            names, addresses = singles(studio, tab, "sample", wall, "sample")
             drawn = faces(
-                list(wall.pictures), alt="sample", names=names, to=MESSAGES, buttons=buttons, kind="wall"
+                list(wall.pictures),
+                alt="sample",
+                names=names,
+                addresses=addresses,
+                to=MESSAGES,
+                buttons=buttons,
+                kind="wall",
             )
             return [drawn, "", self._offers(tab, wall, "samples", copyable(command, "")), True]
         picture, name = wall.pictures[picked], f"samples/{picked + 1:0{width}d}.png"
-        near = vary(studio.model, picture, LIKE)
-        names = [f"like-sample-{picked + 1}-{i:02d}.png" for i in range(1, LIKE + 1)]
+        photo = take_photo(studio.model, single(wall, picked))  # as the command finds it in that file
+        near = replace(vary(studio.model, photo, LIKE), remark=photo.report.summary())
+        stem = f"like-sample-{picked + 1}"
+        names, addresses = singles(studio, tab, "like", near, stem)
+        address = studio.shelf.put(tab, "liked", partial(single, wall, picked), "sample.png", "image/png")
         drawn = faces(
             [picture, *near.pictures], ["the sample"], alt="relative", names=["sample.png", *names], kind="wall",
-            before=preview_address(picture),
+            addresses=[address, *addresses], before=preview_address(picture),
         )  # fmt: skip
         trail = (
             f'<nav class="trail" aria-label="Back">{button(MESSAGES, {"like": None}, "All samples")}</nav>'
         )
-        again = command_line("vary", name, *studio.command_words(), "--count", LIKE)
+        words = ["--count", LIKE, "--out", f"{stem}.png", "--each", stem]
+        again = command_line("vary", name, *studio.command_words(), *words)
         commands = copyable(command, "") + copyable(again, "and then")
-        return [drawn, trail, self._offers(tab, near, "like-one", commands), True]
+        return [drawn, trail, self._offers(tab, near, stem, commands), True]
 
     def _offers(self, tab: str, result: Any, stem: str, commands: str) -> str:
         return row(sheet(self._studio, tab, "sample", result, stem)) + folded("In a terminal", commands)
