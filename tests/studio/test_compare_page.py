@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import multiprocessing
+import re
 import shlex
 
 import pytest
@@ -31,7 +32,7 @@ def token(studio) -> str:
     return studio.photos.put(buffer.getvalue(), "anna.png")
 
 
-def test_the_page_is_that_of_the_command(studio, token, tiny_diffusion):
+def test_the_page_is_that_of_the_command(studio, token, tiny_diffusion, run, tmp_path):
     said = []
     wish = CompareSettings(str(tiny_diffusion), "a face, smiling", 0.5, 2, 4, 7, False)
     shown = _compared(studio, "tab", lambda words, share=None: said.append((words, share)), token, wish)
@@ -47,6 +48,13 @@ def test_the_page_is_that_of_the_command(studio, token, tiny_diffusion):
     assert command[:3] == ["facette", "compare", "anna.png"]
     assert command[command.index("--steps") + 1] == "4"
     assert command[command.index("--seed") + 1] == "7"
+    (tmp_path / "anna.png").write_bytes(studio.photos.file(token)[1])
+    ended = run(*command[1:])
+    assert ended.code == 0, ended.err
+    theirs = (tmp_path / "anna-compared.html").read_text("utf-8")
+    shown, written = (re.findall(r'src="(data:[^"]+)"', text) for text in (page, theirs))
+    assert shown == written  # the rest has seconds in it
+    assert len(shown) >= 4
 
 
 def test_it_stops_when_it_is_told_to(studio, token, tiny_diffusion):

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from facette.errors import ImageError, NoFaceError, UsageError
+from facette.images.faces.align import IntakeReport
 from facette.latent import vary
 from facette.latent.around import Step
 from facette.studio.downloads import Shelf
-from facette.studio.photo import Choice, Photos, safe_name
+from facette.studio.photo import Choice, Photos, photo_words, safe_name
 from facette.studio.state import PreparedPhotos, StartingPoint
 
 
@@ -153,6 +154,27 @@ def test_a_photo_is_searched_once_also_when_no_face_is_in_it(model, monkeypatch)
     assert len(searches) == 1
     assert photos.take(f"{token}/middle").name == "wall.png"
     assert len(searches) == 1
+
+
+@pytest.mark.parametrize(
+    ("percentiles", "words"),
+    [
+        ((10.0, 20.0), "An easy face"),
+        ((70.0, 20.0), "A usual face"),
+        ((99.9, 20.0), "An unusual face"),
+        ((10.0, 100.0), "An unusual face"),
+    ],
+)
+def test_what_a_photo_is_to_the_model_is_said_as_a_person_would(percentiles, words):
+    hard, far = percentiles
+    warning = "redrawn worse than 99.9 %" if max(percentiles) > 95 else ""
+    known = {"error_percentile": hard, "norm_percentile": far, "warning": warning}
+    said, warnings = photo_words(
+        IntakeReport("aligned", (300, 300), warnings=(warning, "It is dark."), typicality=known)
+    )
+    assert said.startswith(words)
+    assert not any(letter.isdigit() for letter in said)
+    assert warnings == ["It is dark."]
 
 
 @pytest.mark.parametrize("text", ["TOKEN", "TOKEN/2", "TOKEN/middle"])

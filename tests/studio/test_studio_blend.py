@@ -1,12 +1,14 @@
 """Between photos: what the slider shows is what lies on the way, and what is saved is what was shown."""
 
 import io
+import multiprocessing
 import shlex
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 from studio_page import (
+    PATIENCE,
     commands,
     give,
     nothing_amiss,
@@ -50,6 +52,9 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     made = interpolate(model, *ends, steps=10)
     until_drawn(page, "#blend-steps-shown", made.pictures)
     shot(page, "blend")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.locator("#blend-picture img").bounding_box()["width"] >= 120
+    page.set_viewport_size({"width": 1200, "height": 900})
     for key, end in (("Home", ends[0]), ("End", ends[1])):
         press(page, "#blend-place", key)
         until_drawn(page, "#blend-picture", [end])  # where a way begins and ends, it is the photo
@@ -62,6 +67,12 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     until_count(page, "#blend-steps-shown", 3)
     page.get_by_label("Shortest to the eye").check()
     until_count(page, "#blend-steps-shown", 0)  # nothing slow is done unasked
+    page.get_by_role("button", name="Find the shortest way").click()
+    page.locator("#blend-told progress").wait_for(timeout=PATIENCE)
+    page.click("#blend-stop")
+    until_says(page, "#blend-told", "Stopped.")
+    assert page.locator("#blend-told progress").count() == 0
+    assert multiprocessing.active_children() == [], "it goes on although it was stopped"
     page.get_by_role("button", name="Find the shortest way").click()
     until_count(page, "#blend-steps-shown", 3)
     until_holds(page, "#blend-offers", "shorter than straight")

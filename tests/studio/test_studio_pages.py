@@ -70,6 +70,10 @@ def test_the_first_way_from_opening_to_ten_saved_relatives_is_two_clicks_on_what
     page.get_by_text("Whose relatives would you like to see?").wait_for(timeout=PATIENCE)
     shot(page, "first")
     assert page.get_by_role("button", name="Begin with").count() >= 5
+    assert "relatives of that person who do not exist" in page.locator("header.house").inner_text()
+    assert not dial(page).is_visible(), "a dial that turns nothing"
+    lowest = page.locator(".example").last.bounding_box()
+    assert 600 <= lowest["y"] + lowest["height"] <= 700, "the faces fill the window, and none is below it"
     page.get_by_role("button", name="Begin with").last.click()
     with zipfile.ZipFile(saved(page, "Save all ten", tmp_path)) as archive:
         names = [name for name in archive.namelist() if name.endswith(".png")]
@@ -88,6 +92,9 @@ def test_a_photo_gives_ten_relatives_in_sight_and_what_they_are_is_said_in_words
     assert len(bottoms) == 10
     assert max(bottoms) <= 700
     assert dial(varied).bounding_box()["y"] > 0
+    assert varied.locator("#vary-meter").bounding_box()["y"] >= max(bottoms), (
+        "what comes later pushes nothing"
+    )
     shot(varied, "vary")
     words = varied.inner_text("#page-vary")
     for figure in ("σ", "realism", "percentile", "stranger in a hundred", "worse than"):
@@ -165,6 +172,13 @@ def test_a_picture_large_is_compared_kept_and_goes_on_to_other_tabs(varied, rela
     assert "100%" not in before.evaluate(clip)
     varied.keyboard.up("b")
     assert "100%" in before.evaluate(clip)
+    large.get_by_label("Before and after").fill("60")
+    assert "40%" in before.evaluate(clip)
+    stage = large.locator(".large-stage")
+    stage.dispatch_event("pointerdown")
+    assert " 0%" in before.evaluate(clip)
+    stage.dispatch_event("pointerup")
+    assert "100%" in before.evaluate(clip)
     large.get_by_role("button", name="Keep", exact=True).click()
     until_drawn(varied, "#vary-pins", ten[3:4])
     large.get_by_role("button", name="Let it go").wait_for()
@@ -174,6 +188,32 @@ def test_a_picture_large_is_compared_kept_and_goes_on_to_other_tabs(varied, rela
     large.get_by_role("button", name="Edit it").click()
     until_drawn(varied, "#edit-picture", ten[3:4])
     until_given(varied, "edit-photo", "anna-04.png")
+    nothing_amiss(varied)
+
+
+def test_favourites_and_samples_go_on_as_the_photo_of_a_tab_and_the_page_keeps_its_own(
+    varied, anna, relatives, anna_face, model
+):
+    kept = relatives(anna_face).pictures[2]
+    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(2).click()
+    until_drawn(varied, "#vary-pins", [kept])
+    varied.get_by_role("tab", name="Edit", exact=True).click()
+    until_given(varied, "edit-photo", anna.name)  # one photo for all tabs
+    varied.get_by_role("tab", name="Vary", exact=True).click()
+    varied.locator("#vary-pins .look").click()
+    varied.get_by_role("dialog").get_by_role("button", name="Edit it").click()
+    until_drawn(varied, "#edit-picture", [kept])
+    varied.get_by_role("tab", name="Sample", exact=True).click()
+    fifth = sample(model, 20, 0).pictures[4]
+    until_drawn(varied, "#sample-wall", sample(model, 20, 0).pictures)
+    varied.locator("#sample-wall .look").nth(4).click()
+    offered = varied.get_by_role("dialog").locator(".large-acts button").all_inner_texts()
+    assert offered == ["More like it", "Save", "Edit it", "Blend it", "Put it on the map"]
+    varied.get_by_role("dialog").get_by_role("button", name="Edit it").click()
+    until_given(varied, "edit-photo", "sample-05.png")
+    until_drawn(varied, "#edit-picture", [fifth])
+    varied.get_by_role("tab", name="Vary", exact=True).click()
+    assert varied.locator('.photo-box[data-input="vary-photo"] .photo-name').inner_text() == anna.name
     nothing_amiss(varied)
 
 
@@ -242,8 +282,13 @@ def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_tha
     nothing_amiss(varied)
 
 
-def test_a_kept_seed_stays_and_ten_others_have_another(varied, relatives, anna_face):
+def test_the_model_draws_alone_a_kept_seed_stays_and_ten_others_have_another(varied, relatives, anna_face):
     more(varied)
+    varied.get_by_label("the model's drawing alone").check()
+    until_drawn(varied, "#vary-gallery", relatives(anna_face, details="model").pictures)
+    until_holds(varied, "#vary-offers code", "--details model")
+    varied.get_by_label("the photo's own details").check()
+    until_drawn(varied, "#vary-gallery", relatives(anna_face).pictures)
     varied.get_by_label("Keep this seed").check()
     again = varied.locator("#vary-again")
     varied.wait_for_function("document.getElementById('vary-again').disabled")
@@ -256,17 +301,21 @@ def test_a_kept_seed_stays_and_ten_others_have_another(varied, relatives, anna_f
 
 
 @pytest.mark.parametrize(
-    "way", [pytest.param("file", marks=pytest.mark.slow), "long name", "pasted", "large"]
+    "way", [pytest.param("file", marks=pytest.mark.slow), "long name", "pasted", "camera", "large"]
 )
 def test_what_is_saved_is_what_the_shown_command_writes(visit, there, anna, hopper, run, tmp_path, way):
     source = hopper if way == "large" else anna
-    page, photo = visit(there), tmp_path / source.name
+    page, photo = visit(there, permissions=["camera"]), tmp_path / source.name
     shutil.copy(source, photo)
     if way == "long name":
         photo = photo.rename(tmp_path / f"{'grandmother and the whole family ' * 5}.png")
     if way == "pasted":
         page.evaluate(PASTE, list(photo.read_bytes()))
         photo.unlink()
+    elif way == "camera":  # which sees nobody here
+        page.get_by_role("button", name="Use the camera").click()
+        page.get_by_role("button", name="Take the photo").click()
+        page.get_by_role("button", name="Take the middle").click(timeout=PATIENCE)
     else:
         give(page, "vary-photo", photo)
     page.locator("#vary-offers .offers").wait_for(timeout=PATIENCE)
@@ -280,9 +329,12 @@ def test_what_is_saved_is_what_the_shown_command_writes(visit, there, anna, hopp
         files = {name: archive.read(name) for name in archive.namelist() if name.endswith(".png")}
     sheet = saved(page, "Save the sheet", tmp_path)
     kept = sheet.read_bytes()
-    if way == "pasted":
+    if way == "large":  # small on the page, whole in the file
+        assert page.locator("#vary-gallery img").first.get_attribute("src").startswith("data:image/webp")
+        assert {Image.open(io.BytesIO(content)).width for content in singles} == {308}
+    if way in ("pasted", "camera"):
         page.locator("#vary-offers summary").click()
-        saved(page, page.get_by_role("link", name="First save pasted").inner_text(), tmp_path)
+        saved(page, page.get_by_role("link", name=f"First save {way}").inner_text(), tmp_path)
     (command,) = commands(page, "#vary-offers")
     ended = run(*shlex.split(command)[1:])
     assert ended.code == 0, ended.err
@@ -323,6 +375,13 @@ def test_a_phone_has_room_for_everything_and_the_dial_stays_over_the_pictures(
         ".map(e => e.outerHTML)"
     )
     assert narrow == []
+    tabs = (
+        page.get_by_role("tab")
+        .locator("visible=true")
+        .evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+    )
+    assert len(tabs) == 8
+    assert max(tabs) <= 390
     first, last = page.locator("#vary-gallery figure").first, page.locator("#vary-gallery figure").last
     assert first.bounding_box()["y"] < 600
     last.scroll_into_view_if_needed()
@@ -369,8 +428,25 @@ def test_nothing_of_a_photo_lies_on_the_disk(varied, anna):
     assert [path for path in near if content in path.read_bytes()] == []
 
 
+def _are_those_of_the_commands(page, folder, run) -> None:
+    """Two relatives of a sample and their sheet are saved as the two commands write them."""
+    links = page.locator("#sample-wall a[download]")
+    assert links.count() == 21
+    files = {}
+    for number, name in ((0, "samples/07.png"), (1, "like-sample-7/01.png"), (20, "like-sample-7/20.png")):
+        with page.expect_download() as waiting:
+            links.nth(number).click()
+        files[name] = Path(waiting.value.path()).read_bytes()
+    sheet = saved(page, "Save the sheet", folder)
+    files[sheet.name] = sheet.read_bytes()
+    for command in commands(page, "#sample-offers"):
+        ended = run(*shlex.split(command)[1:])
+        assert ended.code == 0, ended.err
+    assert {name: (folder / name).read_bytes() for name in files} == files
+
+
 def test_samples_stand_there_at_opening_are_those_of_the_command_and_one_leads_to_others(
-    visit, there, model, shot
+    visit, there, model, shot, run, tmp_path
 ):
     page = visit(there, "Sample")
     until_drawn(page, "#sample-wall", sample(model, 20, 0).pictures)
@@ -381,7 +457,7 @@ def test_samples_stand_there_at_opening_are_those_of_the_command_and_one_leads_t
     assert "--temperature 0.8 --seed 0" in commands(page, "#sample-offers")[0]
     page.locator("#sample-wall").get_by_label("More like it", exact=True).nth(6).click()
     until_drawn(page, "#sample-wall", np.concatenate([wall[6:7], vary(model, wall[6], 20).pictures]))
-    assert "facette vary samples/07.png" in commands(page, "#sample-offers")[-1]
+    _are_those_of_the_commands(page, tmp_path, run)
     page.get_by_text("All samples").click()
     until_drawn(page, "#sample-wall", wall)
     page.click("#sample-others")

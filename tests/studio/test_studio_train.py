@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from barriers import barriers
 from studio_page import PATIENCE, nothing_amiss, until_says
 
 from facette.errors import UsageError
@@ -71,11 +72,12 @@ def test_a_run_outlives_the_page_and_the_studio_stops_and_goes_on(visit, opened,
         assert runs.list_runs(root) == [], "a plan starts nothing"
         page.get_by_role("button", name="Start").click()
         until_shown(page, "Save and stop")
-        until_says(page, "#train-state", "unexplained variance")
+        until_says(page, "#train-state", "of what makes pictures differ")
         for place in ("#train-curves", "#train-preview", "#train-rates"):
             assert drawn(page, place)
         until_says(page, "#train-log", "units used")
         shot(page, "train")
+        assert barriers(page) == [], "a run goes on"
         nothing_amiss(page)
         page.reload()
         page.get_by_role("tab", name="Train").click()
@@ -156,7 +158,12 @@ def test_a_run_is_told_in_words_and_pictures(quick_run, tmp_path):
     rows = read_journal(quick_run)
     measured = [row for row in rows if row["event"] == "validation"][-1]
     assert words.startswith("quick is running · step 120 of 200 · about ")
-    assert f"evidence lower bound {measured['elbo']:,.1f} nats" in words
+    assert words.endswith(
+        f"redraws {1 - measured['unexplained_variance']:.0%} of what makes pictures differ."
+    )
+    assert "nats" not in words
+    assert run_status.figures(told).startswith(f"evidence lower bound {measured['elbo']:,.1f} nats")
+    assert run_status.figures(runs.TrainingRun("empty", tmp_path, "failed", None, 0, None)) == ""
     speed = [row["images_per_second"] for row in rows if "images_per_second" in row][-1]
     assert run_status.seconds_left(told, rows) == pytest.approx(80 * 32 / speed)
     for drawing in (run_status.curves(told), run_status.rates(told)):

@@ -28,7 +28,7 @@ from facette.errors import UsageError
 from facette.files import json_of
 from facette.images.sheets.file import write_whole
 from facette.images.sheets.grid import Sheet
-from facette.images.sheets.palette import LIGHT
+from facette.images.sheets.palette import DARK, LIGHT
 from facette.plots.style import hexed
 from facette.text import readable
 
@@ -80,7 +80,7 @@ class Page:
 
     def figure(self, figure: Figure, caption: str = "") -> Page:
         """A matplotlib figure as a drawing (SVG), or as pixels (PNG) where the drawing would be too large."""
-        return self._add(_figure(_drawn(figure), caption))
+        return self._add(_figure(_drawn(figure), caption, "drawing"))
 
     def picture(self, picture: np.ndarray | Image.Image | Sheet, caption: str = "") -> Page:
         """One picture as wide as the page allows: a uint8 array (H, W, 3) or (H, W), an image, or a sheet."""
@@ -164,9 +164,9 @@ def _cell(cell: Cell) -> str:
             return f"{cell:.4g}"
 
 
-def _figure(source: str, caption: str) -> str:
+def _figure(source: str, caption: str, kind: str = "picture") -> str:
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{_image(source, caption)}{words}</figure>"
+    return f'<figure class="{kind}">{_image(source, caption)}{words}</figure>'
 
 
 def _image(source: str, words: str) -> str:
@@ -206,21 +206,28 @@ def _address(kind: str, content: bytes) -> str:
 
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+# A drawing is on light paper: where the page is dark, its lightness is turned round and its hues are kept.
 _STYLE = f"""
-:root {{ color-scheme: light; }}
-body {{ margin: 0; background: {hexed(LIGHT.paper)}; color: {hexed(LIGHT.ink)};
+:root {{ color-scheme: light dark; --paper: {hexed(LIGHT.paper)}; --ink: {hexed(LIGHT.ink)};
+  --muted: {hexed(LIGHT.muted)}; --line: {hexed(LIGHT.line)}; }}
+@media screen and (prefers-color-scheme: dark) {{
+  :root {{ --paper: {hexed(DARK.paper)}; --ink: {hexed(DARK.ink)}; --muted: {hexed(DARK.muted)};
+    --line: {hexed(DARK.line)}; }}
+  .drawing img {{ filter: invert(0.9) hue-rotate(180deg); }}
+}}
+body {{ margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
 main {{ max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }}
 h1 {{ font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.2rem; margin: 2.2rem 0 0.6rem; }}
 p, ul {{ max-width: 46rem; margin: 0.6rem 0; overflow-wrap: anywhere; }}
 ul {{ padding-left: 1.2rem; }}
-.quiet, caption, figcaption, summary {{ color: {hexed(LIGHT.muted)}; font-size: 0.9rem; }}
+.quiet, caption, figcaption, summary {{ color: var(--muted); font-size: 0.9rem; }}
 .wide {{ overflow-x: auto; margin: 0.8rem 0; }}
 table {{ border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }}
 caption {{ text-align: left; padding-bottom: 0.4rem; }}
 th, td {{ text-align: left; vertical-align: top; padding: 0.4rem 0.9rem 0.4rem 0;
-  border-bottom: 1px solid {hexed(LIGHT.line)}; }}
+  border-bottom: 1px solid var(--line); }}
 th {{ font-weight: 600; }}
 .number {{ text-align: right; }}
 @media (max-width: 40rem) {{ td:last-child:not(.number) {{ min-width: 14rem; }} }}

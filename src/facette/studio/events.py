@@ -185,6 +185,7 @@ def long(
                 if kind == "told":
                     yield [value, *untouched]
                 elif kind == "failed":
+                    yield ["", *untouched]  # its bar ends with it
                     raise page_error(value)
                 else:
                     yield ["", *(value if len(outputs) > 1 else [value])]

@@ -33,7 +33,7 @@ STATES = {
 
 
 def in_words(run: TrainingRun) -> str:
-    """A run's state, how far it is, how long it will take, and how good it is, as one or two sentences."""
+    """A run's state, how far it is, how long it will take, and how good it is, as one or two sentences for people."""
     rows = read_journal(run.folder)
     of = "" if run.steps is None else f" of {run.steps:,}"
     parts = [f"{run.name} {STATES[run.state]}", f"step {run.step:,}{of}"]
@@ -41,13 +41,25 @@ def in_words(run: TrainingRun) -> str:
     if run.state == "running" and left is not None:
         parts.append(f"about {_duration(left)} left")
     if measured := _last(rows, "elbo"):
-        parts.append(f"evidence lower bound {measured['elbo']:,.1f} nats")
-        parts.append(f"unexplained variance {measured['unexplained_variance']:.3f}")
+        parts.append(
+            f"redraws {max(0.0, 1 - measured['unexplained_variance']):.0%} of what makes pictures differ"
+        )
     second = read_journal(run.folder / SHARPEN)
     if second:
         parts.append(f"second stage at step {max(row['step'] for row in second):,}")
     problem = f" {run.problem}" if run.problem else ""
     return " · ".join(parts) + "." + problem
+
+
+def figures(run: TrainingRun) -> str:
+    """What was measured at the last validation; empty before the first one."""
+    measured = _last(read_journal(run.folder), "elbo")
+    if measured is None:
+        return ""
+    return (
+        f"evidence lower bound {measured['elbo']:,.1f} nats"
+        f" · unexplained variance {measured['unexplained_variance']:.3f}"
+    )
 
 
 def seconds_left(run: TrainingRun, rows: Sequence[Mapping[str, Any]]) -> float | None:

@@ -122,8 +122,7 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> RunPlan:
     """
     from facette.data import open_dataset
     from facette.data.proposal import recipe_for
-    from facette.training.batches import training_rows
-    from facette.training.schedule import steps_of
+    from facette.training.schedule import steps_of, training_rows
 
     tell("reading the recipe")
     overrides = overrides_of(form.usual, form.other)
@@ -238,7 +237,7 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
         return [note(NO_RUN), *[gr.update(visible=False)] * 2, *[""] * 5, gr.Timer(active=False), None]
     try:
         run = runs.look(studio.runs, called)
-        words = run_status.in_words(run)
+        words, figures = run_status.in_words(run), run_status.figures(run)
     except FacetteError as error:  # its folder is gone: the page says so once, and looks no more
         return [
             note(str(error), "warn"),
@@ -250,7 +249,7 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
     now = (run.name, run.state, run_status.stamp(run))
     drawn = [gr.skip()] * 3 if now == before else _drawn(studio, tab, run)
     return [
-        note(words, "warn" if run.problem else "plain"),
+        note(words, "warn" if run.problem else "plain") + folded("Figures", note(figures)),
         gr.update(visible=run.alive, interactive=run.state == "running"),
         gr.update(visible=run.state in ("stopped", "failed")),
         _use(studio, run),
