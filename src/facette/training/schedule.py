@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from facette.recipe import SharpenSpec, TrainSpec
 
-if TYPE_CHECKING:
-    from facette.training.batches import Store
+
+class PartedData(Protocol):
+    """What is needed of a data set here: how long it is, and which rows are of which part."""
+
+    def __len__(self) -> int: ...
+
+    def indices(self, partition: str = "all") -> np.ndarray: ...
 
 
-def training_rows(store: Store, pictures: int | None = None) -> np.ndarray:
+def training_rows(store: PartedData, pictures: int | None = None) -> np.ndarray:
     """Rows of the store to learn from: the training part, or its first `pictures` rows.
 
     In 32 bits where they fit: these rows and their shuffle are all that grows in memory with the data.
