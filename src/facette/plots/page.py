@@ -208,26 +208,20 @@ def _address(kind: str, content: bytes) -> str:
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 # A drawing is on light paper: where the page is dark, its lightness is turned round and its hues are kept.
 _STYLE = f"""
-:root {{ color-scheme: light dark; --paper: {hexed(LIGHT.paper)}; --ink: {hexed(LIGHT.ink)};
-  --muted: {hexed(LIGHT.muted)}; --line: {hexed(LIGHT.line)}; }}
-@media screen and (prefers-color-scheme: dark) {{
-  :root {{ --paper: {hexed(DARK.paper)}; --ink: {hexed(DARK.ink)}; --muted: {hexed(DARK.muted)};
-    --line: {hexed(DARK.line)}; }}
-  .drawing img {{ filter: invert(0.9) hue-rotate(180deg); }}
-}}
-body {{ margin: 0; background: var(--paper); color: var(--ink);
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; background: {hexed(LIGHT.paper)}; color: {hexed(LIGHT.ink)};
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }}
 main {{ max-width: 68rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }}
 h1 {{ font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.2rem; margin: 2.2rem 0 0.6rem; }}
 p, ul {{ max-width: 46rem; margin: 0.6rem 0; overflow-wrap: anywhere; }}
 ul {{ padding-left: 1.2rem; }}
-.quiet, caption, figcaption, summary {{ color: var(--muted); font-size: 0.9rem; }}
+.quiet, caption, figcaption, summary {{ color: {hexed(LIGHT.muted)}; font-size: 0.9rem; }}
 .wide {{ overflow-x: auto; margin: 0.8rem 0; }}
 table {{ border-collapse: collapse; font-size: 0.92rem; font-variant-numeric: tabular-nums; }}
 caption {{ text-align: left; padding-bottom: 0.4rem; }}
 th, td {{ text-align: left; vertical-align: top; padding: 0.4rem 0.9rem 0.4rem 0;
-  border-bottom: 1px solid var(--line); }}
+  border-bottom: 1px solid {hexed(LIGHT.line)}; }}
 th {{ font-weight: 600; }}
 .number {{ text-align: right; }}
 @media (max-width: 40rem) {{ td:last-child:not(.number) {{ min-width: 14rem; }} }}
@@ -240,4 +234,10 @@ img {{ max-width: 100%; height: auto; display: block; }}
 details {{ margin: 1.5rem 0; }}
 summary {{ cursor: pointer; }}
 pre {{ overflow-x: auto; font-size: 0.8rem; line-height: 1.35; }}
+@media screen and (prefers-color-scheme: dark) {{
+  body {{ background: {hexed(DARK.paper)}; color: {hexed(DARK.ink)}; }}
+  .quiet, caption, figcaption, summary {{ color: {hexed(DARK.muted)}; }}
+  th, td {{ border-color: {hexed(DARK.line)}; }}
+  .drawing img {{ filter: invert(0.9) hue-rotate(180deg); }}
+}}
 """
