@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +174,19 @@ def test_without_the_extra_the_sentence_says_what_to_install(quick_model, tmp_pa
     with pytest.raises(MissingExtraError, match=r'not installed: pip install "facette\[export\]"'):
         export_model(quick_model, tmp_path, "onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_compilers_folder_goes_away_again(tmp_path, monkeypatch):
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    monkeypatch.delenv(export.COMPILER_FILES, raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with export.quiet():
+        assert list(tmp_path.iterdir()) == [Path(cache_dir())]
+    assert list(tmp_path.iterdir()) == []
+    assert export.COMPILER_FILES not in os.environ
+    monkeypatch.setenv(export.COMPILER_FILES, str(tmp_path / "mine"))  # somebody's own place stays theirs
+    with export.quiet():
+        assert cache_dir() == str(tmp_path / "mine")
+    assert os.environ[export.COMPILER_FILES] == str(tmp_path / "mine")

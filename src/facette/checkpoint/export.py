@@ -14,6 +14,8 @@ For models of vectors `points`, float32 (N, D), stand in the place of pictures.
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +44,7 @@ TOLERANCE = 1e-4  # largest difference to the model, in units of pixels in [0, 1
 CHECKED_AT = (1, 3)  # batch sizes, neither that of the example it was traced with
 DESCRIPTION = "export.json"
 _EXAMPLE = 2  # pictures; a batch of 1 would be taken for the only one there is
+COMPILER_FILES = "TORCHINDUCTOR_CACHE_DIR"
 _ENDING: dict[str, str] = {"onnx": "onnx", "torch-export": "pt2"}
 
 Run = Callable[[np.ndarray], list[np.ndarray]]
@@ -249,13 +252,28 @@ def _description(model: TrainedModel, to: Format, difference: float) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the exporter's remarks about torchvision and its warnings about torch's own names."""
+    """Without the exporter's remarks about torchvision and its warnings about torch's own names, and without the folder
+    that torch's compiler, a part of which exporting imports, would leave among the temporary files."""
     log = logging.getLogger("torch.onnx")
     before = log.level
     log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _compiler_files_for_now():
             warnings.simplefilter("ignore")
             yield
     finally:
         log.setLevel(before)
+
+
+@contextmanager
+def _compiler_files_for_now() -> Iterator[None]:
+    """Let torch's compiler have a folder that goes away, unless somebody has said where it keeps its files."""
+    if COMPILER_FILES in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="facette-") as folder:
+        os.environ[COMPILER_FILES] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(COMPILER_FILES, None)
