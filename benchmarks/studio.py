@@ -5,8 +5,10 @@
 A studio with the bundled model runs as a process of its own. Every client uploads a photo, then turns its dial: three
 quick previews, then the sharp ten with their likeness, over and over, each with a seed of its own. The pictures of
 every photo, seed and position of the dial are made beforehand without it; every answer must show exactly those.
+First it is opened, in turns with a process that imports torch and matplotlib, and timed until its page stands.
 Counted are errors, answers that were somebody else's, seconds for each kind, answers a second, and the studio's memory
-before, at its highest, and after. Writes studio.json and studio.md.
+before, at its highest, and after. Then two clients alone, in turns with somebody beside them who gives one photo
+without a face after the other: whatever else the machine does meets both. Writes studio.json and studio.md.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ POSITIONS = (15.0, 25.0, 35.0, 45.0)  # of the dial: the last one at rest
 COUNT = 10
 WAIT = 120  # seconds until an answer counts as lost
 SETTLING = 8  # seconds after the last client before memory is read again
+STARTS, PEER = 3, "`import torch, matplotlib`"
+TURNS, TURN = 4, 8.0  # quiet and beside refused photos, and how many seconds each lasts
+REFUSED_SIDE = 3000  # pixels of a photo without a face
 _SOURCE = re.compile(r'src="data:image/png;base64,([^"]+)"')
 
 
@@ -92,7 +97,7 @@ def main() -> None:
 
 def measure(clients: int, seconds: float) -> dict[str, Any]:
     """Let so many clients loose on a studio for so long; returns the figures."""
-    cases = make_cases()
+    cases, start = make_cases(), starts()
     with studio() as (process, door):
         # What the first wave allocates, threads and their heaps, all later ones use again.
         wave(process.pid, door, cases, clients, seconds / 4, Tally())
@@ -103,10 +108,12 @@ def measure(clients: int, seconds: float) -> dict[str, Any]:
         took = time.monotonic() - began
         time.sleep(SETTLING)
         after = resident(process.pid)
+        quiet, beside, refused = beside_refusals(process.pid, door, cases)
     return {
         "clients": clients,
         "seconds": round(took, 1),
         "cores": len(os.sched_getaffinity(0)),
+        "start": start,
         "load_average_before": round(load, 1),
         "errors": len(tally.errors),
         "first_errors": tally.errors[:3],
@@ -114,7 +121,77 @@ def measure(clients: int, seconds: float) -> dict[str, Any]:
         "answers_per_second": round(sum(map(len, tally.seconds.values())) / took, 2),
         **{kind: percentiles(times) for kind, times in tally.seconds.items()},
         "memory_mib": {"before": before, "highest": highest, "after": after},
+        "refused_photos": refused,
+        "refused_errors": len(quiet.errors + beside.errors),
+        "quiet": percentiles([*quiet.seconds["preview"], *quiet.seconds["sharp"]]),
+        "beside_refused": percentiles([*beside.seconds["preview"], *beside.seconds["sharp"]]),
     }
+
+
+def starts() -> dict[str, float]:
+    """Seconds until the page stands, and of a process that imports what the studio does without, in turns: medians."""
+    ours, peers = [], []
+    for _ in range(STARTS):
+        before, began = os.times(), time.monotonic()
+        subprocess.run([sys.executable, "-c", "import torch, matplotlib"], check=True)
+        peers.append((time.monotonic() - began, _computed(before)))
+        before, began = os.times(), time.monotonic()
+        with studio() as (_, door):
+            ask(door, "GET", "/")
+            took = time.monotonic() - began
+        ours.append((took, _computed(before)))
+    (seconds, cpu), (peer, peer_cpu) = (np.median(times, axis=0).round(2).tolist() for times in (ours, peers))
+    return {"seconds": seconds, "cpu_seconds": cpu, "peer_seconds": peer, "peer_cpu_seconds": peer_cpu}
+
+
+def _computed(before: os.times_result) -> float:
+    """Seconds that processes of ours, ended since, have computed."""
+    now = os.times()
+    return now.children_user + now.children_system - before.children_user - before.children_system
+
+
+def beside_refusals(pid: int, door: Door, cases: list[Case]) -> tuple[Tally, Tally, int]:
+    """Two clients by themselves, and beside a visitor whose photos are refused, in turns; how many were refused."""
+    quiet, beside, refused = Tally(), Tally(), 0
+    photo = meadow()
+    for _ in range(TURNS):
+        wave(pid, door, cases, 2, TURN, quiet)
+        left = threading.Event()
+        refuser = Refuser(door, photo, left)
+        refuser.start()
+        wave(pid, door, cases, 2, TURN, beside)
+        left.set()
+        refuser.join()
+        refused += refuser.refused
+    return quiet, beside, refused
+
+
+class Refuser(threading.Thread):
+    """A visitor who gives photos without a face, one after the other, until told to leave."""
+
+    def __init__(self, door: Door, photo: bytes, left: threading.Event):
+        super().__init__()
+        self._door, self._photo, self._left, self.refused = door, photo, left, 0
+
+    def run(self) -> None:
+        """Give them."""
+        while not self._left.is_set():
+            answer = json.loads(ask(self._door, "POST", "/photo", self._photo))
+            assert "refused" in answer, answer
+            self.refused += 1
+
+
+def meadow() -> bytes:
+    """A large photo of grass and nobody, as JPEG."""
+    from PIL import Image
+
+    blades = np.random.default_rng(0).integers(
+        60, 200, (REFUSED_SIDE // 8, REFUSED_SIDE // 8), dtype=np.uint8
+    )
+    green = Image.merge("RGB", [Image.fromarray(blades // part) for part in (3, 1, 4)])
+    buffer = io.BytesIO()
+    green.resize((REFUSED_SIDE, REFUSED_SIDE), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def wave(pid: int, door: Door, cases: list[Case], clients: int, seconds: float, tally: Tally) -> int:
@@ -250,17 +327,22 @@ class Client:
         self._ask("POST", "/gradio_api/queue/join", json.dumps(asked).encode(), "application/json")
 
     def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "image/png") -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self._door.port, timeout=WAIT)
-        try:
-            headers = {"Cookie": f"facette-token={self._door.token}"}
-            connection.request(method, path, body, headers | ({"Content-Type": kind} if body else {}))
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"{method} {path.partition('?')[0]}: {answer.status} {content[:120]!r}")
-            return content
-        finally:
-            connection.close()
+        return ask(self._door, method, path, body, kind)
+
+
+def ask(door: Door, method: str, path: str, body: bytes | None = None, kind: str = "image/png") -> bytes:
+    """What a studio answers. Raises RuntimeError where it refuses."""
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=WAIT)
+    try:
+        headers = {"Cookie": f"facette-token={door.token}"}
+        connection.request(method, path, body, headers | ({"Content-Type": kind} if body else {}))
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path.partition('?')[0]}: {answer.status} {content[:120]!r}")
+        return content
+    finally:
+        connection.close()
 
 
 def pixels(html: str) -> list[bytes]:
@@ -287,7 +369,7 @@ def resident(pid: int) -> int:
 
 def in_words(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    memory = found["memory_mib"]
+    memory, start = found["memory_mib"], found["start"]
     rows = []
     for kind, words in (
         ("preview", "ten previews while the dial moves"),
@@ -312,6 +394,15 @@ def in_words(found: dict[str, Any]) -> str:
             f"Resident memory of the studio, after a first wave of as many: {memory['before']} MiB before, "
             f"{memory['highest']} at the highest, "
             f"{memory['after']} after.",
+            "",
+            f"Two clients, in turns alone and beside a visitor of whose photos ({REFUSED_SIDE} × {REFUSED_SIDE} "
+            f"pixels) {found['refused_photos']} were refused: 95 % of answers within "
+            f"{found['quiet'].get('p95_ms', '–')} ms and {found['beside_refused'].get('p95_ms', '–')} ms, "
+            f"{found['refused_errors']} errors.",
+            "",
+            f"From the command to the page: {start['seconds']:.1f} s, {start['cpu_seconds']:.1f} of them of "
+            f"computing; {PEER}, in turns with it, {start['peer_seconds']:.1f} s and "
+            f"{start['peer_cpu_seconds']:.1f} (medians of {STARTS}).",
             "",
         )
     )
