@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import queue
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from facette.runtime import YIELDING, yield_to_others
 from facette.studio import events
 from facette.studio.events import ActiveWork, _messages
 from facette.studio.guard import MAX_BODY, UPLOAD, Door, Guard
@@ -70,6 +73,17 @@ def test_another_process_opens_the_model_of_the_page(model):
     assert isinstance(opened, TrainedModel)
     assert (opened.name, opened.sharpener, opened.device.type) == (model.name, None, "cpu")
     assert Studio(model, "faces64", device="cpu").named.open().sharpener is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no ranks of their own here")
+def test_a_thread_that_yields_is_the_only_one_to():
+    def rank() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = rank()
+    with ThreadPoolExecutor(1, initializer=yield_to_others) as polite:
+        assert polite.submit(rank).result() == max(before, YIELDING)
+    assert rank() == before
 
 
 def test_what_was_stopped_says_no_more():

@@ -186,6 +186,18 @@ def test_what_the_studio_draws_is_bounded():
         studio.readable("synthetic-mixture:999999999999")
 
 
+def test_where_pages_are_late_a_crowd_is_given_longer():
+    known = Visitors(patience=0.05)
+    known.asked("late")
+    time.sleep(0.4)
+    known.began_to_listen("late")
+    for number in range(visitors.FEW + 2):
+        known.asked(f"one of many {number}")
+    threading.Timer(0.3, known.began_to_listen, ["one of many 3"]).start()
+    assert not known.has_gone("one of many 3")
+    assert known.has_gone("one of many 5")
+
+
 def test_what_was_asked_is_remembered_of_so_many_pages():
     known = Visitors()
     for number in range(visitors.REMEMBERED + 10):

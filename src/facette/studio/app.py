@@ -13,7 +13,9 @@ import re
 import threading
 from collections import ChainMap
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from facette.errors import FacetteError, UsageError, import_extra
+from facette.runtime import yield_to_others
 from facette.studio.apart import NamedModel
 from facette.studio.downloads import ADDRESS, Shelf
 from facette.studio.events import ActiveWork
@@ -263,7 +266,8 @@ def _own_addresses(app: Any, studio: Studio) -> None:
     from fastapi.responses import JSONResponse, Response
     from starlette.requests import ClientDisconnect
 
-    gate = asyncio.Semaphore(PHOTOS_AT_ONCE)
+    # A search takes a second of computing: it yields to whoever draws.
+    searching = ThreadPoolExecutor(PHOTOS_AT_ONCE, "photo", initializer=yield_to_others)
 
     async def take_photo(request: Any) -> Response:
         name = unquote(request.headers.get("x-name", "photo"))
@@ -271,11 +275,12 @@ def _own_addresses(app: Any, studio: Studio) -> None:
         fleeting = "x-fleeting" in request.headers
         try:
             data = await request.body()  # in memory; the guard has counted it
-            async with gate:
-                if "x-faces" in request.headers:
-                    described = await run_in_threadpool(_faces_in_photo, studio, chosen)
-                else:
-                    described = await run_in_threadpool(_photo_in_box, studio, data, name, chosen, fleeting)
+            described_by = (
+                partial(_faces_in_photo, studio, chosen)
+                if "x-faces" in request.headers
+                else partial(_photo_in_box, studio, data, name, chosen, fleeting)
+            )
+            described = await asyncio.get_running_loop().run_in_executor(searching, described_by)
         except ClientDisconnect:
             return JSONResponse({"error": "The photo did not come whole."}, status_code=400)
         except FacetteError as error:

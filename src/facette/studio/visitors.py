@@ -11,7 +11,7 @@ import asyncio
 import math
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
@@ -22,6 +22,11 @@ CROWD_MOST = 3  # times as many connections as otherwise while they are so young
 BODY_WITHIN = 60.0  # seconds for a body
 BODIES_MOST = 256 * 2**20  # bytes of bodies that have not ended
 PATIENCE = 2.0  # seconds for a page to begin to listen after it has asked for something, when there is a crowd of them
+LATENESS = (
+    2.0  # times as long as the slowest of late, where that is longer: a busy machine makes all pages late
+)
+PATIENCE_MOST = 12.0  # seconds, whatever pages take
+DELAYS = 32  # pages that have begun to listen, whose delays are remembered
 SLOW = 60.0  # the same while they are few: a browser on a busy machine may take long
 FEW = 8  # pages that have asked and do not listen
 REMEMBERED = 4096  # pages
@@ -80,6 +85,7 @@ class Visitors:
         self._lock, self._patience = threading.Lock(), patience
         self._counted = (-math.inf, 0)  # when, and how many pages had asked and did not listen
         self._lanes: dict[str, Lane] = {}
+        self._delays: deque[float] = deque(maxlen=DELAYS)  # seconds from asking to listening
 
     def asked(self, page: str) -> None:
         with self._lock:
@@ -90,6 +96,8 @@ class Visitors:
 
     def began_to_listen(self, page: str) -> None:
         with self._lock:
+            if page in self._asked and not self._listening[page]:
+                self._delays.append(time.monotonic() - self._asked[page])
             self._listening[page] += 1
 
     def left(self, page: str) -> None:
@@ -126,7 +134,8 @@ class Visitors:
             now = time.monotonic()
             if self._silent(now) <= FEW:
                 return now - self._asked[page] > SLOW
-            left = self._asked[page] + self._patience - now
+            slowest = LATENESS * max(self._delays, default=0.0)
+            left = self._asked[page] + max(self._patience, min(slowest, PATIENCE_MOST)) - now
             return True if left <= 0 else left
 
     def _silent(self, now: float) -> int:
