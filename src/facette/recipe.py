@@ -499,6 +499,9 @@ class TrainSpec(Spec):
     save_every: Positive = 500
     mixture_components: Annotated[tuple[Positive, ...], _list()] = (1, 5, 10, 20)
     """Candidates for the Gaussian mixture fitted to the latents after training; empty: none is fitted."""
+    mixture_rank: NonNegative = 0
+    """Directions of its own that a component has beside a covariance common to all; 0: a full covariance each. So
+    hundreds of components take no more room than a dozen full ones."""
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSpec:

@@ -19,7 +19,8 @@ from facette.checkpoint.tensors import read_tensors, write_tensors
 from facette.errors import CheckpointError, DataError
 from facette.images.convert import to_model_array
 from facette.latent import blend, edit, field, interpolate, sample, strip, traverse, vary
-from facette.model.prior import GaussianMixturePrior
+from facette.model.mixture_fit import fit_factor_mixture
+from facette.model.prior import FactorMixturePrior, GaussianMixturePrior
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
 from facette.onnx_graph import Unserved
@@ -207,11 +208,16 @@ PRIORS = [
 ]
 
 
+@pytest.mark.parametrize("rank", [0, 3], ids=["full", "factors"])
 @pytest.mark.parametrize("changes", PRIORS, ids=lambda changes: changes[0].rpartition("=")[2])
-def test_one_seed_draws_the_same_latents_with_and_without_torch(changes, tmp_path):
+def test_one_seed_draws_the_same_latents_with_and_without_torch(changes, rank, tmp_path):
     model = random_model(load_recipe("quick", changes))
     draws = torch.Generator().manual_seed(0)
-    model.fitted_prior = GaussianMixturePrior(model.latent, 4, spread=3.0, generator=draws)
+    if rank:
+        latents = 3 * torch.randn(400, model.latent, generator=draws)
+        model.fitted_prior = fit_factor_mixture(latents, candidates=[4], rank=rank)
+    else:
+        model.fitted_prior = GaussianMixturePrior(model.latent, 4, spread=3.0, generator=draws)
     drawer = open_onnx(facette.save(model, tmp_path / "model"))
     for prior, temperature in product(("normal", "fitted"), (1.0, 0.6)):
         ours = drawer.sample_latents(40, 3, prior, temperature)
@@ -273,11 +279,17 @@ def test_the_component_that_is_responsible_is_the_one_that_torch_names():
         ("fitted_prior.log_scales", None, "its prior's 'log_scales' is not there, not 4×16"),
         ("fitted_prior.logits", (), "no weights of components"),
         ("fitted_prior.means", "nan", "not finite"),
+        ("fitted_prior.common", (16, 15), "its prior's 'common' is 16×15, not 16×16"),
+        ("fitted_prior.directions", (4, 3, 15), "its prior's 'directions' is 4×3×15, not 4×3×16"),
+        ("fitted_prior.variances", (4, 3), "variances that are not positive"),
+        ("fitted_prior.rest", (3,), "its prior's 'rest' is 3, not 4"),
     ],
 )
 def test_a_prior_that_does_not_fit_its_model_is_one_sentence(name, shape, sentence, tmp_path):
     recipe = load_recipe("quick")
-    model = TrainedModel(build_vae(recipe), recipe, GaussianMixturePrior(recipe.model.latent, 4))
+    full = not name.endswith(("common", "directions", "variances", "rest"))
+    prior = GaussianMixturePrior(16, 4) if full else FactorMixturePrior(16, 4, 3)
+    model = TrainedModel(build_vae(recipe), recipe, prior)
     folder = facette.save(model, tmp_path / "model")
     tensors, header = read_tensors(folder / WEIGHTS)
     if shape is None:

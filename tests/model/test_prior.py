@@ -15,11 +15,17 @@ from torch.distributions import (
 )
 
 from facette.errors import DataError
-from facette.model.mixture_fit import fit_class_mixture, fit_gaussian_mixture, score_components
+from facette.model.mixture_fit import (
+    fit_class_mixture,
+    fit_factor_mixture,
+    fit_gaussian_mixture,
+    score_components,
+)
 from facette.model.prior import (
     GaussianMixturePrior,
     StandardNormal,
     VampPrior,
+    fitted_prior_of,
 )
 
 
@@ -233,3 +239,60 @@ def test_too_few_of_every_class_are_refused():
     points, classes = classes_apart(0, (9, 9, 9))
     with pytest.raises(DataError, match="no class has 10"):
         fit_class_mixture(points, classes)
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    """2,400 points of six flat clouds in nine dimensions: each is wide in two directions of its own."""
+    draws = random(4)
+    noise = draws.standard_normal((6, 400, 9)) * np.r_[2, 1, np.full(7, 0.2)]
+    turns = np.linalg.qr(draws.standard_normal((6, 9, 9))).Q
+    return torch.from_numpy((noise @ turns + 6 * draws.standard_normal((6, 1, 9))).reshape(-1, 9))
+
+
+@pytest.fixture(scope="module")
+def factors(clouds):
+    return fit_factor_mixture(clouds, candidates=[6], rank=2)
+
+
+def test_a_mixture_of_factors_has_the_density_of_its_covariances(factors, clouds):
+    draws = factors.draws()
+    covariances = torch.from_numpy(np.stack([draws.covariance(k) for k in range(6)]))
+    of_components = MultivariateNormal(factors.means.double(), covariances)
+    mixture = MixtureSameFamily(Categorical(logits=factors.logits.double()), of_components)
+    points = clouds[::60]
+    torch.testing.assert_close(factors.log_prob(points), mixture.log_prob(points), rtol=1e-4, atol=1e-4)
+    scores = draws.component_log_prob(points.float().numpy())
+    expected = (of_components.log_prob(points[:, None]) + factors.logits.double()).numpy()
+    np.testing.assert_allclose(np.ptp(scores - expected, axis=1), 0, atol=1e-3)
+
+
+def test_a_mixture_of_factors_draws_what_it_was_fitted_to(factors, clouds):
+    samples = factors.sample(40_000, random(2)).numpy()
+    np.testing.assert_allclose(samples.mean(axis=0), clouds.numpy().mean(axis=0), atol=0.1)
+    np.testing.assert_allclose(np.cov(samples.T), np.cov(clouds.numpy().T), atol=1.5)
+    draws = factors.draws()
+    owner = draws.most_responsible(samples[:5000])
+    for k in range(6):
+        own = samples[:5000][owner == k]
+        np.testing.assert_allclose(np.cov(own.T), draws.covariance(k), atol=0.6)
+        spread = np.linalg.eigvalsh(draws.covariance(k))[::-1]
+        assert spread[1] > 2.5 * spread[2], "a cloud is wide in two directions and flat in all others"
+    np.testing.assert_array_equal(factors.sample(5, random(2)).numpy(), samples[:5])
+
+
+def test_a_mixture_of_factors_survives_its_own_state(factors, clouds):
+    again = fitted_prior_of(factors.state_dict())
+    assert (again.components, again.rank, again.latent) == (6, 2, 9)
+    torch.testing.assert_close(again.log_prob(clouds[:9]), factors.log_prob(clouds[:9]))
+
+
+def test_so_many_components_as_leave_each_enough_examples(clouds):
+    assert fit_factor_mixture(clouds, candidates=[3, 30, 3000], rank=8).components == 30
+    lonely = fit_factor_mixture(
+        clouds[:40], candidates=[30], rank=50
+    )  # some components have a single example
+    assert (lonely.components, lonely.rank) == (30, 9)
+    assert torch.isfinite(lonely.log_prob(clouds[:40])).all()
+    with pytest.raises(DataError, match="too few"):
+        fit_factor_mixture(clouds[:10], candidates=[2], rank=2)

@@ -10,12 +10,14 @@ import sys
 import numpy as np
 import torch
 
-from facette.checkpoint.native import load_model
+from facette.checkpoint.native import load_model, save_model
 from facette.data import open_dataset
 from facette.latent.noise import people_noise
 from facette.latent.people import WEIGHT
 from facette.latent.typicality import FEWEST, typicality
-from facette.training.finish import finish_run, latents_of
+from facette.model.prior import FactorMixturePrior
+from facette.recipe import load_recipe
+from facette.training.finish import _latents_to_fit, finish_run, latents_of
 
 
 def test_best_and_last_have_a_mixture_of_their_latents(quick_run):
@@ -75,8 +77,6 @@ def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_p
     shutil.copytree(quick_run, again)
     model = load_model(again)
     model.fitted_prior = None
-    from facette.checkpoint.native import save_model
-
     for name in ("best", "last"):
         save_model(model, again / name)
     said: list[str] = []
@@ -84,6 +84,24 @@ def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_p
     finish_run(again, model.recipe, store, store.indices("train")[:5], store.indices("valid"), said.append)
     assert any("no mixture was fitted" in s for s in said)
     assert load_model(again).fitted_prior is None
+
+
+def test_a_mixture_of_factors_is_fitted_to_whole_pictures_and_their_mirrors(quick_run, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(quick_run, again)
+    model = load_model(again)
+    model.fitted_prior = None
+    for name in ("best", "last"):
+        save_model(model, again / name)
+    recipe = load_recipe("quick", ["train.mixture_components=[4]", "train.mixture_rank=3", "input.flip=true"])
+    store = open_dataset("synthetic-faces:256", model.input)
+    model.recipe = recipe
+    latents = _latents_to_fit(model, store, store.indices("train"))
+    assert len(latents) == 2 * len(store.indices("train"))
+    finish_run(again, recipe, store, store.indices("train"), store.indices("valid"), lambda line: None)
+    prior = load_model(again).fitted_prior
+    assert isinstance(prior, FactorMixturePrior)
+    assert (prior.components, prior.rank) == (4, 3)
 
 
 def test_a_signal_during_the_fit_ends_the_run_and_the_same_command_makes_up_for_it(run, tmp_path):

@@ -25,7 +25,7 @@ from facette.checkpoint.graph_files import NETWORKS, PREFIX, Network, find_graph
 from facette.checkpoint.locate import describe_model, find_model, open_tensors
 from facette.condition import PlainCondition, width
 from facette.errors import CheckpointError, import_extra
-from facette.model.draws import FlowDraws, MixtureDraws, PriorDraws
+from facette.model.draws import FlowDraws, MixtureDraws, PriorDraws, fitted_mixture_of
 from facette.model.onnx_model import OnnxInput, OnnxModel
 from facette.onnx_graph import Graph, Unserved, can_run, open_graph
 
@@ -85,7 +85,7 @@ def open_onnx(source: str | Path, plain: bool = False) -> OnnxModel:
             conditions = tuple(PlainCondition.of(each) for each in recipe["model"].get("condition", ()))
             told = sum(map(width, conditions))
             fitted = _state(file, names, FITTED)
-            mixture = MixtureDraws.of_state(fitted, latent) if fitted else None
+            mixture = fitted_mixture_of(fitted, latent) if fitted else None
             components = 0 if mixture is None else mixture.components
             check_extras({name: extra.shape for name, extra in extras.items()}, latent, told, components)
             for name, extra in extras.items():

@@ -26,7 +26,7 @@ from facette.code import modules_of
 from facette.errors import CheckpointError, FacetteError, UsageError
 from facette.files import json_of
 from facette.model.kernels.fold import folded
-from facette.model.prior import GaussianMixturePrior
+from facette.model.prior import fitted_prior_of
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
@@ -76,7 +76,7 @@ def load_model(
             vae = build_vae(recipe)
         vae.load_state_dict(under(tensors, "vae."))  # copies half precision into float32
         prior_state = {n: t.float() for n, t in under(tensors, "fitted_prior.").items()}
-        prior = GaussianMixturePrior.from_state(prior_state) if prior_state else None
+        prior = fitted_prior_of(prior_state) if prior_state else None
         if prior is not None and prior.latent != recipe.model.latent:
             raise CheckpointError(
                 f"its fitted prior has {prior.latent} latents, the model {recipe.model.latent}"

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from facette.condition import YES_NO, Condition, slices, width
 from facette.errors import UsageError
-from facette.model.draws import Doubles, Latents, MixtureDraws, PriorDraws
+from facette.model.draws import Doubles, FittedDraws, Latents, MixtureDraws, PriorDraws
 
 # Of the tensors in the model file.
 SHIFT = "condition.shift"  # B (Z, K)
@@ -46,7 +46,7 @@ class Conditioning:
     conditions: tuple[Condition, ...]
     latent: int  # Z
     shift: Doubles | None = None  # B (Z, K)
-    mixture: Callable[[], MixtureDraws] | None = None  # of z − B·c
+    mixture: Callable[[], FittedDraws] | None = None  # of z − B·c
     components: Doubles | None = None  # (M, K): the classes of each of its components
 
     @property
@@ -184,7 +184,7 @@ def conditioning_of(
     conditions: Sequence[Condition],
     latent: int,
     extras: Mapping[str, Any],
-    mixture: Callable[[], MixtureDraws] | None = None,
+    mixture: Callable[[], FittedDraws] | None = None,
 ) -> Conditioning | None:
     """That of a model with these extras and this fitted mixture; None where it is told nothing."""
     if not conditions:
@@ -233,7 +233,7 @@ def parse_values(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _transported(
-    mixture: MixtureDraws, own: Doubles, here: NDArray[np.bool_], there: NDArray[np.bool_]
+    mixture: FittedDraws, own: Doubles, here: NDArray[np.bool_], there: NDArray[np.bool_]
 ) -> Doubles:
     """Points (N, Z) of the components `here` (N, M) as ones of the components `there`."""
     sources = mixture.most_responsible(own.astype(np.float32), here)
@@ -248,7 +248,7 @@ def _transported(
     return carried
 
 
-def _most_alike(mixture: MixtureDraws, source: int, here: NDArray[np.int64], there: NDArray[np.int64]) -> int:
+def _most_alike(mixture: FittedDraws, source: int, here: NDArray[np.int64], there: NDArray[np.int64]) -> int:
     """Which component of `there` lies beside their common mean most as the source does beside that of `here`."""
 
     def centred(components: NDArray[np.int64]) -> Doubles:

@@ -12,9 +12,10 @@ Legend: N draws, Z latents, K components, L couplings of a flow, T latents that 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,23 +68,12 @@ class NormalDraws:
         return np.zeros(z.shape[1], np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MixtureDraws:
-    """Σ_k w_k N(μ_k, Σ_k) with Σ_k⁻¹ = W_kᵀ W_k, W_k lower triangular: its diagonal is exp(−log scales), what is
-    below it the shears'."""
+class _Mixture(ABC):
+    """Σ_k w_k N(μ_k, Σ_k), whatever the covariances are written as."""
 
+    __slots__ = ()
     logits: Doubles  # (K,) unnormalised log weights
     means: Doubles  # (K, Z)
-    log_scales: Doubles  # (K, Z)
-    shears: Doubles | None = None  # (K, Z, Z), of which the strictly lower triangle counts; None: diagonal
-
-    @classmethod
-    def of_state(cls, state: State, latent: int) -> MixtureDraws:
-        """From the state of a `GaussianMixturePrior`. Raises CheckpointError for one that is none."""
-        count = _components(state)
-        shears = _shaped(state, "shears", count, latent, latent) if "shears" in state else None
-        means, log_scales = (_shaped(state, name, count, latent) for name in ("means", "log_scales"))
-        return cls(_shaped(state, "logits", count), means, log_scales, shears)
 
     @property
     def components(self) -> int:
@@ -100,13 +90,7 @@ class MixtureDraws:
         bounds = np.cumsum(_softmax(logits), axis=1)
         chance = chances.random((count, 1)) * bounds[:, -1:]
         component = np.minimum((chance >= bounds).sum(axis=1), self.components - 1)  # (N,)
-        if self.shears is None:
-            return (self.means[component] + np.exp(self.log_scales[component]) * noise).astype(np.float32)
-        drawn = np.empty_like(noise)
-        for k in np.unique(component).tolist():  # one solve a component: memory stays at K·Z²
-            rows = component == k
-            drawn[rows] = self.means[k] + np.linalg.solve(self._whitening(k), noise[rows].T).T
-        return drawn.astype(np.float32)
+        return (self.means[component] + self._offsets(component, noise)).astype(np.float32)
 
     def centres(self, z: Latents) -> Latents:
         """The mean of the component that is most responsible for each latent."""
@@ -120,8 +104,47 @@ class MixtureDraws:
         )
         return most
 
+    @abstractmethod
+    def component_log_prob(self, z: Latents) -> Doubles:
+        """log w_k + log N(z; μ_k, Σ_k) for z (N, Z), but for what all components share: (N, K) nats."""
+
+    @abstractmethod
     def covariance(self, component: int) -> Doubles:
         """Σ_k, (Z, Z)."""
+
+    @abstractmethod
+    def _offsets(self, component: NDArray[np.int64], noise: Doubles) -> Doubles:
+        """Noise (N, Z) with the covariance of a component (N,) each, (N, Z)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixtureDraws(_Mixture):
+    """Σ_k w_k N(μ_k, Σ_k) with Σ_k⁻¹ = W_kᵀ W_k, W_k lower triangular: its diagonal is exp(−log scales), what is
+    below it the shears'."""
+
+    logits: Doubles  # (K,) unnormalised log weights
+    means: Doubles  # (K, Z)
+    log_scales: Doubles  # (K, Z)
+    shears: Doubles | None = None  # (K, Z, Z), of which the strictly lower triangle counts; None: diagonal
+
+    @classmethod
+    def of_state(cls, state: State, latent: int) -> MixtureDraws:
+        """From the state of a `GaussianMixturePrior`. Raises CheckpointError for one that is none."""
+        count = _components(state)
+        shears = _shaped(state, "shears", count, latent, latent) if "shears" in state else None
+        means, log_scales = (_shaped(state, name, count, latent) for name in ("means", "log_scales"))
+        return cls(_shaped(state, "logits", count), means, log_scales, shears)
+
+    def _offsets(self, component: NDArray[np.int64], noise: Doubles) -> Doubles:
+        if self.shears is None:
+            return np.exp(self.log_scales[component]) * noise
+        offsets = np.empty_like(noise)
+        for k in np.unique(component).tolist():  # one solve a component: memory stays at K·Z²
+            rows = component == k
+            offsets[rows] = np.linalg.solve(self._whitening(k), noise[rows].T).T
+        return offsets
+
+    def covariance(self, component: int) -> Doubles:
         if self.shears is None:
             return np.diag(np.exp(2 * self.log_scales[component]))
         factor = np.linalg.inv(self._whitening(component))
@@ -133,7 +156,6 @@ class MixtureDraws:
         return np.tril(self.shears[component], -1) + np.diag(np.exp(-self.log_scales[component]))
 
     def component_log_prob(self, z: Latents) -> Doubles:
-        """log w_k + log N(z; μ_k, Σ_k) for z (N, Z), but for what all components share: (N, K) nats."""
         scores = np.empty((len(z), self.components))
         for k, (mean, log_scale) in enumerate(zip(self.means, self.log_scales, strict=True)):
             offset = z - mean  # (N, Z)
@@ -142,6 +164,73 @@ class MixtureDraws:
                 white = white + offset @ np.tril(self.shears[k], -1).T
             scores[:, k] = self.logits[k] - log_scale.sum() - 0.5 * np.square(white).sum(axis=1)
         return scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactorMixtureDraws(_Mixture):
+    """Σ_k w_k N(μ_k, Σ_k) with Σ_k = C S_k Cᵀ: the matrix C is common to all, and S_k has variances of its own along R
+    directions and one variance along all others, a mixture of probabilistic principal component analysers."""
+
+    logits: Doubles  # (K,) unnormalised log weights
+    means: Doubles  # (K, Z)
+    common: Doubles  # (Z, Z), C
+    directions: NDArray[np.floating[Any]]  # (K, R, Z), orthonormal; rows of zeros where there are fewer
+    variances: Doubles  # (K, R) along them
+    rest: Doubles  # (K,) along all others
+
+    @classmethod
+    def of_state(cls, state: State, latent: int) -> FactorMixtureDraws:
+        """From the state of a `FactorMixturePrior`. Raises CheckpointError for one that is none."""
+        count = _components(state)
+        rank = state["variances"].shape[-1] if "variances" in state and state["variances"].ndim else 0
+        variances, rest = _shaped(state, "variances", count, rank), _shaped(state, "rest", count)
+        if not (variances > 0).all() or not (rest > 0).all():
+            raise CheckpointError("its prior has variances that are not positive")
+        return cls(
+            _shaped(state, "logits", count),
+            _shaped(state, "means", count, latent),
+            _shaped(state, "common", latent, latent),
+            _shaped(state, "directions", count, rank, latent),
+            variances,
+            rest,
+        )
+
+    def _offsets(self, component: NDArray[np.int64], noise: Doubles) -> Doubles:
+        spread = np.empty_like(noise)
+        for k in np.unique(component).tolist():
+            rows, others = component == k, np.sqrt(self.rest[k])
+            along = noise[rows] @ self.directions[k].T  # (n, R)
+            stretched = (along * (np.sqrt(self.variances[k]) - others)) @ self.directions[k]
+            spread[rows] = others * noise[rows] + stretched
+        return spread @ self.common.T
+
+    def covariance(self, component: int) -> Doubles:
+        directions, rest = self.directions[component], self.rest[component]
+        own = (
+            rest * np.eye(len(self.common)) + (directions.T * (self.variances[component] - rest)) @ directions
+        )
+        return self.common @ own @ self.common.T
+
+    def component_log_prob(self, z: Latents) -> Doubles:
+        points = np.linalg.solve(self.common, z.T).T  # (N, Z), where the common covariance is I
+        means = np.linalg.solve(self.common, self.means.T).T
+        scores = np.empty((len(z), self.components))
+        for k, (mean, variances, rest) in enumerate(zip(means, self.variances, self.rest, strict=True)):
+            offset = points - mean
+            along = np.square(offset @ self.directions[k].T)  # (N, R)
+            squares = np.square(offset).sum(axis=1) / rest + along @ (1 / variances - 1 / rest)
+            volume = np.log(variances).sum() + (offset.shape[1] - len(variances)) * np.log(rest)
+            scores[:, k] = self.logits[k] - 0.5 * (volume + squares)
+        return scores
+
+
+FittedDraws: TypeAlias = MixtureDraws | FactorMixtureDraws
+
+
+def fitted_mixture_of(state: State, latent: int) -> FittedDraws:
+    """The mixture that was fitted after training, of either kind, from its state. Raises CheckpointError."""
+    kind = FactorMixtureDraws if "directions" in state else MixtureDraws
+    return kind.of_state(state, latent)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

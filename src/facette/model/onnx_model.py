@@ -18,7 +18,7 @@ from facette.errors import DataError, UsageError
 from facette.form import PictureForm
 from facette.images.convert import to_model_array, to_pictures_array
 from facette.model.conditions import Conditioning, Values, conditioned, conditioning_of
-from facette.model.draws import Latents, MixtureDraws, NormalDraws, PriorDraws, draw_latents
+from facette.model.draws import FittedDraws, Latents, NormalDraws, PriorDraws, draw_latents
 from facette.model.interface import PriorName, check_batch
 from facette.onnx_graph import Graph
 
@@ -87,7 +87,7 @@ class OnnxModel:
     encoder: Graph  # (N, C, H, W), or (N, C + 1, H, W) with a mask → mean and scale, (N, Z) each
     decoder: Graph  # (N, Z) → (N, C, H, W)
     sharpener: Graph | None = None  # (N, C, H, W) and (N, Z) → (N, C, H, W)
-    fitted_prior: MixtureDraws | None = None  # the mixture fitted to its latents
+    fitted_prior: FittedDraws | None = None  # the mixture fitted to its latents
     prior: Callable[[], PriorDraws] | None = None  # what it was trained with; None: the standard normal
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)

@@ -18,13 +18,13 @@ Legend: N latent vectors, Z latents, K components.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facette.model.draws import MixtureDraws, NormalDraws, PriorDraws
+from facette.model.draws import FactorMixtureDraws, MixtureDraws, NormalDraws, PriorDraws
 from facette.model.posterior import LOG_2PI
 
 
@@ -163,6 +163,83 @@ class GaussianMixturePrior(nn.Module):
 
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         return posterior.log_prob(z) - self.log_prob(z)
+
+
+class FactorMixturePrior(nn.Module):
+    """Σ_k w_k N(z; μ_k, C S_k Cᵀ): many Gaussians with a few directions of their own each, fitted after training.
+
+    C is common to all components. S_k has the variances `variances[k]` along the orthonormal rows of `directions[k]`,
+    and `rest[k]` along everything else: a mixture of probabilistic principal component analysers (Tipping & Bishop
+    1999), as Richardson & Weiss (arXiv 1805.12462) model pictures. It takes K·R·Z numbers where full covariances take
+    K·Z².
+
+    Args:
+        latent: Z.
+        components: K.
+        rank: R ≤ Z, directions of a component.
+    """
+
+    logits: Tensor  # (K,) unnormalised log weights
+    means: Tensor  # (K, Z)
+    common: Tensor  # (Z, Z), C
+    directions: Tensor  # (K, R, Z), orthonormal; rows of zeros where a component has fewer
+    variances: Tensor  # (K, R) > 0
+    rest: Tensor  # (K,) > 0
+
+    def __init__(self, latent: int, components: int, rank: int) -> None:
+        super().__init__()
+        self.latent, self.components, self.rank = latent, components, rank
+        self.register_buffer("logits", torch.zeros(components))
+        self.register_buffer("means", torch.zeros(components, latent))
+        self.register_buffer("common", torch.eye(latent))
+        self.register_buffer("directions", torch.zeros(components, rank, latent))
+        self.register_buffer("variances", torch.ones(components, rank))
+        self.register_buffer("rest", torch.ones(components))
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> FactorMixturePrior:
+        """The mixture whose `state_dict()` this is; sizes are read off the tensors. Raises ValueError for variances
+        that are not positive."""
+        components, rank, latent = state["directions"].shape
+        if not all(bool((state[name] > 0).all()) for name in ("variances", "rest")):
+            raise ValueError("its prior has variances that are not positive")
+        prior = cls(latent, components, rank)
+        prior.load_state_dict(dict(state))
+        return prior
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Of z (N, Z), in nats: (N,)."""
+        common = self.common.double()
+        points = torch.linalg.solve(common, z.double().T).T  # (N, Z), where the common covariance is I
+        means = torch.linalg.solve(common, self.means.double().T).T
+        logits = self.logits.double().log_softmax(dim=0)
+        volume = torch.linalg.slogdet(common).logabsdet + 0.5 * self.latent * LOG_2PI
+        scores = []
+        for k in range(self.components):
+            variances, rest = self.variances[k].double(), self.rest[k].double()
+            offset = points - means[k]
+            along = (offset @ self.directions[k].double().T).square()  # (N, R)
+            squares = offset.square().sum(dim=1) / rest + along @ (1 / variances - 1 / rest)
+            spread = variances.log().sum() + (self.latent - self.rank) * rest.log()
+            scores.append(logits[k] - volume - 0.5 * (spread + squares))
+        return torch.logsumexp(torch.stack(scores, dim=1), dim=1).to(z.dtype)
+
+    def draws(self) -> FactorMixtureDraws:
+        return FactorMixtureDraws.of_state(arrays_of(self), self.latent)
+
+    def sample(self, count: int, random: np.random.Generator) -> Tensor:
+        return sample_by(self.draws(), count, random, self.means)
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        return posterior.log_prob(z) - self.log_prob(z)
+
+
+FittedPrior: TypeAlias = GaussianMixturePrior | FactorMixturePrior
+
+
+def fitted_prior_of(state: Mapping[str, Tensor]) -> FittedPrior:
+    """The mixture that was fitted after training, of either kind, whose `state_dict()` this is."""
+    return (FactorMixturePrior if "directions" in state else GaussianMixturePrior).from_state(state)
 
 
 class VampPrior(nn.Module):

@@ -21,7 +21,7 @@ from facette.model.draws import PriorDraws, draw_latents
 from facette.model.interface import PriorName, check_batch
 from facette.model.likelihood import LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
-from facette.model.prior import GaussianMixturePrior
+from facette.model.prior import FittedPrior
 from facette.model.sharpener import Sharpener
 from facette.model.vae import VAE
 from facette.recipe import ImageInput, Recipe, VectorInput
@@ -36,7 +36,7 @@ class TrainedModel:
 
     vae: VAE
     recipe: Recipe
-    fitted_prior: GaussianMixturePrior | None = None
+    fitted_prior: FittedPrior | None = None
     sharpener: Sharpener | None = None
     """The second stage; where there is one, everything decoded passes through it."""
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,19 @@ from facette.latent.noise import PREFIX, knows_people
 from facette.latent.people import measure_people
 from facette.latent.typicality import ERROR, FEWEST, measure_typicality
 from facette.model.conditions import COMPONENTS, SHIFT
-from facette.model.mixture_fit import FEWEST_OF_A_CLASS, fit_class_mixture, fit_gaussian_mixture
-from facette.model.prior import GaussianMixturePrior
+from facette.model.mixture_fit import (
+    FEWEST_OF_A_CLASS,
+    fit_class_mixture,
+    fit_factor_mixture,
+    fit_gaussian_mixture,
+)
+from facette.model.prior import FittedPrior
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE, build_vae
-from facette.recipe import Recipe
+from facette.recipe import Recipe, TrainSpec
 from facette.runtime import generator
-from facette.training.batches import Store, reader
-from facette.training.state import HARMLESS, LENGTH, TrainState, changes
+from facette.training.batches import Store, reader, wholly_seen
+from facette.training.state import HARMLESS, LENGTH, MIXTURE, TrainState, changes
 
 READ_AT_ONCE = 512
 PEOPLE = 8_000  # pictures that say how people differ
@@ -95,7 +100,7 @@ def finish_run(
     measured: dict[
         tuple[int, str], dict[str, torch.Tensor]
     ] = {}  # by step: best and last are often the same weights
-    fitted: dict[int, GaussianMixturePrior] = {}
+    fitted: dict[int, FittedPrior] = {}
     common: dict[int, dict[str, torch.Tensor]] = {}  # of latents and conditions, in models that have these
     for name in ("best", "last"):
         model = load_model(folder / name, code=recipe.code)
@@ -114,9 +119,9 @@ def finish_run(
             continue
         if step not in fitted:
             say(f"fitting a Gaussian mixture to the latents of {folder / name}")
-            latents = latents_of(model, store, rows[:FIT_AT_MOST])
+            latents = _latents_to_fit(model, store, rows)
             try:
-                fitted[step], common[step] = _mixture(model, latents, recipe.train.mixture_components)
+                fitted[step], common[step] = _mixture(model, latents, recipe.train)
             except DataError as error:
                 say(f"no mixture was fitted: {error}")
                 return
@@ -125,13 +130,30 @@ def finish_run(
         save_model(model, folder / name)
 
 
+def _latents_to_fit(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:
+    """(N, Z), of pictures without a hidden part: what a model makes up for it is no example of what there is. Where
+    training mirrors pictures and the mixture has many components, of the mirrored ones too."""
+    whole = wholly_seen(store, model.recipe, rows)[:FIT_AT_MOST]
+    latents = latents_of(model, store, whole)
+    inputs = model.recipe.input
+    if not (model.recipe.train.mixture_rank and inputs.kind == "image" and inputs.flip):
+        return latents
+    return torch.cat([latents, latents_of(model, store, whole, mirrored=True)])
+
+
 def _mixture(
-    model: TrainedModel, latents: torch.Tensor, candidates: Sequence[int]
-) -> tuple[GaussianMixturePrior, dict[str, torch.Tensor]]:
+    model: TrainedModel, latents: torch.Tensor, spec: TrainSpec
+) -> tuple[FittedPrior, dict[str, torch.Tensor]]:
     """The mixture fitted to latents, and what a model with conditions has to know beside it."""
-    seed = model.recipe.seed
+    seed, candidates = model.recipe.seed, spec.mixture_components
+
+    def fit(points: torch.Tensor) -> FittedPrior:
+        if spec.mixture_rank:
+            return fit_factor_mixture(points, candidates=candidates, rank=spec.mixture_rank, seed=seed)
+        return fit_gaussian_mixture(points, candidates=candidates, seed=seed)
+
     if model.conditioning is None:
-        return fit_gaussian_mixture(latents, candidates=candidates, seed=seed), {}
+        return fit(latents), {}
     conditioning = model.conditioning.fitted(latents.numpy())
     shift = {SHIFT: torch.from_numpy(conditioning.shift).float()}
     own, classes = (
@@ -140,7 +162,7 @@ def _mixture(
     )
     many = np.unique(classes, axis=0, return_counts=True)[1].max() >= FEWEST_OF_A_CLASS
     if not (many and classes.any()):
-        return fit_gaussian_mixture(own, candidates=candidates, seed=seed), shift
+        return fit(own), shift
     mixture, components = fit_class_mixture(own, classes, candidates=candidates, seed=seed)
     return mixture, shift | {COMPONENTS: torch.from_numpy(components).float()}
 
@@ -148,7 +170,7 @@ def _mixture(
 def _tell_late_changes(folder: Path, recipe: Recipe, say: Callable[[str], None]) -> None:
     """A run that has ended takes no more steps: whoever turns something then is told that it was in vain."""
     last = load_model(folder / "last", code=recipe.code)
-    harmless = HARMLESS | ({"train.mixture_components"} if last.fitted_prior is None else set())
+    harmless = HARMLESS | (MIXTURE if last.fitted_prior is None else set())
     before = last.recipe.model_dump(mode="json", exclude_none=True)
     changed = changes(
         before, recipe, lambda k: k in harmless | LENGTH or k.startswith(("sharpen.", "input.frame."))
@@ -188,12 +210,13 @@ def _people(model: TrainedModel, store: Store, rows: np.ndarray) -> dict[str, to
     return measure_people(model, np.concatenate(means), table)
 
 
-def latents_of(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:
+def latents_of(model: TrainedModel, store: Store, rows: np.ndarray, mirrored: bool = False) -> torch.Tensor:
     """One draw of q(z|x) for each row, (N, Z): the aggregate posterior's own points."""
     draws, read_rows = generator(model.recipe.seed, "latents"), reader(store, model.recipe)
     parts = []
     for start in range(0, len(rows), READ_AT_ONCE):
-        posterior = model.encode(read_rows(rows[start : start + READ_AT_ONCE]))
+        data = read_rows(rows[start : start + READ_AT_ONCE])
+        posterior = model.encode(np.ascontiguousarray(data[:, :, ::-1]) if mirrored else data)
         parts.append(posterior.sample(generator=draws))
     return torch.cat(parts)
 

@@ -245,6 +245,7 @@ MAY_CHANGE = {
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
     "train.mixture_components",
+    "train.mixture_rank",
     "train.shard",
     "train.accumulate",
     "train.recompute",
@@ -257,7 +258,8 @@ MAY_CHANGE = {
 }
 LENGTH = {"train.epochs", "train.steps"}
 # What may differ without a word once a run has ended, since it says how a run goes on and not what it learns.
-HARMLESS = MAY_CHANGE - {"train.lr", "objective.identity", "train.mixture_components"}
+MIXTURE = {"train.mixture_components", "train.mixture_rank"}  # what is fitted after the last step
+HARMLESS = MAY_CHANGE - MIXTURE - {"train.lr", "objective.identity"}
 
 
 def _length_is_free(recipe: Recipe) -> bool:
