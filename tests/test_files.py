@@ -148,6 +148,14 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_written(tmp_path):
     )
 
 
+def test_links_in_a_circle_are_one_sentence(tmp_path):
+    (tmp_path / "a.png").symlink_to("b.png")
+    (tmp_path / "b.png").symlink_to("a.png")
+    for work in (lambda path: check_outputs([path]), lambda path: write_atomically(path, "new")):
+        with pytest.raises(UsageError, match="in a circle"):
+            work(tmp_path / "a.png")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of Unix")
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o444])
 def test_whoever_might_read_a_file_might_read_the_next(tmp_path, mode):

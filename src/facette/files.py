@@ -55,7 +55,7 @@ def appearing(path: Path, suffix: str = "") -> Iterator[Path]:
     stays one, and what it leads to is written; a file that is replaced goes on being whose it was, for those who might
     read it. Raises UsageError where a device or a pipe lies.
     """
-    place = path.resolve() if path.is_symlink() else path
+    place = behind_links(path)
     before = _kind_of(place)
     if before is not None and not stat.S_ISREG(before.st_mode):
         raise UsageError(no_plain_file(path))
@@ -92,6 +92,16 @@ def _belong_as(path: Path, before: os.stat_result) -> None:
             os.chown(path, before.st_uid, before.st_gid)
     with suppress(OSError):
         path.chmod(stat.S_IMODE(before.st_mode))
+
+
+def behind_links(path: Path) -> Path:
+    """Where a link leads, whether anything lies there or not. Raises UsageError where links lead in a circle."""
+    if not path.is_symlink():
+        return path
+    place = Path(os.path.realpath(path))  # on a circle Path.resolve raises, or not, by its version
+    if place.is_symlink():
+        raise UsageError(f"nothing can be written to {str(path)!r}: its links lead in a circle")
+    return place
 
 
 def no_plain_file(path: Path) -> str:
@@ -143,7 +153,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
     for output in outputs:
         if max(len(os.fsencode(part)) for part in (*output.parts, "")) > _LONGEST_NAME:
             raise UsageError(f"{output.name[:40]!r}… is too long a name: {_LONGEST_NAME} bytes are the most")
-        place = output.resolve()
+        place = behind_links(output).resolve()
         if place in used:
             raise UsageError(f"two results would be written to {str(output)!r}: give them two names")
         used.add(place)
