@@ -540,7 +540,8 @@ class SharpenSpec(Spec):
     `widths` are its channels at a half, a quarter and an eighth of the picture's side. It is trained against a critic
     (`critic_width` channels at half the side), on pictures and on draws of the fitted prior (`prior_share` of them).
     Weights of its loss beside the critic's verdict: `feature_weight` for the mean absolute difference of the critic's
-    features, `squared_weight` for the mean squared difference of the values in [−1, 1].
+    features, `squared_weight` for the mean squared difference of the values in [−1, 1], `identity_weight` for who the
+    face is: 1 − cosine between the features of the network of who (facette.model.identity).
     """
 
     widths: Annotated[tuple[Positive, Positive, Positive], _list()] = (40, 80, 160)
@@ -563,6 +564,7 @@ class SharpenSpec(Spec):
     data sets of a few thousand pictures, which a critic would learn by heart."""
     feature_weight: Annotated[float, Field(ge=0)] = 10.0
     squared_weight: Annotated[float, Field(ge=0)] = 100.0
+    identity_weight: Annotated[float, Field(ge=0)] = 0.0
     precision: Literal["auto", "float32", "bf16"] = "auto"
     log_every: Positive = 50
     validate_every: Positive = 500
@@ -656,8 +658,9 @@ class Recipe(Spec):
             raise ValueError("model.side, objective.focus and objective.identity are for pictures")
         if pictures and side and (not isinstance(pictures.size, int) or pictures.size % side):
             raise ValueError(f"model.side {side} does not divide input.size {pictures.size}")
-        if pictures and objective.identity and pictures.channels != 3:
-            raise ValueError("objective.identity is for faces in 3 channels")
+        who = objective.identity or (self.sharpen is not None and self.sharpen.identity_weight)
+        if pictures and who and pictures.channels != 3:
+            raise ValueError("objective.identity and sharpen.identity_weight are for faces in 3 channels")
         if self.train.hide and not (pictures and pictures.masked):
             raise ValueError("train.hide needs input.alpha 'mask'")
         if pictures and pictures.masked and self.model.prior.kind == "vamp":

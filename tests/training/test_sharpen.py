@@ -69,6 +69,19 @@ def test_a_run_leaves_everything_it_promises(whole, quick_model):
     assert model.metrics["sharpening"]["unexplained_variance"] > 0
 
 
+def test_who_the_face_is_has_a_price_where_the_recipe_says_so(whole, quick_model, store, tmp_path):
+    priced = (*SHORT, "sharpen.identity_weight=50")
+    sharpen(with_section(quick_model, priced), store, tmp_path / "priced", device="cpu")
+    free, paid = (
+        [r["identity"] for r in read_journal(folder) if r["event"] == "train"]
+        for folder in (whole, tmp_path / "priced")
+    )
+    assert free == [0, 0, 0, 0]
+    assert all(0 < term < 2 for term in paid)
+    before, after = (facette.load(f).sharpener.state_dict() for f in (whole, tmp_path / "priced"))
+    assert any(not torch.equal(before[n], after[n]) for n in before)
+
+
 def test_the_first_stage_is_frozen(whole, quick_model):
     before, after = quick_model.vae.state_dict(), facette.load(whole).vae.state_dict()
     assert all(torch.equal(before[n], after[n]) for n in before)

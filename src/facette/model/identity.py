@@ -9,9 +9,12 @@ Trained by scripts/train_identity_network.py; the card lies beside the weights. 
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -112,3 +115,17 @@ def identity_features() -> IdentityFeatures | None:
     network = IdentityNetwork()
     network.load_state_dict({name: tensor.float() for name, tensor in load(path.read_bytes()).items()})
     return IdentityFeatures(network)
+
+
+def identity_on(
+    device: torch.device, price: float, term: str, say: Callable[[str], None]
+) -> IdentityFeatures | None:
+    """The network on a device where its `term` has a price; None where it has none, or the package has no network,
+    which is said."""
+    if not price:
+        return None
+    network = identity_features()
+    if network is None:
+        say(f"the network of who is not there: the recipe's term {term} is off")
+        return None
+    return copy.deepcopy(network).to(device)

@@ -6,7 +6,6 @@ previews, model files and saved states. Knows nothing of loops, clocks or signal
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,7 +18,7 @@ import torch.distributed
 from torch.nn.parallel import DistributedDataParallel
 
 from facette.errors import DataError, TrainingError
-from facette.model.identity import identity_features
+from facette.model.identity import identity_on
 from facette.model.kernels.choices import USUAL, KernelChoices, machine_choices
 from facette.model.trained import TrainedModel
 from facette.model.vae import VAE
@@ -197,13 +196,7 @@ def objective_of(recipe: Recipe, device: torch.device, say: Callable[[str], None
     """What the recipe asks for beside the bound; where the network of who is not there, that is said."""
     spec = recipe.objective
     focus = None if spec.focus is None else focus_weights(spec.focus, recipe.core).to(device)
-    identity = None
-    if spec.identity:
-        network = identity_features()
-        if network is None:
-            say("the network of who is not there: the recipe's term objective.identity is off")
-        else:
-            identity = copy.deepcopy(network).to(device)
+    identity = identity_on(device, spec.identity, "objective.identity", say)
     terms = tuple(OwnTerm.of(term, recipe.code) for term in spec.terms)
     return Objective(focus, identity, images, terms)
 

@@ -28,6 +28,7 @@ from facette.checkpoint.tensors import read_newest, under, write_tensors
 from facette.errors import DataError, TrainingError, UsageError
 from facette.images.convert import as_unit
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
+from facette.model.identity import identity_on
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe
@@ -110,6 +111,9 @@ class SecondStage:
         # the first stage's order and noise are not used again
         self.seeded = recipe.model_copy(update={"seed": derive_seed(recipe.seed, "sharpen")})
         self.autocast = autocast_dtype(self.cadence.precision, device)
+        self.identity = identity_on(
+            device, self.cadence.identity_weight, "sharpen.identity_weight", watcher.said
+        )
         self.fingerprint = _fingerprint(self.model)
         self.prior_latents = self.model.sample_latents(len(self.valid), seed=0)
         self.state = self._state(watcher, anew)
@@ -126,10 +130,12 @@ class SecondStage:
 
     def step(self, batch: Batch) -> SharpenTerms:
         lr = lr_at(self.cadence, self.state.step, self.steps)
-        return sharpen_step(self.state, self.model, self.seeded, batch.data, lr, self.autocast)
+        return sharpen_step(self.state, self.model, self.seeded, batch.data, lr, self.autocast, self.identity)
 
     def log_row(self, result: SharpenTerms) -> dict[str, Any]:
-        return {n: getattr(result, n).item() for n in ("critic", "deceived", "features", "squared")}
+        return {
+            n: getattr(result, n).item() for n in ("critic", "deceived", "features", "squared", "identity")
+        }
 
     def weights(self) -> TrainedModel:
         sharpener = build_sharpener(self.recipe)

@@ -18,6 +18,7 @@ from torch import Tensor
 from facette.model.band import split_mask
 from facette.model.sharpener import Sharpener, to_symmetric
 from facette.model.trained import TrainedModel
+from facette.objective import FeatureNetwork, identity_distance
 from facette.recipe import Recipe, SharpenSpec
 from facette.runtime import Rank, derive_seed, generator
 from facette.training.critic import Critic, augment, critic_loss, deception, feature_distance
@@ -48,6 +49,7 @@ class SharpenTerms:
     deceived: Tensor  # () minus the critic's mean verdict on drawn pictures
     features: Tensor  # () mean absolute feature distance
     squared: Tensor  # () mean squared difference of values in [−1, 1]
+    identity: Tensor  # () 1 − mean cosine of who is in photos and drawings; 0 where it costs nothing
     ok: Tensor  # () bool: every gradient was finite, so the weights moved
 
 
@@ -68,8 +70,12 @@ def sharpen_step(
     data: np.ndarray | Tensor,
     lr: float,
     autocast: torch.dtype | None,
+    identity: FeatureNetwork | None = None,
 ) -> SharpenTerms:
-    """Move critic and sharpener once, and count the step; a non-finite gradient moves nothing."""
+    """Move critic and sharpener once, and count the step; a non-finite gradient moves nothing.
+
+    `identity`: the network of who, where the recipe has a price for it.
+    """
     spec = recipe.sharpen
     assert spec is not None
     assert recipe.input.kind == "image"
@@ -94,12 +100,17 @@ def sharpen_step(
         deceived = deception(verdict)
         features = feature_distance(verdict.part(slice(len(photos))), target)
         squared = (sharp[: len(photos)] - photos).square().mean()
+        who = squared.new_zeros(())
+        if identity is not None:
+            who = identity_distance(identity, photos, sharp[: len(photos)], None).mean()
         loss = deceived + spec.feature_weight * features + spec.squared_weight * squared
+        loss = loss + spec.identity_weight * who
     if state.step >= spec.critic_lead:
         fine = fine & _descend(state.optimizer, state.sharpener, loss, lr)
         average(state.averaged, state.sharpener, ema_decay_at(spec.ema, state.step))
     state.step += 1
-    return SharpenTerms(against.detach(), deceived.detach(), features.detach(), squared.detach(), fine)
+    measured = (term.detach() for term in (against, deceived, features, squared, who))
+    return SharpenTerms(*measured, fine)
 
 
 @torch.no_grad()
