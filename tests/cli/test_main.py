@@ -251,3 +251,25 @@ def test_without_a_terminal_progress_is_told_in_lines(capsys, monkeypatch):
         "refining: 8 of 40 steps, 1.3 steps/s, 0:24 left",
         "refining: 16 of 40 steps, 1.2 steps/s, 0:20 left",
     ]
+
+
+def test_each_stage_of_a_training_has_a_bar_of_its_own(capsys, monkeypatch):
+    """One that was stopped goes on from where it was, at the rate of this sitting."""
+    from facette.cli import output
+    from facette.cli.train import TrainingView
+
+    now = [0.0]
+    monkeypatch.setattr(output, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with output.progress(None, "training", "images") as bar:
+        view = TrainingView(bar)
+        for first, steps, images in ((97, 100, 32), (2, 50, 16)):  # a stage that goes on, and the next
+            view.started(first, steps)
+            for step in range(first, first + 3):
+                now[0] += 10
+                view.stepped(step + 1, images)
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 3,168 of 3,200 images, 3.2 images/s, 0:10 left",
+        "training: 3,200 of 3,200 images, 3.2 images/s, 0:00 left",
+        "training: 64 of 800 images, 1.6 images/s, 7:40 left",
+        "training: 80 of 800 images, 1.6 images/s, 7:30 left",
+    ]

@@ -102,7 +102,7 @@ def _trained(recipe: Recipe, store: VectorStore, data: str, folder: Path, device
             store,
             folder / f"seed-{recipe.seed}",
             device=device,
-            watcher=TrainingView(bar, batch),
+            watcher=TrainingView(bar),
             source=data,
             command="facette mixture",
         )

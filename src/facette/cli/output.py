@@ -167,6 +167,10 @@ class Bar(Protocol):
 
     def total(self, total: int) -> None: ...
 
+    def begin(self, done: int, total: int) -> None:
+        """A new piece of work, of which so much was done before: the rate counts from here."""
+        ...
+
     def say(self, text: str) -> None:
         """Replace the words behind the figures."""
         ...
@@ -181,6 +185,7 @@ class _Lines:
 
     def __init__(self, total: int | None, label: str, unit: str):
         self._total, self._label, self._unit, self._done, self._note = total, label, unit, 0, ""
+        self._before = 0  # done when it began, and no part of the rate
         self._begun = time.monotonic()
         self._next = FIRST_LINE
 
@@ -194,6 +199,10 @@ class _Lines:
     def total(self, total: int) -> None:
         self._total = total
 
+    def begin(self, done: int, total: int) -> None:
+        self._total, self._done, self._before = total, done, done
+        self._begun, self._next, self._note = time.monotonic(), FIRST_LINE, ""
+
     def say(self, text: str) -> None:
         self._note = text
 
@@ -201,7 +210,7 @@ class _Lines:
         remark(sentence)
 
     def _line(self, passed: float) -> str:
-        rate = self._done / passed
+        rate = (self._done - self._before) / passed
         of = f" of {self._total:,}" if self._total else ""
         left = f", {_duration((self._total - self._done) / rate)} left" if self._total and rate else ""
         speed = f"{rate:,.1f} {self._unit or 'a second'}{'/s' if self._unit else ''}"
@@ -225,6 +234,9 @@ class _DrawnBar:
 
     def total(self, total: int) -> None:
         self._progress.update(self._task, total=total)
+
+    def begin(self, done: int, total: int) -> None:
+        self._progress.reset(self._task, total=total, completed=done, note="")
 
     def say(self, text: str) -> None:
         self._progress.update(self._task, note=printable(text))

@@ -67,8 +67,6 @@ def sharpen(
         return
     command = "facette " + " ".join(sys.argv[1:])
     with progress(steps * spec.batch, "sharpening", "images") as bar:
-        ended = sharpen_run(
-            loaded, store, folder, device=device, watcher=TrainingView(bar, spec.batch), command=command
-        )
+        ended = sharpen_run(loaded, store, folder, device=device, watcher=TrainingView(bar), command=command)
     emit(*ended_as(ended), as_json)
     leave_if_interrupted(ended.interrupted, ended.signal)

@@ -99,7 +99,7 @@ def train(
             store,
             folder,
             device=device,
-            watcher=TrainingView(bar, resolved.train.batch),
+            watcher=TrainingView(bar),
             source=source,
             command=command,
             start=model,
@@ -155,17 +155,21 @@ def ended_as(ended: Finished) -> tuple[dict[str, Any], str]:
 
 
 class TrainingView:
-    """A watcher that draws the bar; one line is printed per validation."""
+    """A watcher that draws the bar, anew for each stage; one line is printed per validation."""
 
-    def __init__(self, bar: Bar, batch: int):
-        self._bar, self._batch = bar, batch
+    def __init__(self, bar: Bar):
+        self._bar = bar
+        self._steps = 0  # of a stage that has begun, until its first step says how many images a step has
 
     def started(self, step: int, steps: int) -> None:
-        self._bar.total(steps * self._batch)
-        self._bar.advance(step * self._batch)
+        self._steps = steps
 
     def stepped(self, step: int, images: int) -> None:
-        self._bar.advance(images)
+        if self._steps:
+            self._bar.begin(step * images, self._steps * images)
+            self._steps = 0
+        else:
+            self._bar.advance(images)
 
     def measured(self, row: dict[str, Any]) -> None:
         if "critic" in row:
