@@ -9,7 +9,17 @@ from __future__ import annotations
 import pytest
 from barriers import barriers
 from PIL import Image
-from studio_page import PATIENCE, give, set_to, until_count, until_drawn, until_given, until_holds, until_says
+from studio_page import (
+    PATIENCE,
+    give,
+    keep,
+    set_to,
+    until_count,
+    until_drawn,
+    until_given,
+    until_holds,
+    until_says,
+)
 
 COUNT = 40  # samples on the map, for this test
 
@@ -31,7 +41,7 @@ def test_vary_has_no_barriers_in_any_of_its_states(visit, there, anna, anna_face
     until_drawn(page, "#vary-gallery", ten)
     assert barriers(page) == [], "relatives"
     page.locator("#vary-more button").first.click()
-    page.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(1).click()
+    keep(page, 1)
     until_drawn(page, "#vary-pins", ten[1:2])
     page.locator("#vary-gallery").get_by_label("More like it", exact=True).nth(1).click()
     page.locator("#vary-trail img").nth(1).wait_for(timeout=PATIENCE)

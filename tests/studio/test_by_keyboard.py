@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 
-from studio_page import PATIENCE, give, nothing_amiss, until_drawn, until_given
+from studio_page import PATIENCE, give, keep, nothing_amiss, until_drawn, until_given, until_still
 
 MOST = 250  # presses of Tab until the page's end
 
@@ -29,6 +29,7 @@ MISSED = """() => {
 
 def walk(page) -> list[str]:
     """Press Tab from the page's beginning to its end; what the keyboard cannot reach, or is not shown at."""
+    until_still(page)
     page.evaluate(
         "() => { document.querySelectorAll('[data-reached]').forEach(e => delete e.dataset.reached);"
         " document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0); }"
@@ -82,7 +83,7 @@ def test_every_control_is_reached_and_shows_that_it_is(visit, there, anna, anna_
     give(page, "vary-photo", anna)
     until_drawn(page, "#vary-gallery", relatives(anna_face).pictures)
     page.locator("#vary-more button").first.click()
-    page.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(1).click()
+    keep(page, 1)
     page.locator("#vary-pins img").wait_for(timeout=PATIENCE)
     assert walk(page) == [], "Vary"
     for tab in ("Blend", "Edit", "Sample", "Compare", "Evaluate", "Train"):

@@ -16,6 +16,7 @@ from studio_page import (
     PATIENCE,
     commands,
     give,
+    keep,
     nothing_amiss,
     pictures,
     saved,
@@ -195,7 +196,7 @@ def test_favourites_and_samples_go_on_as_the_photo_of_a_tab_and_the_page_keeps_i
     varied, anna, relatives, anna_face, model
 ):
     kept = relatives(anna_face).pictures[2]
-    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(2).click()
+    keep(varied, 2)
     until_drawn(varied, "#vary-pins", [kept])
     varied.get_by_role("tab", name="Edit", exact=True).click()
     until_given(varied, "edit-photo", anna.name)  # one photo for all tabs
@@ -249,7 +250,7 @@ def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_tha
     varied, relatives, anna, anna_face, run, tmp_path, shot
 ):
     ten = relatives(anna_face)
-    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(3).click()
+    keep(varied, 3)
     until_drawn(varied, "#vary-pins", ten.pictures[3:4])
     varied.locator("#vary-gallery").get_by_label("More like it", exact=True).nth(3).dblclick()
     step = Step(ten.seeds[3], ten.factor)
@@ -260,7 +261,7 @@ def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_tha
     until_drawn(varied, "#vary-gallery", near.pictures)
     assert varied.locator("#vary-trail img").count() == 2, "a double click went two steps"
     until_holds(varied, "#vary-offers code", f"--around {step}")
-    varied.locator("#vary-gallery").get_by_label("Keep", exact=True).nth(0).click()
+    keep(varied, 0)
     kept = np.stack([ten.pictures[3], near.pictures[0]])
     until_drawn(varied, "#vary-pins", kept)
     shot(varied, "vary-favourites")
@@ -356,7 +357,7 @@ def test_two_tabs_do_not_mix(visit, there, relatives, anna, anna_face, drawn_fac
     give(two, "vary-photo", tmp_path / "other.png")
     until_drawn(one, "#vary-gallery", relatives(anna_face).pictures)
     until_drawn(two, "#vary-gallery", relatives(drawn_faces[8]).pictures)
-    one.locator("#vary-gallery").get_by_label("Keep", exact=True).first.click()
+    keep(one, 0)
     one.locator("#vary-pins img").wait_for(timeout=PATIENCE)
     assert two.locator("#vary-pins img").count() == 0
 

@@ -86,6 +86,31 @@ def commands(page, place: str) -> list[str]:
     return page.locator(f"{place} code").all_text_contents()
 
 
+def until_still(page, seconds: float = 0.7) -> None:
+    """Wait until nothing has come or gone on the page for so long: the focus goes with what is drawn anew."""
+    page.evaluate(
+        """wait => new Promise(done => {
+          let timer;
+          const again = () => { clearTimeout(timer); timer = setTimeout(end, wait); };
+          const watcher = new MutationObserver(again);
+          const end = () => { watcher.disconnect(); done(); };
+          watcher.observe(document.body, { subtree: true, childList: true });
+          again();
+        })""",
+        1000 * seconds,
+    )
+
+
+def keep(page, number: int) -> None:
+    """Keep the picture of this number among those that are not kept, until the ten are drawn anew: what is pressed
+    before that goes with what it was pressed on."""
+    ten = page.locator("#vary-gallery")
+    kept = ten.get_by_label("Let it go", exact=True)
+    before = kept.count()
+    ten.get_by_label("Keep", exact=True).nth(number).click()
+    kept.nth(before).wait_for(timeout=PATIENCE)
+
+
 def press(page, slider: str, *keys: str) -> None:
     """Move a slider by keys, as somebody does who has no mouse."""
     knob = page.locator(f"{slider} input[type=range]")

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from facette.model.draws import FactorMixtureDraws, MixtureDraws, NormalDraws, PriorDraws
 from facette.model.posterior import LOG_2PI
+from facette.runtime import wide
 
 
 class Posterior(Protocol):
@@ -209,20 +210,20 @@ class FactorMixturePrior(nn.Module):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Of z (N, Z), in nats: (N,)."""
-        common = self.common.double()
-        points = torch.linalg.solve(common, z.double().T).T  # (N, Z), where the common covariance is I
-        means = torch.linalg.solve(common, self.means.double().T).T
-        logits = self.logits.double().log_softmax(dim=0)
+        common = wide(self.common)
+        points = torch.linalg.solve(common, wide(z).T).T  # (N, Z), where the common covariance is I
+        means = torch.linalg.solve(common, wide(self.means).T).T
+        logits = wide(self.logits).log_softmax(dim=0)
         volume = torch.linalg.slogdet(common).logabsdet + 0.5 * self.latent * LOG_2PI
         scores = []
         for k in range(self.components):
-            variances, rest = self.variances[k].double(), self.rest[k].double()
+            variances, rest = wide(self.variances[k]), wide(self.rest[k])
             offset = points - means[k]
-            along = (offset @ self.directions[k].double().T).square()  # (N, R)
+            along = (offset @ wide(self.directions[k]).T).square()  # (N, R)
             squares = offset.square().sum(dim=1) / rest + along @ (1 / variances - 1 / rest)
             spread = variances.log().sum() + (self.latent - self.rank) * rest.log()
             scores.append(logits[k] - volume - 0.5 * (spread + squares))
-        return torch.logsumexp(torch.stack(scores, dim=1), dim=1).to(z.dtype)
+        return torch.logsumexp(torch.stack(scores, dim=1), dim=1).to(z)
 
     def draws(self) -> FactorMixtureDraws:
         return FactorMixtureDraws.of_state(arrays_of(self), self.latent)

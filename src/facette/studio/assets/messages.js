@@ -63,7 +63,9 @@ const facette = (() => {
     }
     setTimeout(() => { copy.textContent = words; }, 2000);
   });
-  // A button that was pressed is drawn anew with its picture: the keyboard stays where it was.
+  // A button that was pressed is drawn anew with its picture: the keyboard stays where it was. Whoever has gone on
+  // meanwhile is not taken back.
+  for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, () => { last = null; }, true);
   new MutationObserver(() => {
     if (last === null || document.activeElement !== document.body) return;
     const same = (button) => button.dataset.input === last.input && button.dataset.say === last.say;
