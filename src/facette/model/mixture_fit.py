@@ -153,10 +153,9 @@ def fit_factor_mixture(
     white = points @ axes / lengths  # (N, Z), uncorrelated, the widest directions first
     enough = [count for count in candidates if count * 2 * rank <= len(white)]
     count = min(max(enough, default=min(candidates)), len(white))
-    groups = KMeans(count, n_init=1, max_iter=25, random_state=seed).fit(
-        np.ascontiguousarray(white[:, :LEADING], np.float32)
-    )
-    owner = groups.labels_
+    near = np.ascontiguousarray(white[:, :LEADING], np.float32)
+    groups: Any = KMeans(count, max_iter=25, random_state=seed)  # one start: k-means++
+    owner: np.ndarray = groups.fit_predict(near)
     sizes = np.bincount(owner, minlength=count)
     means = np.zeros((count, latent))
     np.add.at(means, owner, white)

@@ -109,8 +109,10 @@ def sharpen_step(
         fine = fine & _descend(state.optimizer, state.sharpener, loss, lr)
         average(state.averaged, state.sharpener, ema_decay_at(spec.ema, state.step))
     state.step += 1
-    measured = (term.detach() for term in (against, deceived, features, squared, who))
-    return SharpenTerms(*measured, fine)
+    against, deceived, features, squared, who = (
+        term.detach() for term in (against, deceived, features, squared, who)
+    )
+    return SharpenTerms(against, deceived, features, squared, who, fine)
 
 
 @torch.no_grad()

@@ -160,7 +160,8 @@ class _OwnSamples:
         with self._lock:
             if self._drawn is None:
                 order = MapOrder(self._studio.named, "", methods()[0], SAMPLES, 0)
-                self._drawn = work_apart(map_of, order, tell)
+                drawn: DrawnMap = work_apart(map_of, order, tell)
+                self._drawn = drawn
             return self._drawn
 
 
