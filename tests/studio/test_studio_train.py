@@ -94,7 +94,7 @@ def test_a_run_outlives_the_page_and_the_studio_stops_and_goes_on(visit, opened,
         stopped = runs.look(root, "quick")
         assert stopped.state == "stopped"
         saved = json.loads((stopped.folder / runs.RESULT).read_text())["step"]
-        assert f"facette studio --model {stopped.folder}" in page.inner_text("#train-use")
+        assert f"facette studio --model {stopped.folder}" in page.text_content("#train-use")  # folded
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         shot(page, "train-phone")
         page.get_by_role("button", name="Go on").click()
