@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from facette.checkpoint.native import load_model, save_model
@@ -72,34 +73,36 @@ def test_a_model_knows_how_the_people_it_learnt_from_differ(quick_run):
     assert lengths.max() <= 1.01 * max(WEIGHT.values()) * widest
 
 
-def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(quick_run, tmp_path):
+@pytest.fixture
+def unfitted(quick_run, tmp_path):
+    """The run, without the mixture."""
     again = tmp_path / "again"
     shutil.copytree(quick_run, again)
     model = load_model(again)
     model.fitted_prior = None
     for name in ("best", "last"):
         save_model(model, again / name)
+    return again
+
+
+def test_too_few_pictures_for_a_mixture_are_said_and_do_no_harm(unfitted):
+    model = load_model(unfitted)
     said: list[str] = []
     store = open_dataset("synthetic-faces:256", model.input)
-    finish_run(again, model.recipe, store, store.indices("train")[:5], store.indices("valid"), said.append)
+    finish_run(unfitted, model.recipe, store, store.indices("train")[:5], store.indices("valid"), said.append)
     assert any("no mixture was fitted" in s for s in said)
-    assert load_model(again).fitted_prior is None
+    assert load_model(unfitted).fitted_prior is None
 
 
-def test_a_mixture_of_factors_is_fitted_to_whole_pictures_and_their_mirrors(quick_run, tmp_path):
-    again = tmp_path / "again"
-    shutil.copytree(quick_run, again)
-    model = load_model(again)
-    model.fitted_prior = None
-    for name in ("best", "last"):
-        save_model(model, again / name)
+def test_a_mixture_of_factors_is_fitted_to_whole_pictures_and_their_mirrors(unfitted):
+    model = load_model(unfitted)
     recipe = load_recipe("quick", ["train.mixture_components=[4]", "train.mixture_rank=3", "input.flip=true"])
     store = open_dataset("synthetic-faces:256", model.input)
     model.recipe = recipe
     latents = _latents_to_fit(model, store, store.indices("train"))
     assert len(latents) == 2 * len(store.indices("train"))
-    finish_run(again, recipe, store, store.indices("train"), store.indices("valid"), lambda line: None)
-    prior = load_model(again).fitted_prior
+    finish_run(unfitted, recipe, store, store.indices("train"), store.indices("valid"), lambda line: None)
+    prior = load_model(unfitted).fitted_prior
     assert isinstance(prior, FactorMixturePrior)
     assert (prior.components, prior.rank) == (4, 3)
 
