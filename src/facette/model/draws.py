@@ -174,7 +174,9 @@ class FactorMixtureDraws(_Mixture):
     logits: Doubles  # (K,) unnormalised log weights
     means: Doubles  # (K, Z)
     common: Doubles  # (Z, Z), C
-    directions: NDArray[np.floating[Any]]  # (K, R, Z), orthonormal; rows of zeros where there are fewer
+    directions: NDArray[
+        np.floating[Any]
+    ]  # (K, R, Z), orthonormal; rows of zeros where there are fewer; as they came
     variances: Doubles  # (K, R) along them
     rest: Doubles  # (K,) along all others
 
@@ -190,7 +192,7 @@ class FactorMixtureDraws(_Mixture):
             _shaped(state, "logits", count),
             _shaped(state, "means", count, latent),
             _shaped(state, "common", latent, latent),
-            _shaped(state, "directions", count, rank, latent),
+            _checked(state, "directions", count, rank, latent),  # large, and used a component at a time
             variances,
             rest,
         )
@@ -337,8 +339,13 @@ def _components(state: State) -> int:
 
 def _shaped(state: State, name: str, *shape: int) -> Doubles:
     """The array of this name, in float64. Raises CheckpointError where it is missing or has another shape."""
+    return _checked(state, name, *shape).astype(np.float64)
+
+
+def _checked(state: State, name: str, *shape: int) -> NDArray[Any]:
+    """The same as it came, not copied."""
     array = state.get(name)
     if array is None or array.shape != shape:
         told = "not there" if array is None else "×".join(map(str, array.shape)) or "a single number"
         raise CheckpointError(f"its prior's {name[:80]!r} is {told}, not {'×'.join(map(str, shape))}")
-    return array.astype(np.float64)
+    return array

@@ -27,9 +27,7 @@ SHRINKAGE = 0.5  # examples for each latent that a component's covariance is wor
 
 LEADING = 96  # principal components in which examples are near to each other; the rest blurs what is near
 WORTH = 0.02  # examples for each latent that a component's own directions are worth before any are seen
-LEAST_REST = (
-    0.05  # variance that is left to other directions than a component's own, in units of the common one
-)
+LEAST_REST = 0.05  # variance along other directions than a component's own, in units of the common one
 
 Moments: TypeAlias = tuple[
     np.ndarray, np.ndarray, np.ndarray

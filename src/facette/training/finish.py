@@ -133,7 +133,7 @@ def finish_run(
 def _latents_to_fit(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:
     """(N, Z), of pictures without a hidden part: what a model makes up for it is no example of what there is. Where
     training mirrors pictures and the mixture has many components, of the mirrored ones too."""
-    whole = wholly_seen(store, model.recipe, rows)[:FIT_AT_MOST]
+    whole = wholly_seen(store, model.recipe, rows[:FIT_AT_MOST])
     latents = latents_of(model, store, whole)
     inputs = model.recipe.input
     if not (model.recipe.train.mixture_rank and inputs.kind == "image" and inputs.flip):

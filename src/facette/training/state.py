@@ -237,6 +237,7 @@ def _as_read_today(recipe: dict[str, Any]) -> dict[str, Any]:
         return recipe  # of another version: what differs is then listed key by key
 
 
+MIXTURE = {"train.mixture_components", "train.mixture_rank"}  # what is fitted after the last step
 # What a resumed run may change without becoming another run: how often it reports, what is fitted after the last
 # step, when it may end, how its tensors are shared out and its batches computed, where faces stand in the pictures (the
 # pictures themselves are compared), and what people turn while they watch: the learning rate and the price of identity.
@@ -244,8 +245,7 @@ MAY_CHANGE = {
     "summary",
     *(f"train.{k}_every" for k in ("log", "validate", "preview", "save")),
     "train.preview_count",
-    "train.mixture_components",
-    "train.mixture_rank",
+    *MIXTURE,
     "train.shard",
     "train.accumulate",
     "train.recompute",
@@ -258,7 +258,6 @@ MAY_CHANGE = {
 }
 LENGTH = {"train.epochs", "train.steps"}
 # What may differ without a word once a run has ended, since it says how a run goes on and not what it learns.
-MIXTURE = {"train.mixture_components", "train.mixture_rank"}  # what is fitted after the last step
 HARMLESS = MAY_CHANGE - MIXTURE - {"train.lr", "objective.identity"}
 
 
