@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageSequence
 from studio_page import (
     PATIENCE,
+    accented,
     commands,
     give,
     nothing_amiss,
@@ -68,7 +69,9 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     page.get_by_label("Shortest to the eye").check()
     until_count(page, "#blend-steps-shown", 0)  # nothing slow is done unasked
     page.get_by_role("button", name="Find the shortest way").click()
-    page.locator("#blend-told progress").wait_for(timeout=PATIENCE)
+    page.locator("#blend-told progress:indeterminate").wait_for(timeout=PATIENCE)
+    for scheme in ("dark", "light"):
+        assert accented(page, "#blend-told progress:indeterminate", scheme), scheme
     page.click("#blend-stop")
     until_says(page, "#blend-told", "Stopped.")
     assert page.locator("#blend-told progress").count() == 0
@@ -140,6 +143,25 @@ def test_other_faces_and_middles_have_commands_that_draw_the_same(visit, there, 
     kept, places = file.read_bytes(), {photo.name: str(photo) for photo in (group, photos[0])}
     words = [places.get(word, word) for word in shlex.split(commands(page, "#blend-one-command")[0])[1:]]
     done = run(*words)
+    assert done.code == 0, done.err
+    assert file.read_bytes() == kept
+    nothing_amiss(page)
+
+
+def test_the_field_that_the_page_saves_is_that_of_its_command(visit, there, photos, tmp_path, run, shot):
+    page = visit(there, "Blend")
+    page.get_by_role("button", name="A third and a fourth photo").click()
+    put(page, photos)
+    page.get_by_role("tab", name="Field of four").click()
+    until_count(page, "#blend-field-shown", 25)
+    shot(page, "blend-field")
+    page.locator("#blend-field-more button").first.click()
+    page.locator("#blend-field-way").get_by_label("Round the middle").check()
+    until_holds(page, "#blend-field-command", "--path slerp")
+    file = saved(page, "Save the sheet", tmp_path)
+    kept, places = file.read_bytes(), {photo.name: str(photo) for photo in photos}
+    (command,) = commands(page, "#blend-field-command")
+    done = run(*(places.get(word, word) for word in shlex.split(command)[1:]))
     assert done.code == 0, done.err
     assert file.read_bytes() == kept
     nothing_amiss(page)

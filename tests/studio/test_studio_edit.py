@@ -5,11 +5,14 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from studio_page import (
+    colours_of,
     commands,
     give,
+    in_colours,
     nothing_amiss,
     press,
     saved,
@@ -59,6 +62,11 @@ def test_sliders_change_the_face_as_the_command_does(visit, there, portrait, dra
         link: saved(page, link, portrait.parent).read_bytes()
         for link in ("Save the picture", "Save the sheet")
     }
+    page.locator("#edit-picture .look").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("dialog").get_by_role("button", name="Save", exact=True).click()
+    assert Path(waiting.value.path()).read_bytes() == files["Save the picture"]
+    page.keyboard.press("Escape")
     (command,) = commands(page, "#edit-offers")
     done = run(
         *(str(portrait) if word == portrait.name else word for word in shlex.split(command)[1:]), "--json"
@@ -70,6 +78,25 @@ def test_sliders_change_the_face_as_the_command_does(visit, there, portrait, dra
     page.get_by_role("button", name="All back to the middle").click()
     until_drawn(page, "#edit-picture", [drawn_faces[10]])
     assert page.locator("#edit-Smiling input[type=number]").input_value() == "0"
+    nothing_amiss(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_sliders_are_filled_from_the_middle_to_where_they_stand(visit, there, scheme):
+    page = visit(there, "Edit")
+    accent = in_colours(page, scheme)
+
+    def filled(share: float) -> bool:
+        """Whether the track has the accent's colour there."""
+        track = colours_of(page.locator("#edit-Smiling input[type=range]"))
+        shown = track[len(track) // 2, round(share * track.shape[1])]
+        return int(np.abs(shown.astype(int) - accent).max()) <= 3
+
+    for value, shares in ((0, ()), (1.5, (0.6, 0.7)), (-1.5, (0.3, 0.4))):
+        set_to(page, "#edit-Smiling", value)
+        page.locator("#edit-Smiling input[type=number]").blur()
+        seen = [share for share in (0.1, 0.3, 0.4, 0.6, 0.7, 0.9) if filled(share)]
+        assert seen == list(shares), value
     nothing_amiss(page)
 
 

@@ -9,6 +9,7 @@ from studio_page import (
     PATIENCE,
     commands,
     give,
+    keep,
     nothing_amiss,
     picture,
     pictures,
@@ -17,11 +18,13 @@ from studio_page import (
     sources,
     until_count,
     until_drawn,
+    until_given,
     until_other,
     until_says,
 )
 
 from facette.errors import UsageError
+from facette.latent import sample
 from facette.latent.directions import known_directions
 from facette.latent.paths import path
 from facette.latent.points import decode_each, encode_each
@@ -59,7 +62,7 @@ def drawn(trained):
 
 @pytest.fixture(scope="module")
 def here(open_studio, model):
-    with open_studio(model, "faces64", pages=("sample", "map")) as one:
+    with open_studio(model, "faces64", pages=("vary", "blend", "edit", "map", "sample")) as one:
         yield one
 
 
@@ -116,6 +119,80 @@ def test_faces_are_picked_joined_and_walked_between(visit, here, drawn, model, s
     until_says(page, "#map-words", f"From {walk.name(third)} to {walk.name(first)}")
     ends = pictures(page, "#map-way")[:: STEPS - 1]
     assert np.array_equal(ends, decode_each(model, np.concatenate([walk.latent(third), walk.latent(first)])))
+    nothing_amiss(page)
+
+
+def test_a_face_of_the_map_goes_on_to_every_other_tab(visit, here, drawn, model, relatives, photograph):
+    walk, shown = drawn
+    page = visit(here, "Map")
+    until_ready(page, COUNT)
+    number = lonely(shown.points)[0]
+    page.locator(".latent-map canvas").scroll_into_view_if_needed()
+    page.mouse.click(*spot(page, shown.points, number))
+    face, name = decode_each(model, walk.latent(number))[0], f"face-{number}.png"
+    until_drawn(page, "#map-picture", [face])
+
+    def onward(act: str) -> None:
+        page.get_by_role("tab", name="Map", exact=True).click()
+        page.locator("#map-picture .look").click()
+        page.get_by_role("dialog").get_by_role("button", name=act, exact=True).click()
+
+    page.locator("#map-picture .look").click()
+    offered = page.get_by_role("dialog").locator(".large-acts button").all_inner_texts()
+    assert offered == ["Save", "More like it", "Edit it", "Blend it"]
+    with page.expect_download() as waiting:
+        page.get_by_role("dialog").get_by_role("button", name="Save", exact=True).click()
+    assert waiting.value.suggested_filename == name
+    with Image.open(waiting.value.path()) as file:
+        assert np.array_equal(np.asarray(file), face)
+    page.keyboard.press("Escape")
+    onward("Edit it")
+    until_given(page, "edit-photo", name)
+    until_drawn(page, "#edit-picture", [face])
+    onward("More like it")
+    until_given(page, "vary-photo", name)
+    until_drawn(page, "#vary-gallery", relatives(face).pictures)
+    onward("Blend it")
+    until_given(page, "blend-photo-1", name)
+    give(page, "blend-photo-2", photograph)
+    until_count(page, "#blend-steps-shown", 10)
+    press(page, "#blend-place", "Home")
+    until_drawn(page, "#blend-picture", [face])
+    nothing_amiss(page)
+
+
+def test_relatives_favourites_and_samples_go_on_to_the_map_and_to_a_blend(
+    visit, here, model, relatives, anna, anna_face
+):
+    page = visit(here)
+    give(page, "vary-photo", anna)
+    ten = relatives(anna_face).pictures
+    until_drawn(page, "#vary-gallery", ten)
+    keep(page, 2)
+    until_drawn(page, "#vary-pins", ten[2:3])
+    wall = sample(model, 20, 0).pictures
+    ways = [
+        ("Vary", "#vary-gallery", 4, ten[4], "anna-05.png"),
+        ("Vary", "#vary-pins", 0, ten[2], ""),
+        ("Sample", "#sample-wall", 6, wall[6], "sample-07.png"),
+    ]
+    for tab, place, number, face, name in ways:
+        page.get_by_role("tab", name=tab, exact=True).click()
+        look = page.locator(f"{place} .look").nth(number)
+        name = name or page.locator(f"{place} a[download]").nth(number).get_attribute("download")
+        look.click()
+        page.get_by_role("dialog").get_by_role("button", name="Blend it", exact=True).click()
+        until_given(page, "blend-photo-1", name)
+        page.get_by_role("tab", name=tab, exact=True).click()
+        look.click()
+        page.get_by_role("dialog").get_by_role("button", name="Put it on the map", exact=True).click()
+        until_says(page, "#map-picture", name)
+        mean, _ = encode_each(model, face[None])
+        until_drawn(page, "#map-picture", [decode_each(model, mean)[0]])
+    page.get_by_role("tab", name="Sample", exact=True).click()
+    page.locator("#sample-wall .look").nth(6).click()
+    page.get_by_role("dialog").get_by_role("button", name="More like it", exact=True).click()
+    page.get_by_text("All samples").wait_for(timeout=PATIENCE)
     nothing_amiss(page)
 
 

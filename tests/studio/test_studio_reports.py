@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from barriers import barriers
-from studio_page import PATIENCE, commands, give, until_says
+from studio_page import PATIENCE, accented, commands, give, until_says
 
 
 @pytest.fixture
@@ -21,11 +21,14 @@ def measuring(open_studio, quick_model, quick_run):
 def test_a_card_is_measured_shown_and_can_be_stopped(visit, measuring, shot, run, tmp_path):
     page = visit(measuring, "Evaluate")
     data = page.locator("#evaluate-data textarea, #evaluate-data input").first
-    data.fill("synthetic-faces:2000")
-    page.get_by_label("How many pictures").fill("1000")  # not done before it can be stopped
+    data.fill("synthetic-faces:20000")
+    page.get_by_label("How many pictures").fill("10000")  # not done before it can be stopped
     page.click("#evaluate-start")
     page.locator("#evaluate-told progress").wait_for(timeout=PATIENCE)
     assert barriers(page) == [], "it is being measured"
+    page.wait_for_function("document.querySelector('#evaluate-told progress').value > 0.02", timeout=PATIENCE)
+    for scheme in ("dark", "light"):
+        assert accented(page, "#evaluate-told progress", scheme), scheme
     page.click("#evaluate-stop")
     page.get_by_text("Stopped.").wait_for(timeout=PATIENCE)
     assert page.locator("#evaluate-report iframe").count() == 0

@@ -130,6 +130,27 @@ def set_to(page, slider: str, value: float) -> None:
     raise AssertionError(f"{slider} stays at {knob.input_value()} when {value} is typed")
 
 
+def in_colours(page, scheme: str) -> np.ndarray:
+    """Show the page light or dark; the colour of what can be pressed there, (3,) uint8."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # nothing is between two colours
+    page.wait_for_function(
+        "dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark", timeout=PATIENCE
+    )
+    accent = page.evaluate("getComputedStyle(document.body).getPropertyValue('--f-press').trim()")
+    return np.frombuffer(bytes.fromhex(accent.removeprefix("#")), np.uint8)
+
+
+def colours_of(element) -> np.ndarray:
+    """What is seen of an element, (H, W, 3) uint8."""
+    return np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("RGB"))
+
+
+def accented(page, place: str, scheme: str) -> bool:
+    """Whether the colour of what can be pressed is seen in an element, light or dark."""
+    accent = in_colours(page, scheme)
+    return bool((np.abs(colours_of(page.locator(place)).astype(int) - accent).max(2) <= 3).any())
+
+
 def saved(page, link: str, folder: Path) -> Path:
     """Press a link that saves something; the file."""
     with page.expect_download(timeout=PATIENCE) as waiting:

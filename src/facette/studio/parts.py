@@ -123,21 +123,30 @@ def face(
     before: str = "",
     whole: str = "",
     pasted: tuple[str, str] | None = None,
+    name: str = "",
 ) -> str:
-    """One picture with its caption as HTML; it opens large, from the address `whole` or as it is. `pasted` as `faces`
-    takes them."""
+    """One picture with its caption as HTML; it opens large, from the address `whole` or as it is, where it can be saved
+    under a file `name`. `pasted` as `faces` takes them."""
     shown = preview_address(picture)
     whole = whole or (shown if len(picture) <= EXACT else png_address(picture))
     start = f' data-before="{escape(before)}"' if before else ""
-    return f'<div class="single"{start}>{_figure(shown, whole, alt, caption, "", pasted)}</div>'
+    return f'<div class="single"{start}>{_figure(shown, whole, alt, caption, "", pasted, name)}</div>'
 
 
 def _figure(
-    shown: str, whole: str, words: str, caption: str, row: str, pasted: tuple[str, str] | None
+    shown: str,
+    whole: str,
+    words: str,
+    caption: str,
+    row: str,
+    pasted: tuple[str, str] | None,
+    name: str = "",
 ) -> str:
     under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     bar = f'<div class="picture-buttons">{row}</div>' if row else ""
     beyond = f' data-whole="{escape(whole)}"' if whole != shown else ""
+    if name:
+        beyond += f' data-name="{escape(name)}"'
     if pasted:
         beyond += f' data-pasted="{escape(pasted[0])}" data-pasted-name="{escape(pasted[1])}"'
     return (

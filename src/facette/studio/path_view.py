@@ -59,4 +59,4 @@ def picture_between(studio: Studio, tab: str, way: Way | None, across: float, do
         picture = draw(studio.model, latent, drawing, photos, weights)[0]
     else:
         picture = decode_each(studio.model, latent)[0]
-    return face(picture, "", "the face at this place")
+    return face(picture, "", "the face at this place", name="on-the-way.png")

@@ -97,12 +97,11 @@
         if (button.dataset.stays === undefined) dialog.close();
       }, button.getAttribute("aria-pressed")));
     if (document.activeElement === document.body) dialog.focus(); // what was pressed has been drawn anew
-    const saved = figure.querySelector("a[download]");
+    const saved = figure.querySelector("a[download]"), { name, pasted, pastedName } = figure.dataset;
+    const save = (href, download) => Object.assign(document.createElement("a"), { href, download }).click();
     if (saved) acts.append(act("Save", () => saved.click(), null));
-    const { pasted, pastedName } = figure.dataset;
-    if (pasted) acts.append(act("Save the whole photo", () => {
-      Object.assign(document.createElement("a"), { href: pasted, download: pastedName }).click();
-    }, null));
+    else if (name) acts.append(act("Save", () => save(wholeOf(figure), name), null));
+    if (pasted) acts.append(act("Save the whole photo", () => save(pasted, pastedName), null));
     const here = facette.openPage(), offered = [...figure.querySelectorAll("[data-say]")].map((button) => button.title);
     for (const [page, title] of Object.entries(ONWARD)) {
       if (page === here || offered.includes(title) || !document.getElementById(`page-${page}-button`)) continue;

@@ -263,12 +263,13 @@ def _field(studio: Studio, boxes: Sequence[Any]) -> None:
             across = gr.Slider(0, 100, 50, step=1, label="Across, in %", elem_id="blend-across")
             down = gr.Slider(0, 100, 50, step=1, label="Down, in %", elem_id="blend-down")
             offers = gr.HTML()
-            with gr.Accordion("More", open=False):
+            with gr.Accordion("More", open=False, elem_id="blend-field-more"):
                 method = gr.Radio(
                     [name for name in METHODS if name != SHORTEST], value=STRAIGHT, label="Way",
                     elem_id="blend-field-way",
                 )  # fmt: skip
-    wall, command, grid = gr.HTML(elem_id="blend-field-shown"), gr.HTML(), gr.State(None)
+    wall, grid = gr.HTML(elem_id="blend-field-shown"), gr.State(None)
+    command = gr.HTML(elem_id="blend-field-command")
 
     def spread(tab: str, called: str, right: float, low: float, *held: str) -> list[Any]:
         photos = _photos_of(studio, held)
@@ -342,7 +343,7 @@ def _average(studio: Studio, boxes: Sequence[Any]) -> None:
         options = ["--weights", ",".join(f"{share:g}" for share in chosen), *(["--norm"] if as_far else [])]
         options += ["--out", f"{stem}.png", "--each", stem]
         return [
-            face(mixture.pictures[0], "", "the face of all photos", whole=whole),
+            face(mixture.pictures[0], "", "the face of all photos", whole=whole, name=f"{stem}-01.png"),
             note(parts),
             saved,
             _terminal(studio, tab, "blend", photos, ("blend", *options)),

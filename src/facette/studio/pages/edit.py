@@ -143,7 +143,7 @@ def _changed(
     first = photo_first(studio, tab, "edit", portrait)
     terminal = folded("In a terminal", copyable(command, "The sheet, and the picture in a folder", first))
     (pasted,) = in_the_photo(studio, tab, "edit", portrait, edited, stem)
-    shown = face(edited.pictures[0], "", "the edited face", before, whole, pasted)
+    shown = face(edited.pictures[0], "", "the edited face", before, whole, pasted, f"{stem}-01.png")
     return shown, _effects(edited), offers + terminal
 
 

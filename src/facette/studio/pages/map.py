@@ -238,7 +238,8 @@ def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share
         drawn = decode_each(studio.model, latents[0])[0]
         stem = f"face-{ends[0]}"
         saved = drawn_picture(studio, tab, "map-picture", drawn, stem)
-        return [face(drawn, names[0], f"the face of {names[0]}"), saved, "", None, gr.update(visible=False)]
+        seen = face(drawn, names[0], f"the face of {names[0]}", name=f"{stem}.png")
+        return [seen, saved, "", None, gr.update(visible=False)]
     way = path(latents[0][0], latents[1][0], STEPS)  # (T, Z)
     grid = Way.between_latents(way)
     pictures = decode_each(studio.model, way)
