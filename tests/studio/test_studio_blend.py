@@ -150,10 +150,19 @@ def test_other_faces_and_middles_have_commands_that_draw_the_same(visit, there, 
 
 def test_the_field_that_the_page_saves_is_that_of_its_command(visit, there, photos, tmp_path, run, shot):
     page = visit(there, "Blend")
+    page.get_by_text("Give two photos, three or four.").first.wait_for(timeout=PATIENCE)
+    assert not page.locator("#blend-place").is_visible(), "a slider that turns nothing"
     page.get_by_role("button", name="A third and a fourth photo").click()
-    put(page, photos)
+    put(page, photos[:2])
+    page.get_by_role("tab", name="One face").click()
+    page.locator("#blend-one-picture img").wait_for(timeout=PATIENCE)
+    weights = [page.locator(f"#blend-weight-{number}") for number in (1, 2, 3, 4)]
+    assert [weight.is_visible() for weight in weights] == [True, True, False, False]
     page.get_by_role("tab", name="Field of four").click()
+    assert not page.locator("#blend-across").is_visible(), "a slider that turns nothing"
+    put(page, photos)
     until_count(page, "#blend-field-shown", 25)
+    assert page.locator("#blend-across").is_visible()
     shot(page, "blend-field")
     page.locator("#blend-field-more button").first.click()
     page.locator("#blend-field-way").get_by_label("Round the middle").check()
@@ -164,6 +173,8 @@ def test_the_field_that_the_page_saves_is_that_of_its_command(visit, there, phot
     done = run(*(places.get(word, word) for word in shlex.split(command)[1:]))
     assert done.code == 0, done.err
     assert file.read_bytes() == kept
+    page.get_by_role("tab", name="One face").click()
+    assert all(weight.is_visible() for weight in weights)
     nothing_amiss(page)
 
 

@@ -174,7 +174,7 @@ def test_a_picture_large_is_compared_kept_and_goes_on_to_other_tabs(varied, rela
     varied.keyboard.up("b")
     assert "100%" in before.evaluate(clip)
     large.get_by_label("Before and after").fill("60")
-    assert "40%" in before.evaluate(clip)
+    assert before.evaluate(clip) == "inset(0px 0px 0px 40%)", "what was before is on the side that says so"
     stage = large.locator(".large-stage")
     stage.dispatch_event("pointerdown")
     assert " 0%" in before.evaluate(clip)

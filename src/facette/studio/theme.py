@@ -50,6 +50,12 @@ def look() -> tuple[Any, str]:
         "button_secondary_background_fill_hover": "paper",
         "slider_color": "press",
         "color_accent": "press",
+        "checkbox_background_color": "paper",
+        "checkbox_background_color_selected": "press",
+        "checkbox_border_color": "edge",
+        "checkbox_border_color_hover": "ink",
+        "checkbox_border_color_focus": "press",
+        "checkbox_border_color_selected": "press",
         "link_text_color": "press",
     }
     values = {name: light[word] for name, word in pairs.items()}

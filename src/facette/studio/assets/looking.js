@@ -57,7 +57,7 @@
     const before = dialog.querySelector(".large-before"), slider = dialog.querySelector("input");
     if (before.hidden) return;
     slider.value = share;
-    before.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+    before.style.clipPath = `inset(0 0 0 ${100 - share}%)`; // from the right, where the slider says Before
   };
   const walk = (by) => {
     const all = figures();

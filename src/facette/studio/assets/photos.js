@@ -50,11 +50,11 @@
       face.innerHTML = `<img alt="" src="${source}"><span>${i + 1}</span>`;
       row.append(face);
     });
-    if (photo.name) row.append(button("Take it away", () => { stateOf(box).sent += 1; hold(box, NOBODY); }));
     if (photo.refused) {
       document.querySelectorAll(".fading").forEach((drawn) => drawn.classList.remove("fading"));
       row.append(button("Take the middle", () => choose(box, `${photo.token}/middle`, photo)));
     }
+    if (photo.name) row.append(button("Take it away", () => { stateOf(box).sent += 1; hold(box, NOBODY); }));
     say(box, photo.refused || [photo.words, ...(photo.warnings || [])].filter(Boolean).join(" "), Boolean(photo.refused));
     facette.write(box.dataset.input, photo.refused ? "" : photo.photo);
     if ("shared" in box.dataset && !state.own && (photo.photo || photo === NOBODY)) {

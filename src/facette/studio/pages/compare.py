@@ -62,7 +62,7 @@ def page(studio: Studio) -> None:
                 elem_id="compare-with",
             )
             prompt = gr.Textbox(PROMPT, label="What it is told")
-            with gr.Row():
+            with gr.Row(elem_classes="stacks"):
                 strength = gr.Slider(
                     0, 1, 0.5, step=0.01, label="Its strength", info="0 reconstructs.", min_width=260
                 )

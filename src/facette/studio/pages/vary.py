@@ -306,7 +306,5 @@ def _percentiles(report: Any) -> str:
     known = report.typicality
     if known is None:
         return ""
-    return (
-        f"Redrawn worse than {min(known['error_percentile'], 99.9):g} % of the model's test pictures, farther out "
-        f"than {min(known['norm_percentile'], 99.9):g} %."
-    )
+    redrawn, usual = (min(round(known[name]), 99) for name in ("error_percentile", "norm_percentile"))
+    return f"Of 100 test pictures of the model, {redrawn} are redrawn better than this one, and {usual} are more usual."
