@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import facette
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
-from facette.judges.likeness import embedding_of, likeness
+from facette.judges.similarity import embedding_of, similarity
 
 KL_WEIGHT = 0.00025  # of the classic script, beside a mean squared error
 VALUES, LATENTS = 3 * 150**2, 128
@@ -63,7 +63,7 @@ def _sigma_table(error: float) -> str:
 
 
 def _scales(model: Any, pictures: np.ndarray) -> str:
-    """What each factor of the variance does: difference from the reconstruction, and likeness to the photo."""
+    """What each factor of the variance does: difference from the reconstruction, and similarity to the photo."""
     gauge = embedding_of(facette.load("faces64"))
     gone: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     like: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
@@ -73,7 +73,7 @@ def _scales(model: Any, pictures: np.ndarray) -> str:
         for row in swept.rows:
             apart = row.pictures.astype(float) - swept.reconstruction
             gone[row.factor].append(float(np.sqrt(np.mean(apart**2, axis=(1, 2, 3))).mean()))
-            like[row.factor].append(float(likeness(place, gauge.places(row.pictures)).mean()))
+            like[row.factor].append(float(similarity(place, gauge.places(row.pictures)).mean()))
     rows = [
         [f"{s:g}", f"{s**0.5:g}", short(float(np.mean(gone[s]))), short(float(np.mean(like[s])))]
         for s in gone
@@ -82,7 +82,7 @@ def _scales(model: Any, pictures: np.ndarray) -> str:
         "factor of σ²",
         "of σ",
         "difference from the reconstruction, steps of 255",
-        "likeness to the photo",
+        "similarity to the photo",
     ]
     rows.append(["", "", "a stranger, at most one in a hundred:", short(gauge.threshold)])
     return table(head, rows)

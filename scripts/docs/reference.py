@@ -26,7 +26,7 @@ EXAMPLES = {
     "edit": "facette edit grandmother.jpg Smiling=+2 --keep Male,Young",
     "blend": "facette blend anna.jpg bert.jpg carl.jpg --weights 1,1,2",
     "sample": "facette sample --count 20",
-    "compare": "facette compare photo.jpg --with ./stable-diffusion-v1-5 --match likeness",
+    "compare": "facette compare photo.jpg --with ./stable-diffusion-v1-5 --match similarity",
     "align": "facette align holiday/ --out faces/",
     "prepare": "facette prepare my-photos/",
     "recipes": "facette recipes faces64",

@@ -16,10 +16,10 @@ def tiny(tiny_diffusion: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def gauge():
-    """What likeness means among drawn faces."""
+    """What similarity means among drawn faces."""
     from facette.data.synthetic import draw_faces
     from facette.judges.attributes import extract
-    from facette.judges.likeness import fit_embedding
+    from facette.judges.similarity import fit_embedding
 
     return fit_embedding(extract(draw_faces(240, 64, seed=9).pictures).features)
 

@@ -23,7 +23,7 @@ from facette.comparison.methods import VaeMethod, Watch, size_of
 from facette.comparison.trials import measure, to_side
 from facette.errors import ImageError, UsageError
 from facette.images.sheets.grid import read_metadata
-from facette.judges.likeness import likeness
+from facette.judges.similarity import similarity
 from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 
@@ -59,13 +59,13 @@ def steps_taken():
 
 @pytest.fixture(scope="module")
 def matched(model, diffusion, photo, gauge, steps_taken):
-    """A matched comparison at a likeness that all three methods reach."""
+    """A matched comparison at a similarity that all three methods reach."""
     asked = {"strength": 0.25, "count": 3, "match": True, "levels": 3, "seed": 5}
     return compare(model, photo, diffusion, photo, gauge, progress=steps_taken.append, **asked)
 
 
 def test_matched_methods_are_equally_like_the_photo(matched):
-    values = [entry.chosen.figures.likeness.value for entry in matched.entries]
+    values = [entry.chosen.figures.similarity.value for entry in matched.entries]
     assert [entry.name for entry in matched.entries] == ["quick plain", "quick sharp", "tiny-diffusion"]
     assert matched.matched
     assert max(values) - min(values) <= 2 * matched.tolerance
@@ -73,10 +73,10 @@ def test_matched_methods_are_equally_like_the_photo(matched):
     assert "equally like the photo" in matched.subtitle
 
 
-def test_the_likeness_is_that_of_the_pictures_that_are_shown(matched, photo, gauge):
+def test_the_similarity_is_that_of_the_pictures_that_are_shown(matched, photo, gauge):
     for entry in matched.entries:
-        measured = likeness(gauge.places(photo[None]), gauge.places(entry.chosen.pictures)).mean()
-        assert entry.chosen.figures.likeness.value == pytest.approx(measured)
+        measured = similarity(gauge.places(photo[None]), gauge.places(entry.chosen.pictures)).mean()
+        assert entry.chosen.figures.similarity.value == pytest.approx(measured)
 
 
 def test_the_curves_reach_from_the_reconstruction_to_the_strongest(matched):
@@ -89,15 +89,15 @@ def test_the_curves_reach_from_the_reconstruction_to_the_strongest(matched):
     assert {trial.level * 8 for trial in theirs.curve} <= set(range(9)), "a strength is a number of steps"
 
 
-def test_a_likeness_that_nobody_reaches_is_said_to_be_unreached(model, diffusion, photo, gauge):
+def test_a_similarity_that_nobody_reaches_is_said_to_be_unreached(model, diffusion, photo, gauge):
     found = compare(
-        model, photo, diffusion, photo, gauge, count=2, match=True, levels=2, likeness=-1.0, strength=1.0
+        model, photo, diffusion, photo, gauge, count=2, match=True, levels=2, similarity=-1.0, strength=1.0
     )
     assert found.wished == -1.0
-    reached = found.entries[-1].chosen.figures.likeness.value
+    reached = found.entries[-1].chosen.figures.similarity.value
     assert abs(reached - -1.0) > found.tolerance
     for entry in found.entries[:-1]:
-        gap = abs(entry.chosen.figures.likeness.value - reached)
+        gap = abs(entry.chosen.figures.similarity.value - reached)
         assert entry.matched is (gap <= found.tolerance)
     assert found.entries[-1].matched is all(entry.matched for entry in found.entries[:-1])
 
@@ -137,7 +137,7 @@ def test_strength_0_beside_factor_0_compares_the_autoencoders(model, diffusion, 
     for entry, kept in zip(found.entries, found.kept, strict=True):
         assert all(np.array_equal(picture, kept.picture) for picture in entry.chosen.pictures)
         assert entry.chosen.figures.spread == 0
-        assert entry.chosen.figures.likeness.value == pytest.approx(kept.likeness, abs=1e-5)
+        assert entry.chosen.figures.similarity.value == pytest.approx(kept.similarity, abs=1e-5)
 
 
 def test_the_sheet_shows_every_picture_and_carries_what_made_it(matched, tmp_path):
@@ -157,7 +157,7 @@ def test_autoencoders_stand_side_by_side(model, tiny, photo, gauge):
     theirs = found.kept[-1]
     assert theirs.latents == 4 * 32 * 32
     assert found.kept[0].latents == model.latent
-    assert theirs.likeness > 0.5, "the planted autoencoder lets pictures through"
+    assert theirs.similarity > 0.5, "the planted autoencoder lets pictures through"
     assert np.array_equal(theirs.picture, rival.reconstruct(photo[None])[0])
     assert theirs.size == size_of({"vae": rival.network})
 
@@ -180,8 +180,8 @@ def test_when_the_safety_checker_leaves_too_little_it_is_said(model, diffusion, 
         ({"count": 1}, "`count` must be"),
         ({"strength": 1.5}, "strength must be a number from 0 to 1"),
         ({"match": True, "diversity": 3.0}, "leave out `diversity`"),
-        ({"likeness": 0.5}, "add `match=.likeness.`"),
-        ({"match": True, "likeness": 2.0}, "a likeness is a cosine"),
+        ({"similarity": 0.5}, "add `match=.similarity.`"),
+        ({"match": True, "similarity": 2.0}, "a similarity is a cosine"),
         ({"match": True, "levels": 1}, "`levels` must be"),
         ({"match": True, "tolerance": 0.0}, "`tolerance` must be above 0"),
     ],
@@ -223,7 +223,7 @@ def test_strengths_of_a_curve_are_whole_steps_from_end_to_end():
 
 def test_the_photo_itself_is_wholly_like_itself(photo, gauge):
     figures = measure(gauge, photo, np.stack([photo, photo]))
-    assert figures.likeness.value == pytest.approx(1)
+    assert figures.similarity.value == pytest.approx(1)
     assert figures.spread == 0
     assert figures.variety == pytest.approx(0, abs=1e-9)
     assert figures.sharpness == pytest.approx(1)

@@ -50,7 +50,7 @@ def test_ten_pictures_of_each_a_page_and_a_sheet(run, asked, tmp_path):
             "torch",
             "safety checker",
         ),
-        *("likeness", "realism", "spread", "sharpness", "seconds", "memory", "parameters", "weights"),
+        *("similarity", "realism", "spread", "sharpness", "seconds", "memory", "parameters", "weights"),
         *(f"seed {seed}" for seed in told["seeds"]),
     ):
         assert wanted in page, wanted
@@ -75,12 +75,12 @@ def test_the_command_on_the_page_makes_the_same_pictures_again(run, asked, tmp_p
     assert code == 0, err
     first, second = json.loads(out), json.loads(again)
     for mine, theirs in zip(first["methods"], second["methods"], strict=True):
-        assert {k: mine[k] for k in ("level", "likeness", "spread", "sharpness")} == {
-            k: theirs[k] for k in ("level", "likeness", "spread", "sharpness")
+        assert {k: mine[k] for k in ("level", "similarity", "spread", "sharpness")} == {
+            k: theirs[k] for k in ("level", "similarity", "spread", "sharpness")
         }
 
 
-def test_matched_likeness_draws_the_curves(run, asked, tmp_path):
+def test_matched_similarity_draws_the_curves(run, asked, tmp_path):
     options = [
         "--steps",
         8,
@@ -89,7 +89,7 @@ def test_matched_likeness_draws_the_curves(run, asked, tmp_path):
         "--count",
         3,
         "--match",
-        "likeness",
+        "similarity",
         "--levels",
         3,
         "--seed",
@@ -100,7 +100,7 @@ def test_matched_likeness_draws_the_curves(run, asked, tmp_path):
     told = json.loads(out)
     ours, theirs = told["methods"]
     assert ours["matched"] is True
-    assert abs(ours["likeness"]["value"] - theirs["likeness"]["value"]) <= told["tolerance"]
+    assert abs(ours["similarity"]["value"] - theirs["similarity"]["value"]) <= told["tolerance"]
     assert len(ours["curve"]) >= 9
     assert len(theirs["curve"]) >= 3
     page = (tmp_path / "matched.html").read_text("utf-8")
@@ -119,7 +119,7 @@ def test_the_autoencoder_alone(run, asked, tmp_path):
 
 
 def test_a_dry_run_says_how_long_it_will_take_and_makes_nothing(run, asked, tmp_path):
-    code, out, err = run(*asked, "--steps", 4, "--dry-run", "--match", "likeness")
+    code, out, err = run(*asked, "--steps", 4, "--dry-run", "--match", "similarity")
     assert code == 0, err
     assert "at most" in err
     assert out == ""

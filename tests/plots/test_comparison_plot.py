@@ -18,10 +18,10 @@ def test_each_method_is_a_line_in_each_panel_with_a_ring_at_the_compared_level()
     methods = [method("ours", 0.1), method("theirs", 0.3)]
     figure = plot_tradeoffs(methods)
     first, *rest = figure.axes
-    for axes, quantity in zip(figure.axes, ("likeness", "realism", "spread", "sharpness"), strict=True):
+    for axes, quantity in zip(figure.axes, ("similarity", "realism", "spread", "sharpness"), strict=True):
         for place, one in enumerate(methods):
             line, ring = axes.lines[2 * place : 2 * place + 2]
-            x = one.level if axes is first else one.likeness
+            x = one.level if axes is first else one.similarity
             assert np.array_equal(line.get_xdata(), x)
             assert np.array_equal(line.get_ydata(), getattr(one, quantity))
             assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (x[2], getattr(one, quantity)[2])

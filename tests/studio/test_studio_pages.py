@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import shutil
 import zipfile
@@ -391,7 +392,13 @@ def test_a_phone_has_room_for_everything_and_the_dial_stays_over_the_pictures(
     shot(page, f"vary-phone-{scheme}")
 
 
-def test_every_control_has_a_name_and_every_tab_one_width(varied):
+# What stands behind "More" and "Figures", or in no person's mouth at all.
+FIGURES = re.compile(
+    r"σ|\bnats\b|temperature|\bprior\b|trustworth|percentile|realism|worse than|stranger in a|[A-Z][a-z]+_[A-Z][a-z]+"
+)
+
+
+def test_every_control_has_a_name_every_tab_one_width_and_plain_words_come_first(varied):
     widths = set()
     for tab in ("Vary", "Blend", "Edit", "Map", "Sample", "Compare", "Evaluate", "Train"):
         varied.get_by_role("tab", name=tab, exact=True).click()
@@ -405,6 +412,11 @@ def test_every_control_has_a_name_and_every_tab_one_width(varied):
             .map(e => e.outerHTML)"""
         )
         assert nameless == [], tab
+        words = varied.inner_text(f"#page-{tab.lower()}")
+        assert FIGURES.findall(words) == [], tab
+        assert tab == "Vary" or "likeness" not in words.lower(), (
+            "a word for who somebody is, and for nothing else"
+        )
     assert len(widths) == 1
 
 

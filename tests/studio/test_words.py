@@ -112,7 +112,7 @@ LAST_WORDS = {
     "Blend": "Give two photos, three or four.",
     "Edit": "Stay the same person",
     "Sample": "Save the sheet",
-    "Compare": "At equal likeness",
+    "Compare": "At equal similarity",
     "Evaluate": "Measure",
     "Train": "No run yet: plan one above.",
     "Map": "Save the map",

@@ -41,15 +41,15 @@ def compare(
         typer.Option("--diversity", "-d", min=0, help="How far our model goes.  [default: 7, or as matched]"),
     ] = None,
     match: Annotated[
-        Literal["likeness"] | None,
+        Literal["similarity"] | None,
         typer.Option(
             "--match", help="Turn every knob until all are equally like the photo; draw the curves."
         ),
     ] = None,
-    likeness: Annotated[
+    similarity: Annotated[
         float | None,
         typer.Option(
-            "--likeness", min=-1, max=1, help="The likeness to match.  [default: that at --strength]"
+            "--similarity", min=-1, max=1, help="The similarity to match.  [default: that at --strength]"
         ),
     ] = None,
     levels: Annotated[
@@ -145,7 +145,7 @@ def compare(
             "diversity": diversity,
             "count": count,
             "seed": seed,
-            "likeness": likeness,
+            "similarity": similarity,
             "levels": levels,
         }
         comparison = _side_by_side(opened, photo_input, diffusion, gauge, wished, match is not None, dry_run)
@@ -159,7 +159,7 @@ def compare(
             "--count": count,
             "--seed": seed,
             "--match": match,
-            "--likeness": likeness,
+            "--similarity": similarity,
             "--levels": levels if match else None,
             "--no-safety-checker": not safety_checker,
         }

@@ -17,7 +17,7 @@ import numpy as np
 from facette.comparison.diffusion import Autoencoder, latent_count, reconstruct
 from facette.comparison.methods import MethodOutput, Size, Watch, networks_of, size_of
 from facette.comparison.trials import to_side
-from facette.judges.likeness import WhitenedEmbedding, likeness
+from facette.judges.similarity import WhitenedEmbedding, similarity
 from facette.latent.points import decode_each, encode_each
 from facette.latent.sheets import Result
 from facette.measures.reconstruction import psnr, sharpness_ratio, ssim
@@ -40,11 +40,11 @@ class Kept:
     psnr: float  # dB
     ssim: float  # [−1, 1]; NaN for pictures below 11 px
     sharpness: float  # over the photo's own
-    likeness: float  # to the photo, [−1, 1]
+    similarity: float  # to the photo, [−1, 1]
 
     def to_dict(self) -> dict[str, Any]:
         """Every number, as JSON holds it."""
-        plain = ("psnr", "ssim", "sharpness", "likeness")
+        plain = ("psnr", "ssim", "sharpness", "similarity")
         return {
             "name": self.name,
             "latents": self.latents,
@@ -153,5 +153,5 @@ def _kept(
         psnr=float(psnr(real, kept)[0]),
         ssim=float(ssim(real, kept)[0]),
         sharpness=sharpness_ratio(real, kept),
-        likeness=float(likeness(gauge.places(photo[None]), gauge.places(picture[None]))[0]),
+        similarity=float(similarity(gauge.places(photo[None]), gauge.places(picture[None]))[0]),
     )

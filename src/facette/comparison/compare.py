@@ -4,7 +4,7 @@ Enters: a loaded model, a diffusion pipeline, the photo in the model's frame at 
 Leaves: a `Comparison`, with everything needed to run it again.
 
 Without matching both are shown as asked: our diversity factor, their strength. With `match` the knobs are turned
-until both are equally like the photo, because at different likeness neither realism nor spread compare.
+until both are equally like the photo, because at different similarity neither realism nor spread compare.
 
 Legend: N pictures of each method, S side of the model's pictures, H side of the diffusion model's.
 """
@@ -21,12 +21,12 @@ import numpy as np
 from facette.checkpoint.native import load_model
 from facette.comparison.autoencoders import keep_by_autoencoder, keep_by_model, plain_and_sharp
 from facette.comparison.diffusion import Diffusion
-from facette.comparison.matching import Matched, common_range, match_likeness
+from facette.comparison.matching import Matched, common_range, match_similarity
 from facette.comparison.methods import DiffusionMethod, VaeMethod
 from facette.comparison.result import Comparison, Entry
 from facette.comparison.trials import FEWEST, Trials
 from facette.errors import UsageError, check_count
-from facette.judges.likeness import WhitenedEmbedding, embedding_of
+from facette.judges.similarity import WhitenedEmbedding, embedding_of
 from facette.latent.levels import FACTOR
 from facette.latent.vary import variation_seeds
 from facette.progress import Advance, unheard
@@ -69,22 +69,22 @@ def compare(
     count: int = 10,
     seed: int = 0,
     match: bool = False,
-    likeness: float | None = None,
+    similarity: float | None = None,
     tolerance: float = TOLERANCE,
     levels: int = LEVELS,
     progress: Advance = unheard,
 ) -> Comparison:
     """Make `count` relatives by each method and measure them.
 
-    `photo` (S, S, 3) and `large` (H, H, 3) show the same frame; `gauge` says what likeness and realism are. A model
-    with a sharpener is shown twice, plain and sharp. With `match` the common likeness is `likeness`, or else that of
-    the diffusion model at `strength`, moved into the range that every method reaches; `levels` strengths make the
+    `photo` (S, S, 3) and `large` (H, H, 3) show the same frame; `gauge` says what similarity and realism are. A model
+    with a sharpener is shown twice, plain and sharp. With `match` the common one is `similarity`, or else that of the
+    diffusion model at `strength`, moved into the range that every method reaches; `levels` strengths make the
     diffusion model's curve. `progress` is told of every step of diffusion.
 
     Raises UsageError for values that cannot be used, ImageError where a safety checker leaves too few pictures.
     """
     plan_comparison(diffusion, strength, count, match, levels)  # refuses what cannot be used
-    _check_matching(match, diversity, likeness, tolerance)
+    _check_matching(match, diversity, similarity, tolerance)
     seeds = variation_seeds(seed, count)
     ours = [
         Trials(VaeMethod(network, photo, name), photo, gauge, seeds)
@@ -93,7 +93,7 @@ def compare(
     theirs = Trials(DiffusionMethod(diffusion, large), photo, gauge, seeds, progress)
     near = diffusion.steps_at(strength) / diffusion.settings.steps
     if match:
-        wished, matches = _match(ours, theirs, near, likeness, tolerance, levels)
+        wished, matches = _match(ours, theirs, near, similarity, tolerance, levels)
     else:
         factor = FACTOR["auto"] if diversity is None else float(diversity)
         wished, matches = None, [*(_as_asked(trials, factor) for trials in ours), _as_asked(theirs, near)]
@@ -122,15 +122,15 @@ def compare(
         "diversity": None if match else matches[0].level,
         "count": count,
         "seed": seed,
-        "match": "likeness" if match else None,
-        "likeness": likeness,
+        "match": "similarity" if match else None,
+        "similarity": similarity,
         "levels": levels if match else None,
     }
     return Comparison(photo, large, entries, kept, wished, tolerance, seeds, asked)
 
 
 def gauge_for(model: Any) -> WhitenedEmbedding:
-    """What likeness and realism are measured with: the model's own gauge, or that of the bundled face model."""
+    """What similarity and realism are measured with: the model's own gauge, or that of the bundled face model."""
     try:
         return embedding_of(model)
     except UsageError:
@@ -171,32 +171,32 @@ def curve_strengths(levels: int, steps: int) -> list[float]:
     return sorted({round(place * steps / (levels - 1)) / steps for place in range(levels)})
 
 
-def _check_matching(match: bool, diversity: float | None, likeness: float | None, tolerance: float) -> None:
+def _check_matching(match: bool, diversity: float | None, similarity: float | None, tolerance: float) -> None:
     if match and diversity is not None:
-        raise UsageError("`match='likeness'` finds the diversity factor by itself: leave out `diversity`.")
-    if likeness is not None and not match:
+        raise UsageError("`match='similarity'` finds the diversity factor by itself: leave out `diversity`.")
+    if similarity is not None and not match:
         raise UsageError(
-            "`likeness` is what `match='likeness'` aims at: add `match='likeness'`, or leave it out."
+            "`similarity` is what `match='similarity'` aims at: add `match='similarity'`, or leave it out."
         )
-    if likeness is not None and not -1 <= likeness <= 1:
-        raise UsageError(f"a likeness is a cosine, from −1 to 1, got {likeness!r}.")
+    if similarity is not None and not -1 <= similarity <= 1:
+        raise UsageError(f"a similarity is a cosine, from −1 to 1, got {similarity!r}.")
     if not tolerance > 0:
         raise UsageError(f"`tolerance` must be above 0, got {tolerance!r}.")
 
 
 def _as_asked(trials: Trials, level: float) -> Matched:
-    return Matched(level, trials.likeness_at(level), False)
+    return Matched(level, trials.similarity_at(level), False)
 
 
 def _match(
     ours: Sequence[Trials],
     theirs: Trials,
     strength: float,
-    likeness: float | None,
+    similarity: float | None,
     tolerance: float,
     levels: int,
 ) -> tuple[float, list[Matched]]:
-    """The wished likeness, and the level of every method at the likeness that the diffusion model comes to.
+    """The wished similarity, and the level of every method at the similarity that the diffusion model comes to.
 
     Ours can be turned as finely as one likes and theirs cannot: so theirs is brought near the wish, and ours to it.
     """
@@ -206,25 +206,26 @@ def _match(
     every = theirs.method.levels or ()
     for level in sorted({*curve_strengths(levels, len(every) - 1), strength}):
         theirs.at(level)
-    wished = theirs.likeness_at(strength) if likeness is None else likeness
-    shared = common_range([trials.likenesses for trials in [*ours, theirs]])
+    wished = theirs.similarity_at(strength) if similarity is None else similarity
+    shared = common_range([trials.similarities for trials in [*ours, theirs]])
     aim = wished if shared is None else min(max(wished, shared[0]), shared[1])
-    nearest = match_likeness(theirs.likeness_at, theirs.likenesses, aim, tolerance, every)
-    reachable = common_range([trials.likenesses for trials in ours])
-    if reachable is not None and not reachable[0] <= nearest.likeness <= reachable[1]:
-        nearest = _nearest_within(theirs.likenesses, aim, reachable) or nearest
+    nearest = match_similarity(theirs.similarity_at, theirs.similarities, aim, tolerance, every)
+    reachable = common_range([trials.similarities for trials in ours])
+    if reachable is not None and not reachable[0] <= nearest.similarity <= reachable[1]:
+        nearest = _nearest_within(theirs.similarities, aim, reachable) or nearest
     matches = [
-        match_likeness(trials.likeness_at, trials.likenesses, nearest.likeness, tolerance) for trials in ours
+        match_similarity(trials.similarity_at, trials.similarities, nearest.similarity, tolerance)
+        for trials in ours
     ]
-    together = Matched(nearest.level, nearest.likeness, all(matched.reached for matched in matches))
+    together = Matched(nearest.level, nearest.similarity, all(matched.reached for matched in matches))
     return wished, [*matches, together]
 
 
 def _nearest_within(
-    likenesses: dict[float, float], aim: float, reachable: tuple[float, float]
+    similarities: dict[float, float], aim: float, reachable: tuple[float, float]
 ) -> Matched | None:
-    """The level nearest the aim among those whose likeness our methods reach too."""
-    inside = {level: value for level, value in likenesses.items() if reachable[0] <= value <= reachable[1]}
+    """The level nearest the aim among those whose similarity our methods reach too."""
+    inside = {level: value for level, value in similarities.items() if reachable[0] <= value <= reachable[1]}
     if not inside:
         return None
     level = min(inside, key=lambda level: abs(inside[level] - aim))

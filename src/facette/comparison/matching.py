@@ -1,11 +1,11 @@
-"""The strength at which a method keeps a wished likeness: a search over one knob.
+"""The strength at which a method keeps a wished similarity: a search over one knob.
 
-Enters: a function from a level of the knob to a likeness, what is known of it already, the wished likeness. Leaves:
+Enters: a function from a level of the knob to a similarity, what is known of it already, the wished similarity. Leaves:
 the best level found, and whether it is near enough. Knows no method and no picture.
 
-Likeness falls as the knob is turned up, but measured on ten pictures it does not fall at every step, and a strength
+Similarity falls as the knob is turned up, but measured on ten pictures it does not fall at every step, and a strength
 of image-to-image can only be a whole number of steps. So the search keeps two levels between which the wished
-likeness is crossed, halves them, and gives back the nearest level it has ever seen.
+similarity is crossed, halves them, and gives back the nearest level it has ever seen.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ class Matched:
     """Where a search ended."""
 
     level: float
-    likeness: float
+    similarity: float
     reached: bool  # within the tolerance of what was wished
 
 
-def match_likeness(
-    likeness_at: Callable[[float], float],
+def match_similarity(
+    similarity_at: Callable[[float], float],
     known: Mapping[float, float],
     wished: float,
     tolerance: float,
     levels: Sequence[float] | None = None,
     tries: int = TRIES,
 ) -> Matched:
-    """The level whose likeness is nearest to the wished one.
+    """The level whose similarity is nearest to the wished one.
 
-    `known` holds likenesses that are measured already, by level, at least one; the search stays between its ends.
+    `known` holds similarities that are measured already, by level, at least one; the search stays between its ends.
     `levels` are the only levels there are, ascending; None means that any number is one. At most `tries` levels
     are measured.
     """
@@ -48,24 +48,24 @@ def match_likeness(
         level = None if around is None else _between(*around, levels)
         if level is None:
             break
-        seen[level] = likeness_at(level)
+        seen[level] = similarity_at(level)
     best = min(seen, key=lambda level: (abs(seen[level] - wished), level))
     return Matched(best, seen[best], abs(seen[best] - wished) <= tolerance)
 
 
 def common_range(curves: Sequence[Mapping[float, float]]) -> tuple[float, float] | None:
-    """The likenesses that every one of the curves (level → likeness) reaches; None when there is none."""
+    """The similarities that every one of the curves (level → similarity) reaches; None when there is none."""
     low = max(min(curve.values()) for curve in curves)
     high = min(max(curve.values()) for curve in curves)
     return (low, high) if low <= high else None
 
 
 def _gap(seen: Mapping[float, float], wished: float) -> float:
-    return min(abs(likeness - wished) for likeness in seen.values())
+    return min(abs(similarity - wished) for similarity in seen.values())
 
 
 def _crossing(seen: Mapping[float, float], wished: float) -> tuple[float, float] | None:
-    """The narrowest pair of neighbouring levels with the wished likeness between theirs."""
+    """The narrowest pair of neighbouring levels with the wished similarity between theirs."""
     ordered = sorted(seen)
     pairs = [
         (below, above)

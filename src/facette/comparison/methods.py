@@ -1,7 +1,7 @@
 """Ways of making relatives of one photo, brought under one roof: ours, and a diffusion model's.
 
 Enters: a loaded model or pipeline and the photo in its own size. Leaves, for a level of the method's one knob and
-some seeds: uint8 pictures, how long they took, and how much memory. Knows nothing of likeness or of matching.
+some seeds: uint8 pictures, how long they took, and how much memory. Knows nothing of similarity or of matching.
 
 The knob of a VAE is the diversity factor (of σ), that of image-to-image the strength. At 0 each method gives the
 reconstruction of its own autoencoder.

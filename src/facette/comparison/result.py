@@ -34,7 +34,9 @@ class Entry:
     chosen: Trial
     size: Size
     curve: tuple[Trial, ...]  # by rising level; only the chosen one without matching
-    matched: bool | None  # whether the likeness is the common one within the tolerance; None without matching
+    matched: (
+        bool | None
+    )  # whether the similarity is the common one within the tolerance; None without matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Comparison(Result):
     large: np.ndarray  # uint8 (H, H, 3): the same frame at the diffusion model's size
     entries: tuple[Entry, ...]
     kept: tuple[Kept, ...]  # each autoencoder's reconstruction of the photo, in the order of the entries
-    wished: float | None  # the likeness asked for, or that at the asked strength; None without matching
+    wished: float | None  # the similarity asked for, or that at the asked strength; None without matching
     tolerance: float
     seeds: tuple[int, ...]
     asked: dict[str, Any]  # what was run, as plain values
@@ -82,7 +84,7 @@ class Comparison(Result):
 
     @property
     def matched(self) -> bool:
-        """Whether every method has the common likeness within the tolerance."""
+        """Whether every method has the common similarity within the tolerance."""
         return all(entry.matched for entry in self.entries)
 
     @property
@@ -91,7 +93,7 @@ class Comparison(Result):
 
     @property
     def subtitle(self) -> str:
-        likeness = " · ".join(f"{e.chosen.figures.likeness.value:.2f}" for e in self.entries)
+        similarity = " · ".join(f"{e.chosen.figures.similarity.value:.2f}" for e in self.entries)
         way = (
             "equally like the photo"
             if self.matched
@@ -99,7 +101,7 @@ class Comparison(Result):
             if self.wished is None
             else "as near as can be"
         )
-        return f"{way}: likeness {likeness} · seed {self.seeds[0]}"
+        return f"{way}: similarity {similarity} · seed {self.seeds[0]}"
 
     def settings(self) -> dict[str, Any]:
         return {"made": "compare", **self.asked, "seeds": list(self.seeds)}
@@ -108,7 +110,7 @@ class Comparison(Result):
         """Every number, as JSON holds it."""
         return {
             **self.settings(),
-            "wished_likeness": self.wished,
+            "wished_similarity": self.wished,
             "tolerance": self.tolerance,
             "methods": [_entry_dict(entry) for entry in self.entries],
             "autoencoders": [kept.to_dict() for kept in self.kept],
@@ -118,7 +120,7 @@ class Comparison(Result):
 def _told(trial: Trial) -> str:
     """The figures that a glance at the pictures asks for."""
     figures = trial.figures
-    return f"likeness {figures.likeness.value:.2f}, realism {figures.realism:.2f}"
+    return f"similarity {figures.similarity.value:.2f}, realism {figures.realism:.2f}"
 
 
 def _entry_dict(entry: Entry) -> dict[str, Any]:
@@ -137,7 +139,7 @@ def _trial_dict(trial: Trial) -> dict[str, Any]:
     figures, output = trial.figures, trial.output
     return {
         "level": trial.level,
-        "likeness": asdict(figures.likeness),
+        "similarity": asdict(figures.similarity),
         "realism": figures.realism,
         "spread": figures.spread,
         "variety": figures.variety,

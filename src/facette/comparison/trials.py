@@ -16,7 +16,7 @@ from PIL import Image
 
 from facette.comparison.methods import Method, MethodOutput
 from facette.errors import ImageError
-from facette.judges.likeness import WhitenedEmbedding, embedding_spread, likeness
+from facette.judges.similarity import WhitenedEmbedding, embedding_spread, similarity
 from facette.measures.diversity import spread
 from facette.measures.intervals import Bootstrap, Interval
 from facette.measures.reconstruction import sharpness_ratio
@@ -29,10 +29,10 @@ FEWEST = 2  # pictures; of one alone nothing can be said about their spread
 class Figures:
     """What some pictures of one photo measure, all at the common size."""
 
-    likeness: Interval  # mean likeness to the photo, [−1, 1]; 1 is the photo, 0 a stranger
+    similarity: Interval  # mean similarity to the photo, [−1, 1]; 1 is the photo, 0 a stranger
     realism: float  # [0, 1], real faces have 0.5 on average
     spread: float  # [0, 1], root mean squared difference of two pictures, averaged over all pairs
-    variety: float  # [0, 2], 1 − the mean likeness of two pictures; strangers have 1
+    variety: float  # [0, 2], 1 − the mean similarity of two pictures; strangers have 1
     sharpness: float  # over the photo's own: 1 as sharp, 0 flat, above 1 noisy
 
 
@@ -75,9 +75,9 @@ class Trials:
             self._tried[level] = Trial(level, output, pictures, measure(self._gauge, self._photo, shown))
         return self._tried[level]
 
-    def likeness_at(self, level: float) -> float:
-        """The mean likeness at a level."""
-        return self.at(level).figures.likeness.value
+    def similarity_at(self, level: float) -> float:
+        """The mean similarity at a level."""
+        return self.at(level).figures.similarity.value
 
     @property
     def curve(self) -> tuple[Trial, ...]:
@@ -85,18 +85,18 @@ class Trials:
         return tuple(self._tried[level] for level in sorted(self._tried))
 
     @property
-    def likenesses(self) -> dict[float, float]:
-        """Mean likeness by level, as far as known."""
-        return {trial.level: trial.figures.likeness.value for trial in self.curve}
+    def similarities(self) -> dict[float, float]:
+        """Mean similarity by level, as far as known."""
+        return {trial.level: trial.figures.similarity.value for trial in self.curve}
 
 
 def measure(gauge: WhitenedEmbedding, photo: np.ndarray, pictures: np.ndarray) -> Figures:
     """The figures of pictures (N, S, S, 3) of one photo (S, S, 3), N ≥ 2."""
     unit = pictures / 255.0
     places = gauge.places(pictures)  # (N, 128)
-    alike = likeness(gauge.places(photo[None]), places)  # (N,)
+    alike = similarity(gauge.places(photo[None]), places)  # (N,)
     return Figures(
-        likeness=Bootstrap({"likeness": alike}, seed=0).mean("likeness"),
+        similarity=Bootstrap({"similarity": alike}, seed=0).mean("similarity"),
         realism=float(gauge.realism(places).mean()),
         spread=spread(unit),
         variety=embedding_spread(places),

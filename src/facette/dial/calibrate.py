@@ -7,7 +7,7 @@ measured while drawing. Writing the file, and what is said about it, is the comm
     people.PART (Z, K)                how people differ, part by part (`latent.people`)
     dial.curve.NOISE.DETAILS (F, 3)   strength, median distance, share of the same person (`latent.levels`)
     dial.strangers (1,)               the distance that 1 % of pairs of different people are below
-    dial.centre, whitening, known, typical, threshold    what realism is measured with (`judges.likeness`)
+    dial.centre, whitening, known, typical, threshold    what realism is measured with (`judges.similarity`)
 
 Legend: P photos, F strengths, N relatives of a photo.
 """
@@ -33,7 +33,7 @@ from facette.errors import UsageError, check_count
 from facette.form import Size
 from facette.judges.attributes import extract
 from facette.judges.identity import available, speaks_for
-from facette.judges.likeness import FEWEST, WhitenedEmbedding, fit_embedding
+from facette.judges.similarity import FEWEST, WhitenedEmbedding, fit_embedding
 from facette.latent.cloud import MEAN, cloud_tensors, encode_set, measure_cloud
 from facette.latent.details import Details
 from facette.latent.inputs import image_size, resolve_model

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from facette.dial.curves import JUDGED, at_side
 from facette.errors import UsageError
 from facette.judges.identity import available, describe, speaks_for
-from facette.judges.likeness import WhitenedEmbedding, embedding_of, embedding_spread
+from facette.judges.similarity import WhitenedEmbedding, embedding_of, embedding_spread
 from facette.latent.details import Details
 from facette.latent.inputs import Picture, resolve_model
 from facette.latent.levels import STRANGERS, Curve, choose_setting, known_curve

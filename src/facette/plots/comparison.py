@@ -1,7 +1,7 @@
 """Methods of making relatives of a photo, over the whole range of their knobs.
 
 Enters: arrays of figures by rising level, one `Tradeoff` for each method. Leaves: a matplotlib figure whose panels
-share the likeness as their axis, because that is where methods with different knobs can be compared.
+share the similarity as their axis, because that is where methods with different knobs can be compared.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Tradeoff:
 
     name: str
     level: np.ndarray  # (P,) as a share of the strongest one, [0, 1], ascending
-    likeness: np.ndarray  # (P,)
+    similarity: np.ndarray  # (P,)
     realism: np.ndarray  # (P,)
     spread: np.ndarray  # (P,)
     sharpness: np.ndarray  # (P,)
@@ -42,7 +42,7 @@ _PANELS = (
 
 
 def plot_tradeoffs(methods: Sequence[Tradeoff], title: str = "Over the whole range") -> Figure:
-    """Likeness over the knob, then realism, spread and sharpness over the likeness; a ring marks what is compared.
+    """Similarity over the knob, then realism, spread and sharpness over the similarity; a ring marks what is compared.
 
     UsageError: no method, or one without a level.
     """
@@ -51,12 +51,12 @@ def plot_tradeoffs(methods: Sequence[Tradeoff], title: str = "Over the whole ran
     figure = new_figure(title, 2, 2, size=(10, 7.2))
     first, *rest = figure.axes
     for place, method in enumerate(methods):
-        _draw(first, method.level, method.likeness, method, place)
+        _draw(first, method.level, method.similarity, method, place)
         for axes, (quantity, _, _) in zip(rest, _PANELS, strict=True):
-            _draw(axes, method.likeness, getattr(method, quantity), method, place)
-    label(first, "Likeness to the photo", "knob, from reconstruction to strongest", "likeness")
+            _draw(axes, method.similarity, getattr(method, quantity), method, place)
+    label(first, "Similarity to the photo", "knob, from reconstruction to strongest", "similarity")
     for axes, (_, name, unit) in zip(rest, _PANELS, strict=True):
-        label(axes, name, "likeness to the photo", unit)
+        label(axes, name, "similarity to the photo", unit)
         axes.invert_xaxis()  # as the knob is turned, to the right
     legend(first)
     return figure

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 LARGEST_SHOWN = 256  # px: pictures in a gallery are no larger, so that the page stays light
 LIBRARIES = ("facette", "torch", "diffusers", "transformers", "accelerate", "huggingface-hub")
 MEANINGS = {
-    "likeness": "to the photo, by the attribute network: 1 is the photo, 0 a stranger; with its 95 % interval",
+    "similarity": "to the photo, by the attribute network: 1 is the photo, 0 a stranger; with its 95 % interval",
     "realism": "share of real faces that are no nearer to their like; real faces have 0.5",
     "spread": "how far two of the pictures are apart, pixel by pixel, from 0 to 1",
-    "variety": "1 − the likeness of two of the pictures: 0 all the same, 1 strangers",
+    "variety": "1 − the similarity of two of the pictures: 0 all the same, 1 strangers",
     "sharpness": "fine detail over the photo's: 1 as sharp, below softer, above noisier",
     "seconds": "for one picture, on this machine",
     "memory": "its weights, and the most that making the pictures took on top",
@@ -117,7 +117,7 @@ def tradeoff(entry: Entry) -> Tradeoff:
     return Tradeoff(
         name=entry.name,
         level=levels / entry.strongest,
-        likeness=np.array([figure.likeness.value for figure in figures]),
+        similarity=np.array([figure.similarity.value for figure in figures]),
         realism=np.array([figure.realism for figure in figures]),
         spread=np.array([figure.spread for figure in figures]),
         sharpness=np.array([figure.sharpness for figure in figures]),
@@ -161,19 +161,19 @@ def _opening(comparison: Comparison) -> str:
     if comparison.wished is None:
         parts.append(
             "Each was run as asked, so they are not equally like the photo, and what is less like it is free to be "
-            "more varied; matched likeness compares them where they are."
+            "more varied; matched similarity compares them where they are."
         )
     elif comparison.matched:
-        reached = comparison.entries[-1].chosen.figures.likeness.value
+        reached = comparison.entries[-1].chosen.figures.similarity.value
         parts.append(
-            f"Every knob was turned until the mean likeness to the photo was the same, {reached:.2f}, within "
+            f"Every knob was turned until the mean similarity to the photo was the same, {reached:.2f}, within "
             f"{comparison.tolerance:g}."
         )
         if abs(reached - comparison.wished) > comparison.tolerance:
-            parts.append(f"The wished {comparison.wished:.2f} is not a likeness that all of them reach.")
+            parts.append(f"The wished {comparison.wished:.2f} is not a similarity that all of them reach.")
     else:
         parts.append(
-            "Their likeness could not be made the same: the ranges that they reach do not meet, or no strength lies "
+            "Their similarity could not be made the same: the ranges that they reach do not meet, or no strength lies "
             "near enough. Each is shown where it comes nearest, and the figures below do not compare like with like."
         )
     return " ".join(parts)
@@ -192,9 +192,12 @@ def _figure_rows(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
     ]
     rows.append(
         (
-            "likeness",
-            *(f"{f.likeness.value:.3f} ({f.likeness.low:.2f} to {f.likeness.high:.2f})" for f in figures),
-            MEANINGS["likeness"],
+            "similarity",
+            *(
+                f"{f.similarity.value:.3f} ({f.similarity.low:.2f} to {f.similarity.high:.2f})"
+                for f in figures
+            ),
+            MEANINGS["similarity"],
         )
     )
     rows += [
@@ -219,8 +222,8 @@ def _kept_rows(kept: Sequence[Kept]) -> list[tuple[Any, ...]]:
         ("SSIM", *(autoencoder.ssim for autoencoder in kept), "structural similarity: 1 is the same picture"),
         ("sharpness", *(autoencoder.sharpness for autoencoder in kept), MEANINGS["sharpness"]),
         (
-            "likeness",
-            *(autoencoder.likeness for autoencoder in kept),
+            "similarity",
+            *(autoencoder.similarity for autoencoder in kept),
             "to the photo: 1 is the photo, 0 a stranger",
         ),
         ("seconds", *(autoencoder.output.seconds for autoencoder in kept), "there and back, on this machine"),

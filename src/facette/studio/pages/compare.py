@@ -68,7 +68,7 @@ def page(studio: Studio) -> None:
                 )
                 match = gr.Checkbox(
                     False,
-                    label="At equal likeness",
+                    label="At equal similarity",
                     info="Turns every knob until all are equally like the photo.",
                     min_width=260,
                 )
@@ -173,5 +173,5 @@ def _options(studio: Studio, wish: CompareSettings) -> dict[str, Any]:
         "--strength": wish.strength,
         "--count": wish.count,
         "--seed": wish.seed,
-        "--match": "likeness" if wish.match else None,
+        "--match": "similarity" if wish.match else None,
     }

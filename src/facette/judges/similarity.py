@@ -4,7 +4,7 @@ In: uint8 pictures, and a `WhitenedEmbedding`: what the network sees in faces on
 is blind to who somebody is: it knows hair, age, beard, glasses, expression, colouring, not identities.
 
 The embedding (128) is centred and whitened, so that every direction in which faces differ counts alike, and cut to
-length one; a likeness is a cosine there. Measured on CelebA (docs/dial.md): with the threshold that lets one stranger
+length one; a similarity is a cosine there. Measured on CelebA (docs/dial.md): with the threshold that lets one stranger
 in a hundred pass, the bundled model's redrawings pass in 99 of 100 cases with full whitening, in 87 when only centred.
 Realism asks how near the nearest real faces are, in the same space: it fell sooner than Mahalanobis distances or
 distances in the plain embedding when variations came to look wrong.
@@ -52,13 +52,13 @@ class Calibrated(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WhitenedEmbedding:
-    """What likeness and realism are measured with; made once from real faces, kept in the model file."""
+    """What similarity and realism are measured with; made once from real faces, kept in the model file."""
 
     centre: NDArray[np.float64]  # (128,)
     whitening: NDArray[np.float64]  # (128, 128)
     known: Embeddings  # (M, 128)
     typical: NDArray[np.float64]  # (R,) sorted: how near real faces are to their nearest known ones
-    threshold: float  # the likeness that one pair of strangers in a hundred exceeds
+    threshold: float  # the similarity that one pair of strangers in a hundred exceeds
 
     def places(self, pictures: np.ndarray) -> Embeddings:
         """Where uint8 pictures (N, S, S, 3) stand: (N, 128), rows of length one."""
@@ -87,7 +87,7 @@ class WhitenedEmbedding:
         }
 
 
-def likeness(photo: Embeddings, others: Embeddings) -> NDArray[np.float64]:
+def similarity(photo: Embeddings, others: Embeddings) -> NDArray[np.float64]:
     """Cosine of each of N places (N, 128) with the photo's (128,) or (1, 128): (N,) in [−1, 1].
 
     1 is the photo itself, 0 an average stranger.
@@ -96,7 +96,7 @@ def likeness(photo: Embeddings, others: Embeddings) -> NDArray[np.float64]:
 
 
 def embedding_spread(places: Embeddings) -> float:
-    """How unlike N ≥ 2 pictures are to each other: 1 − the mean likeness of every two, in [0, 2]; 0 when all are one.
+    """How unlike N ≥ 2 pictures are to each other: 1 − the mean similarity of every two, in [0, 2]; 0 when all are one.
 
     Strangers give 1 on average.
     """
@@ -138,7 +138,7 @@ def embedding_of(model: Calibrated) -> WhitenedEmbedding:
     """The gauge a model carries. Raises UsageError for one that was never calibrated."""
     if _THRESHOLD not in model.extras:
         raise UsageError(
-            f"model {model.name!r} has no measure of likeness yet: run `facette calibrate MODEL DATA` once."
+            f"model {model.name!r} has no measure of similarity yet: run `facette calibrate MODEL DATA` once."
         )
     centre, whitening, known, typical, threshold = (
         model.extras[name].double().numpy() for name in (_CENTRE, _WHITENING, _KNOWN, _TYPICAL, _THRESHOLD)

@@ -1,4 +1,4 @@
-"""Laws of likeness and realism, on embeddings whose distribution is known."""
+"""Laws of similarity and realism, on embeddings whose distribution is known."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 from facette.errors import UsageError
 from facette.judges.attributes import FEATURES
-from facette.judges.likeness import embedding_of, embedding_spread, fit_embedding, likeness
+from facette.judges.similarity import embedding_of, embedding_spread, fit_embedding, similarity
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,10 @@ def test_one_pair_of_strangers_in_a_hundred_passes(gauge, mixing):
     assert passed == pytest.approx(0.01, abs=0.003)
 
 
-def test_likeness_is_one_to_oneself_and_none_to_strangers(gauge, faces):
+def test_similarity_is_one_to_oneself_and_none_to_strangers(gauge, faces):
     places = gauge.place(faces[:500])
-    assert likeness(places[3], places)[3] == pytest.approx(1)
-    assert abs(likeness(places[3], places).mean()) < 0.02
+    assert similarity(places[3], places)[3] == pytest.approx(1)
+    assert abs(similarity(places[3], places).mean()) < 0.02
 
 
 def test_whitening_tells_people_apart_where_the_plain_cosine_cannot(gauge, faces, mixing):
