@@ -26,16 +26,16 @@ from facette.cli import main
 main()
 """
 # Others look into `sys.modules` and stumble over what is None there.
-WITHOUT_TORCH_ALONE = """
+WITHOUT_LARGE_ONES = """
 import sys
 from importlib.abc import MetaPathFinder
 
-class NoTorch(MetaPathFinder):
+class Without(MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name == "torch":
-            raise ModuleNotFoundError("torch is missing here", name=name)
+        if name in ("torch", "scipy", "sklearn"):
+            raise ModuleNotFoundError(f"{name} is missing here", name=name)
 
-sys.meta_path.insert(0, NoTorch())
+sys.meta_path.insert(0, Without())
 from facette.cli import main
 main()
 """
@@ -83,13 +83,13 @@ def test_it_opens_answers_and_leaves_nothing(tmp_path, way):
 
 
 @pytest.mark.slow
-def test_it_stays_small_after_use_and_never_loads_torch_itself(visit, hopper, photograph, tmp_path):
-    """What measures, maps and follows gradients does so in processes of their own, which find torch: it is missing in
-    this one alone."""
+def test_it_stays_small_after_use_and_loads_nothing_large_itself(visit, hopper, photograph, tmp_path):
+    """What measures, maps, puts photos on maps and follows gradients does so in processes of their own, which find
+    torch and scikit-learn: they are missing in this one alone."""
     command = [
         sys.executable,
         "-c",
-        WITHOUT_TORCH_ALONE,
+        WITHOUT_LARGE_ONES,
         "studio",
         "--port",
         "0",

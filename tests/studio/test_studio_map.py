@@ -29,7 +29,7 @@ from facette.latent.directions import known_directions
 from facette.latent.paths import path
 from facette.latent.points import decode_each, encode_each
 from facette.studio import chart
-from facette.studio.chart import Walk, chart_files, draw_map, methods, read_columns
+from facette.studio.chart import chart_files, draw_map, methods, read_columns
 from facette.studio.pages.map import STEPS
 
 COUNT = 40  # samples on the map, for these tests
@@ -272,13 +272,14 @@ def test_points_that_are_not_there_are_refused_and_photos_move_nothing(drawn, mo
             walk.latent(number)
         with pytest.raises(UsageError, match="no point"):
             walk.name(number)
-    after = walk.with_photo(model, "ada.png", drawn_faces[10])
-    assert isinstance(after, Walk)
-    assert (after.settled, after.name(COUNT)) == (COUNT, "ada.png")
     mean, _ = encode_each(model, drawn_faces[10:11])
+    (point,) = walk.projection.place(mean)
+    after = walk.with_photo("ada.png", mean[0], point)
+    assert (after.settled, after.name(COUNT)) == (COUNT, "ada.png")
     assert np.array_equal(after.latent(COUNT), mean)
     assert np.array_equal(after.latent(3), walk.latent(3))
-    assert after.places().shape == (1, 2)
+    (photo,) = after.placed
+    assert np.array_equal(photo.point, point)
     assert np.array_equal(after.projection.points, shown.points)
 
 

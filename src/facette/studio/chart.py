@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from facette.errors import UsageError
 from facette.files import json_of
 from facette.latent.directions import FIGURES, known_directions
-from facette.latent.points import encode_each
 from facette.latent.project import Method, Projection
 from facette.model.interface import DrawingModel
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
@@ -35,11 +34,20 @@ SAVED = ".npz"  # ending of a saved map
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedPhoto:
+    """A photo that was put on a map."""
+
+    name: str
+    latent: NDArray[np.float32]  # (Z,)
+    point: NDArray[np.float32]  # (2,)
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """A map to walk on: its points in the order of the page, then the photos that were put on it."""
 
     projection: Projection
-    placed: tuple[tuple[str, NDArray[np.float32]], ...] = ()  # name and latent (Z,)
+    placed: tuple[PlacedPhoto, ...] = ()
 
     @property
     def settled(self) -> int:
@@ -50,26 +58,19 @@ class Walk:
         if 0 <= number < self.settled:
             latent = self.projection.latents[number] * self.projection.unit
         else:
-            latent = self._photo(number)[1]
+            latent = self._photo(number).latent
         return np.asarray(latent, np.float32)[None]
 
     def name(self, number: int) -> str:
         """What a point is called. Raises UsageError as `latent` does."""
         known = 0 <= number < self.settled
-        return self.projection.names[number] if known else self._photo(number)[0]
+        return self.projection.names[number] if known else self._photo(number).name
 
-    def with_photo(self, model: DrawingModel, name: str, picture: NDArray[np.uint8]) -> Walk:
-        """The same map with a photo (S, S, 3) put on it; nothing moves."""
-        mean, _ = encode_each(model, picture[None])
-        return replace(self, placed=(*self.placed, (name, mean[0])))
+    def with_photo(self, name: str, latent: NDArray[np.float32], point: NDArray[np.float32]) -> Walk:
+        """The same map with a photo put on it, its latent (Z,) where `Projection.place` says; nothing moves."""
+        return replace(self, placed=(*self.placed, PlacedPhoto(name, latent, point)))
 
-    def places(self) -> NDArray[np.float32]:
-        """(M, 2) where the photos lie."""
-        if not self.placed:
-            return np.empty((0, 2), np.float32)
-        return self.projection.place(np.stack([latent for _, latent in self.placed]))
-
-    def _photo(self, number: int) -> tuple[str, NDArray[np.float32]]:
+    def _photo(self, number: int) -> PlacedPhoto:
         if not self.settled <= number < self.settled + len(self.placed):
             raise UsageError(f"there is no point {number} on this map: it was drawn anew, pick another one.")
         return self.placed[number - self.settled]

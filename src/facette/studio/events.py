@@ -45,6 +45,10 @@ class Tell(Protocol):
     def __call__(self, words: str, share: float | None = None) -> None: ...
 
 
+def unheard(words: str, share: float | None = None) -> None:
+    """Tells nobody how far a piece of work is."""
+
+
 def progress_by(tell: Tell, label: str = "") -> Progress:
     """What a page is told of the stages of a piece of work."""
     return lambda stage, done, total: tell(f"{label}{stage}", done / total if total else None)

@@ -21,7 +21,7 @@ from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
 from facette.studio.apart import NamedModel, work_apart
 from facette.studio.download_links import film, photo_first, picture, row, sheet, singles
-from facette.studio.events import Tell, live, long
+from facette.studio.events import Tell, live, long, unheard
 from facette.studio.parts import command_line, copyable, face, faces, folded, note, photo_box
 from facette.studio.path_view import Way, picture_between
 from facette.studio.photo import Choice, Photos, SentPhoto, StudioPhoto
@@ -41,10 +41,6 @@ MOST_STEPS = 24
 FIELD_SIDE = 5
 FRAMES = 24  # pictures of a film in a second, at least
 FEW, FOUR = "Give two photos, three or four.", "A field lies between four photos."
-
-
-def _unheard(words: str, share: float | None = None) -> None:
-    """Says nothing of how far a piece of work is."""
 
 
 def page(studio: Studio) -> None:
@@ -165,7 +161,7 @@ def _walked(
     equal: bool,
     seconds: float,
     share: float,
-    tell: Tell = _unheard,
+    tell: Tell = unheard,
 ) -> list[Any]:
     """The way through the photos and all that is shown of it."""
     photos = _photos_of(studio, held)
@@ -173,7 +169,7 @@ def _walked(
         raise UsageError("give two photos first.")
     inputs = [photo.input for photo in photos]
 
-    def between(count: int, side: int | None = None, tell: Tell = _unheard) -> Interpolation:
+    def between(count: int, side: int | None = None, tell: Tell = unheard) -> Interpolation:
         if method == "geodesic":
             sent = tuple(studio.photos.sent(text) for text in held if text)
             walk = work_apart(shortest_way, WayOrder(studio.named, sent, count, equal, side), tell)

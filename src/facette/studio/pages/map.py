@@ -15,13 +15,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from facette.latent.paths import path
-from facette.latent.points import decode_each
-from facette.latent.project import Method
+from facette.latent.points import decode_each, encode_each
+from facette.latent.project import Method, Projection
 from facette.plots.interactive_map.atlas import Atlas
 from facette.studio.apart import NamedModel, work_apart
 from facette.studio.chart import SAVED, Walk, chart_files, draw_map, methods, packed
 from facette.studio.download_links import drawn_picture
-from facette.studio.events import Tell, aside, live, long
+from facette.studio.events import Tell, aside, live, long, unheard
 from facette.studio.parts import (
     command_line,
     copyable,
@@ -177,6 +177,19 @@ def map_of(order: MapOrder, tell: Tell) -> DrawnMap:
     return DrawnMap(walk, described, atlas, shown, chart.remarks)
 
 
+@dataclass(frozen=True, slots=True)
+class PlacingOrder:
+    """A photo to be put on a map."""
+
+    projection: Projection
+    latent: Any  # (Z,)
+
+
+def place_of(order: PlacingOrder, tell: Tell) -> Any:
+    """Where a photo lies on a map, (2,). Raises as `Projection.place` does."""
+    return order.projection.place(order.latent[None])[0]
+
+
 def _on_page(studio: Studio, tab: str, ready: DrawnMap, command: str) -> list[Any]:
     """The map as a page shows it: its state, its HTML, and what stands under it."""
     chart = studio.shelf.put(tab, "map-chart", packed(ready.described), "map.json", "application/json")
@@ -204,10 +217,13 @@ def _npz(walk: Walk) -> bytes:
 
 def _html(shown: PageMap) -> str:
     placed = [
-        {"x": float(x), "y": float(y), "name": name, "source": png_address(drawn)}
-        for (x, y), (name, _), drawn in zip(
-            shown.walk.places(), shown.walk.placed, shown.pictures, strict=True
-        )
+        {
+            "x": float(photo.point[0]),
+            "y": float(photo.point[1]),
+            "name": photo.name,
+            "source": png_address(drawn),
+        }
+        for photo, drawn in zip(shown.walk.placed, shown.pictures, strict=True)
     ]
     count = shown.walk.settled + len(placed)
     return f"""<div class="latent-map" data-input="map-walk" data-chart="{escape(shown.chart)}"
@@ -250,14 +266,16 @@ def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share
 
 
 def _placed(studio: Studio, tab: str, token: str, shown: PageMap | None) -> list[Any]:
-    """The map with the photo on it; where it lies is found beside everybody's work with the model."""
+    """The map with the photo on it; where it lies is found beside everybody's work, by libraries that are large."""
     import gradio as gr
 
     if not token or shown is None or token in shown.held:
         return [gr.skip()] * 2
     photo = studio.photos.take(token)
     with studio.turn:
-        walk = shown.walk.with_photo(studio.model, photo.name, photo.picture)
+        mean, _ = encode_each(studio.model, photo.picture[None])  # (1, Z)
+    point = work_apart(place_of, PlacingOrder(shown.walk.projection, mean[0]), unheard)
+    walk = shown.walk.with_photo(photo.name, mean[0], point)
     after = replace(shown, walk=walk, pictures=(*shown.pictures, photo.picture), held=(*shown.held, token))
     return [after, _html(after)]
 
