@@ -73,7 +73,7 @@ RECONSTRUCTION: tuple[Measure, ...] = (
     Measure(
         "ssim",
         "SSIM",
-        "Likeness of local structure: 1 is identical, 0 unrelated.",
+        "Similarity of local structure: 1 is identical, 0 unrelated.",
         "higher",
         of=lambda pair: pixels.ssim(pair.real, pair.drawn),
         least_side=2 * pixels.SSIM_RADIUS + 1,

@@ -74,7 +74,7 @@ def ssim(real: Floats, drawn: Floats) -> Floats:
     real, drawn = _pair(real, drawn)
     if real.ndim != 4 or min(real.shape[1:3]) <= 2 * SSIM_RADIUS:
         raise UsageError(f"SSIM needs pictures (N, H, W, C) of at least 11 × 11 px, got shape {real.shape}.")
-    luminance, structure = _likeness_maps(real, drawn, SSIM_RADIUS)
+    luminance, structure = _similarity_maps(real, drawn, SSIM_RADIUS)
     return (luminance * structure).reshape(len(real), -1).mean(axis=1)
 
 
@@ -96,7 +96,7 @@ def ms_ssim(real: Floats, drawn: Floats) -> Floats:
         )
     product = np.ones((len(real), real.shape[3]))  # (N, C)
     for scale, weight in enumerate(MS_SSIM_WEIGHTS, start=1):
-        luminance, structure = _likeness_maps(real, drawn, MS_SSIM_RADIUS)
+        luminance, structure = _similarity_maps(real, drawn, MS_SSIM_RADIUS)
         last = scale == len(MS_SSIM_WEIGHTS)
         term = (luminance * structure if last else structure).mean(axis=(1, 2))  # (N, C)
         product *= np.maximum(term, 0) ** weight
@@ -104,7 +104,7 @@ def ms_ssim(real: Floats, drawn: Floats) -> Floats:
     return product.mean(axis=1)
 
 
-def _likeness_maps(real: Floats, drawn: Floats, radius: int) -> tuple[Floats, Floats]:
+def _similarity_maps(real: Floats, drawn: Floats, radius: int) -> tuple[Floats, Floats]:
     """SSIM's two factors at every place whose window lies inside the picture, each (N, H − 2r, W − 2r, C)."""
     from scipy.ndimage import gaussian_filter
 
