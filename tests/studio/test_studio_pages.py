@@ -149,7 +149,7 @@ def test_the_keyboard_alone_turns_the_dial_keeps_and_walks_the_tabs(varied, rela
     assert pressed.get_attribute("aria-pressed") == "true"
     varied.get_by_role("tab", name="Vary", exact=True).focus()
     varied.keyboard.press("ArrowRight")
-    varied.locator("#blend-place").wait_for(state="visible")
+    varied.locator("#blend-picture").wait_for(state="visible")
     varied.keyboard.press("ArrowLeft")
     varied.locator("#vary-gallery img").first.wait_for(state="visible")
     varied.locator("#vary-gallery .look").first.focus()
