@@ -537,14 +537,17 @@ def _one_length(spec: Any) -> Any:
 class SharpenSpec(Spec):
     """The second stage: a network that draws, over the frozen decoder's mean, what a mean cannot show.
 
-    `widths` are its channels at a half, a quarter and an eighth of the picture's side. It is trained against a critic
-    (`critic_width` channels at half the side), on pictures and on draws of the fitted prior (`prior_share` of them).
+    `widths` are its channels at a half, a quarter and an eighth of the picture's side, `full_width` those at the side
+    itself (0: none). It is trained against a critic (`critic_width` channels at half the side; `critic_penalty` is the
+    weight of its gradient's squared length), on pictures and on draws of the fitted prior (`prior_share` of them).
     Weights of its loss beside the critic's verdict: `feature_weight` for the mean absolute difference of the critic's
-    features, `squared_weight` for the mean squared difference of the values in [−1, 1], `identity_weight` for who the
-    face is: 1 − cosine between the features of the network of who (facette.model.identity).
+    features, `detail_weight` for how far the strength of detail differs, in places and as a whole, `squared_weight` for
+    the mean squared difference of the values in [−1, 1], `identity_weight` for who the face is: 1 − cosine between the
+    features of the network of who (facette.model.identity).
     """
 
     widths: Annotated[tuple[Positive, Positive, Positive], _list()] = (40, 80, 160)
+    full_width: NonNegative = 0
     condition: Positive = 128
     critic_width: Positive = 32
     epochs: Positive | None = None
@@ -555,6 +558,7 @@ class SharpenSpec(Spec):
     lr_warmup_steps: NonNegative = 200
     lr_final: Annotated[float, Field(ge=0, le=1)] = 0.1
     critic_lr: Annotated[float, Field(gt=0)] = 4e-4
+    critic_penalty: Annotated[float, Field(ge=0)] = 0.1
     critic_lead: NonNegative = 100
     """Steps in which the critic learns alone: following a critic that knows nothing yet only leads astray."""
     adam_betas: Annotated[tuple[float, float], _list()] = (0.5, 0.99)
@@ -563,6 +567,7 @@ class SharpenSpec(Spec):
     """Share of the steps whose pictures are moved and tinted before the critic sees them (arXiv 2006.10738): for
     data sets of a few thousand pictures, which a critic would learn by heart."""
     feature_weight: Annotated[float, Field(ge=0)] = 10.0
+    detail_weight: Annotated[float, Field(ge=0)] = 0.0
     squared_weight: Annotated[float, Field(ge=0)] = 100.0
     identity_weight: Annotated[float, Field(ge=0)] = 0.0
     precision: Literal["auto", "float32", "bf16"] = "auto"

@@ -24,7 +24,7 @@ from facette.model.prior import FactorMixturePrior, GaussianMixturePrior
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener, build_vae
 from facette.onnx_graph import Unserved
-from facette.recipe import Recipe, load_recipe, shipped_recipes
+from facette.recipe import Recipe, SharpenSpec, load_recipe, shipped_recipes
 
 needs("onnxruntime")
 PICTURED = [name for name in shipped_recipes() if load_recipe(name).input.kind == "image"]
@@ -74,7 +74,7 @@ def test_every_shipped_recipe_has_graphs_that_compute_what_torch_does(name, tmp_
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_the_bundled_model_draws_the_same_variations_within_one_level(plain, drawn_faces):
-    model, drawer = facette.load("faces64"), open_onnx("faces64", plain)
+    model, drawer = facette.load("faces128"), open_onnx("faces128", plain)
     made = vary(model.plain() if plain else model, drawn_faces[0], count=4, seed=3, details="model")
     graphed = vary(drawer, drawn_faces[0], count=4, seed=3, details="model")
     assert isinstance(graphed.latents, np.ndarray)
@@ -86,13 +86,13 @@ def test_the_bundled_model_draws_the_same_variations_within_one_level(plain, dra
 
 
 def test_each_picture_is_the_same_alone_as_among_others():
-    drawer = open_onnx("faces64")
+    drawer = open_onnx("faces128")
     latents = np.random.default_rng(0).standard_normal((5, drawer.latent), dtype=np.float32)
     assert (drawer.decode(latents, batch=2)[3] == drawer.decode(latents[3:4])[0]).all()
 
 
 def test_what_travels_with_the_model_comes_along():
-    drawer, model = open_onnx("faces64"), facette.load("faces64")
+    drawer, model = open_onnx("faces128"), facette.load("faces128")
     assert drawer.name == model.name
     assert drawer.extras.keys() == model.extras.keys()
     name = "typicality.norm"
@@ -131,6 +131,27 @@ def test_a_key_knows_everything_that_decides_what_is_computed_and_nothing_else()
         assert not set(keys(all_three)) & set(before)
     assert keys("model.posterior.scale='softplus'")[0] != before[0]
     assert keys("model.likelihood.sigma='predicted'")[1] != before[1]
+
+
+def test_every_number_that_changes_a_sharpeners_layers_changes_its_key():
+    """Asked of the section's own fields, so that a new one cannot be forgotten."""
+
+    def layers_and_key(*overrides: str) -> tuple[str, str]:
+        recipe = load_recipe("faces64", overrides)
+        return repr(build_sharpener(recipe)), graph_key("sharpener", plain_json(recipe))
+
+    before = layers_and_key()
+    changed = []
+    for name, known in SharpenSpec.model_fields.items():
+        if isinstance(known.default, tuple):
+            value = [8 * (n + 1) for n in range(len(known.default))] if name == "widths" else None
+        else:
+            value = 8 if isinstance(known.default, int) and not isinstance(known.default, bool) else None
+        if value is not None:
+            layers, key = layers_and_key(f"sharpen.{name}={value}")
+            assert (layers != before[0]) == (key != before[1]), name
+            changed += [name] * (layers != before[0])
+    assert changed == ["widths", "full_width", "condition"]
 
 
 @pytest.fixture
@@ -249,7 +270,7 @@ DRAWN = {
 
 @pytest.fixture(scope="module")
 def both_ways():
-    return facette.load("faces64"), open_onnx("faces64")
+    return facette.load("faces128"), open_onnx("faces128")
 
 
 @pytest.mark.parametrize("way", DRAWN)
@@ -340,17 +361,17 @@ def test_where_it_cannot_serve_it_says_so(tmp_path, monkeypatch):
     vectors = load_recipe("mixture3d")
     with pytest.raises(Unserved, match="not one of pictures"):
         open_onnx(facette.save(TrainedModel(build_vae(vectors), vectors), tmp_path / "points"))
-    with pytest.raises(DataError, match="64×64×3"):
-        open_onnx("faces64", plain=True).encode(np.zeros((1, 32, 32, 3), np.uint8))
-    with pytest.raises(DataError, match="N×256"):
-        open_onnx("faces64", plain=True).decode(np.zeros((1, 3), np.float32))
+    with pytest.raises(DataError, match="128×128×3"):
+        open_onnx("faces128", plain=True).encode(np.zeros((1, 32, 32, 3), np.uint8))
+    with pytest.raises(DataError, match="N×384"):
+        open_onnx("faces128", plain=True).decode(np.zeros((1, 3), np.float32))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(Unserved, match="not installed"):
-        open_onnx("faces64")
+        open_onnx("faces128")
 
 
 def test_a_damaged_model_is_one_sentence(tmp_path):
-    folder = shutil.copytree(shipped_graphs().parent / "models" / "faces64", tmp_path / "copy")
+    folder = shutil.copytree(shipped_graphs().parent / "models" / "faces128", tmp_path / "copy")
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match=str(weights)):

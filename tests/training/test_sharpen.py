@@ -16,7 +16,17 @@ import facette
 from facette.cli import main
 from facette.errors import RecipeError, TrainingError, UsageError
 from facette.training import sharpen, train
-from facette.training.critic import Critic, Judged, augment, critic_loss, deception, feature_distance
+from facette.training.critic import (
+    Critic,
+    Judged,
+    augment,
+    critic_loss,
+    deception,
+    detail_distance,
+    detail_level,
+    feature_distance,
+    steepness,
+)
 from facette.training.journal import read_journal
 from facette.training.second_stage import distance_from_sharp, with_section
 from facette.training.state import STATE
@@ -25,6 +35,7 @@ SHORT = (
     "sharpen.steps=8",
     "sharpen.batch=4",
     "sharpen.widths=[8, 16, 16]",
+    "sharpen.full_width=4",
     "sharpen.critic_width=8",
     "sharpen.critic_lead=2",
     "sharpen.lr_warmup_steps=2",
@@ -82,6 +93,31 @@ def test_who_the_face_is_has_a_price_where_the_recipe_says_so(whole, quick_model
     assert any(not torch.equal(before[n], after[n]) for n in before)
 
 
+def test_a_model_that_has_a_sharpener_of_the_same_layers_learns_on_from_it(whole, store, tmp_path):
+    """What is drawn after two steps in which the critic learns alone is what the model drew before."""
+    said = []
+    once = [*SHORT[1:], "sharpen.steps=2", "sharpen.ema=0"]
+    model = facette.load(whole)
+    same = sharpen(with_section(model, once), store, tmp_path / "same", device="cpu", watcher=Saying(said))
+    before, after = (facette.load(f).sharpener.state_dict() for f in (whole, same.run))
+    assert all(torch.equal(before[n], after[n]) for n in before)
+    assert said == ["begins with the sharpener that quick has"]
+    other = [*once, "sharpen.full_width=8"]
+    ended = sharpen(with_section(model, other), store, tmp_path / "other", device="cpu", watcher=Saying(said))
+    assert facette.load(ended.run).sharpener.head.weight.shape[0] == 8
+    assert len(said) == 1
+
+
+class Saying:
+    """Keeps what is said."""
+
+    def __init__(self, said: list[str]):
+        self.keep = said
+
+    def said(self, text: str) -> None:
+        self.keep.append(text)
+
+
 def test_the_first_stage_is_frozen(whole, quick_model):
     before, after = quick_model.vae.state_dict(), facette.load(whole).vae.state_dict()
     assert all(torch.equal(before[n], after[n]) for n in before)
@@ -113,14 +149,16 @@ def test_another_model_or_another_recipe_is_refused(quick_model, store, whole):
 
 def test_it_learns_what_sharp_is(quick_model, tmp_path):
     store = facette.open_dataset("synthetic-faces:32", quick_model.input)
-    longer = ("sharpen.steps=150", "sharpen.batch=8", "sharpen.critic_lead=30", "sharpen.lr=1e-3")
+    longer = ("sharpen.steps=220", "sharpen.batch=8", "sharpen.critic_lead=30", "sharpen.lr=1e-3")
     quiet = (
-        "sharpen.validate_every=150",
+        "sharpen.validate_every=220",
+        "sharpen.lr_warmup_steps=20",
         "sharpen.ema=0.9",
         "sharpen.prior_share=0.25",
         "sharpen.squared_weight=10",
+        "sharpen.detail_weight=20",
     )
-    model = with_section(quick_model, [*SHORT[2:4], *longer, *quiet])
+    model = with_section(quick_model, [*SHORT[2:5], *longer, *quiet])
     found = facette.load(sharpen(model, store, tmp_path, device="cpu").run).metrics["sharpening"]
     plain, sharp = found["plain_sharpness_of_reconstructions"], found["sharpness_of_reconstructions"]
     assert abs(np.log(sharp)) < 0.5 * abs(np.log(plain))  # less than half as far from the photos'
@@ -198,11 +236,33 @@ def judged(patches: list[float], whole: float) -> Judged:
     return Judged([torch.tensor(patches)[None, None]], torch.tensor([patches]), torch.tensor([whole]))
 
 
-def test_the_hinge_is_the_hinge():
-    photos, drawn = judged([2.0, 0.5], 1.5), judged([-2.0, 0.0], -0.5)
-    assert critic_loss(photos, drawn).item() == pytest.approx((0 + 0.5) / 2 + (0 + 1) / 2 + 0 + 0.5)
-    assert deception(drawn).item() == pytest.approx(1.0 + 0.5)
-    assert feature_distance(drawn, photos).item() == pytest.approx((4 + 0.5) / 2)
+def test_critic_and_sharpener_want_the_opposite_of_each_pair():
+    photos, drawn = judged([2.0, 0.5], 1.5), judged([-2.0, 0.5], -0.5)
+    log = [np.log1p(np.exp(x)) for x in (-4.0, 0.0, -2.0)]
+    assert critic_loss(photos, drawn).item() == pytest.approx((log[0] + log[1]) / 2 + log[2])
+    assert deception(photos, drawn).item() == pytest.approx(critic_loss(drawn, photos).item())
+    assert feature_distance(drawn, photos).item() == pytest.approx((4 + 0) / 2)
+
+
+def test_steepness_is_the_squared_length_of_the_gradient():
+    slope = torch.tensor([3.0, -4.0])
+    draws = torch.Generator().manual_seed(0)
+    x = torch.randn(20_000, 2, generator=draws)
+    moved = x + 0.05 * torch.randn(x.shape, generator=draws)
+    verdicts = [Judged([], (v @ slope)[:, None], torch.zeros(len(v))) for v in (x, moved)]
+    assert steepness(*verdicts, noise=0.05).item() == pytest.approx(25, rel=0.03)
+
+
+def test_detail_is_of_a_strength_wherever_its_edges_lie():
+    draws = torch.Generator().manual_seed(0)
+    grain, other = (0.2 * torch.randn(2, 3, 64, 64, generator=draws) for _ in range(2))
+    as_strong, weaker = (detail_distance(x, grain).item() for x in (other, other / 2))
+    assert detail_distance(grain, grain).item() == 0
+    assert as_strong < 0.5 * weaker
+    assert detail_level(other, grain).item() < 0.02
+    assert detail_level(torch.cat([grain, grain]) / 2, grain).item() == pytest.approx(
+        2 * np.log(4) ** 2, rel=0.01
+    )
 
 
 def test_a_critic_sees_patches_and_the_whole():

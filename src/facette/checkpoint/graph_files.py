@@ -63,6 +63,8 @@ def graph_key(network: Network, recipe: dict[str, Any]) -> str:
             }
         case "sharpener":
             decides |= {name: recipe["sharpen"][name] for name in ("widths", "condition")}
+            if recipe["sharpen"].get("full_width"):
+                decides["full_width"] = recipe["sharpen"]["full_width"]
     return hashlib.blake2b(json.dumps(decides, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 

@@ -15,9 +15,9 @@ from facette.cli.output import (
     Cache,
     Device,
     DryRun,
+    Folders,
     Json,
     Labels,
-    Pictures,
     Set,
     Strict,
     emit,
@@ -27,7 +27,7 @@ from facette.cli.output import (
 
 def sharpen(
     model: ModelArgument,
-    data: Pictures,
+    data: Folders,
     run: Annotated[
         Path | None,
         typer.Option("--out", help="The run's folder; by default runs/NAME-sharp.", file_okay=False),
@@ -41,7 +41,8 @@ def sharpen(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Teach a trained model to draw sharp pictures from the same latents. The same command again goes on."""
+    """Teach a trained model to draw sharp pictures from the same latents; a second stage of the same layers learns on.
+    The same command again goes on."""
     from facette.checkpoint.native import load_model
     from facette.cli.data import open_source
     from facette.cli.train import TrainingView, ended_as
@@ -55,7 +56,7 @@ def sharpen(
     assert spec is not None
     folder = run or Path("runs") / f"{loaded.name}-sharp"
     store, source = open_source(
-        data, loaded.recipe, cache=cache, align=align, attributes=labels, strict=strict
+        data or [], loaded.recipe, cache=cache, align=align, attributes=labels, strict=strict
     )
     images = len(training_rows(store, loaded.recipe.train.pictures))
     steps = steps_of(spec, images)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +20,10 @@ CELL = 8  # pixels: the coarsest of the three resolutions sees cells of this sid
 
 class Sharpener(nn.Module):
     """A U-net of residual blocks at a half, a quarter and an eighth of the side; what it returns is added.
+
+    With `full_width` 0 every enlargement draws each cell of 2×2 on its own. Otherwise enlarging is bilinear, and two
+    convolutions of that many channels at the picture's own resolution draw the last octave: without chequers of the
+    cell's size (distill.pub/2016/deconv-checkerboard).
 
     Latents enter as one scale and shift per channel (FiLM, arXiv 1709.07871), after being brought to unit root mean
     square, so that latents far out, such as those of a large diversity factor, cannot drive it astray.
@@ -32,6 +37,7 @@ class Sharpener(nn.Module):
         condition: int,
         range: Literal["unit", "symmetric"],
         channels: int = 3,
+        full_width: int = 0,
     ):
         super().__init__()
         fine, middle, coarse = widths
@@ -43,15 +49,17 @@ class Sharpener(nn.Module):
         self.down2 = _Conditioned(middle, condition)
         self.shrink2 = nn.Conv2d(middle, coarse, 2, 2)
         self.bottom = nn.ModuleList([_Conditioned(coarse, condition) for _ in (1, 2)])
-        self.grow2 = _doubled(coarse, middle)
+        self.grow2 = _doubled(coarse, middle, smooth=full_width > 0)
         self.up2 = _Conditioned(middle, condition)
-        self.grow1 = _doubled(middle, fine)
+        self.grow1 = _doubled(middle, fine, smooth=full_width > 0)
         self.up1 = nn.ModuleList([_Conditioned(fine, condition) for _ in (1, 2)])
-        self.head = nn.Conv2d(fine, channels * 4, 3, padding=1)
+        self.head = nn.Conv2d(fine, full_width or channels * 4, 3, padding=1)
         self.finish = nn.Sequential(norm("group", fine), activation("silu"))
-        nn.init.zeros_(self.head.weight)  # at first nothing is added
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.bias)
+        self.full = _AtFull(full_width, channels) if full_width else None
+        last = self.full.last if self.full is not None else self.head
+        nn.init.zeros_(last.weight)  # at first nothing is added
+        assert last.bias is not None
+        nn.init.zeros_(last.bias)
 
     def forward(self, mean: Tensor, z: Tensor) -> Tensor:
         """Sharp pictures (N, C, H, W) in the recipe's range, kept inside it."""
@@ -75,7 +83,21 @@ class Sharpener(nn.Module):
         h = self.grow1(h) + fine
         for block in self.up1:
             h = block(h, c)
-        return F.pixel_shuffle(self.head(self.finish(h)), 2)
+        h = self.head(self.finish(h))
+        return F.pixel_shuffle(h, 2) if self.full is None else self.full(h, x)
+
+
+class _AtFull(nn.Module):
+    """The end of a sharpener at the picture's own resolution."""
+
+    def __init__(self, width: int, channels: int):
+        super().__init__()
+        self.mix = nn.Conv2d(width + channels, width, 3, padding=1)
+        self.last = nn.Conv2d(width, channels, 3, padding=1)
+
+    def forward(self, h: Tensor, x: Tensor) -> Tensor:
+        enlarged = F.interpolate(F.silu(h), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.last(F.silu(self.mix(torch.cat([enlarged, x], dim=1))))
 
 
 class _Conditioned(nn.Module):
@@ -98,7 +120,9 @@ class _Conditioned(nn.Module):
         return x + self.conv2(F.silu(h))
 
 
-def _doubled(inputs: int, outputs: int) -> nn.Module:
+def _doubled(inputs: int, outputs: int, *, smooth: bool) -> nn.Module:
+    if smooth:
+        return nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.Upsample(scale_factor=2.0, mode="bilinear"))
     return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
 
 

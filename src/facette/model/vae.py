@@ -199,6 +199,7 @@ def build_sharpener(recipe: Recipe) -> Sharpener:
         condition=spec.condition,
         range=inputs.range,
         channels=inputs.channels,
+        full_width=spec.full_width,
     )
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

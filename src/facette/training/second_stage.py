@@ -29,8 +29,10 @@ from facette.errors import DataError, TrainingError, UsageError
 from facette.images.convert import as_unit
 from facette.measures.reconstruction import sharpness_ratio, unexplained_variance
 from facette.model.identity import identity_on
+from facette.model.sharpener import Sharpener
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_sharpener
+from facette.models import DEFAULT_MODEL
 from facette.recipe import Recipe, SharpenSpec, load_recipe, override, parse_recipe
 from facette.runtime import Rank, autocast_dtype, derive_seed
 from facette.training.batches import (
@@ -56,7 +58,8 @@ MAY_CHANGE = {f"sharpen.{k}" for k in ("log_every", "validate_every", "save_ever
 
 
 def with_section(model: TrainedModel, overrides: Sequence[str] = ()) -> TrainedModel:
-    """The model with a section [sharpen] in its recipe: its own, or else that of the shipped faces64, overridden.
+    """The model with a section [sharpen] in its recipe: its own, or else that of the shipped faces128, overridden; who
+    the face is has no price there where pictures are not of faces in colour.
 
     Raises RecipeError for overrides that do not fit, UsageError for those of other sections and for vectors.
     """
@@ -68,10 +71,17 @@ def with_section(model: TrainedModel, overrides: Sequence[str] = ()) -> TrainedM
         )
     if model.recipe.sharpen is not None and not overrides:
         return model
-    spec = model.recipe.sharpen or load_recipe("faces64").sharpen
-    assert spec is not None
+    spec = model.recipe.sharpen or _usual(model)
     data = model.recipe.model_dump(exclude_none=True) | {"sharpen": spec.model_dump(exclude_none=True)}
     return replace(model, recipe=parse_recipe(override(data, overrides), model.name))
+
+
+def _usual(model: TrainedModel) -> SharpenSpec:
+    spec = load_recipe(DEFAULT_MODEL).sharpen
+    assert spec is not None
+    assert model.input.kind == "image"
+    faces = model.input.frame is not None and model.input.channels == 3
+    return spec if faces else spec.model_copy(update={"identity_weight": 0.0})
 
 
 def distance_from_sharp(measured: dict[str, float]) -> float:
@@ -114,7 +124,8 @@ class SecondStage:
         self.identity = identity_on(
             device, self.cadence.identity_weight, "sharpen.identity_weight", watcher.said
         )
-        self.fingerprint = _fingerprint(self.model)
+        self.start = _fitting(model.sharpener, recipe)
+        self.fingerprint = _fingerprint(self.model, self.start)
         self.prior_latents = self.model.sample_latents(len(self.valid), seed=0)
         self.state = self._state(watcher, anew)
 
@@ -134,7 +145,8 @@ class SecondStage:
 
     def log_row(self, result: SharpenTerms) -> dict[str, Any]:
         return {
-            n: getattr(result, n).item() for n in ("critic", "deceived", "features", "squared", "identity")
+            n: getattr(result, n).item()
+            for n in ("critic", "steepness", "deceived", "features", "detail", "squared", "identity")
         }
 
     def weights(self) -> TrainedModel:
@@ -182,9 +194,11 @@ class SecondStage:
     def _state(self, watcher: Watcher, anew: bool) -> SharpenState:
         """Step 0, or where the run in the folder stopped. `anew`: a state that belongs to another model is left behind
         and not refused, for the first stage may have learnt on."""
-        state = _fresh(self.recipe, self.cadence, self.device)
+        state = _fresh(self.recipe, self.cadence, self.start, self.device)
         path = self.folder / STATE
         newest = read_newest(path)
+        if newest is None and self.start is not None:
+            watcher.said(f"begins with the sharpener that {self.model.name} has")
         if newest is not None:
             tensors, header, problem = newest
             if problem:
@@ -223,11 +237,22 @@ class SecondStage:
         write_tensors(self.folder / STATE, tensors, header, keep_previous=True)
 
 
-def _fresh(recipe: Recipe, spec: SharpenSpec, device: torch.device) -> SharpenState:
+def _fitting(sharpener: Sharpener | None, recipe: Recipe) -> Sharpener | None:
+    """The sharpener, where its layers are those of the recipe: learning then begins with it and not with nothing."""
+    if sharpener is None:
+        return None
+    wanted, lent = build_sharpener(recipe).state_dict(), sharpener.state_dict()
+    same = wanted.keys() == lent.keys() and all(wanted[n].shape == lent[n].shape for n in wanted)
+    return sharpener if same else None
+
+
+def _fresh(recipe: Recipe, spec: SharpenSpec, start: Sharpener | None, device: torch.device) -> SharpenState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "sharpen", "weights"))
         sharpener, averaged = build_sharpener(recipe), build_sharpener(recipe)
         critic: Any = Critic(spec.critic_width, recipe.input.channels).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if start is not None:
+        sharpener.load_state_dict(start.state_dict())
     averaged.load_state_dict(sharpener.state_dict())
     averaged.requires_grad_(False)
     sharpener, averaged, critic = sharpener.to(device), averaged.to(device), critic.to(device)
@@ -247,10 +272,11 @@ def _restore(state: SharpenState, tensors: dict[str, torch.Tensor]) -> None:
     restore_optimizer(state.critic_optimizer, state.critic, under(tensors, "critic_optimizer."))
 
 
-def _fingerprint(model: TrainedModel) -> str:
-    """A short hash of the frozen weights: a sharpener fits one model only."""
+def _fingerprint(model: TrainedModel, start: Sharpener | None) -> str:
+    """A short hash of the frozen weights, and of those that learning began with: a sharpener fits one model only."""
     digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in sorted(model.vae.state_dict().items()):
+    begun = start.state_dict() if start is not None else {}
+    for name, tensor in [*sorted(model.vae.state_dict().items()), *sorted(begun.items())]:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

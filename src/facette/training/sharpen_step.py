@@ -21,10 +21,22 @@ from facette.model.trained import TrainedModel
 from facette.objective import FeatureNetwork, identity_distance
 from facette.recipe import Recipe, SharpenSpec
 from facette.runtime import Rank, derive_seed, generator
-from facette.training.critic import Critic, augment, critic_loss, deception, feature_distance
+from facette.training.critic import (
+    Critic,
+    Judged,
+    augment,
+    critic_loss,
+    deception,
+    detail_distance,
+    detail_level,
+    feature_distance,
+    steepness,
+)
 from facette.training.schedule import ema_decay_at
 from facette.training.step import average, prepare_batch
 from facette.training.update import Adam
+
+NOISE = 0.05  # standard deviation, in values of [−1, 1], by which the critic's slope is measured
 
 
 @dataclass(slots=True, eq=False)
@@ -45,9 +57,11 @@ class SharpenState:
 class SharpenTerms:
     """What a step measured, as tensors on the device."""
 
-    critic: Tensor  # () hinge loss of the critic
-    deceived: Tensor  # () minus the critic's mean verdict on drawn pictures
+    critic: Tensor  # () loss of the critic, nats
+    steepness: Tensor  # () the squared length of its gradient, at photos in one step and at drawn pictures in the next
+    deceived: Tensor  # () loss of the sharpener against it, nats
     features: Tensor  # () mean absolute feature distance
+    detail: Tensor  # () how far the strength of detail differs, in places and as a whole
     squared: Tensor  # () mean squared difference of values in [−1, 1]
     identity: Tensor  # () 1 − mean cosine of who is in photos and drawings; 0 where it costs nothing
     ok: Tensor  # () bool: every gradient was finite, so the weights moved
@@ -88,7 +102,14 @@ def sharpen_step(
             photos = torch.where(drawn.seen > 0, photos, sharp[: len(photos)].detach())
         seen_photos, seen_sharp = _as_seen(photos, sharp, recipe, state.step, spec)
         state.critic.requires_grad_(True)
-        against = critic_loss(state.critic(seen_photos), state.critic(seen_sharp.detach()))
+        pairs = torch.arange(len(seen_sharp), device=sharp.device) % len(
+            photos
+        )  # draws of the prior take any photo
+        real, false = state.critic(seen_photos), state.critic(seen_sharp.detach())
+        against = critic_loss(real.part(pairs), false)
+        judged, pictures = (real, seen_photos) if state.step % 2 else (false, seen_sharp.detach())
+        steep = _steepness(state.critic, judged, pictures, generator(recipe.seed, "steepness", state.step))
+        against = against + spec.critic_penalty * steep
     # the critic's rate falls with the sharpener's, but needs no warm-up
     share = lr / spec.lr if state.step > spec.lr_warmup_steps else 1.0
     fine = _descend(state.critic_optimizer, state.critic, against, spec.critic_lr * share)
@@ -97,22 +118,32 @@ def sharpen_step(
         verdict = state.critic(seen_sharp)
         with torch.no_grad():
             target = state.critic(seen_photos)
-        deceived = deception(verdict)
-        features = feature_distance(verdict.part(slice(len(photos))), target)
-        squared = (sharp[: len(photos)] - photos).square().mean()
+        again = slice(len(photos))
+        deceived = deception(target.part(pairs), verdict)
+        features = feature_distance(verdict.part(again), target)
+        detail = detail_distance(sharp[again], photos) + detail_level(sharp[again], photos)
+        if len(sharp) > len(photos):
+            detail = detail + detail_level(sharp[len(photos) :], photos)
+        squared = (sharp[again] - photos).square().mean()
         who = squared.new_zeros(())
         if identity is not None:
-            who = identity_distance(identity, photos, sharp[: len(photos)], None).mean()
+            who = identity_distance(identity, photos, sharp[again], None).mean()
         loss = deceived + spec.feature_weight * features + spec.squared_weight * squared
-        loss = loss + spec.identity_weight * who
+        loss = loss + spec.detail_weight * detail + spec.identity_weight * who
     if state.step >= spec.critic_lead:
         fine = fine & _descend(state.optimizer, state.sharpener, loss, lr)
         average(state.averaged, state.sharpener, ema_decay_at(spec.ema, state.step))
     state.step += 1
-    against, deceived, features, squared, who = (
-        term.detach() for term in (against, deceived, features, squared, who)
+    return SharpenTerms(
+        against.detach(),
+        steep.detach(),
+        deceived.detach(),
+        features.detach(),
+        detail.detach(),
+        squared.detach(),
+        who.detach(),
+        fine,
     )
-    return SharpenTerms(against, deceived, features, squared, who, fine)
 
 
 @torch.no_grad()
@@ -141,6 +172,11 @@ def _as_seen(
     again = draws.clone_state()
     seen, seen_pairs = augment(photos, draws), augment(sharp[: len(photos)], again)
     return seen, torch.cat([seen_pairs, augment(rest, draws)]) if len(rest) else seen_pairs
+
+
+def _steepness(critic: Critic, judged: Judged, pictures: Tensor, draws: torch.Generator) -> Tensor:
+    noise = torch.randn(pictures.shape, generator=draws).to(pictures.device)
+    return steepness(judged, critic(pictures + NOISE * noise), NOISE)
 
 
 def _descend(optimizer: Adam, network: torch.nn.Module, loss: Tensor, lr: float) -> Tensor:
