@@ -95,7 +95,10 @@ def test_a_range_makes_a_strip_or_a_film(run, fitted, photo_files, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["Smiling"], "'Smiling' is no wish"),
+        ([], "takes a photo and what to change"),
+        (["Smiling="], "is no wish"),
+        (["Smyling"], "do you mean Smiling"),
+        (["Smiling", "Smiling=-"], "wished for twice"),
         (["Smiling=much"], "is no wish"),
         (["Smiling=1", "Smiling=2"], "wished for twice"),
         (["Smyling=1"], "do you mean Smiling"),
@@ -112,6 +115,35 @@ def test_senseless_wishes_end_in_a_sentence(run, fitted, photo_files, arguments,
     assert ended.code == 2
     assert words in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_an_edit_that_was_rated_is_asked_for_by_its_name(run, fitted, photo_files, tmp_path):
+    """On twenty pictures, without a judge of who: what the file then has is what `--list` says and `edit` takes."""
+    ended = run("attributes", "rate", fitted, *DATA, "--count", 20, "--out", "rated", "--json")
+    assert ended.code == 0
+    rows = ended.json["attributes"]
+    tried = [(name, way, row) for name, ways in rows.items() for way, row in ways.items()]
+    assert tried
+    assert all(0 <= row["seen"] <= 1 and row["people"] >= 10 and row["same"] is None for _, _, row in tried)
+    assert {row["offered"] for _, _, row in tried} == {row["seen"] >= 0.8 for _, _, row in tried}
+    assert run("edit", "--list", "--model", "rated", "--json").json["attributes"] == rows
+    assert all(name in run("edit", "--list", "--model", "rated").out for name, _, _ in tried)
+    for name, way, row in tried[:6]:
+        asked = run(
+            "edit", photo_files[0], name + ("=-" if way == "lower" else ""), "--model", "rated", "--json"
+        )
+        if row["offered"]:
+            assert asked.json["wishes"] == {name: row["strength"] * (-1 if way == "lower" else 1)}
+        else:
+            assert asked.code == 2
+            assert f"cannot {way} {name}" in asked.err
+
+
+def test_directions_fitted_anew_forget_what_edits_were_worth(run, fitted):
+    run("attributes", "rate", fitted, *DATA, "--count", 20, "--out", "rated")
+    assert run("edit", "--list", "--model", "rated", "--json").json["measured"]
+    run("attributes", "fit", "rated", *DATA)
+    assert not run("edit", "--list", "--model", "rated", "--json").json["measured"]
 
 
 def test_a_model_without_directions_says_how_to_get_them(run, quick_run, photo_files):
@@ -177,11 +209,14 @@ def test_traverse_measures_the_data_it_is_given(run, quick_run):
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
-        ("Smiling=+2", ({"Smiling": 2.0}, {})),
-        ("Smiling=-.5", ({"Smiling": -0.5}, {})),
-        ("smile:sine=2.", ({"smile:sine": 2.0}, {})),
-        ("Smiling=-3..3", ({}, {"Smiling": (-3.0, 3.0)})),
-        ("Smiling=-1.5..+.5", ({}, {"Smiling": (-1.5, 0.5)})),
+        ("Smiling=+2", ({"Smiling": 2.0}, {}, {})),
+        ("Smiling=-.5", ({"Smiling": -0.5}, {}, {})),
+        ("smile:sine=2.", ({"smile:sine": 2.0}, {}, {})),
+        ("Smiling=-3..3", ({}, {"Smiling": (-3.0, 3.0)}, {})),
+        ("Smiling", ({}, {}, {"Smiling": "raise"})),
+        ("Smiling=+", ({}, {}, {"Smiling": "raise"})),
+        ("smile:sine=-", ({}, {}, {"smile:sine": "lower"})),
+        ("Smiling=-1.5..+.5", ({}, {"Smiling": (-1.5, 0.5)}, {})),
     ],
 )
 def test_wishes_are_read_as_they_are_meant(wish, expected):

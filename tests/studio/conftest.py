@@ -56,12 +56,12 @@ def model():
     """The bundled model as the commands and the studio draw with it."""
     from facette.cli.model import open_model
 
-    return open_model("faces64", "auto", light=True)
+    return open_model("faces128", "auto", light=True)
 
 
 @pytest.fixture(scope="session")
 def open_studio():
-    """Open a studio: `with open_studio(model, "faces64") as there:`."""
+    """Open a studio: `with open_studio(model, "faces128") as there:`."""
     from contextlib import closing, contextmanager
 
     from facette.studio import serve
@@ -92,7 +92,7 @@ def open_studio():
 def there(open_studio, model, tmp_path_factory) -> Iterator[Open]:
     """One studio with the bundled model and all pages, for every test that needs none of its own."""
     runs = tmp_path_factory.mktemp("runs")
-    with open_studio(model, "faces64", runs=runs) as one:
+    with open_studio(model, "faces128", runs=runs) as one:
         yield one
 
 

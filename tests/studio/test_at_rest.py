@@ -69,10 +69,10 @@ def test_another_process_opens_the_model_of_the_page(model):
     from facette.model.trained import TrainedModel
     from facette.studio.app import Studio
 
-    opened = pickle.loads(pickle.dumps(Studio(model, "faces64", plain=True, device="cpu").named)).open()
+    opened = pickle.loads(pickle.dumps(Studio(model, "faces128", plain=True, device="cpu").named)).open()
     assert isinstance(opened, TrainedModel)
     assert (opened.name, opened.sharpener, opened.device.type) == (model.name, None, "cpu")
-    assert Studio(model, "faces64", device="cpu").named.open().sharpener is not None
+    assert Studio(model, "faces128", device="cpu").named.open().sharpener is not None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no ranks of their own here")

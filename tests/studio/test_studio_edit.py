@@ -26,7 +26,8 @@ from facette.latent import edit
 from facette.latent.directions import known_directions
 from facette.latent.edit import find_shift
 from facette.latent.sheets import signed
-from facette.studio.pages.edit import FIRST, PERSON, by_use, kept_of, spoken
+from facette.latent.worth import Worth
+from facette.studio.pages.edit import FIRST, PERSON, by_use, is_offered, kept_of, reach, spoken
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_a_contradiction_is_a_sentence_and_a_phone_sees_picture_and_slider_at_on
     until_drawn(page, "#edit-picture", [drawn_faces[10]])
     set_to(page, "#edit-Smiling", 1)
     until_holds(page, "#edit-offers code", "Smiling=+1 ")
-    slider = page.locator("#edit-Gray_Hair")
+    slider = page.locator("#edit-Bangs")
     slider.scroll_into_view_if_needed()
     shown = page.locator("#edit-picture img").first.bounding_box()
     assert 0 <= shown["y"] < 844, "the picture left the window"
@@ -123,9 +124,9 @@ def test_a_contradiction_is_a_sentence_and_a_phone_sees_picture_and_slider_at_on
 
 
 def test_a_model_without_directions_says_what_to_do(visit, open_studio, model):
-    with open_studio(replace(model, metrics={}, extras={}), "faces64", pages=("edit",)) as there:
+    with open_studio(replace(model, metrics={}, extras={}), "faces128", pages=("edit",)) as there:
         page = visit(there, "Edit")
-        until_says(page, "#page-edit", "facette attributes fit faces64 DATA")
+        until_says(page, "#page-edit", "facette attributes fit faces128 DATA")
         nothing_amiss(page)
 
 
@@ -144,3 +145,15 @@ def test_keeping_the_person_never_forbids_a_wish_about_the_person(model):
     assert kept_of({"Young": -1.0}, (), []) == []
     shift = find_shift(directions, {"Smiling": 2.0}, kept_of({"Smiling": 2.0}, PERSON, []))
     assert [signed(round(shift.effects[name], 6)) for name in ("Smiling", *PERSON)] == ["+2", "0", "0"]
+
+
+def test_what_a_model_cannot_do_has_no_slider_and_what_takes_more_goes_farther():
+    good, seldom = Worth(6.0, 0.9, 0.99, 60), Worth(8.0, 0.4, 1.0, 90)
+    worth = {
+        "Eyeglasses": {"raise": good},
+        "Bald": {"raise": seldom},
+        "Young": {"raise": seldom, "lower": good},
+    }
+    offered = {name: is_offered(worth, name) for name in (*worth, "Smiling")}
+    assert offered == {"Eyeglasses": True, "Bald": False, "Young": True, "Smiling": True}
+    assert [reach(worth, name) for name in (*worth, "Smiling")] == [6.0, 3.0, 6.0, 3.0]

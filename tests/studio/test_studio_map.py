@@ -51,7 +51,7 @@ def trained():
     """The bundled model as torch computes it, which maps are drawn by."""
     import facette
 
-    return facette.load("faces64")
+    return facette.load("faces128")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def drawn(trained):
 
 @pytest.fixture(scope="module")
 def here(open_studio, model):
-    with open_studio(model, "faces64", pages=("vary", "blend", "edit", "map", "sample")) as one:
+    with open_studio(model, "faces128", pages=("vary", "blend", "edit", "map", "sample")) as one:
         yield one
 
 
@@ -245,7 +245,7 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     page.get_by_role("option", name="Principal components").click()
     page.get_by_role("button", name="Draw the map").click()
     until_ready(page, 48)
-    until_says(page, "#map-under", f"facette map faces64 {POINTS} --method pca --count 500 --seed 0")
+    until_says(page, "#map-under", f"facette map faces128 {POINTS} --method pca --count 500 --seed 0")
     kept = saved(page, "Save the map", tmp_path / "page")
     assert run(*shlex.split(commands(page, "#map-under")[0])[1:]).code == 0
     assert (tmp_path / kept.name).read_bytes() == kept.read_bytes()

@@ -80,7 +80,7 @@ def test_the_first_way_from_opening_to_ten_saved_relatives_is_two_clicks_on_what
     with zipfile.ZipFile(saved(page, "Save all ten", tmp_path)) as archive:
         names = [name for name in archive.namelist() if name.endswith(".png")]
         sizes = {Image.open(io.BytesIO(archive.read(name))).size for name in names}
-    assert (len(names), sizes) == (10, {(64, 64)})
+    assert (len(names), sizes) == (10, {(128, 128)})
     nothing_amiss(page)
 
 
@@ -165,7 +165,7 @@ def test_a_picture_large_is_compared_kept_and_goes_on_to_other_tabs(varied, rela
     ten = relatives(anna_face).pictures
     varied.locator("#vary-gallery .look").nth(3).click()
     large = varied.get_by_role("dialog")
-    until_says(varied, "dialog", "Drawn at 64 × 64 pixels, shown enlarged.")
+    until_says(varied, "dialog", "Drawn at 128 × 128 pixels, shown enlarged.")
     shot(varied, "large")
     before = large.locator(".large-before")
     clip = "e => getComputedStyle(e).clipPath"

@@ -33,7 +33,7 @@ def opened(open_studio, model, root):
     """Open a studio over the runs: each time a new one, as after a restart."""
 
     def call():
-        return open_studio(model, "faces64", pages=("sample", "train"), runs=root)
+        return open_studio(model, "faces128", pages=("sample", "train"), runs=root)
 
     return call
 
@@ -128,7 +128,7 @@ def test_mistakes_are_sentences_and_a_changed_form_needs_another_plan(visit, ope
 
 
 def test_the_plan_is_that_of_the_command(model, tmp_path, run):
-    studio = Studio(model, "faces64", runs=tmp_path / "runs")
+    studio = Studio(model, "faces128", runs=tmp_path / "runs")
     usual = tuple("24" if key == "train.batch" else "" for key in USUAL.values())
     made = plan_of(
         studio, Form("synthetic-faces:64", "quick", "", usual, "\n train.lr=1e-3 \n"), lambda *told: None

@@ -7,18 +7,24 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import ModelArgument
+from facette.cli.model import ModelArgument, open_model
 from facette.cli.output import Cache, Device, Json, Labels, Seed, emit, progress, remark
+
+RATED = 200  # photos that edits are tried on
 
 
 def attributes(
     action: Annotated[
-        Literal["fit", "show"],
-        typer.Argument(help="fit directions to labelled DATA, or show what MODEL knows."),
+        Literal["fit", "rate", "show"],
+        typer.Argument(
+            help="fit directions to labelled DATA, rate how strong an edit must be to be seen on DATA, or show what "
+            "MODEL knows."
+        ),
     ],
     model: ModelArgument,
     data: Annotated[
-        str, typer.Argument(help="For fit: a folder, zip, CelebA folder, or synthetic-faces[:COUNT].")
+        str,
+        typer.Argument(help="For fit and rate: a folder, zip, CelebA folder, or synthetic-faces[:COUNT]."),
     ] = "",
     labels: Labels = None,
     factors: Annotated[
@@ -36,8 +42,18 @@ def attributes(
         bool,
         typer.Option("--orthogonal", help="Free each direction from what goes with the other attributes."),
     ] = False,
-    split: Annotated[Literal["train", "valid", "test", "all"], typer.Option("--split")] = "train",
-    count: Annotated[int | None, typer.Option("--count", "-n", min=20, help="At most so many.")] = None,
+    split: Annotated[
+        Literal["train", "valid", "test", "all"] | None,
+        typer.Option(
+            "--split", help="Which part of DATA.  [default: train; for rate valid]", show_default=False
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--count", "-n", min=20, help="At most so many.  [default: all; for rate 200]", show_default=False
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -49,8 +65,8 @@ def attributes(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Fit one direction for each labelled attribute, or show those a model knows. Without labels: the main axes."""
-    from facette.cli.model import open_model
+    """Fit one direction for each labelled attribute, rate what edits are worth, or show both. Without labels: the main
+    axes."""
     from facette.errors import UsageError
     from facette.latent.directions import fit_directions, known_directions
 
@@ -61,8 +77,12 @@ def attributes(
         known = known_directions(opened)
         return emit(_account(known), _table(known), as_json)
     if not data:
-        raise UsageError("fit needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces.")
-    encoded, label = _encoded(opened, data, labels, factors, split, count, cache)
+        raise UsageError(
+            f"{action} needs pictures: name a folder, a zip, a CelebA folder, or synthetic-faces."
+        )
+    if action == "rate":
+        return _rate(opened, model, data, split or "valid", count or RATED, cache, out, as_json)
+    encoded, label = _encoded(opened, data, labels, factors, split or "train", count, cache)
     table = encoded.table
     if table is None:
         return _keep_cloud(opened, model, encoded.posterior, label, out, as_json)
@@ -80,6 +100,44 @@ def attributes(
     if left_out:
         remark(f"left out, too few pictures with or without: {', '.join(left_out)}")
     return _keep_directions(directions, model, out, as_json)
+
+
+def _rate(
+    opened: Any,
+    model: str,
+    data: str,
+    split: str,
+    count: int,
+    cache: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Try every attribute on photos, both ways, and keep in the model file how strong it must be to be seen."""
+    import numpy as np
+
+    from facette.checkpoint.extras import add_extras
+    from facette.cli.data import open_source
+    from facette.dial.calibrate import judged_side, people_of
+    from facette.dial.edits import EditedPhotos, measure_edits
+    from facette.judges.identity import EXTRA, available
+    from facette.latent.directions import known_directions
+    from facette.latent.worth import figures_of, worth_rows, worth_table
+
+    directions = known_directions(opened)
+    judged = opened.input.model_copy(update={"size": judged_side(opened)})
+    store, label = open_source(data, opened.recipe.model_copy(update={"input": judged}), cache=cache)
+    indices = store.indices(split)
+    indices = indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+    if not available():
+        remark(
+            f'no judge of who a face is: pip install "facette[{EXTRA}]", or nobody says who stays the same'
+        )
+    photos = EditedPhotos.of(opened.plain(), store.read(indices), people_of(store, indices))
+    with progress(len(directions.names), "trying", "attributes") as bar:
+        worth = measure_edits(opened.plain(), directions, photos, advance=bar.advance)
+    path = add_extras(model, {}, figures_of(worth, f"{len(indices):,} pictures of {label} ({split})"), out)
+    known = open_model(str(path), "auto")
+    emit({"model": str(path), **worth_rows(known)}, f"{worth_table(known)}\n{path}", as_json)
 
 
 def _encoded(

@@ -5,29 +5,40 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from facette.cli.film import FRAMES, Seconds
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.paste import Paste
-from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Photo, Side
+from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Side
+from facette.models import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from facette.latent.worth import Way
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_WISH = re.compile(rf"(?P<name>[^=]+)=(?P<low>{_NUMBER})(?:\.\.(?P<high>{_NUMBER}))?")
+_WISH = re.compile(rf"(?P<name>[^=]+)(?:=(?:(?P<low>{_NUMBER})(?:\.\.(?P<high>{_NUMBER}))?|(?P<way>[+-])))?")
 
 
 def edit(
-    photo: Photo,
+    photo: Annotated[
+        Path | None, typer.Argument(help="Any photo.", show_default=False, metavar="photo")
+    ] = None,
     wishes: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="ATTRIBUTE=STRENGTH…",
-            help="Smiling=+2 raises by two standard deviations, Smiling=-3..3 makes a strip.",
+            help="Smiling raises as far as it takes to be seen, Smiling=- lowers, Smiling=+2 raises by two standard "
+            "deviations, Smiling=-3..3 makes a strip.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="What the model can change, how far it takes, and what else moves.")
+    ] = False,
     keep: Annotated[
         str, typer.Option("--keep", metavar="A,B", help="Attributes whose score must not move.")
     ] = "",
@@ -71,8 +82,15 @@ def edit(
     from facette.latent import edit as edit_photo
     from facette.latent import strip as strip_photo
 
+    if listed:
+        _list(model, device, as_json)
+        return
+    if photo is None or not wishes:
+        raise UsageError(
+            "edit takes a photo and what to change: facette edit me.jpg Smiling; --list says what"
+        )
     target = result_path(out, f"{photo.stem}-edited.png", seconds)
-    points, spans = parse_wishes(wishes)
+    points, spans, ways = parse_wishes(wishes)
     film = is_animation(target)
     if (film or steps is not None) and not spans:
         raise UsageError("a film, and --steps, need a range, such as Smiling=-3..3")
@@ -81,6 +99,7 @@ def edit(
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
     opened = open_model(model, device, plain or details == "photo", light=True)
+    points |= _usual(opened, ways)
     photos = (
         take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]
     )
@@ -114,26 +133,53 @@ def edit(
     emit(data, "\n".join(account["sheet"] for account in accounts), as_json)
 
 
-def parse_wishes(wishes: list[str]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """ "Smiling=+2" as a strength, "Smiling=-3..3" as a range. Raises UsageError for anything else, and for doubles."""
+def parse_wishes(
+    wishes: list[str],
+) -> tuple[dict[str, float], dict[str, tuple[float, float]], dict[str, Way]]:
+    """ "Smiling=+2" as a strength, "Smiling=-3..3" as a range, "Smiling" and "Smiling=-" as a way to go as far as is
+    usual. Raises UsageError for anything else, and for doubles."""
     from facette.errors import UsageError
 
     points: dict[str, float] = {}
     spans: dict[str, tuple[float, float]] = {}
+    ways: dict[str, Way] = {}
     for wish in wishes:
         match = _WISH.fullmatch(wish.strip())
         if match is None:
             raise UsageError(
-                f"{wish!r} is no wish: write ATTRIBUTE=STRENGTH, such as Smiling=+2 or Smiling=-3..3"
+                f"{wish!r} is no wish: write ATTRIBUTE, or ATTRIBUTE=STRENGTH, such as Smiling=+2 or Smiling=-3..3"
             )
         name = match["name"].strip()
-        if name in points or name in spans:
+        if name in points or name in spans or name in ways:
             raise UsageError(f"{name} is wished for twice: give it one strength or one range.")
-        if match["high"] is None:
+        if match["low"] is None:
+            ways[name] = "lower" if match["way"] == "-" else "raise"
+        elif match["high"] is None:
             points[name] = float(match["low"])
         else:
             spans[name] = (float(match["low"]), float(match["high"]))
-    return points, spans
+    return points, spans, ways
+
+
+def _usual(opened: Any, ways: dict[str, Way]) -> dict[str, float]:
+    """How far to go where only the way is said."""
+    from facette.latent.directions import known_directions
+    from facette.latent.worth import usual_strength
+
+    if not ways:
+        return {}
+    directions = known_directions(opened)
+    names = {name: directions.names[directions.place(name)] for name in ways}
+    return {names[name]: usual_strength(opened, names[name], way) for name, way in ways.items()}
+
+
+def _list(model: str, device: str, as_json: bool) -> None:
+    """What can be changed, and what it is worth."""
+    from facette.cli.model import open_model
+    from facette.latent.worth import worth_rows, worth_table
+
+    opened = open_model(model, device, plain=True, light=True)
+    emit(worth_rows(opened), worth_table(opened), as_json)
 
 
 def _account(result: Any) -> dict[str, Any]:

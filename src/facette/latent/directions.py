@@ -42,6 +42,7 @@ RIDGE = 0.25  # of orthogonalised moves, as a share of the scores' joint spread;
 FOLDS = 5
 FEWEST = 10  # pictures with, and as many without; fewer give no direction
 MOVE, NORMAL, FIGURES = "directions.", "scores.", "directions"  # names in the model file
+RATED = "edits"  # what `facette.latent.worth` knows of them there
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,13 @@ class Directions:
     def save(self, model: str | Path, out: str | Path | None = None) -> Path:
         """Keep them in the model file behind `model` (a name, folder or file), or in a copy in the folder `out`.
 
-        Directions that were there before go; everything else in the file stays, to the bit. Returns the file.
+        Directions that were there before go, and what edits along them were worth; everything else in the file stays,
+        to the bit. Returns the file.
         """
         from facette.checkpoint.extras import add_extras
 
         tensors, figures = direction_tensors(self)
-        return add_extras(model, tensors, figures, out, replace=(MOVE, NORMAL))
+        return add_extras(model, tensors, {**figures, RATED: {}}, out, replace=(MOVE, NORMAL))
 
     def _repr_markdown_(self) -> str:
         """What a notebook shows."""

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from facette.errors import FacetteError, UsageError, import_extra
+from facette.models import DEFAULT_MODEL
 from facette.runtime import yield_to_others
 from facette.studio.apart import NamedModel
 from facette.studio.downloads import ADDRESS, Shelf
@@ -36,7 +37,6 @@ from facette.studio.visitors import Visitors
 
 # In the order of the tabs. Each is a file in `pages/` with one function `page(studio)`.
 PAGES = ("vary", "blend", "edit", "map", "sample", "compare", "evaluate", "train")
-DEFAULT_MODEL = "faces64"  # of the commands
 SHARED_PAGES = ("vary", "blend", "edit", "map", "sample")  # the others read and write folders of this machine
 PHOTOS_AT_ONCE = 2  # being decoded: each may take 240 MB meanwhile
 DRAWN_MOST = 200_000  # pictures of a generated collection

@@ -233,7 +233,7 @@ def photo_words(report: Any) -> tuple[str, list[str]]:
     hard, far = known["error_percentile"], known["norm_percentile"]
     unusual = bool(known["warning"]) or max(hard, far) > UNUSUAL
     words = (
-        "An unusual face for this model: expect a rougher likeness."
+        "An unusual face for this model: expect a rougher drawing."
         if unusual
         else "An easy face for this model."
         if hard <= EASY

@@ -20,9 +20,11 @@ const facette = (() => {
   const hearing = new MutationObserver(() => {
     if (!document.querySelector("[data-heard]")) return;
     hearing.disconnect();
-    heard = true;
-    early.forEach((text, name) => write(name, text));
-    early.clear();
+    setTimeout(() => { // the page is just being drawn, and what is written meanwhile would be lost
+      heard = true;
+      early.forEach((text, name) => write(name, text));
+      early.clear();
+    }, 50);
   });
   hearing.observe(document.documentElement, { childList: true, subtree: true });
   const tell = (name, message) => write(name, JSON.stringify({ ...message, n: ++count }));

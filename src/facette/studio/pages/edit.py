@@ -15,6 +15,7 @@ from facette.errors import UsageError
 from facette.latent import edit
 from facette.latent.directions import Directions, known_directions
 from facette.latent.edit import Edit
+from facette.latent.worth import Way, Worth, known_worth
 from facette.studio.download_links import in_the_photo, photo_first, picture, row, sheet
 from facette.studio.events import live
 from facette.studio.parts import command_line, copyable, face, folded, note, photo_box, png_bytes
@@ -33,10 +34,18 @@ WORDS = {
     "Mustache": "Moustache",
     "Bangs": "Fringe",
     "Gray_Hair": "Grey hair",
+    "Mouth_Slightly_Open": "Open mouth",
+    "No_Beard": "No beard",
+    "Wearing_Hat": "Hat",
+    "Heavy_Makeup": "Make-up",
+    "Wearing_Lipstick": "Lipstick",
+    "High_Cheekbones": "High cheekbones",
+    "Black_Hair": "Black hair",
 }
+Known = dict[str, dict[Way, Worth]]
 FIRST = 8  # sliders before those behind "more"
 SAID = 4  # side effects that are said at once
-STRONGEST = 3.0  # standard deviations; farther out faces are no longer plausible
+STRONGEST = 3.0  # standard deviations that a slider goes at least; farther where it takes more to be seen
 PERSON = ("Male", "Young")  # what `keep the person` keeps, where the model knows it
 NOTHING = "Move a slider: to the right for more of it, to the left for less."
 
@@ -50,8 +59,10 @@ def page(studio: Studio) -> None:
     except UsageError as error:
         gr.HTML(note(str(error), "plain"))
         return
-    names = by_use(directions)
-    person = [name for name in PERSON if name in names]
+    worth = known_worth(studio.model)
+    known = by_use(directions)
+    names = [name for name in known if is_offered(worth, name)]
+    person = [name for name in PERSON if name in known]
     with gr.Row(elem_classes="halves"):
         with gr.Column(scale=2, min_width=280, elem_classes="beside"):
             photo = photo_box("Your photo", "edit-photo")
@@ -59,16 +70,16 @@ def page(studio: Studio) -> None:
             offers = gr.HTML(elem_id="edit-offers")
             warning = gr.HTML(elem_id="edit-warning")
         with gr.Column(scale=3, min_width=300):
-            sliders = [_slider(name) for name in names[:FIRST]]
+            sliders = [_slider(name, reach(worth, name)) for name in names[:FIRST]]
             with gr.Row():
                 keep = gr.Checkbox(
                     False, label="Stay the same person", elem_id="edit-keep-person", visible=bool(person)
                 )
                 reset = gr.Button("All back to the middle", min_width=120)
             with gr.Accordion(f"{len(names) - FIRST} more", open=False, visible=len(names) > FIRST):
-                sliders += [_slider(name) for name in names[FIRST:]]
+                sliders += [_slider(name, reach(worth, name)) for name in names[FIRST:]]
                 also = gr.Dropdown(
-                    [(spoken(name), name) for name in names], multiselect=True, label="What must not change",
+                    [(spoken(name), name) for name in known], multiselect=True, label="What must not change",
                     elem_id="edit-keep", filterable=True,
                 )  # fmt: skip
 
@@ -94,6 +105,17 @@ def by_use(directions: Directions) -> list[str]:
     return [*asked, *sorted(use.keys() - asked, key=lambda name: -use[name])]
 
 
+def is_offered(worth: Known, name: str) -> bool:
+    """Whether the model can change it one way or the other, as far as that was measured."""
+    ways = worth.get(name)
+    return ways is None or any(figure.offered for figure in ways.values())
+
+
+def reach(worth: Known, name: str) -> float:
+    """How far its slider goes to either side, in standard deviations."""
+    return max([STRONGEST, *(figure.strength for figure in worth.get(name, {}).values() if figure.offered)])
+
+
 def spoken(name: str) -> str:
     """An attribute as a person would say it."""
     return WORDS.get(name, name.replace("_", " ").capitalize())
@@ -104,12 +126,12 @@ def kept_of(wishes: dict[str, float], person: Sequence[str], others: Sequence[st
     return list(dict.fromkeys([*(name for name in person if name not in wishes), *others]))
 
 
-def _slider(name: str) -> Any:
+def _slider(name: str, reach: float) -> Any:
     import gradio as gr
 
     return gr.Slider(
-        -STRONGEST,
-        STRONGEST,
+        -reach,
+        reach,
         0,
         step=0.1,
         label=spoken(name),

@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import FacetteError, UsageError
+from facette.models import DEFAULT_MODEL
 from facette.recipe import shipped_recipes
 from facette.studio import run_status, runs
 from facette.studio.download_links import row
@@ -78,7 +79,7 @@ def page(studio: Studio) -> None:
             info="A folder or zip on this machine, a CelebA folder, or synthetic-faces:COUNT",
         )  # fmt: skip
         recipe = gr.Dropdown(
-            list(shipped_recipes()), value="faces64", label="Recipe", elem_id="train-recipe",
+            list(shipped_recipes()), value=DEFAULT_MODEL, label="Recipe", elem_id="train-recipe",
             allow_custom_value=True, info="A shipped one, or the path of a TOML file",
         )  # fmt: skip
         name = gr.Textbox(

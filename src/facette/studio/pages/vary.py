@@ -122,8 +122,8 @@ def page(studio: Studio) -> None:
     assert Context.root_block is not None, "a page is built inside the studio's blocks"
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
 
-    arrived = live(studio, photo.change, acts.arrive, [photo, favourites], [sight, around, kept])
-    live(studio, arrived.success, acts.settle, [*settings, favourites], shown)
+    # In one event: the answer to one that another one calls is now and then lost by Gradio on a page just opened.
+    live(studio, photo.change, acts.arrive, [*settings, favourites], [sight, around, kept, *shown])
     live(studio, dial.input, acts.preview, [*settings, favourites, settled], [gallery])
     for changed in (rest.change, seed.input):
         live(studio, changed, acts.settle, [*settings, favourites], shown)
@@ -155,8 +155,13 @@ class _Acts:
 
         return gr.skip() if photo else examples_html(self._studio, tab)
 
-    def arrive(self, tab: str, photo: str, favourites: tuple[Favourite, ...]) -> list[Any]:
-        """A photo came, or was refused: then nobody is left on the page but favourites."""
+    def arrive(self, tab: str, *values: Any) -> list[Any]:
+        """A photo came, with relatives around it, or was refused: then nobody is left on the page but favourites."""
+        photo, noise, details, dial, seed, _, favourites = values
+        settled = self.settle(tab, photo, noise, details, dial, seed, (), favourites)
+        return [*self._sight(tab, photo, favourites), *settled]
+
+    def _sight(self, tab: str, photo: str, favourites: tuple[Favourite, ...]) -> list[Any]:
         kept = favourites_html(self._studio, tab, favourites, photo)
         if not photo:
             return ["", (), kept]
