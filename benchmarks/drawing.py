@@ -37,7 +37,7 @@ COMMANDS = {
     "edit, a film of 24": ["edit", PHOTO, "Smiling=-3..3", "--out", "film.gif"],
     "interpolate": ["interpolate", PHOTO, PHOTO],
     "blend": ["blend", PHOTO, PHOTO],
-    "traverse, 8 × 7": ["traverse", "faces64", "--photo", PHOTO],
+    "traverse, 8 × 7": ["traverse", "faces128", "--photo", PHOTO],
     "sample, 20": ["sample"],
     "demo": ["demo"],
     "info": ["info"],

@@ -4,7 +4,7 @@ latency of a photo with ten variations, and how many pictures a second are encod
     python benchmarks/inference.py [--quick] [--photo FILE] [--out FOLDER]
 
 Processes run one after another, A B A B, and ratios are taken round by round. Writes inference.json and inference.md.
-Both sides of a comparison draw with the same weights: those of the bundled `faces64`, and of the classic 150×150
+Both sides of a comparison draw with the same weights: those of the bundled `faces128`, and of the classic 150×150
 network as it is before training, which takes as long as after it.
 """
 
@@ -27,7 +27,7 @@ from typing import Any
 from turns import interleaved, middle, ratios, turn
 
 HERE = Path(__file__).parent
-NETWORKS = ("faces64", "celeba150")
+NETWORKS = ("faces128", "celeba150")
 ROUNDS, QUICK = 9, 3
 
 
@@ -75,7 +75,7 @@ def prepare(name: str, folder: Path) -> Path:
 
     recipe = facette.load_recipe(name)
     torch.manual_seed(0)
-    model = facette.load(name) if name == "faces64" else TrainedModel(build_vae(recipe), recipe)
+    model = facette.load(name) if name == "faces128" else TrainedModel(build_vae(recipe), recipe)
     facette.save(model, folder)
     given = recipe.input
     assert given.kind == "image"

@@ -221,9 +221,9 @@ def make_cases() -> list[Case]:
     from facette.studio.state import PreparedPhoto
     from facette.studio.varying import reaches_of
 
-    whole = facette.load("faces64")
+    whole = facette.load("faces128")
     faces = whole.decode(whole.sample_latents(PHOTOS, seed=11))
-    model: Any = open_model("faces64", "cpu", light=True)  # as `facette vary` and the studio draw
+    model: Any = open_model("faces128", "cpu", light=True)  # as `facette vary` and the studio draw
     noise = choose_setting(model, "auto").noise  # where the page begins
     reach = reaches_of(model)[noise]
     cases = []

@@ -65,10 +65,11 @@ def figures(found: Evaluation) -> dict[str, float]:
         "elbo_nats": bound.elbo.value,
         "rate_nats": bound.rate.value,
         "distortion_nats": bound.distortion.value,
-        "bits_per_dimension": bound.bits_per_dimension.value,
         "active_units": latents.active,
         "mean_posterior_sigma": latents.posterior_scale,
     }
+    if bound.bits_per_dimension is not None:  # a core at fewer pixels has no density of the pictures' own
+        values["bits_per_dimension"] = bound.bits_per_dimension.value
     values |= {f"sharpness_of_samples_{s.prior}_prior": s.sharpness for s in found.samples}
     if sharp := found.sharpened:
         values |= {

@@ -48,7 +48,7 @@ interpolate me.jpg you.jpg --steps 4 --path slerp --equal-steps --out walk.gif
 edit me.jpg Smiling=+2 --keep Male,Young
 edit me.jpg Smiling=-3..3 --out strip.png
 blend me.jpg you.jpg drawn/03.png --weights 1,1,2
-traverse faces64 --photo me.jpg
+traverse faces128 --photo me.jpg
 align . --out aligned/
 prepare drawn/ --recipe quick --cache packed/
 recipes faces64 --json
@@ -58,8 +58,8 @@ train quick synthetic-faces:64 --out runs/tc {TINY} --set objective.total_correl
 attributes fit runs/quick synthetic-faces:64 --out runs/directions
 attributes show runs/directions --json
 traverse runs/directions --along axes --out axes.png
-calibrate faces64 drawn/ --photos 2 --count 2 --references 200 --out calibrated
-evaluate faces64 drawn/ --split all --count 24 --out card
+calibrate faces128 drawn/ --photos 2 --count 2 --references 200 --out calibrated
+evaluate faces128 drawn/ --split all --count 24 --out card
 evaluate runs/quick synthetic-faces:64 --split all --count 24 --out other-card
 doctor runs/quick synthetic-faces:512 --json
 map runs/quick synthetic-faces:64 --method pca -n 64

@@ -176,13 +176,13 @@ def quick_model(quick_run: Path):
 
 @pytest.fixture(scope="session")
 def drawn_faces(make_once):
-    """Faces that the bundled model drew, (260, 64, 64, 3): pictures it redraws well, and no data of anybody."""
+    """Faces that the bundled model drew, (260, 128, 128, 3): pictures it redraws well, and no data of anybody."""
     import numpy as np
 
     def make(folder: Path) -> None:
         import facette
 
-        model = facette.load("faces64").to("cpu")
+        model = facette.load("faces128").to("cpu")
         np.save(folder / "faces.npy", model.decode(model.sample_latents(260, seed=5)))
 
     return np.load(make_once("faces", make) / "faces.npy")
@@ -212,13 +212,13 @@ def calibrated(make_once, drawn_faces) -> Path:
     from facette.dial.calibrate import calibrate, open_pictures
 
     def make(folder: Path) -> None:
-        model = facette.load("faces64").to("cpu")
-        saved = facette.save(model, folder / "faces64")
+        model = facette.load("faces128").to("cpu")
+        saved = facette.save(model, folder / "faces128")
         with pytest.MonkeyPatch.context() as patch:
             measure_less(patch)
             calibrate(model, open_pictures(model, drawn_faces, 2), photos=2, count=1).save(saved)
 
-    return make_once("calibrated", make) / "faces64"
+    return make_once("calibrated", make) / "faces128"
 
 
 @pytest.fixture(scope="session")

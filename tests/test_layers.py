@@ -27,6 +27,7 @@ ORDER = [
         "condition",
         "code",
         "recipe",
+        "models",
         "onnx_graph",
         "images",
         "data",

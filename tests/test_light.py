@@ -25,7 +25,7 @@ DRAWING = [
     *(f"latent/{name}.py" for name in ("around", "blend", "choice", "cloud", "details", "directions")),
     *(
         f"latent/{name}.py"
-        for name in ("drawing", "edit", "film", "inputs", "interpolate", "levels", "noise")
+        for name in ("drawing", "edit", "film", "inputs", "interpolate", "levels", "noise", "worth")
     ),
     *(f"latent/{name}.py" for name in ("pasting", "paths", "photo", "points", "reconstruct", "sheets")),
     *(f"latent/{name}.py" for name in ("traverse", "typicality", "variations", "vary")),
@@ -57,8 +57,8 @@ DRAWN = (
     "edit PHOTO Smiling=-3..3 --steps 3 --out strip.gif",
     "interpolate PHOTO PHOTO --steps 3 --path slerp --equal-steps",
     "sample --count 3 --temperature 0.8",
-    "traverse faces64 --rows 2 --steps 3 --along axes",
-    "traverse faces64 each --no-align --rows 2 --steps 3 --cache cache --out over.png",
+    "traverse faces128 --rows 2 --steps 3 --along axes",
+    "traverse faces128 each --no-align --rows 2 --steps 3 --cache cache --out over.png",
     "info",
     "reconstruct PHOTO --plain --out plain.png",
     "sweep PHOTO --plain --rows 2 -n 2 --out plain-sweep.png",
@@ -129,7 +129,7 @@ def test_a_mistake_is_one_sentence_without_torch_too(command, ended):
 
 def test_python_draws_the_very_bytes_that_the_command_draws(ended, place, tmp_path):
     assert ended[SAME][0] == 0, ended[SAME]
-    facette.vary("faces64", example_photo(), count=2, diversity=5.0).save_each(tmp_path / "again")
+    facette.vary("faces128", example_photo(), count=2, diversity=5.0).save_each(tmp_path / "again")
     for name in ("01.png", "02.png"):
         assert (place / "same" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
@@ -139,10 +139,10 @@ import sys
 for name in {sorted(LEARNING)}:
     sys.modules[name] = None
 import facette
-model = facette.load("faces64")
-assert facette.sample(model, 2).pictures.shape == (2, 64, 64, 3), "it draws"
+model = facette.load("faces128")
+assert facette.sample(model, 2).pictures.shape == (2, 128, 128, 3), "it draws"
 assert facette.interpolate(model, sys.argv[1], sys.argv[1], steps=2).latents.shape == (2, model.latent)
-for load in (lambda: facette.load("faces64", "cuda"), lambda: facette.vary(model, sys.argv[1], refine=1)):
+for load in (lambda: facette.load("faces128", "cuda"), lambda: facette.vary(model, sys.argv[1], refine=1)):
     try:
         load()
     except facette.FacetteError as error:

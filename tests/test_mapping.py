@@ -97,7 +97,7 @@ def test_an_array_without_names_is_mapped_too(quick_model, store):
 def test_the_bundled_model_keeps_fair_hair_together(shared):
     """On the valid faces: neighbours share the colour of their hair far beyond chance, there and on the map."""
     drawn = facette.map(
-        "faces64", shared / "celeba" / "faces128" / "valid", color="Blond_Hair", reconstructions=False
+        "faces128", shared / "celeba" / "faces128" / "valid", color="Blond_Hair", reconstructions=False
     )
     base = drawn.figures["base_rate"]
     assert base == pytest.approx(0.0945, abs=1e-4)

@@ -106,7 +106,7 @@ def test_a_release_is_built_and_carries_its_papers(dist: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "facette/py.typed" in names
-    assert any(name.endswith("models/faces64/model.safetensors") for name in names)
+    assert any(name.endswith("models/faces128/model.safetensors") for name in names)
 
 
 @pytest.mark.slow

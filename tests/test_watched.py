@@ -17,12 +17,12 @@ from watch import undeclared
 
 WATCH = Path(__file__).parent / "support" / "watch.py"
 COMMANDS = [
-    ["info", "faces64"],
+    ["info", "faces128"],
     ["recipes"],
     ["demo"],
     ["vary", "me.png", "--count", "2"],
     ["reconstruct", "me.png"],
-    ["sample", "--model", "faces64", "--count", "4"],
+    ["sample", "--model", "faces128", "--count", "4"],
     ["align", "photos", "--out", "faces", "--size", "64"],
     ["prepare", "photos"],
     ["map", "MODEL", "photos", "--method", "pca", "--out", "map.png"],

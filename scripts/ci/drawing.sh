@@ -38,7 +38,7 @@ draws film.gif edit "$photo" Smiling=-2..2 --steps 8 --out film.gif
 draws path.png interpolate "$photo" each/01.png --path slerp --equal-steps --out path.png
 draws field.png interpolate "$photo" each/0[123].png --grid --steps 3 --out field.png
 draws blend.png blend "$photo" each/01.png
-draws traversal.png traverse faces64 --photo "$photo"
-draws over.png traverse faces64 each --no-align --cache cache --out over.png
+draws traversal.png traverse faces128 --photo "$photo"
+draws over.png traverse faces128 each --no-align --cache cache --out over.png
 draws samples.png sample
 "$facette" info >/dev/null

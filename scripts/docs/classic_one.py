@@ -23,14 +23,14 @@ GROUPS = 8  # neighbourhoods that a face is drawn in
 
 
 def tables(wanted: Wanted) -> dict[str, str]:
-    model, ours = facette.load(wanted.model), facette.load("faces64")
+    model, ours = facette.load(wanted.model), facette.load("faces128")
     found = facette.evaluate(model, read(model, wanted.data, wanted.count))
     other = facette.evaluate(ours.plain(), read(ours, wanted.data, wanted.count))
     pictures = read(model, wanted.data, max(wanted.photos, 5 * GROUPS))
     error = math.sqrt(found.reconstruction.mse.value)
     return {
         "model": origin(model, found.count),
-        "quality": side_by_side({"celeba150": card(found), "faces64, plain": card(other)}),
+        "quality": side_by_side({"celeba150": card(found), "faces128, plain": card(other)}),
         "scales": _scales(model, pictures[: wanted.photos]),
         "batch-norm": _batch_norm_table(model, pictures[: 5 * GROUPS]),
         "sigma": _sigma_table(error),
@@ -64,7 +64,7 @@ def _sigma_table(error: float) -> str:
 
 def _scales(model: Any, pictures: np.ndarray) -> str:
     """What each factor of the variance does: difference from the reconstruction, and similarity to the photo."""
-    gauge = embedding_of(facette.load("faces64"))
+    gauge = embedding_of(facette.load("faces128"))
     gone: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     like: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     for picture in pictures:

@@ -24,9 +24,9 @@ AUTHORS, OURS, LETTER = "authors' weights", "trained anew", "trained anew, to th
 
 
 def tables(wanted: Wanted) -> dict[str, str]:
-    model, bundled = facette.load(wanted.model), facette.load("faces64").plain()
+    model, bundled = facette.load(wanted.model), facette.load("faces128").plain()
     found = {OURS: facette.evaluate(model, read(model, wanted.data, wanted.count))}
-    found["faces64, plain"] = facette.evaluate(bundled, read(bundled, wanted.data, wanted.count))
+    found["faces128, plain"] = facette.evaluate(bundled, read(bundled, wanted.data, wanted.count))
     measured = {"origin": origin(model, found[OURS].count), "samples": _samples(found[OURS])}
     measured["frames"] = _frames(model, wanted)
     return {**measured, "quality": side_by_side({name: card(one) for name, one in found.items()})}
@@ -154,7 +154,7 @@ def _walls(model: Any) -> Path:
 
 def _reconstructions(model: Any, theirs: Any, wanted: Wanted) -> Path:
     """Two photos as each network draws them in its own frame, and what ours makes of eight unseen faces."""
-    networks = {OURS: model, AUTHORS: theirs, "faces64, sharp": facette.load("faces64")}
+    networks = {OURS: model, AUTHORS: theirs, "faces128, sharp": facette.load("faces128")}
     above = []
     for who in ("astronaut", "hopper"):
         above.append(Cell(photo(model, who), "photo", True))

@@ -180,13 +180,13 @@ def octaves(pictures: np.ndarray, photos: np.ndarray) -> list[float]:
 
 def _drawn(model: Any, pictures: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """name → photos and what is made of them, each network at its own size."""
-    ours = facette.load("faces64")
+    ours = facette.load("faces128")
     small = np.stack([_resized(one, 64) for one in pictures])
     latents = ours.encode(small).mean
     return {
         "classic, 150 px": (pictures, model.decode(model.encode(pictures).mean)),
-        "faces64, plain": (small, ours.plain().decode(latents)),
-        "faces64, sharp": (small, ours.decode(latents)),
+        "faces128, plain": (small, ours.plain().decode(latents)),
+        "faces128, sharp": (small, ours.decode(latents)),
     }
 
 

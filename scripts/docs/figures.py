@@ -23,6 +23,7 @@ from facette.images.faces.align import intake
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet, wall_sheet
 from facette.judges.attributes import ATTRIBUTES, extract
 from facette.latent import field, strip, traverse, vary
+from facette.latent.drawing import enlarge
 from facette.latent.levels import known_curve
 from facette.latent.sheets import save_pictures, signed
 from facette.plots.style import accent, label, legend, new_figure, save_figure
@@ -34,7 +35,7 @@ CLASSIC = Path(__file__).parents[3] / "shared" / "checkpoints" / "celeba64_z50_2
 
 
 def main() -> None:
-    model = facette.load("faces64")
+    model = facette.load("faces128")
     hopper, astronaut = (_aligned(model, name) for name in ("hopper", "astronaut"))
     drawn = {
         "variations": facette.vary(model, find_photo("astronaut")).sheet(),
@@ -65,7 +66,7 @@ def _sharpness(model) -> Path:
     if CLASSIC.is_file():
         classic = facette.import_checkpoint(CLASSIC)
         theirs = np.stack([_aligned(classic, name) for name in names])
-        columns["a classic VAE"] = classic.decode(classic.encode(theirs).mean)
+        columns["a classic VAE"] = enlarge(classic.decode(classic.encode(theirs).mean), batch.shape[1])
     mean = model.encode(batch).mean
     columns |= {"Facette, plain": model.plain().decode(mean), "Facette, sharp": model.decode(mean)}
     rows = [SheetRow([Cell(pictures[i]) for pictures in columns.values()]) for i in range(len(names))]

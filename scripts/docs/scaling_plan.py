@@ -13,12 +13,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
 BEGIN, END = "<!-- begin: python scripts/docs/scaling_plan.py -->", "<!-- end -->"
 PICTURES = 100_000_000
 
-LATENTS = 256  # of faces64
+LATENTS = 384  # of faces128
 NAME = 24  # bytes of a picture's name with its folder
 JPEG_BYTES = 5_100  # mean of the 26,250 crops of 128×128 that the rates below were measured on
-VARIATION_BYTES = (
-    3_530  # a sharp 64×64 JPEG at quality 95 without chroma subsampling, as `vary-all` writes it
-)
+VARIATION_BYTES = 8_900  # a 128×128 JPEG at quality 95 without chroma subsampling, as `vary-all` writes it
 VARIATION_ROW = 875  # its row in the table: latent, name, seed, file
 PARQUET_SHARE = {
     4: 0.80,
@@ -43,10 +41,10 @@ class Rate:
 # One core (x86 server with AVX-512, CPU seconds, its neighbours busy), one shard after another, from JPEGs of 128×128;
 # GFLOP by torch's counter, of the model and, for evaluate, of the network that looks at photos and reconstructions.
 RATES = (
-    Rate("encode", "facette encode faces64 faces128/", 380.0, 0.14),
-    Rate("ten variations, plain", "facette vary-all faces64 faces128/ --plain", 42.0, 1.9),
-    Rate("ten variations, sharp", "facette vary-all faces64 faces128/", 12.6, 6.5),
-    Rate("evaluate, both stages", "facette evaluate-all faces64 faces128/", 37.0, 1.8),
+    Rate("encode", "facette encode faces128 faces128/", 830.0, 0.15),
+    Rate("ten variations, plain", "facette vary-all faces128 faces128/ --plain", 52.0, 2.1),
+    Rate("ten variations, sharp", "facette vary-all faces128 faces128/ --details model", 10.4, 13.7),
+    Rate("evaluate, both stages", "facette evaluate-all faces128 faces128/", 33.0, 2.3),
 )
 CORES = (1, 64, 1024)
 DECODED = 1_500.0  # such JPEGs that one core decodes and resizes in a second, measured

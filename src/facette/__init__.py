@@ -2,7 +2,7 @@
 
     import facette
 
-    model = facette.load("faces64")
+    model = facette.load("faces128")
     facette.vary(model, "photo.jpg", count=10).save("variations.png")
 
 Importing this package imports nothing heavy: each name below is fetched when it is first used.

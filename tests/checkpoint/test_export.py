@@ -83,7 +83,7 @@ def test_the_bundled_model_makes_the_same_ten_variations(tmp_path):
     from facette.cli.demo import find_photo
     from facette.latent.photo import resolve_picture
 
-    model = facette.load("faces64")
+    model = facette.load("faces128")
     photo = resolve_picture(model, find_photo("hopper"))
     exported = export_model(model, tmp_path, "onnx")
     variations = facette.vary(model, photo, count=10, seed=1)

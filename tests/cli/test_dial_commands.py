@@ -92,7 +92,7 @@ def test_calibrating_writes_into_the_model_and_says_what_it_found(
         (["vary", "PHOTO", "--likeness", "0.5"], "facette calibrate"),
         (["sweep", "PHOTO", "--report"], "facette calibrate"),
         (["sweep", "PHOTO", "--report", "--mode", "variance"], "leave out --mode variance"),
-        (["calibrate", "faces64", "synthetic-faces:10"], "--out FOLDER"),
+        (["calibrate", "faces128", "synthetic-faces:10"], "--out FOLDER"),
     ],
 )
 def test_mistakes_end_in_a_sentence_and_code_two(run, quick_run, photo_files, tmp_path, arguments, words):

@@ -40,7 +40,7 @@ def astronaut() -> Image.Image:
 def test_no_result_is_written_over_what_is_read(run, tmp_path, words):
     (tmp_path / "sub").mkdir()
     for name in ("me.png", "01.png", "reconstructions.png", "blend.png"):
-        Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / name)
+        Image.new("RGB", (128, 128), (120, 90, 70)).save(tmp_path / name)
     (tmp_path / "link.png").symlink_to("me.png")
     before = {path: path.read_bytes() for path in tmp_path.glob("*.png")}
     ended = run(*words)
@@ -52,18 +52,18 @@ def test_no_result_is_written_over_what_is_read(run, tmp_path, words):
 @pytest.mark.parametrize(
     "words",
     [
-        ("evaluate", "faces64", "synthetic-faces:8"),
+        ("evaluate", "faces128", "synthetic-faces:8"),
         ("align", "photos"),
         ("train", "quick", "synthetic-faces:8"),
-        ("export", "faces64"),
+        ("export", "faces128"),
         ("import", "foreign.pth"),
-        ("encode", "faces64", "photos"),
-        ("vary-all", "faces64", "photos"),
-        ("evaluate-all", "faces64", "photos"),
+        ("encode", "faces128", "photos"),
+        ("vary-all", "faces128", "photos"),
+        ("evaluate-all", "faces128", "photos"),
         ("mixture",),
         ("sample",),
-        ("map", "faces64", "photos"),
-        ("attributes", "fit", "faces64", "photos"),
+        ("map", "faces128", "photos"),
+        ("attributes", "fit", "faces128", "photos"),
     ],
 )
 @pytest.mark.parametrize("place", ["file.png/out.png", "n" * 252 + ".png"])
@@ -102,7 +102,7 @@ def test_two_results_have_two_names(tmp_path):
     ids=lambda words: words[0],
 )
 def test_what_nobody_named_replaces_nothing(run, tmp_path, words):
-    Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / "me.png")
+    Image.new("RGB", (128, 128), (120, 90, 70)).save(tmp_path / "me.png")
     count = () if words[0] in ("reconstruct", "blend", "interpolate", "edit", "demo") else ("--count", "2")
     sheets = []
     for _ in range(2):
@@ -119,7 +119,7 @@ def test_what_nobody_named_replaces_nothing(run, tmp_path, words):
 
 
 def test_single_pictures_are_those_of_the_last_command_alone(run, tmp_path):
-    Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / "me.png")
+    Image.new("RGB", (128, 128), (120, 90, 70)).save(tmp_path / "me.png")
     assert run("vary", "me.png", "--count", "3", "--each", "each").code == 0
     Image.new("RGB", (9, 9)).save(tmp_path / "each" / "mine.png")
     ended = run("vary", "me.png", "--count", "2", "--seed", "5", "--each", "each")
@@ -237,7 +237,7 @@ def test_a_photo_without_a_face_is_named_and_the_rest_is_done(run, tmp_path, ast
 def test_a_tilde_that_the_shell_left_is_the_home(run, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
-    Image.new("RGB", (64, 64), (120, 90, 70)).save(tmp_path / "home" / "me.png")
+    Image.new("RGB", (128, 128), (120, 90, 70)).save(tmp_path / "home" / "me.png")
     (tmp_path / "~me.png").write_bytes((tmp_path / "home" / "me.png").read_bytes())
     ended = run("vary", "~/me.png", "--count", "1", "--out=~/out.png", "--each=~/each")
     assert (ended.code, ended.out) == (0, f"{tmp_path / 'home' / 'out.png'}\n")

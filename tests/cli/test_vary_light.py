@@ -86,7 +86,7 @@ def test_a_model_without_a_digest_is_used_and_that_is_said_once(run, tmp_path):
     from facette.images.example import example_photo
 
     photo = example_photo()
-    data = find_model("faces64").read_bytes()
+    data = find_model("faces128").read_bytes()
     length = int.from_bytes(data[:8], "little")
     table = json.loads(data[8 : 8 + length])
     del table["__metadata__"][DIGEST]

@@ -42,7 +42,7 @@ def model(gauged):
 
 @pytest.fixture(scope="module")
 def diffusion(tiny):
-    settings = DiffusionSettings(prompt="a face", steps=8, guidance=2.0)
+    settings = DiffusionSettings(prompt="a face", steps=32, guidance=2.0)
     return load_diffusion(find_checkpoint(str(tiny)), settings, CPU)
 
 
@@ -86,7 +86,7 @@ def test_the_curves_reach_from_the_reconstruction_to_the_strongest(matched):
         assert (levels[0], levels[-1]) == (0.0, entry.strongest)
         assert entry.chosen in entry.curve
     *_, theirs = matched.entries
-    assert {trial.level * 8 for trial in theirs.curve} <= set(range(9)), "a strength is a number of steps"
+    assert {trial.level * 32 for trial in theirs.curve} <= set(range(33)), "a strength is a number of steps"
 
 
 def test_a_similarity_that_nobody_reaches_is_said_to_be_unreached(model, diffusion, photo, gauge):
@@ -126,7 +126,7 @@ def test_as_asked_is_as_asked(model, diffusion, photo, gauge):
     assert [entry.chosen.level for entry in found.entries] == [2.5, 2.5, 0.5]
     assert found.wished is None
     assert all(entry.matched is None for entry in found.entries)
-    assert sum(ticks) >= plan_comparison(diffusion, 0.5, 3, False).steps == 12
+    assert sum(ticks) >= plan_comparison(diffusion, 0.5, 3, False).steps == 48
     again = compare(model, photo, diffusion, photo, gauge, strength=0.5, diversity=2.5, count=3)
     assert np.array_equal(found.pictures, again.pictures)
     assert found.seeds == again.seeds

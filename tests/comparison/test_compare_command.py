@@ -83,7 +83,7 @@ def test_the_command_on_the_page_makes_the_same_pictures_again(run, asked, tmp_p
 def test_matched_similarity_draws_the_curves(run, asked, tmp_path):
     options = [
         "--steps",
-        8,
+        32,
         "--strength",
         0.25,
         "--count",

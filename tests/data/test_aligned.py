@@ -72,22 +72,22 @@ def test_pictures_in_the_frame_stay_as_they_are(photos, tmp_path, run):
 def test_commands_say_what_was_done(photos, tmp_path, run):
     ended = run("prepare", photos, "--json")
     assert (ended.json["aligned"], ended.json["pictures"], len(ended.json["unreadable"])) == (3, 3, 1)
-    ended = run("map", "faces64", photos, "--out", "map.png", "--method", "pca")
+    ended = run("map", "faces128", photos, "--out", "map.png", "--method", "pca")
     assert "3 pictures aligned, 0 taken as they are, 1 left out" in ended.err
     assert "nobody.png" in ended.err
-    ended = run("encode", "faces64", photos, "--out", "latents.npz", "--json")
+    ended = run("encode", "faces128", photos, "--out", "latents.npz", "--json")
     assert ended.code == 0
     with np.load(tmp_path / "latents.npz") as table:
         assert len(table["mean"]) == 3
 
 
 def test_collections_may_be_taken_as_they_are(photos, tmp_path, run):
-    ended = run("encode", "faces64", photos, "--out", "aligned.npz", "--json")
+    ended = run("encode", "faces128", photos, "--out", "aligned.npz", "--json")
     assert ended.json["treated"]["aligned"] == ended.json["rows"] == 3
     assert "3 pictures aligned, 0 taken as they are, 1 left out" in ended.err
-    kept = run("encode", "faces64", photos, "--out", "kept.npz", "--no-align", "--json")
+    kept = run("encode", "faces128", photos, "--out", "kept.npz", "--no-align", "--json")
     assert (kept.json["rows"], kept.json["treated"]) == (4, {"cut": 3})
-    again = run("encode", "faces64", photos, "--out", "kept.npz", "--no-align", "--json")
+    again = run("encode", "faces128", photos, "--out", "kept.npz", "--no-align", "--json")
     assert again.json["treated"] == {"cut": 3}
-    other = run("encode", "faces64", photos, "--out", "kept.npz")
+    other = run("encode", "faces128", photos, "--out", "kept.npz")
     assert other.code == 2

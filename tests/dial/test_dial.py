@@ -70,7 +70,7 @@ def test_the_curve_holds_the_median_of_its_photos_at_each_strength(model, drawn_
 @needs_judge
 def test_a_relative_is_the_same_one_that_vary_draws(model, photo, photos):
     seed = 11
-    drawn = vary(model, photo, 1, 0.7, seed, noise="people", side=64)
+    drawn = vary(model, photo, 1, 0.7, seed, noise="people", side=128)
     judged = relatives(model, photos, "people", "photo", 0.7, [seed] * 6)[-1]
     assert np.abs(drawn.pictures[0].astype(int) - judged).max() <= 1
 
@@ -113,7 +113,7 @@ def test_calibrating_changes_nothing_else_in_the_file(
         return {name for name in tensors if not name.startswith(("extras.dial.", f"extras.{PREFIX}"))}
 
     before, header = read_tensors(find_model(calibrated))
-    original, first = read_tensors(find_model("faces64"))
+    original, first = read_tensors(find_model("faces128"))
     assert kept(original) == kept(before)
     assert parse_recipe(header["recipe"]) == parse_recipe(first["recipe"])
     assert header["provenance"] == first["provenance"]

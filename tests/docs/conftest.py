@@ -109,7 +109,7 @@ def _photos(folder: Path, faces: np.ndarray) -> None:
     for place, one in enumerate(real.values()):
         party.paste(one, (20 + 340 * place, 10))
     party.save(folder / "party.jpg", quality=92)
-    Image.fromarray(faces[:8].reshape(2, 4, 64, 64, 3).transpose(0, 2, 1, 3, 4).reshape(128, 256, 3)).save(
+    Image.fromarray(faces[:8].reshape(2, 4, 128, 128, 3).transpose(0, 2, 1, 3, 4).reshape(256, 512, 3)).save(
         folder / "landscape.jpg"
     )
 
@@ -171,12 +171,12 @@ def _models(folder: Path, quick_run: Path) -> None:
     (folder / "runs" / "quick-search").mkdir()
     shutil.copy(quick_run / "recipe.toml", folder / "runs" / "quick-search" / "best.toml")
     for name in ("my-faces", "runs/faces64"):  # sharp, calibrated, with directions
-        facette.save(facette.load("faces64"), folder / name)
+        facette.save(facette.load("faces128"), folder / name)
     whole = type("VAE", (ClassicVAE,), {})  # saved whole, by a class that can be imported from nowhere
     with living_in("vae", whole):
         torch.save(whole().eval(), folder / "vae_model_20.pth")
     facette.import_checkpoint(folder / "vae_model_20.pth", folder / "classic")
-    facette.map("faces64", folder / "my-photos", method="pca").save(folder / "map.npz")
+    facette.map("faces128", folder / "my-photos", method="pca").save(folder / "map.npz")
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ SLOW = (
     r"--diversity auto --noise|runs/faces64 --diversity auto",
     r"\.mp4",
     r"^map .* --(color|place)",
-    r"celeba150|faces64 faces/$",
+    r"celeba150|faces128 faces/$",
 )
 # What is parsed and no more, and why.
 PARSED_ONLY = {

@@ -91,7 +91,7 @@ def test_the_readme_is_one_screen_and_names_what_can_be_edited():
     assert text.count("\n") < 90
     _, _, rest = text.partition("**What you may edit**")
     editable = rest.partition("): ")[2].partition(". They")[0]
-    assert set(known_directions(facette.load("faces64")).names) == set(re.findall(r"\w+", editable))
+    assert set(known_directions(facette.load("faces128")).names) == set(re.findall(r"\w+", editable))
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
     install = text.partition("## Install")[2].partition("**What")[0]
     extras = set(project["optional-dependencies"])

@@ -27,7 +27,7 @@ GIVEN: dict[str, tuple[str, dict[str, str]]] = {
     "docs/guide/compare-objectives.md": ("", {'("vae", "beta", "btc")': '("btc",)'}),
     "docs/export.md": (
         "import facette\nfrom facette.checkpoint.export import export_model\n"
-        "export_model(facette.load('faces64').plain(), 'faces64-onnx', to='onnx')",
+        "export_model(facette.load('faces128').plain(), 'faces128-onnx', to='onnx')",
         {},
     ),
 }

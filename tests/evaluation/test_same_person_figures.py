@@ -54,7 +54,7 @@ def folder(shared, tmp_path_factory):
 @pytest.mark.slow
 @installed
 def test_floors_and_drawings_stand_in_their_order(folder):
-    model = facette.load("faces64").to("cpu")
+    model = facette.load("faces128").to("cpu")
     figures = evaluate(model, folder, training_most=0).identity
     rows = {row.of: row for row in figures.rows}
     kept, own = "variations, the photo's details", "variations, the model's own drawing"
@@ -100,7 +100,7 @@ def test_a_group_is_judged_by_its_own_strangers():
 
 def test_no_change_keeps_the_photo_and_a_change_is_drawn_from_its_own_seed(folder):
     """What the variations' rows are about: at strength 0 the sum is the photo, and photos do not share a draw."""
-    model = facette.load("faces64").to("cpu")
+    model = facette.load("faces128").to("cpu")
     chosen = choose_data(model, folder, count=4)
     posterior = model.encode(chosen.read(chosen.indices))
     drawings = dict(_drawings(model, chosen, posterior, Setting("posterior", 0.0), 0))
@@ -114,17 +114,17 @@ def test_no_change_keeps_the_photo_and_a_change_is_drawn_from_its_own_seed(folde
 
 
 def test_nobody_is_asked_where_nobody_says_who_it_is_or_the_frame_is_not_known(folder, quick_model):
-    model = facette.load("faces64").to("cpu")
+    model = facette.load("faces128").to("cpu")
     assert not speaks_for(model, choose_data(model, folder, count=5, people="none"))
     assert not speaks_for(model, choose_data(model, np.zeros((4, 64, 64, 3), np.uint8)))
     assert not speaks_for(quick_model, choose_data(quick_model, folder, count=5))
 
 
 def test_photos_are_read_from_their_own_files_at_the_size_asked_for(folder):
-    model = facette.load("faces64").to("cpu")
+    model = facette.load("faces128").to("cpu")
     chosen = choose_data(model, folder, count=7, seed=3)
-    larger = chosen.at_side(model.input, 128)
-    (_, small), (_, large) = next(chosen.batches(7)), next(larger.batches(7))
+    smaller = chosen.at_side(model.input, 64)
+    (_, small), (_, large) = next(smaller.batches(7)), next(chosen.batches(7))
     assert (small.shape, large.shape) == ((7, 64, 64, 3), (7, 128, 128, 3))
     halved = large.reshape(7, 64, 2, 64, 2, 3).mean(axis=(2, 4))
     assert np.abs(halved - small).mean() < 3
@@ -133,7 +133,7 @@ def test_photos_are_read_from_their_own_files_at_the_size_asked_for(folder):
 @pytest.mark.slow
 @installed
 def test_the_command_says_it(run, folder):
-    ended = run("evaluate", "faces64", folder, "--count", 60, "--json")
+    ended = run("evaluate", "faces128", folder, "--count", 60, "--json")
     figures = ended.json["identity"]
     assert [row["of"] for row in figures["rows"]][:2] == [ANOTHER_PHOTO, AT_MODEL_SIZE]
     assert json.dumps(figures, allow_nan=False)
@@ -143,6 +143,6 @@ def test_a_list_named_without_the_extra_is_refused_before_the_work(run, folder, 
     monkeypatch.setattr(judge, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError):
         judge.require()
-    ended = run("evaluate", "faces64", folder, "--people", folder.parent / "faces_people.csv")
+    ended = run("evaluate", "faces128", folder, "--people", folder.parent / "faces_people.csv")
     assert ended.code == 2
     assert "facette[identity]" in ended.err

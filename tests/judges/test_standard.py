@@ -118,7 +118,7 @@ def test_without_the_weights_nothing_is_called_fid(quick_model):
 def test_a_missing_library_is_named_before_anything_is_measured(tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"")
     with pytest.raises(MissingExtraError, match=r'torch_fidelity.*pip install "facette\[metrics\]"'):
-        evaluate("faces64", "nowhere", inception=tmp_path / "weights.pth")
+        evaluate("faces128", "nowhere", inception=tmp_path / "weights.pth")
 
 
 def test_the_name_of_a_network_changes_with_its_file(tmp_path):

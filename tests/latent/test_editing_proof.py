@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def model():
-    return facette.load("faces64")
+    return facette.load("faces128")
 
 
 @pytest.fixture(scope="module")

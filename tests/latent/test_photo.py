@@ -31,7 +31,7 @@ class Counted(Graph):
 
 @pytest.fixture(scope="module")
 def model():
-    return open_onnx("faces64")
+    return open_onnx("faces128")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_no_network_runs_twice_on_one_input(model, scene):
         assert max(seen[2].values(), default=0) <= 1
 
 
-@pytest.mark.parametrize("side", [None, 64, 100, MOST_SIDE, LARGEST_SIDE])
+@pytest.mark.parametrize("side", [None, 128, 150, MOST_SIDE, LARGEST_SIDE])
 def test_factor_zero_is_the_photo_to_the_bit(plain, photo, side):
     still = vary(plain, photo, count=2, diversity=0, side=side)
     shown = np.rint(photo.frame(photo.side(side)) * 255).astype(np.uint8)
@@ -91,8 +91,8 @@ def test_the_side_is_the_photos_own_within_bounds(plain, scene):
     taken = take_photo(plain, scene.resize((1500, 1440)), align="never")
     assert (taken.own_side, taken.side(), taken.side(most=256), taken.side(1000)) == (1440, 512, 256, 1000)
     small = take_photo(plain, scene.resize((50, 48)), align="never")
-    assert (small.own_side, small.side()) == (64, 64)
-    for side in (63, 1025):
+    assert (small.own_side, small.side()) == (128, 128)
+    for side in (127, 1025):
         with pytest.raises(UsageError, match=f"a side of {side} pixels"):
             taken.side(side)
 
@@ -120,7 +120,7 @@ def test_details_are_the_photos_and_the_change_is_the_models(plain, photo):
 def test_what_lies_beyond_the_photo_is_known_at_every_size(plain, scene):
     taken = take_photo(plain, scene, eyes=((30.0, 240.0), (150.0, 240.0)))
     assert 0.05 < taken.report.outside < 0.5
-    for side in (64, 300):
+    for side in (128, 300):
         assert taken.unseen(side).mean() == pytest.approx(taken.report.outside, abs=0.02)
         still = vary(plain, taken, count=1, diversity=0, side=side)
         seen = ~taken.unseen(side)
@@ -148,15 +148,17 @@ def test_details_by_the_model_are_what_it_draws(model, photo, scene):
     made = vary(model, taken, count=2, diversity=0, details="model")
     assert (made.pictures == reconstruct(model, taken).pictures[0]).all()
     assert (made.photo == taken.picture).all()
-    for side in (63, LARGEST_SIDE + 1):
-        with pytest.raises(UsageError, match=f"a side of {side} pixels cannot be drawn: 64"):
+    for side in (127, LARGEST_SIDE + 1):
+        with pytest.raises(UsageError, match=f"a side of {side} pixels cannot be drawn: 128"):
             vary(model, taken, count=2, details="model", side=side)
-    large = vary(model, taken, count=2, diversity=0, details="model", side=160)
-    assert large.pictures.shape == (2, 160, 160, 3)
-    assert (large.pictures == reconstruct(model, taken, side=160).pictures[0]).all()
-    small = np.asarray(Image.fromarray(large.pictures[0]).resize((64, 64), Image.Resampling.BOX)).astype(int)
+    large = vary(model, taken, count=2, diversity=0, details="model", side=320)
+    assert large.pictures.shape == (2, 320, 320, 3)
+    assert (large.pictures == reconstruct(model, taken, side=320).pictures[0]).all()
+    small = np.asarray(Image.fromarray(large.pictures[0]).resize((128, 128), Image.Resampling.BOX)).astype(
+        int
+    )
     assert np.abs(small - made.pictures[0]).mean() < 6  # the same picture, with nothing invented
-    assert "at 64 pixels, enlarged to 160; synthetic" in large.settings()["drawn"]
+    assert "at 128 pixels, enlarged to 320; synthetic" in large.settings()["drawn"]
     assert "enlarged" not in made.settings()["drawn"]
     with pytest.raises(UsageError, match="unknown details 'both'"):
         vary(model, taken, count=1, details="both")
@@ -168,14 +170,14 @@ def test_what_a_result_says_of_itself(plain, photo, tmp_path):
     made = vary(plain, photo, count=2, diversity=3)
     settings = made.settings()
     assert (settings["details"], settings["side"], settings["synthetic"]) == ("photo", len(made.photo), True)
-    assert settings["drawn"].startswith("the photo's own details; the change drawn by faces64 at 64 pixels")
+    assert settings["drawn"].startswith("the photo's own details; the change drawn by faces128 at 128 pixels")
     first, second = made.save_each(tmp_path)
     assert read_metadata(first)["seeds"] == [made.seeds[0]]
     assert read_metadata(second) == {**settings, "count": 1, "seed": made.seeds[1], "seeds": [made.seeds[1]]}
 
 
 def test_a_photo_of_another_model_is_refused(quick_model, photo):
-    with pytest.raises(UsageError, match="encoded by 'faces64', not by"):
+    with pytest.raises(UsageError, match="encoded by 'faces128', not by"):
         vary(quick_model, photo, count=1)
 
 

@@ -242,7 +242,7 @@ def test_another_job_is_refused_the_folder(collection, quick_run, tmp_path):
     with pytest.raises(UsageError, match="shard was 64, is 128"):
         job(quick_run, collection, out, shard=128)
     with pytest.raises(UsageError, match="model is another"):
-        job("faces64", collection, out)
+        job("faces128", collection, out)
     assert content(out) == before
 
 

@@ -86,16 +86,16 @@ def test_the_second_stage_is_measured_too(drawn_faces, tmp_path):
     for number, picture in enumerate(drawn_faces[:20]):
         Image.fromarray(picture).save(tmp_path / "drawn" / f"{number:02d}.png")
     found = run_job(
-        "faces64", tmp_path / "drawn", Evaluate(), tmp_path / "out", shard=64, device="cpu"
+        "faces128", tmp_path / "drawn", Evaluate(), tmp_path / "out", shard=64, device="cpu"
     ).collected
-    expected = evaluate("faces64", drawn_faces[:20], batch=64)
+    expected = evaluate("faces128", drawn_faces[:20], batch=64)
     assert found is not None
     assert expected.sharpened is not None
     assert found.figures["sharpened.mse"].value == pytest.approx(expected.sharpened.mse.value, rel=1e-6)
     assert found.figures["sharpened.ms_ssim"].value == pytest.approx(
         expected.sharpened.ms_ssim.value, rel=1e-6
     )
-    plain = run_job("faces64", tmp_path / "drawn", Evaluate(), tmp_path / "plain", plain=True, device="cpu")
+    plain = run_job("faces128", tmp_path / "drawn", Evaluate(), tmp_path / "plain", plain=True, device="cpu")
     assert plain.collected is not None
     assert not any(name.startswith("sharpened") for name in plain.collected.figures)
 

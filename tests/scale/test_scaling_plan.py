@@ -42,7 +42,7 @@ def test_shards_are_as_large_as_the_plan_says(plan):
 
 
 def test_a_table_takes_the_bytes_that_the_plan_says(plan, drawn_faces, tmp_path):
-    model = facette.load("faces64")
+    model = facette.load("faces128")
     posterior = model.encode(drawn_faces)
     assert model.latent == plan.LATENTS
     for kind, bytes_each in ((np.float32, 4), (np.float16, 2)):

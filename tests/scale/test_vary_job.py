@@ -64,7 +64,7 @@ def test_the_model_draws_by_itself_where_it_is_asked_to(
 
 
 def test_a_level_comes_to_what_it_means_for_the_model():
-    light = open_model("faces64", "auto", light=True)
+    light = open_model("faces128", "auto", light=True)
     auto, share = Vary().for_model(light), Vary(diversity=0.7, noise="people").for_model(light)
     setting = choose_setting(light, "auto")
     assert (auto.noise, auto.diversity) == ("people", setting.strength)

@@ -75,7 +75,7 @@ FIRST_STEPS = f"""facette {VERSION}: {HELP}
   facette demo                      ten relatives of a public-domain photo
   facette vary PHOTO                ten relatives of a photo of yours
   facette studio --open             the same in the browser, with a dial, sliders and a map
-  facette train faces64 FOLDER      a model of your own pictures
+  facette train FOLDER              a model of your own pictures
   facette evaluate MODEL FOLDER     how good it is, measured
 
 facette --help lists every command, facette COMMAND --help what it takes."""

@@ -9,6 +9,7 @@ import typer
 from facette.cli.output import Json, emit, progress, remark
 from facette.cli.photo import AllFaces, Face, parse_eyes
 from facette.errors import DataError, ImageError, UsageError
+from facette.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from facette.data.eyes import EyeTable
@@ -21,7 +22,7 @@ def align(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder for the faces.", file_okay=False)],
     recipe: Annotated[
         str, typer.Option("--recipe", help="Whose frame to bring faces into: a name or a TOML file.")
-    ] = "faces64",
+    ] = DEFAULT_MODEL,
     size: Annotated[int, typer.Option("--size", min=16, max=2048, help="Pixels a side of each face.")] = 128,
     all_faces: AllFaces = False,
     face: Face = 1,
@@ -91,7 +92,7 @@ def _frame_of(recipe: str, size: int) -> "ImageInput":
     spec = load_recipe(recipe).input
     if not isinstance(spec, ImageInput) or spec.frame is None:
         raise UsageError(
-            f"recipe {recipe!r} has no frame for faces; take one of a face model, such as faces64."
+            f"recipe {recipe!r} has no frame for faces; take one of a face model, such as {DEFAULT_MODEL}."
         )
     return spec.model_copy(update={"size": size})
 

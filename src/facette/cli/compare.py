@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.photo import Align, Eyes, Face, Photo
+from facette.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from facette.comparison.checkpoint import DiffusionCheckpoint

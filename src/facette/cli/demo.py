@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.images.example import CREDIT, example_photo
+from facette.models import DEFAULT_MODEL
 
 Photo = Literal["astronaut", "hopper"]
 

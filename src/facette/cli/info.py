@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from facette.cli.output import Json, emit
+from facette.models import DEFAULT_MODEL
 
 
 def info(
     model: Annotated[
         str, typer.Argument(help="A bundled model's name, a model folder, a run, or a .safetensors.")
-    ] = "faces64",
+    ] = DEFAULT_MODEL,
     as_json: Json = False,
 ) -> None:
     """Show what a model is, where it comes from and how well it does."""

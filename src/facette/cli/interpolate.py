@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from facette.cli.film import FRAMES, Seconds
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.photo import Align, Details, Faces, Side
+from facette.models import DEFAULT_MODEL
 
 
 def interpolate(

@@ -13,8 +13,6 @@ Plain = Annotated[
     typer.Option("--plain", help="Without the second stage: the bare decoder's mean, as blurred as it is."),
 ]
 
-DEFAULT_MODEL = "faces64"
-
 
 def open_model(name: str, device: str, plain: bool = False, light: bool = False) -> Any:
     """The loaded model on the wished device; `plain` leaves its second stage out.

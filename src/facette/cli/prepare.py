@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from facette.cli.output import AlignAll, Cache, Json, Labels, Pictures, Set, Strict, emit
+from facette.models import DEFAULT_MODEL
 
 
 def prepare(
@@ -17,7 +18,7 @@ def prepare(
             "--recipe",
             help="Whose picture size and crop to prepare for: a name or a TOML file; pictures is fitted to them.",
         ),
-    ] = "faces64",
+    ] = DEFAULT_MODEL,
     overrides: Set = None,
     cache: Cache = None,
     align: AlignAll = True,

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, emit
 from facette.cli.photo import Align, Eyes, Face, Hide, Side
+from facette.models import DEFAULT_MODEL
 
 
 def reconstruct(

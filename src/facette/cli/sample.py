@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from facette.cli.conditions import With
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit
 from facette.cli.photo import Side
+from facette.models import DEFAULT_MODEL
 
 
 def sample(

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, remark
+from facette.models import DEFAULT_MODEL
 
 LEAVING = 10  # seconds for what is being drawn when the studio closes
 

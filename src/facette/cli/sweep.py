@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, remark
 from facette.cli.photo import Align, Details, Eyes, Face, Hide, Photo, Side
+from facette.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from facette.dial.sweep import DialSweep

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from facette.cli.conditions import With
-from facette.cli.model import DEFAULT_MODEL, Model, Plain
+from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.paste import Paste
 from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Photo, Side
+from facette.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from facette.latent.photo import PhotoInput

@@ -29,10 +29,10 @@ from facette.errors import UsageError, check_count
 from facette.judges.similarity import WhitenedEmbedding, embedding_of
 from facette.latent.levels import FACTOR
 from facette.latent.vary import variation_seeds
+from facette.models import DEFAULT_MODEL
 from facette.progress import Advance, unheard
 
 TOLERANCE = 0.01  # of a cosine
-BUNDLED = "faces64"
 LEVELS = 6  # strengths on the curve of a diffusion model
 VAE_LEVELS = 9  # factors on the curve of a VAE
 
@@ -134,7 +134,7 @@ def gauge_for(model: Any) -> WhitenedEmbedding:
     try:
         return embedding_of(model)
     except UsageError:
-        return embedding_of(load_model(BUNDLED))
+        return embedding_of(load_model(DEFAULT_MODEL))
 
 
 def plan_comparison(

@@ -81,7 +81,8 @@ class Selection:
 
         def read(indices: NDArray) -> NDArray:
             rows = [place[names[int(index)]] for index in indices]
-            return np.concatenate([files.block(row, row + 1, larger).pixels for row in rows])
+            pixels = np.concatenate([files.block(row, row + 1, larger).pixels for row in rows])
+            return pixels[..., : spec.channels]  # as the store gives them: no mask behind them
 
         return replace(self, read=read)
 

@@ -192,12 +192,14 @@ class Bench:
     def _evaluate(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
         task = self.job.task
         assert isinstance(task, Evaluate)
-        parts: list[Sums] = []
+        spec, parts = self.model.input, list[Sums]()
+        assert isinstance(spec, ImageInput)
         for batch in batches:
+            pictures = batch.pixels[..., : spec.channels]  # without a mask, as `evaluate` measures them
             # Deviations from nothing are squares, of which the deviations from the mean picture follow.
-            nothing = np.zeros(batch.pixels.shape[1:])
-            passed = pass_batch(self.model, batch.pixels, nothing, task.seed, batch.start)
-            parts.append(sums_of(batch.pixels, passed, batch.rows, speaks_for(self.model.input)))
+            nothing = np.zeros(pictures.shape[1:])
+            passed = pass_batch(self.model, pictures, nothing, task.seed, batch.start)
+            parts.append(sums_of(pictures, passed, batch.rows, speaks_for(spec)))
         total = add_up(parts)
         path = self.ledger.file(SUMS, number, ".npz")
         return total.count, [total.save(path)]

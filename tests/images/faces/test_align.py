@@ -50,7 +50,7 @@ def photos() -> dict[str, Image.Image]:
 
 @pytest.fixture(scope="module")
 def aligned(photos) -> dict:
-    """Each of them in the frame of faces64."""
+    """Each of them in the frame of faces128."""
     return {name: align_face(photo, SPEC) for name, photo in photos.items()}
 
 
