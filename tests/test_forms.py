@@ -262,8 +262,10 @@ def test_the_studio_shows_it(ran, tmp_path):
     studio = Studio(facette.load(labelled), str(labelled))
     photo = studio.photos.put((ran.folder / "00.png").read_bytes(), "00.png")
     acts = vary_page._Acts(studio, reaches_of(studio.model))
-    assert acts.arrive("tab", photo, ())[0].count("<img") == 2
-    drawn, *_ = acts.settle("tab", photo, next(iter(NOISES)), next(iter(DETAILS)), 50.0, 0, (), ())
+    seen, _, _, drawn, *_ = acts.arrive(
+        "tab", photo, next(iter(NOISES)), next(iter(DETAILS)), 50.0, 0, (), ()
+    )
+    assert seen.count("<img") == 2
     assert drawn.count("<img") >= 10
     assert (
         sample_page._Acts(studio)

@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import shlex
+import time
 
 import numpy as np
 import pytest
@@ -75,6 +76,9 @@ def test_the_slider_walks_from_photo_to_photo_and_the_film_is_the_way(
     page.click("#blend-stop")
     until_says(page, "#blend-told", "Stopped.")
     assert page.locator("#blend-told progress").count() == 0
+    end = time.monotonic() + 5  # the words are there before the process has left
+    while multiprocessing.active_children() and time.monotonic() < end:
+        page.wait_for_timeout(50)
     assert multiprocessing.active_children() == [], "it goes on although it was stopped"
     page.get_by_role("button", name="Find the shortest way").click()
     until_count(page, "#blend-steps-shown", 3)
