@@ -8,7 +8,7 @@ import re
 
 import pytest
 from PIL import Image
-from studio_page import PATIENCE, accented, give, nothing_amiss, until_drawn, until_given, until_says
+from studio_page import PATIENCE, give, in_colours, nothing_amiss, until_drawn, until_given, until_says
 
 from facette.errors import UsageError
 from facette.studio.events import EmptyFieldError, checked
@@ -121,7 +121,10 @@ def test_mistakes_go_by_themselves_and_never_pile_up(visit, there):
         page.click("#compare-start")
         page.get_by_text("There is no photo yet").last.wait_for(timeout=PATIENCE)
     assert page.locator(".toast-wrap > *:visible").count() == 1
-    assert accented(page, ".toast-wrap .timer:visible", "light")
+    told = page.locator(".toast-wrap .timer").last.evaluate("bar => getComputedStyle(bar).backgroundColor")
+    assert (
+        told == f"rgb({', '.join(map(str, in_colours(page, 'light')))})"
+    )  # by its style: the bar itself runs out
     page.locator(".toast-wrap > *:visible").wait_for(state="detached", timeout=PATIENCE)
 
 
