@@ -55,9 +55,9 @@ def test_the_list_has_first_what_can_be_asked_for(model, fitted_model):
     rows = worth_rows(model)
     assert rows["measured"]
     assert rows["attributes"]["Smiling"]["raise"]["offered"]
-    can, cannot = worth_table(model).split("not offered")
+    can, cannot = worth_table(worth_rows(model)).split("not offered")
     assert "Smiling " in can
     assert "Smiling=-" in cannot
     assert "Bangs" in cannot
-    assert "not measured: " in worth_table(model)
-    assert "facette attributes rate" in worth_table(fitted_model)
+    assert "not measured: " in worth_table(worth_rows(model))
+    assert "facette attributes rate" in worth_table(worth_rows(fitted_model))

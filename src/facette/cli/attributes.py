@@ -136,8 +136,8 @@ def _rate(
     with progress(len(directions.names), "trying", "attributes") as bar:
         worth = measure_edits(opened.plain(), directions, photos, advance=bar.advance)
     path = add_extras(model, {}, figures_of(worth, f"{len(indices):,} pictures of {label} ({split})"), out)
-    known = open_model(str(path), "auto")
-    emit({"model": str(path), **worth_rows(known)}, f"{worth_table(known)}\n{path}", as_json)
+    told = worth_rows(open_model(str(path), "auto"))
+    emit({"model": str(path), **told}, f"{worth_table(told)}\n{path}", as_json)
 
 
 def _encoded(

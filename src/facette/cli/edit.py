@@ -179,7 +179,8 @@ def _list(model: str, device: str, as_json: bool) -> None:
     from facette.latent.worth import worth_rows, worth_table
 
     opened = open_model(model, device, plain=True, light=True)
-    emit(worth_rows(opened), worth_table(opened), as_json)
+    told = worth_rows(opened)
+    emit(told, worth_table(told), as_json)
 
 
 def _account(result: Any) -> dict[str, Any]:

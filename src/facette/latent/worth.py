@@ -98,9 +98,8 @@ def worth_rows(model: DrawingModel) -> dict[str, Any]:
     return {"measured": bool(worth), "attributes": rows}
 
 
-def worth_table(model: DrawingModel) -> str:
-    """The same to read: first what the model can do, strongest effect on the eye first, then what it cannot."""
-    told = worth_rows(model)
+def worth_table(told: dict[str, Any]) -> str:
+    """What `worth_rows` gives, to read: first what the model can do, least strength first, then what it cannot."""
     if not told["measured"]:
         names = ", ".join(told["attributes"])
         return f"{names}\nHow far each takes was not measured: facette attributes rate MODEL DATA"
