@@ -118,8 +118,10 @@ def _measure(
         return float(((extract(pictures(strength)).logits[:, place] > 0) == (sign > 0)).mean())
 
     coarse = strengths[::-1][::3]
-    strength = next((strength for strength in coarse if seen(strength) >= SEEN), max(coarse, key=seen))
-    if seen(strength) >= SEEN:  # the least below it that is seen as well, as far as more is seen more
+    strength = next((strength for strength in coarse if seen(strength) >= SEEN), None)
+    if strength is None:
+        strength = max(coarse, key=seen)
+    else:  # the least below it that is seen as well, as far as more is seen more
         below = strengths[: strengths.index(strength) + 1]
         strength = below[bisect_left(below, SEEN, key=seen)]
     return Worth(strength, round(seen(strength), 4), photos.same(rows, pictures(strength)), len(rows))
