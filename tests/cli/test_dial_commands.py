@@ -1,5 +1,6 @@
 """`facette calibrate`, `facette vary` by level and by likeness, `facette sweep --report`: what they write and say."""
 
+import re
 import shutil
 
 import numpy as np
@@ -79,6 +80,25 @@ def test_calibrating_writes_into_the_model_and_says_what_it_found(
     header = read_header(find_model(copy))
     assert header["metrics"]["dial"]["data"] == "faces"
     assert not list(copy.glob(".*"))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_where_nobody_has_a_face_no_judge_of_faces_is_spoken_of(
+    run, quick_run, tmp_path, monkeypatch, installed
+):
+    if not installed:
+        monkeypatch.setattr("facette.judges.identity.find_spec", lambda name: None)
+    discs = tmp_path / "discs"
+    discs.mkdir()
+    y, x = np.mgrid[:32, :32] - 16
+    for radius in range(60):
+        picture = np.where(np.hypot(x, y) < radius / 4, 240, 20).astype(np.uint8)
+        Image.fromarray(picture).convert("RGB").save(discs / f"{radius:02d}.png")
+    ended = run("calibrate", quick_run, discs, "--photos", 2, "--references", 40, "--out", "copy", "--json")
+    assert ended.code == 0, ended.err
+    assert "levels are fixed shares of how the pictures differ" in ended.err
+    told = ended.err + str(read_header(find_model(tmp_path / "copy"))["metrics"]["dial"])
+    assert not re.search(r"\bfaces?\b|judge|identity|likeness", told)
 
 
 @pytest.mark.parametrize(

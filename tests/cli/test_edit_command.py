@@ -80,6 +80,14 @@ def test_edit_makes_what_the_python_call_makes(run, fitted, photo_files, tmp_pat
     assert said["also"] == {name: round(effect, 3) for name, effect in made.shift.notable.items()}
 
 
+def test_pasting_says_which_files_it_wrote(run, fitted, photo_files, tmp_path):
+    ended = run("edit", photo_files[0], "Smiling=-1..1", "--steps", 2, "--paste", "--model", fitted)
+    files = [f"anna-edited-photo-{number:02d}.png" for number in (1, 2)]
+    assert ended.out.split() == ["anna-edited.png"]
+    assert f"into the photo: {', '.join(files)}" in ended.err.splitlines()
+    assert {path.name for path in tmp_path.iterdir()} == {"anna-edited.png", *files}
+
+
 def test_a_range_makes_a_strip_or_a_film(run, fitted, photo_files, tmp_path):
     options = ["Smiling=-2..2", "Blond_Hair=1", "--steps", 5, "--each", "each", "--json", "--model", fitted]
     said = run("edit", photo_files[0], *options).json

@@ -64,6 +64,15 @@ def test_a_variation_goes_back_where_its_face_was(run, face_model, couple, tmp_p
     assert columns.max() < 260  # the other person is left alone
 
 
+def test_pasting_says_which_files_it_wrote(run, face_model, couple, tmp_path):
+    before = set(tmp_path.iterdir())
+    ended = run("vary", couple, "--model", face_model, "-n", 2, "--paste")
+    files = [f"couple-variations-photo-{number:02d}.png" for number in (1, 2)]
+    assert ended.out.split() == ["couple-variations.png"]
+    assert f"into the photo: {', '.join(files)}" in ended.err.splitlines()
+    assert {path.name for path in set(tmp_path.iterdir()) - before} == {"couple-variations.png", *files}
+
+
 def test_a_closer_likeness_says_what_it_gained(run, face_model, couple):
     ended = run("vary", couple, "--model", face_model, "-n", 1, "--refine", 20, "--json")
     assert ended.json["elbo_after"] > ended.json["elbo_before"]
