@@ -64,6 +64,15 @@ def make_once(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
     return call
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk():
+    """Files of the tests outlive no loss of power, so that nothing waits until the disk holds them: a few milliseconds,
+    some ten thousand times. That it is asked to hold them, and what happens where it cannot, has tests that listen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)  # which refuses a wrong descriptor as well
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a command ended and what it said."""

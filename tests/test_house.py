@@ -177,14 +177,15 @@ def borrowed_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator
     """Names that a comprehension of the function binds and that the function reads elsewhere without binding them."""
     own: set[str] = set()
     inside: set[int] = set()
-    for node in ast.walk(function):
+    nodes = list(ast.walk(function))
+    for node in nodes:
         if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp):
             bound = {name for part in node.generators for name, _ in variables(part.target)}
             own |= bound
             inside |= {id(other) for other in ast.walk(node) if getattr(other, "id", None) in bound}
-    outside = [
-        node for node in ast.walk(function) if isinstance(node, ast.Name | ast.arg) and id(node) not in inside
-    ]
+    if not own:
+        return
+    outside = [node for node in nodes if isinstance(node, ast.Name | ast.arg) and id(node) not in inside]
     bound = {name for node in outside for name, _ in variables(node)}
     for node in outside:
         if isinstance(node, ast.Name) and node.id in own - bound:

@@ -174,16 +174,25 @@ def test_a_model_of_other_layers_is_never_served_by_a_graph_of_the_same_shapes(t
         open_onnx(folder)
 
 
-def test_a_graph_that_lies_beside_a_model_is_never_opened(tmp_path, own_cache):
-    """A graph is a program: whoever sends a model sends numbers only."""
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory):
+    """A model of layers that no shipped recipe has, and a folder with its two graphs: a trace takes a second."""
     pytest.importorskip("onnxscript")
     from facette.checkpoint import trace
 
-    recipe = load_recipe("quick", ["model.latent=6"])
-    model = random_model(recipe)
+    recipe = load_recipe("quick", ["model.latent=5"])
+    model, folder = TrainedModel(build_vae(recipe), recipe), tmp_path_factory.mktemp("traced")
+    assert len(trace.keep_graphs(model, folder)) == 2
+    return model, folder
+
+
+def test_a_graph_that_lies_beside_a_model_is_never_opened(tmp_path, own_cache, traced):
+    """A graph is a program: whoever sends a model sends numbers only."""
+    model, graphs = traced
     folder = facette.save(model, tmp_path / "sent")
-    beside = folder / shipped_graphs().name
-    assert len(trace.keep_graphs(model, beside)) == 2  # honest ones, and the layers are those of the model
+    shutil.copytree(
+        graphs, folder / shipped_graphs().name
+    )  # honest ones, and the layers are those of the model
     with pytest.raises(Unserved, match="no graph"):
         open_onnx(folder)
 
@@ -334,17 +343,16 @@ def test_a_prior_that_nobody_knows_here_is_left_to_torch(tmp_path):
         open_onnx(folder)
 
 
-def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, own_cache):
-    pytest.importorskip("onnxscript")
+def test_tracing_forgets_the_weights_and_serves_a_recipe_of_ones_own(tmp_path, own_cache, traced):
     from facette.checkpoint import trace
 
-    recipe = load_recipe("quick", ["model.latent=5"])
-    first, second = random_model(recipe), TrainedModel(build_vae(recipe), recipe)
+    second, graphs = traced
+    first = random_model(second.recipe)
     folder = facette.save(first, tmp_path / "model")
     written = trace.keep_graphs(first)
     assert len(written) == 2
     assert trace.keep_graphs(second) == []  # what is there is left alone
-    again = {path.stem: path.read_bytes() for path in trace.keep_graphs(second, tmp_path / "package")}
+    again = {path.stem: path.read_bytes() for path in graphs.iterdir()}
     for path in written:
         content = path.read_bytes()
         assert content == again[path.name.partition("-")[0]]  # the layers decide, not the weights

@@ -24,7 +24,7 @@ STEPS = "--set {0}.steps=2 --set {0}.batch=4 --set {0}.validate_count=4 --set {0
 SHORTER = (
     (r"^search ", STEPS.format("train") + " --trials 2"),
     (r"^train ", STEPS.format("train") + " --set train.mixture_components=[]"),
-    (r"^train faces64", STEPS.format("sharpen") + " --set sharpen.prior_share=0"),
+    (r"^train faces(64|128)", STEPS.format("sharpen") + " --set sharpen.prior_share=0"),
     (r"^train celeba150", "--set train.batch=2 --set train.validate_count=2"),
     (r"^sharpen ", STEPS.format("sharpen")),
     (r"^mixture", "--set train.steps=20 --set train.validate_count=50"),

@@ -224,5 +224,5 @@ def test_the_command_speaks_to_people_and_machines(healthy, capsys):
     assert left.value.code == 0
     assert capsys.readouterr().out.startswith("quick: nothing wrong was found\n")
     with pytest.raises(SystemExit):
-        main(["doctor", str(run), "synthetic-faces:500", "--count", "64", "--json"])
+        main(["doctor", str(run), "synthetic-faces:256", "--count", "64", "--json"])
     assert '"not_looked_at": [\n    "over-fitting' in capsys.readouterr().out
