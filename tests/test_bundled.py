@@ -40,7 +40,7 @@ def test_it_keeps_more_than_its_card_promises_of_a_face_it_never_saw(faces128, s
     monkeypatch.setattr("facette.evaluation.samples.LEAST_SAMPLES", 32)  # of samples nothing is said here
     monkeypatch.setattr(import_module("facette.evaluation.evaluate"), "SPREAD_PHOTOS", 1)
     store = facette.open_dataset(shared / "celeba" / "faces128" / "valid", faces128.input)
-    found = evaluate(faces128, store, split="all", count=60, training_most=0, people="none")
+    found = evaluate(faces128, store, split="all", count=40, training_most=0, people="none")
     assert found.reconstruction.unexplained_variance.value <= 0.07
     assert found.latents.active == faces128.latent  # no dead rate
     assert found.bound.rate.value > 300

@@ -1,5 +1,8 @@
 """`facette attributes`, `edit` and `traverse`: from labelled pictures to an edited photo, through the model file."""
 
+import contextlib
+import io
+import json
 import shutil
 
 import numpy as np
@@ -125,20 +128,31 @@ def test_senseless_wishes_end_in_a_sentence(run, fitted, photo_files, arguments,
     assert "Traceback" not in ended.err
 
 
-def test_an_edit_that_was_rated_is_asked_for_by_its_name(run, fitted, photo_files, tmp_path):
-    """On twenty pictures, without a judge of who: what the file then has is what `--list` says and `edit` takes."""
-    ended = run("attributes", "rate", fitted, *DATA, "--count", 20, "--out", "rated", "--json")
-    assert ended.code == 0
-    rows = ended.json["attributes"]
+@pytest.fixture(scope="module")
+def rated(fitted, tmp_path_factory):
+    """A copy whose edits were rated on twenty pictures, without a judge of who, and what the command said of them."""
+    from facette.cli import main
+
+    folder, said = tmp_path_factory.mktemp("rated") / "model", io.StringIO()
+    with contextlib.redirect_stdout(said), pytest.raises(SystemExit) as ended:
+        main(["attributes", "rate", str(fitted), *DATA, "--count", "20", "--out", str(folder), "--json"])
+    assert ended.value.code == 0
+    return folder, json.loads(said.getvalue())["attributes"]
+
+
+def test_an_edit_that_was_rated_is_asked_for_by_its_name(run, rated, photo_files):
+    """What the file then has is what `--list` says and `edit` takes."""
+    model, rows = rated
     tried = [(name, way, row) for name, ways in rows.items() for way, row in ways.items()]
     assert tried
     assert all(0 <= row["seen"] <= 1 and row["people"] >= 10 and row["same"] is None for _, _, row in tried)
     assert {row["offered"] for _, _, row in tried} == {row["seen"] >= 0.8 for _, _, row in tried}
-    assert run("edit", "--list", "--model", "rated", "--json").json["attributes"] == rows
-    assert all(name in run("edit", "--list", "--model", "rated").out for name, _, _ in tried)
+    assert run("edit", "--list", "--model", model, "--json").json["attributes"] == rows
+    table = run("edit", "--list", "--model", model).out
+    assert all(name in table for name, _, _ in tried)
     for name, way, row in tried[:6]:
         asked = run(
-            "edit", photo_files[0], name + ("=-" if way == "lower" else ""), "--model", "rated", "--json"
+            "edit", photo_files[0], name + ("=-" if way == "lower" else ""), "--model", model, "--json"
         )
         if row["offered"]:
             assert asked.json["wishes"] == {name: row["strength"] * (-1 if way == "lower" else 1)}
@@ -147,11 +161,11 @@ def test_an_edit_that_was_rated_is_asked_for_by_its_name(run, fitted, photo_file
             assert f"cannot {way} {name}" in asked.err
 
 
-def test_directions_fitted_anew_forget_what_edits_were_worth(run, fitted):
-    run("attributes", "rate", fitted, *DATA, "--count", 20, "--out", "rated")
-    assert run("edit", "--list", "--model", "rated", "--json").json["measured"]
-    run("attributes", "fit", "rated", *DATA)
-    assert not run("edit", "--list", "--model", "rated", "--json").json["measured"]
+def test_directions_fitted_anew_forget_what_edits_were_worth(run, rated, tmp_path):
+    copy = shutil.copytree(rated[0], tmp_path / "copy")
+    assert run("edit", "--list", "--model", copy, "--json").json["measured"]
+    run("attributes", "fit", copy, *DATA)
+    assert not run("edit", "--list", "--model", copy, "--json").json["measured"]
 
 
 def test_a_model_without_directions_says_how_to_get_them(run, quick_run, photo_files):

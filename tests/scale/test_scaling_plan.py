@@ -59,11 +59,11 @@ def test_a_table_takes_the_bytes_that_the_plan_says(plan, drawn_faces, tmp_path)
 
 def test_a_packed_store_and_a_listing_take_the_bytes_that_the_plan_says(plan, tmp_path):
     store = facette.open_dataset(
-        "synthetic-faces:200", facette.load_recipe("faces64").input, tmp_path / "cache"
+        "synthetic-faces:80", facette.load_recipe("faces64").input, tmp_path / "cache"
     )
     packed = sum(path.stat().st_size for path in store.path.iterdir())
     name = len(store.names[0])
-    expected = 200 * (64 * 64 * 3 + plan.PACKED_EXTRA + name)
+    expected = 80 * (64 * 64 * 3 + plan.PACKED_EXTRA + name)
     assert packed == pytest.approx(expected, rel=0.01)
     (tmp_path / "names").mkdir()
     NameTable.of(f"{number:024d}" for number in range(1000)).save(tmp_path / "names")

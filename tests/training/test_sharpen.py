@@ -149,9 +149,9 @@ def test_another_model_or_another_recipe_is_refused(quick_model, store, whole):
 
 def test_it_learns_what_sharp_is(quick_model, tmp_path):
     store = facette.open_dataset("synthetic-faces:32", quick_model.input)
-    longer = ("sharpen.steps=220", "sharpen.batch=8", "sharpen.critic_lead=30", "sharpen.lr=1e-3")
+    longer = ("sharpen.steps=120", "sharpen.batch=8", "sharpen.critic_lead=20", "sharpen.lr=1e-3")
     quiet = (
-        "sharpen.validate_every=220",
+        "sharpen.validate_every=120",
         "sharpen.lr_warmup_steps=20",
         "sharpen.ema=0.9",
         "sharpen.prior_share=0.25",
