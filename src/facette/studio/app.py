@@ -313,7 +313,7 @@ def _own_addresses(app: Any, studio: Studio) -> None:
 
     app.add_route(UPLOAD, take_photo, methods=["POST"])
     app.add_route(f"{ADDRESS}{{token}}", held, methods=["GET", "HEAD"])
-    scripts = ("messages.js", "photos.js", "looking.js", "words.js", "map.js")
+    scripts = ("streams.js", "messages.js", "photos.js", "looking.js", "words.js", "map.js")
     app.add_route(
         "/studio.js",
         asset("text/javascript", *scripts, before=_catalogues(studio.model.input.frame is not None)),

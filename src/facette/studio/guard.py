@@ -37,6 +37,9 @@ MAX_BODY = 2**20  # bytes of anything but a photo
 LINGER = 5.0  # seconds in which a refused body may still arrive, unread
 UPLOAD = "/photo"
 ASK, LISTEN = "/gradio_api/queue/join", "/gradio_api/queue/data"
+STREAM_END = (
+    b'"msg":"close_stream"'  # the last message of a stream; in what a visitor wrote its quotes are escaped
+)
 
 # What the page needs, and nothing else: (methods, path).
 _READ, _SEND = ("GET", "HEAD"), ("POST",)
@@ -131,16 +134,15 @@ class Guard:
             return
         body = _Measured(scope, receive, self._closing, self._bodies, self._visitors)
         page = _page(scope) if scope["path"] == LISTEN else None
+        stream = None if page is None else _Stream(send, page, self._visitors)
         try:
-            if page is not None:
-                self._visitors.began_to_listen(page)
-            await self._app(scope, body, _Dressed(send, body))
+            await self._app(scope, body, _Dressed(stream or send, body))
         finally:
             self._bodies.done(id(body))
             if body.bytes > MAX_BODY:
                 self._rest()
-            if page is not None:
-                self._visitors.left(page)
+            if stream is not None:
+                stream.leave()
 
     def _refusal(self, scope: dict[str, Any]) -> Refusal | None:
         headers = _headers(scope)
@@ -194,6 +196,7 @@ class _Measured:
         self.cut_off, self.bytes = False, 0
         self._whole, self._began = False, time.monotonic()
         self._asked = b""  # of a question, in which the page says who it is
+        self._page: str | None = None
 
     async def __call__(self) -> dict[str, Any]:
         coming = asyncio.ensure_future(self._receive())
@@ -234,7 +237,14 @@ class _Measured:
         if self._scope["path"].rstrip("/") == ASK and len(self._asked) < MAX_BODY:
             self._asked += body
             if self._whole and (match := _SESSION.search(self._asked)):
-                self._visitors.asked(match[1].decode())
+                self._page = match[1].decode()
+                self._visitors.asked(self._page)
+
+    def receipt(self) -> dict[str, str]:
+        """What the answer to a question says besides, for streams.js."""
+        return (
+            {} if self._page is None else {"x-streams-ended": str(self._visitors.streams_ended(self._page))}
+        )
 
 
 _SESSION = re.compile(rb'"session_hash"\s*:\s*"([\w-]{1,64})"')
@@ -243,6 +253,29 @@ _SESSION = re.compile(rb'"session_hash"\s*:\s*"([\w-]{1,64})"')
 def _page(scope: dict[str, Any]) -> str | None:
     """Which page listens, as it says itself."""
     return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [None])[0]
+
+
+class _Stream:
+    """Answers to a page while it listens. That the stream has ended is known before the page can hear of it."""
+
+    def __init__(self, send: Any, page: str, visitors: Visitors):
+        self._send, self._page, self._visitors, self._ended = send, page, visitors, False
+        visitors.began_to_listen(page)
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        if STREAM_END in message.get("body", b""):
+            self._end()
+        await self._send(message)
+
+    def leave(self) -> None:
+        """The page listens no more by this stream."""
+        self._end()
+        self._visitors.left(self._page)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._visitors.stream_ended(self._page)
 
 
 class _Dressed:
@@ -261,7 +294,7 @@ class _Dressed:
             if own.get("content-type", b"").startswith(b"text/html") and "content-security-policy" not in own:
                 self._start = _for_this_page_alone(message)
                 return
-            await self._send(_dressed(_for_this_page_alone(message), HEADERS))
+            await self._send(_dressed(_for_this_page_alone(message), {**HEADERS, **self._of.receipt()}))
         elif self._start is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body"):

@@ -83,6 +83,7 @@ class Visitors:
         self._listening: Counter[str] = Counter()
         self._asked: OrderedDict[str, float] = OrderedDict()  # when a page last asked for something
         self._lock, self._patience = threading.Lock(), patience
+        self._ended: OrderedDict[str, int] = OrderedDict()  # how many streams of a page have ended
         self._counted = (-math.inf, 0)  # when, and how many pages had asked and did not listen
         self._lanes: dict[str, Lane] = {}
         self._delays: deque[float] = deque(maxlen=DELAYS)  # seconds from asking to listening
@@ -105,6 +106,19 @@ class Visitors:
             self._listening[page] -= 1
             if self._listening[page] <= 0:
                 del self._listening[page]
+
+    def stream_ended(self, page: str) -> None:
+        """One stream less to hear answers by."""
+        with self._lock:
+            self._ended[page] = self._ended.get(page, 0) + 1
+            self._ended.move_to_end(page)
+            while len(self._ended) > REMEMBERED:
+                self._ended.popitem(last=False)
+
+    def streams_ended(self, page: str) -> int:
+        """How many streams of a page have ended: it must know of as many before it relies on the one it has."""
+        with self._lock:
+            return self._ended.get(page, 0)
 
     def has_gone(self, page: str | None) -> bool:
         """Whether nobody waits for an answer to this page.
