@@ -129,12 +129,14 @@ def ask(there, caplog):
 @pytest.fixture
 def visit(browser):
     """Open a page of a studio: `page = visit(there)`. What it asked for and complained of is in page.asked and
-    page.complaints; every address but the studio's is blocked and recorded in page.outside."""
+    page.complaints; every address but the studio's is blocked and recorded in page.outside. `script` runs before
+    those of the page."""
     contexts = []
 
-    def call(there: Open, tab: str = "", width: int = 1200, height: int = 900, **options):
+    def call(there: Open, tab: str = "", width: int = 1200, height: int = 900, script: str = "", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
+        context.add_init_script(script)
         asked, outside, complaints = [], [], []
 
         def refuse(route):

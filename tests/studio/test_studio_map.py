@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from studio_page import (
+    LATE_END,
     PATIENCE,
     commands,
     give,
     keep,
     nothing_amiss,
+    nothing_lost,
     picture,
     pictures,
     press,
@@ -228,6 +230,23 @@ def test_arrow_keys_walk_the_map_and_a_photo_lies_beside_its_like(visit, here, d
     until_says(page, ".map-legend", "more young than usual")
     shot(page, "map-photo")
     nothing_amiss(page)
+
+
+def test_a_photo_that_looks_for_its_place_is_told_so_at_once_and_finds_it(visit, here, anna, shot):
+    page = visit(here, script=LATE_END, locale="de-DE")
+    give(page, "vary-photo", anna)
+    page.locator("#vary-gallery .look").first.click(timeout=PATIENCE)
+    page.locator("dialog .large-acts button", has_text="Auf die Karte setzen").click()
+    until_says(page, "#map-picture", "anna-01.png")  # the map is drawn first, for the first who looks
+    give(page, "map-photo", anna)
+    page.locator("#map-placing progress").wait_for(timeout=PATIENCE)
+    assert "Der Platz des Fotos auf der Karte wird gesucht" in page.inner_text("#map-placing")
+    (earlier,) = page.evaluate("JSON.parse(document.querySelector('.latent-map').dataset.placed)")
+    assert earlier["name"] == "anna-01.png", "told when there is nothing to wait for any more"
+    shot(page, "map-placing")
+    until_says(page, "#map-picture", "anna.png")
+    page.locator("#map-placing progress").wait_for(state="detached", timeout=PATIENCE)
+    nothing_lost(page)
 
 
 @pytest.mark.slow

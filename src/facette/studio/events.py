@@ -152,13 +152,14 @@ def long(
     progress_box: Any,
     outputs: Sequence[Any],
     stop: Any = None,
+    lane: str = "long",
     **options: Any,
 ) -> Any:
     """Bind a long event: `function(tab, tell, *values)` runs in a thread of its own.
 
     `tell(words, share)` says how far it is (share 0 to 1, or None) and ends the work when it was stopped; it is
     shown in `progress_box`, a gr.HTML. The function's return is shown in `outputs` at the end. A click on `stop`, a
-    button, stops what runs in the same tab.
+    button, stops what runs in the same tab. LONG_AT_ONCE of each `lane` run at once.
     """
     import gradio as gr
 
@@ -205,7 +206,7 @@ def long(
 
     if stop is not None:
         _bind(stop.click, end, (), (), "stop", AT_ONCE, {})
-    return _bind(trigger, answer, inputs, [progress_box, *outputs], "long", LONG_AT_ONCE, options)
+    return _bind(trigger, answer, inputs, [progress_box, *outputs], lane, LONG_AT_ONCE, options)
 
 
 def progress_bar(words: str, share: float | None = None) -> str:

@@ -237,8 +237,8 @@ class _Measured:
         if self._scope["path"].rstrip("/") == ASK and len(self._asked) < MAX_BODY:
             self._asked += body
             if self._whole and (match := _SESSION.search(self._asked)):
-                self._page = match[1].decode()
-                self._visitors.asked(self._page)
+                self._page = page = match[1].decode()
+                self._visitors.asked(page)
 
     def receipt(self) -> dict[str, str]:
         """What the answer to a question says besides, for streams.js."""

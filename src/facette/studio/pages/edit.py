@@ -88,11 +88,13 @@ def page(studio: Studio) -> None:
         kept = kept_of(wishes, person if person_stays else (), others or ())
         return _changed(studio, tab, held, wishes, kept)
 
+    def back(tab: str, held: str) -> list[Any]:
+        return [*([0.0] * len(sliders)), *_changed(studio, tab, held, {}, [])]
+
     inputs, outputs = [photo, keep, also, *sliders], [shown, warning, offers]
     changed = [photo.change, keep.input, also.input, *(slider.input for slider in sliders)]
     live(studio, partial(gr.on, changed), change, inputs, outputs)
-    settled = live(studio, reset.click, lambda tab: [0.0] * len(sliders), [], sliders)
-    live(studio, settled.then, change, inputs, outputs)
+    live(studio, reset.click, back, [photo], [*sliders, *outputs])
 
 
 def by_use(directions: Directions) -> list[str]:

@@ -21,7 +21,7 @@ from facette.plots.interactive_map.atlas import Atlas
 from facette.studio.apart import NamedModel, work_apart
 from facette.studio.chart import SAVED, Walk, chart_files, draw_map, methods, packed
 from facette.studio.download_links import drawn_picture
-from facette.studio.events import Tell, aside, live, long, unheard
+from facette.studio.events import Tell, live, long
 from facette.studio.parts import (
     command_line,
     copyable,
@@ -44,6 +44,7 @@ NAMES: dict[str, Method] = {"t-SNE": "tsne", "UMAP": "umap", "Principal componen
 SAMPLES = 300  # of the model's own, where no data are named
 FEWEST, MOST, USUAL = 50, 3000, 500  # pictures on a map
 STEPS = 9  # pictures of a way
+PLACING = "Looking for the photo's place on the map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ def page(studio: Studio) -> None:
                 0, 100, 50, step=1, label="How far on the way, in %", visible=False, elem_id="map-place"
             )
             words = gr.HTML(elem_id="map-words")
+            placing = gr.HTML(elem_id="map-placing")
             photo = photo_box("Put a photo on the map", "map-photo", shared=False)
     wall = gr.HTML(elem_id="map-way")
     picked = hidden_input("map-walk")
@@ -146,7 +148,10 @@ def page(studio: Studio) -> None:
     )
     live(studio, place.input, partial(picture_between, studio), [way, place], [seen])
     for trigger in (photo.change, *(event.success for event in there)):
-        aside(studio, trigger, partial(_placed, studio), [photo, state], [state, shown])
+        long(
+            studio, trigger, partial(_placed, studio), [photo, state], placing, [state, shown],
+            lane="placing", trigger_mode="always_last",
+        )  # fmt: skip
 
 
 class _OwnSamples:
@@ -265,16 +270,21 @@ def _walked(studio: Studio, tab: str, message: str, shown: PageMap | None, share
     return [picture_between(studio, tab, grid, share), told, wall, grid, gr.update(visible=True)]
 
 
-def _placed(studio: Studio, tab: str, token: str, shown: PageMap | None) -> list[Any]:
+def _placed(studio: Studio, tab: str, tell: Tell, token: str, shown: PageMap | None) -> list[Any]:
     """The map with the photo on it; where it lies is found beside everybody's work, by libraries that are large."""
     import gradio as gr
 
     if not token or shown is None or token in shown.held:
         return [gr.skip()] * 2
+
+    def looking(words: str = PLACING, share: float | None = None) -> None:
+        tell(PLACING)
+
+    looking()
     photo = studio.photos.take(token)
     with studio.turn:
         mean, _ = encode_each(studio.model, photo.picture[None])  # (1, Z)
-    point = work_apart(place_of, PlacingOrder(shown.walk.projection, mean[0]), unheard)
+    point = work_apart(place_of, PlacingOrder(shown.walk.projection, mean[0]), looking)
     walk = shown.walk.with_photo(photo.name, mean[0], point)
     after = replace(shown, walk=walk, pictures=(*shown.pictures, photo.picture), held=(*shown.held, token))
     return [after, _html(after)]

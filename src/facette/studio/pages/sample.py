@@ -74,15 +74,12 @@ def page(studio: Studio) -> None:
     opened = Context.block
     assert isinstance(opened, gr.Tab), "a page is built inside its tab"
     live(studio, opened.select, acts.begin, [settled, *wish], shown)
-    renewed = live(studio, others.click, acts.renew, (), [seed, picked])
-    live(studio, renewed.success, acts.show, wish, shown)
+    live(studio, others.click, acts.renew, wish, [seed, picked, *shown])
     for changed in (count.input, prior.input):
-        whole = live(studio, changed, acts.whole, (), [picked])
-        live(studio, whole.success, acts.show, wish, shown)
+        live(studio, changed, acts.whole, wish, [picked, *shown])
     for changed in (rest.change, seed.input):
         live(studio, changed, acts.show, wish, shown)
-    done = live(studio, pressed.change, acts.do, [pressed], [picked])
-    live(studio, done.success, acts.show, wish, shown)
+    live(studio, pressed.change, acts.do, [pressed, *wish], [picked, *shown])
 
 
 class _Acts:
@@ -91,18 +88,22 @@ class _Acts:
     def __init__(self, studio: Studio):
         self._studio = studio
 
-    def renew(self, tab: str) -> tuple[int, None]:
+    def renew(self, tab: str, count: int, prior: str, warmth: float, *_: Any) -> list[Any]:
         """Another seed, and the wall of it."""
-        return secrets.randbelow(1_000_000), None
+        seed = secrets.randbelow(1_000_000)
+        return [seed, None, *self.show(tab, count, prior, warmth, seed, None)]
 
-    def whole(self, tab: str) -> None:
+    def whole(self, tab: str, count: int, prior: str, warmth: float, seed: int, _: Any) -> list[Any]:
         """From the relatives of one back to the wall."""
-        return
+        return [None, *self.show(tab, count, prior, warmth, seed, None)]
 
-    def do(self, tab: str, message: str) -> int | None:
+    def do(
+        self, tab: str, message: str, count: int, prior: str, warmth: float, seed: int, _: Any
+    ) -> list[Any]:
         """A button on a picture: others like it, or back to the wall."""
         which = parse_message(message).get("like")
-        return which if isinstance(which, int) else None
+        picked = which if isinstance(which, int) else None
+        return [picked, *self.show(tab, count, prior, warmth, seed, picked)]
 
     def begin(self, tab: str, settled: Any, *wish: Any) -> list[Any]:
         """The page opens: its wall, unless it stands there already."""

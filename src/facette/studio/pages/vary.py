@@ -8,7 +8,7 @@ does not know where photos come from (`photos.js` and `photo.py`).
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 COUNT = 10
+SHOWN = 7  # controls that show the relatives
 START = "Automatic"
 LARGEST_SEED = 999_999_999
 
@@ -116,31 +117,39 @@ def page(studio: Studio) -> None:
                 )  # fmt: skip
     pressed, remembered = hidden_input(MESSAGES), hidden_input("vary-remembered")
 
-    settings = [photo, noise, details, dial, seed, around]
+    # Each is one event: what an act decides and what is drawn of it come together, in one answer.
+    settings = [photo, noise, details, dial, seed, around, favourites]
     shown = [gallery, meter, offers, trail, settled, level, exact]
     acts = _Acts(studio, reaches)
     assert Context.root_block is not None, "a page is built inside the studio's blocks"
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
-
-    # In one event: the answer to one that another one calls is now and then lost by Gradio on a page just opened.
-    live(studio, photo.change, acts.arrive, [*settings, favourites], [sight, around, kept, *shown])
-    live(studio, dial.input, acts.preview, [*settings, favourites, settled], [gallery])
-    for changed in (rest.change, seed.input):
-        live(studio, changed, acts.settle, [*settings, favourites], shown)
-    turns = [
-        live(studio, level.input, acts.turn, [level, noise], [dial]),
-        live(studio, exact.submit, acts.turn_exactly, [exact, noise], [dial]),
-        live(studio, exact.blur, acts.turn_exactly, [exact, noise], [dial]),
-        live(studio, again.click, acts.reseed, [lock, seed], [seed]),
-        live(studio, noise.input, acts.home, [noise], [around, dial]),
-        live(studio, details.input, acts.same, (), [around]),
-    ]
+    live(studio, photo.change, acts.arrive, settings, [sight, around, kept, *shown])
+    live(studio, dial.input, acts.preview, [*settings, settled], [gallery])
+    for changed in (rest.change, seed.input, details.input):
+        live(studio, changed, acts.settle, settings, shown)
+    live(studio, level.input, acts.turn, [level, *settings], [dial, *shown])
+    for changed in (exact.submit, exact.blur):
+        live(studio, changed, acts.turn_exactly, [exact, *settings], [dial, *shown])
+    live(studio, again.click, acts.reseed, [lock, *settings], [seed, *shown])
+    live(studio, noise.input, acts.home, settings, [dial, around, *shown])
     live(studio, lock.input, acts.lock, [lock], [again])
-    do = [pressed, lock, *settings, favourites]
-    turns.append(live(studio, pressed.change, acts.do, do, [favourites, kept, around, seed]))
-    turns.append(live(studio, remembered.change, acts.recall, [remembered, photo], [favourites, kept]))
-    for turn in turns:
-        live(studio, turn.success, acts.settle, [*settings, favourites], shown)
+    live(
+        studio, pressed.change, acts.do, [pressed, lock, *settings], [favourites, kept, around, seed, *shown]
+    )
+    live(studio, remembered.change, acts.recall, [remembered, *settings], [favourites, kept, *shown])
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What the page holds at an event, in the order of the events' inputs."""
+
+    photo: str
+    noise: str
+    details: str
+    dial: float
+    seed: int
+    around: tuple[Step, ...]
+    favourites: tuple[Favourite, ...]
 
 
 class _Acts:
@@ -157,15 +166,15 @@ class _Acts:
 
     def arrive(self, tab: str, *values: Any) -> list[Any]:
         """A photo came, with relatives around it, or was refused: then nobody is left on the page but favourites."""
-        photo, noise, details, dial, seed, _, favourites = values
-        settled = self.settle(tab, photo, noise, details, dial, seed, (), favourites)
-        return [*self._sight(tab, photo, favourites), *settled]
+        controls = replace(Controls(*values), around=())
+        settled = self._settled(tab, controls)
+        return [*self._sight(tab, controls), *settled]
 
-    def _sight(self, tab: str, photo: str, favourites: tuple[Favourite, ...]) -> list[Any]:
-        kept = favourites_html(self._studio, tab, favourites, photo)
-        if not photo:
+    def _sight(self, tab: str, controls: Controls) -> list[Any]:
+        kept = favourites_html(self._studio, tab, controls.favourites, controls.photo)
+        if not controls.photo:
             return ["", (), kept]
-        start = self._studio.prepared.find(StartingPoint(photo))
+        start = self._studio.prepared.find(StartingPoint(controls.photo))
         pair = faces(
             [start.photo.picture, start.origin.reconstruction],
             ["what it looks at", "what it keeps of it"], alt="the model's view", kind="pair",
@@ -178,31 +187,35 @@ class _Acts:
         """Quick, while the dial moves."""
         import gradio as gr
 
-        *controls, favourites, settled = values
-        settings = self._settings(*controls)
+        *held, settled = values
+        controls = Controls(*held)
+        settings = self._settings(controls)
         if settings is None or settings == settled:
             return gr.skip()
         start = self._studio.prepared.find(settings.place)
         seeds = variation_seeds(settings.seed, COUNT)
         latents = start.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
         before = preview_address(start.photo.picture)
-        kept = seeds_kept(favourites, settings.place, settings.factor)
+        kept = seeds_kept(controls.favourites, settings.place, settings.factor)
         names = [f"{start.photo.stem}-{number:02d}.png" for number in range(1, COUNT + 1)]
         return gallery_html(settings, seeds, start.glance(latents), kept, (names, ()), before)
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
+        """The relatives as they stand."""
+        return self._settled(tab, Controls(*values))
+
+    def _settled(self, tab: str, controls: Controls) -> list[Any]:
         """As the command draws it, with what is measured and what is offered."""
         import gradio as gr
 
-        *controls, favourites = values
-        settings = self._settings(*controls)
+        settings = self._settings(controls)
         if settings is None:
             return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
         place, factor, prepared = settings.place, settings.factor, self._studio.prepared
         start, seeds = prepared.find(place), variation_seeds(settings.seed, COUNT)
         relatives = start.origin.variations(seeds, factor, noise=place.noise)
         files = singles(self._studio, tab, "vary", relatives, start.photo.stem)
-        kept = seeds_kept(favourites, place, factor)
+        kept = seeds_kept(controls.favourites, place, factor)
         photo = partial(png_bytes, relatives.photo)
         before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
         pasted = in_the_photo(
@@ -215,14 +228,22 @@ class _Acts:
         level = self._reaches[place.noise].level(factor)
         return [drawn, meter, self._offers(tab, settings, start, relatives), trail, settings, level, factor]
 
-    def turn(self, tab: str, level: str, noise: str) -> float:
+    def turn(self, tab: str, level: str, *values: Any) -> list[Any]:
         """The dial to where the word is."""
+        controls = Controls(*values)
+        return self._turned(tab, controls, self._position(level, controls.noise))
+
+    def turn_exactly(self, tab: str, strength: float, *values: Any) -> list[Any]:
+        """The dial to a number."""
+        controls = Controls(*values)
+        return self._turned(tab, controls, self._reaches[NOISES[controls.noise]].position(strength))
+
+    def _turned(self, tab: str, controls: Controls, position: float) -> list[Any]:
+        return [position, *self._settled(tab, replace(controls, dial=position))]
+
+    def _position(self, level: str, noise: str) -> float:
         reach = self._reaches[NOISES[noise]]
         return reach.position(reach.levels[level])
-
-    def turn_exactly(self, tab: str, strength: float, noise: str) -> float:
-        """The dial to a number."""
-        return self._reaches[NOISES[noise]].position(strength)
 
     def lock(self, tab: str, kept: bool) -> Any:
         """A kept seed has no ten others."""
@@ -230,49 +251,58 @@ class _Acts:
 
         return gr.update(interactive=not kept)
 
-    def reseed(self, tab: str, kept: bool, seed: int) -> int:
-        """Another seed, unless it is kept."""
-        return seed if kept else secrets.randbelow(1_000_000)
+    def reseed(self, tab: str, locked: bool, *values: Any) -> list[Any]:
+        """Ten others, unless the seed is kept."""
+        controls = Controls(*values)
+        controls = replace(controls, seed=_other_seed(locked, controls.seed))
+        return [controls.seed, *self._settled(tab, controls)]
 
-    def home(self, tab: str, noise: str) -> list[Any]:
+    def home(self, tab: str, *values: Any) -> list[Any]:
         """Back to the photo: under another noise a step would lead elsewhere, and strengths mean something else."""
-        return [(), self.turn(tab, START, noise)]
-
-    def same(self, tab: str) -> Any:
-        """Where one stands, with other details."""
-        import gradio as gr
-
-        return gr.skip()
+        controls = Controls(*values)
+        controls = replace(controls, around=(), dial=self._position(START, controls.noise))
+        return [controls.dial, (), *self._settled(tab, controls)]
 
     def do(self, tab: str, text: str, locked: bool, *values: Any) -> list[Any]:
         """A button on a picture. What was pressed on pictures that are gone by now means nothing."""
         import gradio as gr
 
-        *controls, favourites = values
-        settings, message = self._settings(*controls), parse_message(text)
-        *_, seed, around = controls
+        controls = Controls(*values)
+        after = self._done(parse_message(text), locked, controls)
+        if after is None:
+            return [gr.skip()] * (4 + SHOWN)
+        kept = favourites_html(self._studio, tab, after.favourites, after.photo)
+        return [after.favourites, kept, after.around, after.seed, *self._settled(tab, after)]
+
+    def _done(self, message: dict[str, Any], locked: bool, controls: Controls) -> Controls | None:
+        """What the page holds after a button was pressed; None where that means nothing."""
+        settings, favourites, around = self._settings(controls), controls.favourites, controls.around
         match message:
             case {"do": "keep", "seed": int(which), "factor": float() | int() as factor} if settings:
-                favourites = with_or_without(
-                    self._studio, favourites, settings.place, Step(which, float(factor))
+                step = Step(which, float(factor))
+                return replace(
+                    controls, favourites=with_or_without(self._studio, favourites, settings.place, step)
                 )
             case {"do": "drop", "which": int(which)}:
-                favourites = tuple(each for i, each in enumerate(favourites) if i != which)
-            case {"do": "more", "seed": int(which), "factor": float() | int() as factor, "depth": int(depth)}:
-                if settings is None or depth != len(around):
-                    return [gr.skip()] * 4
+                left = tuple(each for i, each in enumerate(favourites) if i != which)
+                return replace(controls, favourites=left)
+            case {
+                "do": "more",
+                "seed": int(which),
+                "factor": float() | int() as factor,
+                "depth": int(depth),
+            } if settings and depth == len(around):
                 around = (*around, Step(which, float(factor)))
-                seed = self.reseed(tab, locked, seed)
+                return replace(controls, around=around, seed=_other_seed(locked, controls.seed))
             case {"do": "more", "which": int(which)} if which < len(favourites):
                 around = (*favourites[which].place.around, favourites[which].step)
-                seed = self.reseed(tab, locked, seed)
+                return replace(controls, around=around, seed=_other_seed(locked, controls.seed))
             case {"do": "home", "depth": int(depth), "from": int(last)} if last == len(around):
-                around = around[:depth]
+                return replace(controls, around=around[:depth])
             case _:
-                return [gr.skip()] * 4
-        return [favourites, favourites_html(self._studio, tab, favourites, controls[0]), around, seed]
+                return None
 
-    def recall(self, tab: str, text: str, photo: str) -> list[Any]:
+    def recall(self, tab: str, text: str, *values: Any) -> list[Any]:
         """The favourites that the page remembered over a reload, as far as their photos are still here."""
         remembered = parse_message(text).get("favourites", [])
         favourites: tuple[Favourite, ...] = ()
@@ -282,16 +312,18 @@ class _Acts:
                 favourites = with_or_without(self._studio, favourites, place, step)
             except ImageError:
                 continue  # its photo is no longer kept here
-        return [favourites, favourites_html(self._studio, tab, favourites, photo)]
+        controls = replace(Controls(*values), favourites=favourites)
+        kept = favourites_html(self._studio, tab, favourites, controls.photo)
+        return [favourites, kept, *self._settled(tab, controls)]
 
-    def _settings(
-        self, photo: str, noise: str, details: str, position: float, seed: int, around: tuple[Step, ...]
-    ) -> VarySettings | None:
+    def _settings(self, controls: Controls) -> VarySettings | None:
         """What the controls say; None before there is a photo."""
-        if not photo:
+        if not controls.photo:
             return None
-        place = StartingPoint(photo, NOISES[noise], around, DETAILS[details])
-        return VarySettings(place, self._reaches[place.noise].strength(position), seed)
+        place = StartingPoint(
+            controls.photo, NOISES[controls.noise], controls.around, DETAILS[controls.details]
+        )
+        return VarySettings(place, self._reaches[place.noise].strength(controls.dial), controls.seed)
 
     def _offers(self, tab: str, settings: VarySettings, start: PreparedPhoto, relatives: Variations) -> str:
         """What can be saved of the ten, and the command that writes the same."""
@@ -305,6 +337,11 @@ class _Acts:
         saved = row(every, sheet(studio, tab, "vary", summary, stem))
         first = photo_first(studio, tab, "vary", photo)
         return saved + folded("In a terminal", copyable(command, "These ten, byte for byte", first))
+
+
+def _other_seed(locked: bool, seed: int) -> int:
+    """Another seed, unless it is kept."""
+    return seed if locked else secrets.randbelow(1_000_000)
 
 
 def _percentiles(report: Any) -> str:
