@@ -70,6 +70,7 @@ def test_the_camera_has_none(visit, there):
 
 def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, other, model):
     from facette.latent import sample
+    from facette.studio.pages.sample import ORDINARY
 
     page = visit(there, "Blend")
     assert barriers(page) == [], "Blend, empty"
@@ -98,7 +99,7 @@ def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, other, m
     assert barriers(page) == [], "an edit with a warning, all sliders, and a list that is open"
 
     page.get_by_role("tab", name="Sample", exact=True).click()
-    until_drawn(page, "#sample-wall", sample(model, 20, 0).pictures)
+    until_drawn(page, "#sample-wall", sample(model, 20, 0, temperature=ORDINARY).pictures)
     assert barriers(page) == [], "samples"
     page.locator("#sample-wall").get_by_label("More like it", exact=True).nth(6).click()
     page.get_by_text("All samples").wait_for(timeout=PATIENCE)

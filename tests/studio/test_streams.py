@@ -22,6 +22,7 @@ from studio_page import (
 )
 
 from facette.latent import edit, sample
+from facette.studio.pages.sample import ORDINARY
 from facette.studio.visitors import Visitors
 
 
@@ -57,12 +58,12 @@ def test_a_photo_its_levels_its_favourites_and_going_on_are_answered(late, anna,
 
 def test_samples_and_edits_are_answered(late, model, anna, anna_face):
     open_tab(late, "Sample")
-    until_drawn(late, "#sample-wall", sample(model, 20, 0).pictures)
+    until_drawn(late, "#sample-wall", sample(model, 20, 0, temperature=ORDINARY).pictures)
     late.get_by_label("40", exact=True).check(force=True)
-    until_drawn(late, "#sample-wall", sample(model, 40, 0).pictures)
+    until_drawn(late, "#sample-wall", sample(model, 40, 0, temperature=ORDINARY).pictures)
     late.locator("#sample-wall").get_by_label("More like it", exact=True).first.click()
     late.get_by_text("All samples").click(timeout=PATIENCE)
-    until_drawn(late, "#sample-wall", sample(model, 40, 0).pictures)
+    until_drawn(late, "#sample-wall", sample(model, 40, 0, temperature=ORDINARY).pictures)
     open_tab(late, "Edit")
     give(late, "edit-photo", anna)
     until_drawn(late, "#edit-picture", [anna_face])
@@ -71,6 +72,15 @@ def test_samples_and_edits_are_answered(late, model, anna, anna_face):
     late.get_by_role("button", name="All back to the middle").click()
     until_drawn(late, "#edit-picture", [anna_face])
     nothing_lost(late)
+
+
+def test_an_act_is_one_event_with_one_answer(ask):
+    config = json.loads(ask("GET", "/config").body)
+    called = {each["id"]: each["props"].get("elem_id") for each in config["components"]}
+    chained = [event["outputs"] for event in config["dependencies"] if event["trigger_after"] is not None]
+    for outputs in chained:  # a photo that came before its map is placed when the map is there
+        assert "map-placing" in [called[number] for number in outputs]
+    assert len(chained) == 2
 
 
 def test_the_receipt_of_a_question_counts_the_streams_of_its_page_alone(ask):

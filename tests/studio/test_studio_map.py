@@ -33,6 +33,7 @@ from facette.latent.points import decode_each, encode_each
 from facette.studio import chart
 from facette.studio.chart import chart_files, draw_map, methods, read_columns
 from facette.studio.pages.map import STEPS
+from facette.studio.pages.sample import ORDINARY
 
 COUNT = 40  # samples on the map, for these tests
 EDGE = 34  # pixels around the whole map, as in map.js
@@ -172,7 +173,7 @@ def test_relatives_favourites_and_samples_go_on_to_the_map_and_to_a_blend(
     until_drawn(page, "#vary-gallery", ten)
     keep(page, 2)
     until_drawn(page, "#vary-pins", ten[2:3])
-    wall = sample(model, 20, 0).pictures
+    wall = sample(model, 20, 0, temperature=ORDINARY).pictures
     ways = [
         ("Vary", "#vary-gallery", 4, ten[4], "anna-05.png"),
         ("Vary", "#vary-pins", 0, ten[2], ""),
@@ -237,7 +238,8 @@ def test_a_photo_that_looks_for_its_place_is_told_so_at_once_and_finds_it(visit,
     give(page, "vary-photo", anna)
     page.locator("#vary-gallery .look").first.click(timeout=PATIENCE)
     page.locator("dialog .large-acts button", has_text="Auf die Karte setzen").click()
-    until_says(page, "#map-picture", "anna-01.png")  # the map is drawn first, for the first who looks
+    until_ready(page, COUNT)  # the photo waits for its map
+    until_says(page, "#map-picture", "anna-01.png")
     give(page, "map-photo", anna)
     page.locator("#map-placing progress").wait_for(timeout=PATIENCE)
     assert "Der Platz des Fotos auf der Karte wird gesucht" in page.inner_text("#map-placing")

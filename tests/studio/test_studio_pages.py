@@ -30,6 +30,7 @@ from studio_page import (
 from facette.latent import sample, vary
 from facette.latent.around import Step
 from facette.latent.levels import choose_setting, known_curve
+from facette.studio.pages.sample import ORDINARY
 from facette.studio.theme import contrasts
 from facette.studio.varying import LEVELS
 
@@ -206,8 +207,8 @@ def test_favourites_and_samples_go_on_as_the_photo_of_a_tab_and_the_page_keeps_i
     varied.get_by_role("dialog").get_by_role("button", name="Edit it").click()
     until_drawn(varied, "#edit-picture", [kept])
     varied.get_by_role("tab", name="Sample", exact=True).click()
-    fifth = sample(model, 20, 0).pictures[4]
-    until_drawn(varied, "#sample-wall", sample(model, 20, 0).pictures)
+    fifth = sample(model, 20, 0, temperature=ORDINARY).pictures[4]
+    until_drawn(varied, "#sample-wall", sample(model, 20, 0, temperature=ORDINARY).pictures)
     varied.locator("#sample-wall .look").nth(4).click()
     offered = varied.get_by_role("dialog").locator(".large-acts button").all_inner_texts()
     assert offered == ["More like it", "Save", "Edit it", "Blend it", "Put it on the map"]
@@ -462,7 +463,7 @@ def test_samples_stand_there_at_opening_are_those_of_the_command_and_one_leads_t
     visit, there, model, shot, run, tmp_path
 ):
     page = visit(there, "Sample")
-    until_drawn(page, "#sample-wall", sample(model, 20, 0).pictures)
+    until_drawn(page, "#sample-wall", sample(model, 20, 0, temperature=ORDINARY).pictures)
     shot(page, "sample")
     page.get_by_label("number input for More ordinary, or bolder").fill("0.8")
     wall = sample(model, 20, 0, temperature=0.8).pictures

@@ -265,8 +265,10 @@
     }
 
     tell() {
-      this.say(this.to < 0 ? `${this.name(this.from)} is picked. Shift and a click, or Shift and Enter, walk to another.`
-        : `The way from ${this.name(this.from)} to ${this.name(this.to)}.`);
+      const [from, to] = [this.from, this.to].map((i) => i < 0 ? "" : this.name(i));
+      if (to) this.say(`The way from ${from} to ${to}.`);
+      else if (matchMedia("(pointer: coarse)").matches) this.say(`${from} is picked. Draw ways, and a tap on another, walk there.`);
+      else this.say(`${from} is picked. Shift and a click, or Shift and Enter, walk to another.`);
       const said = this.to < 0 ? { from: this.from } : { from: this.from, to: this.to };
       const button = Object.assign(document.createElement("button"), { hidden: true, type: "button" });
       Object.assign(button.dataset, { input: this.root.dataset.input, say: JSON.stringify(said) });

@@ -34,6 +34,7 @@ PRIORS = {
 }  # words for people
 LARGEST_SEED = 999_999_999
 LIKE = 20  # relatives of one that was picked
+ORDINARY = 0.7  # times the spread of the prior, to begin with: most faces are drawn well
 
 
 def page(studio: Studio) -> None:
@@ -45,8 +46,8 @@ def page(studio: Studio) -> None:
     fitted = studio.model.fitted_prior is not None
     with gr.Row(elem_classes="dials"):
         temperature = gr.Slider(
-            0, 2, 1, step=0.05, label="More ordinary, or bolder", elem_id="sample-warmth", elem_classes="settles",
-            scale=3, min_width=260,
+            0, 2, ORDINARY, step=0.05, label="More ordinary, or bolder", elem_id="sample-warmth",
+            elem_classes="settles", scale=3, min_width=260,
         )  # fmt: skip
         count = gr.Radio(
             list(COUNTS), value=COUNTS[0], label="How many", elem_id="sample-count", min_width=240

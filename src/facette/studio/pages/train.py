@@ -166,7 +166,11 @@ def _watched(studio: Studio, start: Any, planned: Any, wishes: list[Any]) -> Non
     from gradio.context import Context
 
     chosen = gr.Dropdown(
-        _choices(studio), value=None, label=f"Runs in {studio.runs}", elem_id="train-run", filterable=False
+        _choices(studio),
+        value=None,
+        label=f"Runs so far, in {studio.runs}",
+        elem_id="train-run",
+        filterable=False,
     )
     state = gr.HTML(note(NO_RUN), elem_id="train-state")
     with gr.Row():
