@@ -54,6 +54,7 @@ docs-serve: $(READY) ## the site as you write it, on this machine
 
 figures: $(READY) ## draw the pictures of the README and the docs again
 	$(BIN)/python scripts/docs/figures.py
+	$(BIN)/python scripts/docs/studio_pages.py
 
 $(LIGHT)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Facette needs Python 3.11 or newer: make PYTHON=python3.11 …")'
