@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facette.model.draws import BOUND, FLAT, SMALLEST, FlowDraws
-from facette.model.prior import Posterior, arrays_of, sample_by, standard_normal_log_prob
+from facette.model.prior import Posterior, arrays_of, normal_values, sample_by, standard_normal_log_prob
 
 
 class FlowPrior(nn.Module):
@@ -42,7 +42,7 @@ class FlowPrior(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(latent))  # (Z,) brings z to the splines' interval
         self.shift = nn.Parameter(torch.zeros(latent))
         generator = torch.Generator().manual_seed(seed)
-        turns = torch.linalg.qr(torch.randn(layers, latent, latent, generator=generator)).Q
+        turns = torch.linalg.qr(normal_values(layers, latent, latent, generator=generator)).Q
         self.register_buffer("turns", turns)
 
     def log_prob(self, z: Tensor) -> Tensor:

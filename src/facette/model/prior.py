@@ -37,6 +37,18 @@ class Posterior(Protocol):
     def kl_standard_normal(self) -> Tensor: ...
 
 
+def normal_values(
+    *shape: int, centre: float = 0.0, spread: float = 1.0, generator: torch.Generator | None = None
+) -> Tensor:
+    """Values (*shape,) that parameters begin with, of that mean and standard deviation.
+
+    None are drawn on torch's device `meta`, where there are shapes alone: to compute anything there, torch imports its
+    compiler, which takes seconds and leaves a folder among the temporary files.
+    """
+    empty = torch.empty(shape)
+    return empty if empty.is_meta else centre + spread * torch.randn(shape, generator=generator)
+
+
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """log N(z; 0, I) of z (N, Z), in nats: (N,)."""
     return -0.5 * (z.square() + LOG_2PI).sum(dim=-1)
@@ -105,7 +117,9 @@ class GaussianMixturePrior(nn.Module):
         super().__init__()
         self.latent, self.components, self.covariance = latent, components, covariance
         self.logits = nn.Parameter(torch.zeros(components))  # (K,) unnormalised log weights
-        self.means = nn.Parameter(spread * torch.randn(components, latent, generator=generator))  # (K, Z)
+        self.means = nn.Parameter(
+            normal_values(components, latent, spread=spread, generator=generator)
+        )  # (K, Z)
         self.log_scales = nn.Parameter(torch.zeros(components, latent))  # (K, Z): W's diagonal is exp(−this)
         if covariance == "full":
             # (K, Z, Z), of which the strictly lower triangle is W's; the rest is never used.
@@ -270,7 +284,7 @@ class VampPrior(nn.Module):
     ) -> None:
         super().__init__()
         self.latent, self.components = latent, components
-        first = centre + spread * torch.randn(components, *shape, generator=generator)
+        first = normal_values(components, *shape, centre=centre, spread=spread, generator=generator)
         self.pseudo_inputs = nn.Parameter(first)  # (K, *shape)
         self.logits = nn.Parameter(torch.zeros(components))  # (K,)
         self._encode: Callable[[Tensor], Any] | None = None
