@@ -18,6 +18,15 @@ FIRST = (  # they take longest: begun last, they would end alone
     *("tests/studio/test_compare_page.py", "tests/studio/test_studio_runs.py", "tests/dial/test_dial.py"),
     *("tests/evaluation/test_doctor.py", "tests/cli/test_dial_commands.py", "tests/test_watched.py"),
     *("tests/checkpoint/foreign/test_foreign_malice.py", "tests/training/test_distributed.py"),
+    *("tests/training/test_run.py", "tests/checkpoint/test_onnx_drawing.py", "tests/test_surroundings.py"),
+    *(
+        "tests/checkpoint/test_export.py",
+        "tests/judges/test_attributes_network.py",
+        "tests/data/test_packed.py",
+    ),
+    *("tests/benchmarks/test_gpu_benchmark.py", "tests/checkpoint/foreign/test_foreign_roundtrip.py"),
+    *("tests/test_forms.py", "tests/test_own_code.py", "tests/test_light.py", "tests/data/test_aligned.py"),
+    *("tests/training/test_search.py", "tests/training/test_sharpen.py", "tests/training/test_update.py"),
 )
 
 
