@@ -107,8 +107,11 @@ def test_a_contradiction_is_a_sentence_and_a_phone_sees_picture_and_slider_at_on
     page = visit(there, "Edit", width=390, height=844)
     give(page, "edit-photo", portrait)
     until_drawn(page, "#edit-picture", [drawn_faces[10]])
+    place = "document.getElementById('edit-Smiling').getBoundingClientRect().top + scrollY"
+    before = page.evaluate(place)
     set_to(page, "#edit-Smiling", 1)
     until_holds(page, "#edit-offers code", "Smiling=+1 ")
+    assert page.evaluate(place) == before, "what came with the change pushed the slider away from the finger"
     slider = page.locator("#edit-Bangs")
     slider.scroll_into_view_if_needed()
     shown = page.locator("#edit-picture img").first.bounding_box()

@@ -282,6 +282,13 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     until_says(page, "#map-picture", walk.name(number))
     until_drawn(page, "#map-picture", [decode_each(model, walk.latent(number))[0]])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    canvas, face, under = (
+        page.locator(place).bounding_box()
+        for place in (".latent-map canvas", "#map-picture img", "#map-under")
+    )
+    assert canvas["y"] < face["y"] < under["y"], "the face that was picked stands right under the map"
+    assert face["width"] > 0.9 * canvas["width"]
+    assert page.locator(".map-said").inner_text().endswith("Draw ways, and a tap on another, walk there.")
     shot(page, "map-phone")
     nothing_amiss(page)
 
