@@ -258,6 +258,7 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     page = visit(here, "Map", width=390, height=844, has_touch=True)
     until_ready(page, COUNT)
     page.get_by_role("button", name="What to map").click()
+    assert page.locator("#map-stop").is_hidden(), "there is nothing to stop"
     page.locator("#map-source textarea").fill(str(tmp_path / "nowhere"))
     page.get_by_role("button", name="Draw the map").click()
     until_says(page, "body", "there is no")
@@ -265,6 +266,7 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     page.get_by_label("Projection").click()
     page.get_by_role("option", name="Principal components").click()
     page.get_by_role("button", name="Draw the map").click()
+    page.locator("#map-stop").wait_for(timeout=PATIENCE)
     until_ready(page, 48)
     until_says(page, "#map-under", f"facette map faces128 {POINTS} --method pca --count 500 --seed 0")
     kept = saved(page, "Save the map", tmp_path / "page")

@@ -96,14 +96,14 @@ def page(studio: Studio) -> None:
                 info=f"A folder or zip, a CelebA folder, synthetic-faces:COUNT, or a saved map ({SAVED})",
             )  # fmt: skip
             method = gr.Dropdown(
-                ways, value=ways[0], label="Projection", elem_id="map-method", filterable=False
+                ways, value=ways[0], label="Projection", elem_id="map-method", filterable=False, min_width=220
             )
             count = gr.Slider(FEWEST, MOST, USUAL, step=50, label="At most so many", elem_id="map-count")
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=80)
         with gr.Row():
             draw = gr.Button("Draw the map", variant="primary", elem_id="map-draw")
             halt = gr.Button("Stop", elem_id="map-stop")
-    told = gr.HTML()
+    told = gr.HTML(elem_id="map-told")
     with gr.Row():
         with gr.Column(scale=3):
             shown = gr.HTML(
