@@ -217,7 +217,9 @@ def test_a_huge_beta_collapses_and_is_noticed(store, tmp_path):
     assert any("posterior collapse" in s for s in said)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("celeba150", 3), ("celeba64-z50", 40)])
+@pytest.mark.parametrize(
+    ("name", "steps"), [pytest.param("celeba150", 3, marks=pytest.mark.slow), ("celeba64-z50", 40)]
+)
 def test_the_classics_train_on_celebas_own_layout(shared, tmp_path, name, steps, monkeypatch):
     monkeypatch.setattr("facette.latent.people.SAMPLED", 2)  # how people differ is not looked at
     short = [
