@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facette.model.draws import BOUND, FLAT, SMALLEST, FlowDraws
-from facette.model.prior import Posterior, arrays_of, normal_values, sample_by, standard_normal_log_prob
+from facette.model.prior import Prior, arrays_of, normal_values, standard_normal_log_prob
 
 
-class FlowPrior(nn.Module):
+class FlowPrior(Prior):
     """The density of z = f⁻¹(u), u ~ N(0, I), with f a chain of spline couplings; N(0, I) itself at first.
 
     Args:
@@ -55,12 +54,6 @@ class FlowPrior(nn.Module):
 
     def draws(self) -> FlowDraws:
         return FlowDraws.of_state(arrays_of(self), self.latent)
-
-    def sample(self, count: int, random: np.random.Generator) -> Tensor:
-        return sample_by(self.draws(), count, random, self.shift)
-
-    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        return posterior.log_prob(z) - self.log_prob(z)
 
 
 class SplineCoupling(nn.Module):

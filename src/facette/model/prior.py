@@ -1,7 +1,7 @@
 """Priors p(z): what the generative model believes about latents before it has seen a datum.
 
 Enters: latents z (N, Z), or a posterior q(z|x) for the rate. Leaves: log densities and rates in nats, and samples,
-which `draws.py` draws. Every prior is an `nn.Module` with
+which `draws.py` draws. Every prior is a `Prior`, a module with
 
     log_prob(z)                  (N, Z) -> (N,) nats
     sample(count, random)        -> (count, Z) by a NumPy generator: one seed, one sample on every device
@@ -17,7 +17,7 @@ Legend: N latent vectors, Z latents, K components.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -54,17 +54,37 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
     return -0.5 * (z.square() + LOG_2PI).sum(dim=-1)
 
 
-def sample_by(draws: PriorDraws, count: int, random: np.random.Generator, like: Tensor) -> Tensor:
-    """Latents (count, Z) with the device and type of `like`."""
-    return torch.from_numpy(draws.sample(count, random)).to(like)
-
-
 def arrays_of(module: nn.Module) -> dict[str, np.ndarray]:
     """What a module holds, by name, as arrays in float64."""
     return {name: tensor.detach().cpu().double().numpy() for name, tensor in module.state_dict().items()}
 
 
-class StandardNormal(nn.Module):
+class Prior(nn.Module):
+    """A prior p(z) with a log density, whose draws NumPy makes."""
+
+    latent: int
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z) of z (N, Z), in nats: (N,)."""
+        raise NotImplementedError
+
+    def draws(self) -> PriorDraws:
+        raise NotImplementedError
+
+    def sample(self, count: int, random: np.random.Generator) -> Tensor:
+        """Latents (count, Z), where the prior's own tensors are."""
+        return torch.from_numpy(self.draws().sample(count, random)).to(next(self._tensors()))
+
+    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
+        """log q(z|x) − log p(z) at z (N, Z), of which the mean is KL(q ‖ p): (N,) nats."""
+        return posterior.log_prob(z) - self.log_prob(z)
+
+    def _tensors(self) -> Iterator[Tensor]:
+        yield from self.parameters()
+        yield from self.buffers()
+
+
+class StandardNormal(Prior):
     """N(0, I): the prior of the classic VAE, with a rate in closed form."""
 
     origin: Tensor  # (Z,)
@@ -81,16 +101,13 @@ class StandardNormal(nn.Module):
     def draws(self) -> NormalDraws:
         return NormalDraws(self.latent)
 
-    def sample(self, count: int, random: np.random.Generator) -> Tensor:
-        return sample_by(self.draws(), count, random, self.origin)
-
     def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
         """KL(q ‖ N(0, I)) exactly; z is not needed and only keeps the signature of every prior."""
         del z
         return posterior.kl_standard_normal()
 
 
-class GaussianMixturePrior(nn.Module):
+class GaussianMixturePrior(Prior):
     """Σ_k w_k N(z; μ_k, Σ_k), learned together with the model or fitted to its latents afterwards.
 
     Each covariance is held as its whitening matrix W_k, lower triangular with a positive diagonal, so that
@@ -173,14 +190,8 @@ class GaussianMixturePrior(nn.Module):
     def draws(self) -> MixtureDraws:
         return MixtureDraws.of_state(arrays_of(self), self.latent)
 
-    def sample(self, count: int, random: np.random.Generator) -> Tensor:
-        return sample_by(self.draws(), count, random, self.means)
 
-    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        return posterior.log_prob(z) - self.log_prob(z)
-
-
-class FactorMixturePrior(nn.Module):
+class FactorMixturePrior(Prior):
     """Σ_k w_k N(z; μ_k, C S_k Cᵀ): many Gaussians with a few directions of their own each, fitted after training.
 
     C is common to all components. S_k has the variances `variances[k]` along the orthonormal rows of `directions[k]`,
@@ -242,12 +253,6 @@ class FactorMixturePrior(nn.Module):
     def draws(self) -> FactorMixtureDraws:
         return FactorMixtureDraws.of_state(arrays_of(self), self.latent)
 
-    def sample(self, count: int, random: np.random.Generator) -> Tensor:
-        return sample_by(self.draws(), count, random, self.means)
-
-    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        return posterior.log_prob(z) - self.log_prob(z)
-
 
 FittedPrior: TypeAlias = GaussianMixturePrior | FactorMixturePrior
 
@@ -257,7 +262,7 @@ def fitted_prior_of(state: Mapping[str, Tensor]) -> FittedPrior:
     return (FactorMixturePrior if "directions" in state else GaussianMixturePrior).from_state(state)
 
 
-class VampPrior(nn.Module):
+class VampPrior(Prior):
     """Σ_k w_k q(z | u_k): the mean of the model's posteriors at K learned pseudo-inputs (arXiv 1705.07120).
 
     The prior owns the pseudo-inputs u and the weights (uniform in the paper, learned here). The encoder stays
@@ -309,9 +314,3 @@ class VampPrior(nn.Module):
     def draws(self) -> MixtureDraws:
         mean, scale = (moment.cpu().double().numpy() for moment in self.pseudo_posterior())
         return MixtureDraws(self.logits.cpu().double().numpy(), mean, np.log(scale))
-
-    def sample(self, count: int, random: np.random.Generator) -> Tensor:
-        return sample_by(self.draws(), count, random, self.logits)
-
-    def rate(self, posterior: Posterior, z: Tensor) -> Tensor:
-        return posterior.log_prob(z) - self.log_prob(z)

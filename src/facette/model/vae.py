@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +24,9 @@ from facette.model.band import enlarged, reduced, with_mask
 from facette.model.inference import ConditionalEncoder, Inference, outputs_of
 from facette.model.likelihood import BernoulliLikelihood, Likelihood, LocationScaleLikelihood
 from facette.model.posterior import DiagonalGaussian
-from facette.model.prior import GaussianMixturePrior, StandardNormal, VampPrior
+from facette.model.prior import GaussianMixturePrior, Prior, StandardNormal, VampPrior
 from facette.model.sharpener import Sharpener
 from facette.recipe import ConvLayer, OwnSpec, Recipe
-
-if TYPE_CHECKING:
-    from facette.model.flow import FlowPrior
-
-    Prior = StandardNormal | GaussianMixturePrior | VampPrior | FlowPrior
 
 
 @dataclass(frozen=True, slots=True)
