@@ -132,9 +132,9 @@ def _rate(
         remark(
             f'no judge of who a face is: pip install "facette[{EXTRA}]", or nobody says who stays the same'
         )
-    photos = EditedPhotos.of(opened.plain(), store.read(indices), people_of(store, indices))
+    photos = EditedPhotos.of(opened, store.read(indices), people_of(store, indices))
     with progress(len(directions.names), "trying", "attributes") as bar:
-        worth = measure_edits(opened.plain(), directions, photos, advance=bar.advance)
+        worth = measure_edits(opened, directions, photos, advance=bar.advance)
     path = add_extras(model, {}, figures_of(worth, f"{len(indices):,} pictures of {label} ({split})"), out)
     told = worth_rows(open_model(str(path), "auto"))
     emit({"model": str(path), **told}, f"{worth_table(told)}\n{path}", as_json)

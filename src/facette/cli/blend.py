@@ -52,7 +52,7 @@ def blend(
     target = sheet_path(out, "blend.png")
     numbers = None if weights is None else _numbers(weights)
     chosen = parse_faces(faces, len(photos))
-    opened = open_model(model, device, plain or details == "photo", light=True)
+    opened = open_model(model, device, plain, light=True)
     # Each weight is that of one photo.
     several = take_in_several(opened, photos, align, chosen, all_of_them=numbers is not None)
     portraits = several.photos

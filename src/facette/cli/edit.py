@@ -98,7 +98,7 @@ def edit(
         raise UsageError(f"give one range at a time, not {', '.join(spans)}; the others as single strengths.")
     if all_faces and (face != 1 or eyes is not None or not align):
         raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
-    opened = open_model(model, device, plain or details == "photo", light=True)
+    opened = open_model(model, device, plain, light=True)
     points |= _usual(opened, ways)
     photos = (
         take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]

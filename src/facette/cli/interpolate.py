@@ -73,7 +73,7 @@ def interpolate(
     if grid and (equal_steps or is_animation(target)):
         raise UsageError("--grid makes a sheet of even steps: leave out --equal-steps, and end it in .png")
     chosen = parse_faces(faces, len(photos))
-    opened = open_model(model, device, plain or details == "photo", light=method != "geodesic")
+    opened = open_model(model, device, plain, light=method != "geodesic")
     several = take_in_several(opened, photos, align, chosen)
     stations = several.photos
     if len(stations) < 2:

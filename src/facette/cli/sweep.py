@@ -77,7 +77,7 @@ def sweep(
         raise UsageError("--report measures factors of σ: leave out --mode variance.")
     wished = None if out is None else check_sheet_path(out)
     target = place_for(wished, f"{photo.stem}-sweep.png", *((".html",) if report else ()))[0]
-    opened = open_model(model, device, plain or details == "photo", light=not report)
+    opened = open_model(model, device, plain, light=not report)
     if noise is None:
         numbers = first is not None or last is not None or mode == "variance"
         noise = "people" if knows_people(opened) and not numbers else "posterior"

@@ -60,7 +60,7 @@ def traverse(
     from facette.latent import traverse as traverse_latents
 
     target = sheet_path(out, "traversal.png")
-    opened = open_model(model, device, plain or (photo is not None and details == "photo"), light=True)
+    opened = open_model(model, device, plain, light=True)
     cloud = _cloud(opened, model, data, count, cache) if data else None
     intake = None if photo is None else take_in(opened, photo, align, face, eyes, hide)
     traversal = traverse_latents(

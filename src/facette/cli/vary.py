@@ -116,7 +116,7 @@ def vary(
     condition = parse_values(told or [])
     steps = [parse_step(text) for text in around or []]
     target = sheet_path(out, f"{photo.stem}-variations.png")
-    opened = open_model(model, device, plain or details == "photo", light=not refine)
+    opened = open_model(model, device, plain, light=not refine)
     photos = (
         take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]
     )

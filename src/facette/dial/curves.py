@@ -102,7 +102,7 @@ def relatives(
     z = latents_beside(model, photos.mean, photos.scale, seeds, strength, noise)  # (P, Z)
     if details == "model":
         return enlarge(model.decode(z), max(photos.frames.shape[1:3]))
-    return change_frames(model, photos.frames, photos.before, model.decode_mean(z))
+    return change_frames(model, photos.frames, photos.before, z)
 
 
 def distances_at(

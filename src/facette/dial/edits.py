@@ -57,8 +57,7 @@ class EditedPhotos:
 
     def changed(self, model: DrawingModel, rows: NDArray[np.integer], shift: Latents) -> NDArray[np.uint8]:
         """The photos of these rows, their latents moved by `shift` (Z,), with their own details: (Q, W, W, 3)."""
-        after = model.decode_mean(self.mean[rows] + shift)
-        return change_frames(model, self.frames[rows], self.before[rows], after)
+        return change_frames(model, self.frames[rows], self.before[rows], self.mean[rows] + shift)
 
     def same(self, rows: NDArray[np.integer], pictures: NDArray[np.uint8]) -> float | None:
         """The share of these rows that are still the same person in their pictures."""

@@ -143,8 +143,8 @@ def _drawings(
 
     def with_details(start: int) -> NDArray[np.uint8]:
         rows = slice(start, start + BATCH)
-        before, after = (model.decode_mean(latents[rows]) for latents in (means.numpy(), moved))
-        return change_frames(model, whole.read(whole.indices[rows]), before, after)
+        before = model.decode_mean(means.numpy()[rows])
+        return change_frames(model, whole.read(whole.indices[rows]), before, moved[rows])
 
     yield "variations, the photo's details", with_details
     yield "variations, the model's own drawing", lambda start: model.decode(moved[start : start + BATCH])

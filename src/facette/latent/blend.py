@@ -69,7 +69,7 @@ def blend(
     details: Details = "photo",
     side: int | None = None,
 ) -> Blend:
-    """The weighted mean of the photos' posterior means, decoded, with their details mixed by the same weights.
+    """The weighted mean of the photos' posterior means, decoded, with the details of the photo that leads, if any does.
 
     `weights`: one for each photo (default all alike), divided by their sum. Negative ones take away: weights 1, −1, 1
     are "the first without what the second has, with what the third has". `norm_corrected`: the result is as long as

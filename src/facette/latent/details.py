@@ -1,18 +1,21 @@
 """The photo keeps its own details: x' = x + up(D(z') − D(μ)), the one place where this sum is written.
 
 Enters: a photo x at any size, the model's mean drawings of it before, D(μ), and after a change, D(z'), at the model's
-own size. Leaves: the changed photo at the photo's size. Knows nothing of latents, nor of where a photo came from.
+own size, and what the second stage makes of the latter, where a model has one. Leaves: the changed photo at the photo's
+size. Knows nothing of latents, nor of where a photo came from.
 
 The likelihood says x = D(z) + noise. For a photo that lies before us the noise is known, r = x − D(μ); to ask how
 this very photo would look if z had been z' is to keep r and change z (abduction, action, prediction: Pawlowski,
 Castro and Glocker, arXiv 2006.06485; for pictures Shen and Liu, CVPR 2017). D is the mean of the first stage, before
-clipping and rounding. What the photo does not show has no noise to keep: there x' = D(z'), moved in colour so that it
-meets the rest at its rim.
+clipping and rounding. Where edges move, r holds the edge that was there before, and the plain sum shows both: there
+the second stage's drawing takes the place of the photo's detail, and so it does between several photos none of which
+leads. What the photo does not show has no noise to keep: there x' is drawn, moved in colour so that it meets the rest
+at its rim.
 
-Legend: S side of the model's pictures, H × W the photo's. Values are floats in which 0 is black and 1 white.
+Legend: P photos, S side of the model's pictures, H × W the photo's, C channels. Values are floats in which 0 is black
+and 1 white.
 """
 
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -21,11 +24,12 @@ from numpy.typing import NDArray
 from facette.errors import UsageError
 
 Details = Literal["photo", "model"]
-Space = Literal["gamma", "ratio", "linear"]
 Values = NDArray[np.float32]
 
-SPACE: Space = "gamma"
-FLOOR = 0.1  # added before a ratio is taken, so that black stays finite
+# In shares of the picture's side, and of the way from black to white.
+COLOUR = 1 / 16  # wider structures are light and colour, which the sum changes without a trace
+AROUND = 1 / 51  # the neighbourhood in which it counts how much of the structure changes
+MOVED = 0.09  # a change of structure by so much is an edge that has moved
 
 
 def add_change(
@@ -33,21 +37,93 @@ def add_change(
     before: Values,
     after: Values,
     unseen: NDArray[np.bool_] | None = None,
-    space: Space = SPACE,
+    drawn: Values | None = None,
 ) -> Values:
-    """The photo (H, W, 3) with the change from `before` to `after`, (S, S, 3) each; not clipped yet.
+    """The photo (H, W, C) with the change from `before` to `after`, (S, S, C) each; not clipped yet.
 
-    `unseen` (H, W): pixels that the photo does not show. `space`: what is added are values as they are stored
-    ("gamma"), amounts of light ("linear"), or logarithms of values and so ratios ("ratio").
+    `unseen` (H, W): pixels that the photo does not show. `drawn` (S, S, C): what the second stage makes of `after`; it
+    shows where edges have moved. Without it the sum is the plain one.
     """
-    size = photo.shape[:2]
-    there, back = _ways(space)
-    change = enlarged(there(after) - there(before), size)  # (H, W, 3)
-    changed = back(there(photo) + change) if change.any() else photo.copy()
+    return mix_changes(photo[None], before[None], after, np.ones(1, np.float32), unseen, drawn)
+
+
+def mix_changes(
+    photos: Values,
+    before: Values,
+    after: Values,
+    shares: NDArray[np.floating[Any]],
+    unseen: NDArray[np.bool_] | None = None,
+    drawn: Values | None = None,
+) -> Values:
+    """Photos (P, H, W, C), mixed by shares (P,) that add up to 1, changed from their drawings `before` (P, S, S, C) to
+    `after`, as `add_change` does: (H, W, C).
+
+    With `drawn`, a photo keeps its details as far as it leads before all others, and none does in the middle between
+    two: details of two people at once are a double exposure. Each pixel is Σ k x + b, with how much is kept, k, and
+    what is added, b, at the model's size, so that they serve a photo of every size.
+    """
+    size = photos.shape[1:3]
+    leader = int(np.argmax(shares))
+    if shares[leader] == 1 and np.array_equal(after, before[leader]):
+        changed = photos[leader].copy()
+    elif drawn is None:
+        weights = np.asarray(shares, np.float32)
+        frame, drawing = (np.tensordot(weights, values, axes=1) for values in (photos, before))
+        changed = frame + enlarged(after - drawing, size)
+    else:
+        kept = _leads(shares)[:, None, None, None] * _standing(before, after)  # (P, S, S, 1)
+        colour = _blurred(_reduced(photos, before.shape[1:3]) - before, COLOUR)
+        added = (kept * (after - before)).sum(axis=0) + (1 - kept.sum(axis=0)) * (
+            drawn + np.tensordot(np.asarray(shares, np.float32), colour, axes=1)
+        )
+        changed = enlarged(added, size)
+        for photo, share in zip(photos, kept, strict=True):
+            if share.any():
+                changed = changed + np.clip(enlarged(share, size), 0, 1) * photo
     if unseen is None or not unseen.any():
         return changed
-    drawn = enlarged(after, size)
-    return np.where(unseen[:, :, None], drawn + spread_inwards(changed - drawn, ~unseen), changed)
+    invented = enlarged(after if drawn is None else drawn, size)
+    return np.where(unseen[:, :, None], invented + spread_inwards(changed - invented, ~unseen), changed)
+
+
+def _leads(shares: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """How far each photo is ahead of all others (P,): 1 where it is alone, 0 from where another has as much."""
+    sizes = np.abs(shares)
+    others = [np.delete(sizes, photo).max(initial=0) for photo in range(len(sizes))]
+    return _eased(np.clip(shares - np.array(others), 0, 1))
+
+
+def _standing(before: Values, after: Values) -> Values:
+    """How much of the structure still stands where it was (P, S, S, 1): near 0 where edges have moved, 1 where nothing
+    but light and colour changes."""
+    change = after - before
+    moved = np.square(change - _blurred(change, COLOUR)).mean(axis=-1, keepdims=True)
+    strength = np.clip(_blurred(moved, AROUND), 0, None) / MOVED**2  # squared
+    standing: Values = np.exp(-np.square(strength))
+    return standing
+
+
+def _eased(values: NDArray[Any]) -> NDArray[np.float32]:
+    return (values * values * (3 - 2 * values)).astype(np.float32)
+
+
+def _blurred(pictures: Values, width: float) -> Values:
+    """Pictures (P, S, S, C) under a Gaussian whose σ is a share of their longer side."""
+    import cv2
+
+    sigma = width * max(pictures.shape[1:3])
+    blurred = [cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), sigma) for picture in pictures]
+    return np.stack(blurred).reshape(pictures.shape)  # OpenCV drops a channel of one
+
+
+def _reduced(photos: Values, size: tuple[int, ...]) -> Values:
+    """Photos (P, H, W, C) at the model's size (S, S), averaged."""
+    if photos.shape[1:3] == size:
+        return photos
+    import cv2
+
+    small = [cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA) for photo in photos]
+    return np.stack(small).reshape(len(photos), *size, photos.shape[3])
 
 
 def to_bytes(values: Values, dtype: str = "uint8") -> NDArray[Any]:
@@ -91,34 +167,3 @@ def check_details(details: str) -> None:
     """Raises UsageError for details that are neither the photo's nor the model's."""
     if details not in get_args(Details):
         raise UsageError(f"unknown details {details!r}: use 'photo' or 'model'.")
-
-
-def _ways(space: Space) -> tuple[Callable[[Values], Values], Callable[[Values], Values]]:
-    """Into the space of the sum, and back."""
-    match space:
-        case "gamma":
-            return _same, _same
-        case "ratio":
-            return (
-                lambda values: np.log(np.clip(values, 0, 1) + np.float32(FLOOR)),
-                lambda values: np.exp(values) - np.float32(FLOOR),
-            )
-        case "linear":
-            return _to_light, _from_light
-        case _:
-            raise UsageError(f"unknown space {space!r}: use one of {', '.join(get_args(Space))}.")
-
-
-def _same(values: Values) -> Values:
-    return values
-
-
-def _to_light(values: Values) -> Values:
-    """sRGB values to amounts of light (IEC 61966-2-1)."""
-    values = np.clip(values, 0, 1)
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def _from_light(light: Values) -> Values:
-    light = np.clip(light, 0, None)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)

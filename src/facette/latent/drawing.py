@@ -16,11 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.images.convert import as_unit
-from facette.latent.details import Details, Values, add_change, check_details, enlarged, to_bytes
+from facette.latent.details import (
+    Details,
+    Values,
+    add_change,
+    check_details,
+    enlarged,
+    mix_changes,
+    to_bytes,
+)
 from facette.latent.inputs import Picture
 from facette.latent.photo import MOST_SIDE, PhotoInput, check_side, shape_at, unit_values
 from facette.latent.points import Latents, decode_each, means_each
 from facette.model.interface import DrawingModel
+
+BATCH = 32  # pictures that are changed at once where there are many
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,13 @@ def draw(
     for latent, share in zip(latents, shares, strict=True):
         known = [photo.decoded for photo in photos if np.array_equal(photo.mean[0], latent)]
         mean = known[0] if known else means_each(model, latent[None])  # (1, 3, S, S)
-        pictures.append(canvas.paint(unit_values(model, mean)[0], share, model.input.dtype))
+        itself = known and share.max() == 1 and not any(mask is not None for mask in canvas.unseen)
+        drawn = None if itself else second_stage(model, mean, latent[None])
+        pictures.append(
+            canvas.paint(
+                unit_values(model, mean)[0], share, model.input.dtype, None if drawn is None else drawn[0]
+            )
+        )
     return np.stack(pictures)
 
 
@@ -90,15 +106,32 @@ def change_frames(
     model: DrawingModel,
     frames: Picture,
     before: NDArray[np.float32],
-    after: NDArray[np.float32],
+    latents: Latents,
     unseen: NDArray[np.bool_] | None = None,
 ) -> Picture:
-    """Photos (N, W, W, C) with the changes from means to means, (N, C, S, S) each, in the same places; `unseen`
+    """Photos (N, W, W, C) with the changes from their means `before` (N, C, S, S) to latents (N, Z); `unseen`
     (N, W, W): what they do not show."""
-    values = as_unit(frames, np.float32)
     hidden = [None] * len(frames) if unseen is None else unseen
-    changes = zip(values, unit_values(model, before), unit_values(model, after), hidden, strict=True)
-    return np.stack([to_bytes(add_change(*change), str(frames.dtype)) for change in changes])
+    changed = []
+    for first in range(0, len(frames), BATCH):
+        rows = slice(first, first + BATCH)
+        after = model.decode_mean(latents[rows])
+        drawn = second_stage(model, after, latents[rows])
+        changes = zip(
+            as_unit(frames[rows], np.float32),
+            unit_values(model, before[rows]),
+            unit_values(model, after),
+            hidden[rows],
+            [None] * len(after) if drawn is None else drawn,
+            strict=True,
+        )
+        changed += [to_bytes(add_change(*change), str(frames.dtype)) for change in changes]
+    return np.stack(changed)
+
+
+def second_stage(model: DrawingModel, means: NDArray[np.float32], latents: Latents) -> Values | None:
+    """What the second stage makes of means (N, C, S, S), (N, S, S, C); None where the model has none."""
+    return None if model.sharpener is None else as_unit(model.finish(means, latents), np.float32)
 
 
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
@@ -138,13 +171,12 @@ class Canvas:
         before = np.concatenate([unit_values(model, photo.decoded) for photo in photos])
         return cls(frames, before, tuple(photo.unseen(side) for photo in photos))
 
-    def paint(self, after: Values, shares: NDArray[np.floating[Any]], dtype: str) -> Picture:
-        """(W, W, C): the photos, mixed by their shares (P,), changed from the mixed drawings to `after` (S, S, C)."""
-        if len(self.frames) == 1:
-            return to_bytes(add_change(self.frames[0], self.before[0], after, self.unseen[0]), dtype)
-        weights = np.asarray(shares, np.float32)
-        frame, before = (np.tensordot(weights, values, axes=1) for values in (self.frames, self.before))
-        hidden = [
-            mask for mask, weight in zip(self.unseen, weights, strict=True) if mask is not None and weight
-        ]
-        return to_bytes(add_change(frame, before, after, np.any(hidden, axis=0) if hidden else None), dtype)
+    def paint(
+        self, after: Values, shares: NDArray[np.floating[Any]], dtype: str, drawn: Values | None = None
+    ) -> Picture:
+        """(W, W, C): the photos, mixed by their shares (P,), changed from their drawings to `after` (S, S, C), of which
+        the second stage makes `drawn`."""
+        masks = zip(self.unseen, shares, strict=True)
+        hidden = [mask for mask, share in masks if mask is not None and share]
+        unseen = np.any(hidden, axis=0) if hidden else None
+        return to_bytes(mix_changes(self.frames, self.before, after, shares, unseen, drawn), dtype)

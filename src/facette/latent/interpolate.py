@@ -155,8 +155,8 @@ def interpolate(
     "linear", "slerp" and "norm" as in `facette.latent.paths.curve`; "geodesic" as in `facette.latent.geodesic`, some
     seconds for each two photos. `equal_steps`: all steps look equally long (as root mean squared difference of
     pictures); the same number of pictures is then shared among the legs by their lengths.
-    `details` and `side` as `vary` takes them: the photos' own details cross over as the way goes on. `progress` is
-    called at every step of the search for a geodesic; what it raises ends it.
+    `details` and `side` as `vary` takes them: each photo's own details show near it, in between the model draws.
+    `progress` is called at every step of the search for a geodesic; what it raises ends it.
 
     Raises UsageError for fewer than 2 photos or steps, or an unknown method.
     """

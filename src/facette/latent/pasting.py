@@ -20,6 +20,7 @@ from facette.images.depth import to_levels
 from facette.images.faces.paste import FaceChange, add_changes
 from facette.images.whole import WholePhoto, open_whole
 from facette.latent.details import Values, add_change
+from facette.latent.drawing import second_stage
 from facette.latent.photo import LARGEST_SIDE, PhotoInput, unit_values
 from facette.latent.points import Latents, means_each
 from facette.model.interface import DrawingModel
@@ -55,23 +56,24 @@ def changed_pixels(
     model: DrawingModel, whole: WholePhoto, photos: Sequence[PhotoInput], latents: Latents
 ) -> NDArray[Any]:
     """The pixels of the whole photo with the faces P changed to `latents` (P, Z)."""
-    changes = []
-    for photo, latent in zip(photos, latents, strict=True):
-        before, after = (unit_values(model, v)[0] for v in (photo.decoded, means_each(model, latent[None])))
-        changes.append(_change(photo, before, after))
+    changes = [_change(model, photo, latent[None]) for photo, latent in zip(photos, latents, strict=True)]
     profile = _into_profile(whole.kept.get("icc_profile"), whole.white)
     return add_changes(whole.pixels, changes, profile, whole.white)
 
 
-def _change(photo: PhotoInput, before: Values, after: Values) -> FaceChange:
-    """What is added to the photo's colours: the change of means (S, S, C), and where something is hidden what leads
-    from it to the mean, at the frame's own size. A photo's transparency stays as it is."""
-    if photo.hidden is None:
+def _change(model: DrawingModel, photo: PhotoInput, latent: Latents) -> FaceChange:
+    """What is added to the photo's colours on the way to `latent` (1, Z): the change of means (S, S, C) and, where
+    something is hidden or the second stage draws, what leads from the photo to the result, at the frame's own size. A
+    photo's transparency stays as it is."""
+    mean = means_each(model, latent)
+    before, after = (unit_values(model, values)[0] for values in (photo.decoded, mean))
+    drawn = second_stage(model, mean, latent)
+    if photo.hidden is None and drawn is None:
         return FaceChange(_in_colours(after - before), photo.to_photo)
     side = photo.side(most=LARGEST_SIDE)
     frame = photo.frame(side)
     smaller = max(photo.picture.shape[:2]) / side
-    changed = add_change(frame, before, after, photo.unseen(side))
+    changed = add_change(frame, before, after, photo.unseen(side), None if drawn is None else drawn[0])
     return FaceChange(_in_colours(changed - frame), photo.to_photo @ np.diag([smaller, smaller, 1.0]))
 
 

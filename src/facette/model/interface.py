@@ -65,6 +65,11 @@ class DrawingModel(Protocol):
         """What was measured of it, as plain values, and what other rooms keep beside their extras."""
         ...
 
+    @property
+    def sharpener(self) -> Any:
+        """Its second stage; None where it has none."""
+        ...
+
     def plain(self) -> DrawingModel:
         """The same model without its second stage."""
         ...

@@ -187,7 +187,7 @@ class Bench:
         before = np.repeat(self.model.decode_mean(mean, BATCH), task.count, axis=0)
         hidden = batch.pixels[..., spec.channels] == 0 if spec.masked else None
         unseen = None if hidden is None else np.repeat(hidden, task.count, axis=0)
-        return change_frames(self.model, photos, before, self.model.decode_mean(latents, BATCH), unseen)
+        return change_frames(self.model, photos, before, latents, unseen)
 
     def _evaluate(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
         task = self.job.task

@@ -1,7 +1,7 @@
 """A way or a field of latents, and the picture at any place of it.
 
-Enters: a grid of latents, maybe between photos whose details cross over, and a place on it. Leaves: a latent, or its
-picture as HTML.
+Enters: a grid of latents, maybe between photos whose details show near them, and a place on it. Leaves: a latent, or
+its picture as HTML.
 
 Legend: R rows, C latents in each, Z latent dimensions, P photos.
 """

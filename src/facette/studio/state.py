@@ -60,7 +60,8 @@ class PreparedPhoto:
         if origin.drawing.details == "model":
             return origin.model.plain().decode(latents)
         side = max(origin.model.input.longest, min(origin.drawing.side, GLANCE))
-        return replace(origin, drawing=replace(origin.drawing, side=side)).draw(latents)
+        drawing = replace(origin.drawing, side=side)
+        return replace(origin, model=origin.model.plain(), drawing=drawing).draw(latents)
 
 
 class PreparedPhotos:
