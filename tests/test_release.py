@@ -66,7 +66,7 @@ def test_every_weight_file_has_a_card_with_its_terms():
 
 
 @pytest.mark.parametrize(
-    "model", sorted(p.name for p in (REPOSITORY / "src/facette/models").iterdir() if p.is_dir())
+    "model", sorted(p.parent.name for p in (REPOSITORY / "src/facette/models").glob("*/config.json"))
 )
 def test_info_says_the_terms(run, model):
     assert "non-commercial" in run("info", model).out

@@ -21,7 +21,7 @@ from facette.images.faces.paste import FaceChange, add_changes
 from facette.images.whole import WholePhoto, open_whole
 from facette.latent.details import Values, add_change
 from facette.latent.drawing import second_stage
-from facette.latent.photo import LARGEST_SIDE, PhotoInput, unit_values
+from facette.latent.photo import PhotoInput, unit_values
 from facette.latent.points import Latents, means_each
 from facette.model.interface import DrawingModel
 
@@ -53,28 +53,42 @@ def paste_changes(
 
 
 def changed_pixels(
-    model: DrawingModel, whole: WholePhoto, photos: Sequence[PhotoInput], latents: Latents
+    model: DrawingModel,
+    whole: WholePhoto,
+    photos: Sequence[PhotoInput],
+    latents: Latents,
+    places: Sequence[NDArray[np.float64]] | None = None,
 ) -> NDArray[Any]:
-    """The pixels of the whole photo with the faces P changed to `latents` (P, Z)."""
-    changes = [_change(model, photo, latent[None]) for photo, latent in zip(photos, latents, strict=True)]
+    """The pixels of the whole photo with the faces P changed to `latents` (P, Z).
+
+    `places`: the ways from the faces' pictures to the whole photo, (3, 3) each, where the faces hold but a part of it
+    (`PhotoInput.cropped`).
+    """
+    ways = [photo.to_photo for photo in photos] if places is None else places
+    changes = [
+        _change(model, photo, latent[None], way)
+        for photo, latent, way in zip(photos, latents, ways, strict=True)
+    ]
     profile = _into_profile(whole.kept.get("icc_profile"), whole.white)
     return add_changes(whole.pixels, changes, profile, whole.white)
 
 
-def _change(model: DrawingModel, photo: PhotoInput, latent: Latents) -> FaceChange:
+def _change(
+    model: DrawingModel, photo: PhotoInput, latent: Latents, to_photo: NDArray[np.float64]
+) -> FaceChange:
     """What is added to the photo's colours on the way to `latent` (1, Z): the change of means (S, S, C) and, where
-    something is hidden or the second stage draws, what leads from the photo to the result, at the frame's own size. A
-    photo's transparency stays as it is."""
+    something is hidden or the second stage draws, what leads from the photo to the result, at the frame's own size up
+    to 512 pixels. A photo's transparency stays as it is."""
     mean = means_each(model, latent)
     before, after = (unit_values(model, values)[0] for values in (photo.decoded, mean))
     drawn = second_stage(model, mean, latent)
     if photo.hidden is None and drawn is None:
-        return FaceChange(_in_colours(after - before), photo.to_photo)
-    side = photo.side(most=LARGEST_SIDE)
+        return FaceChange(_in_colours(after - before), to_photo)
+    side = photo.side()
     frame = photo.frame(side)
     smaller = max(photo.picture.shape[:2]) / side
     changed = add_change(frame, before, after, photo.unseen(side), None if drawn is None else drawn[0])
-    return FaceChange(_in_colours(changed - frame), photo.to_photo @ np.diag([smaller, smaller, 1.0]))
+    return FaceChange(_in_colours(changed - frame), to_photo @ np.diag([smaller, smaller, 1.0]))
 
 
 def _in_colours(change: Values) -> Values:

@@ -7,7 +7,6 @@ and are those that the command line writes. Knows no page.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
@@ -143,8 +142,7 @@ def in_the_photo(
 def _pasted(studio: Studio, photo: StudioPhoto, result: Edit | Variations, number: int) -> bytes:
     named, data = studio.photos.file(str(photo.choice))
     whole, latents = read_whole(data, named), np.asarray(result.latents[number : number + 1], np.float32)
-    face = replace(photo.input, to_photo=photo.to_photo)  # in the whole photo, not in what is kept of it
-    pixels = changed_pixels(studio.model, whole, [face], latents)
+    pixels = changed_pixels(studio.model, whole, [photo.input], latents, [photo.to_photo])
     return whole.encode(pixels, {**result.settings_of(number), "faces": 1})
 
 
