@@ -205,6 +205,30 @@ def test_what_was_asked_is_remembered_of_so_many_pages():
     assert not known.has_gone("3")  # forgotten, and so believed
 
 
+def test_what_moves_is_shown_before_what_rests(monkeypatch):
+    """Events in a hurry go first, never before an earlier one of their own page nor one that has waited long."""
+    known, done = Visitors(), []
+
+    async def event(lane, page: str, name: str, in_a_hurry: bool) -> None:
+        await lane.enter(page, in_a_hurry)
+        await asyncio.sleep(0.001)
+        done.append(name)
+        lane.leave()
+
+    async def crowd(*events: tuple[str, str, bool]) -> list[str]:
+        done.clear()
+        lane = known.lane(str(events))
+        tasks = [asyncio.create_task(event(lane, *each)) for each in events]
+        await asyncio.gather(*tasks)
+        return list(done)
+
+    came = [("a", "begun", False), ("b", "rest b", False), ("c", "rest c", False)]
+    came += [("b", "move b", True), ("d", "move d", True)]
+    assert asyncio.run(crowd(*came)) == ["begun", "move d", "rest b", "move b", "rest c"]
+    monkeypatch.setattr(visitors, "PATIENT", -1.0)
+    assert asyncio.run(crowd(*came)) == ["begun", "rest b", "rest c", "move b", "move d"]
+
+
 def test_an_abandoned_event_holds_up_its_own_page_alone():
     """Those that somebody waits for are answered in their order, however many others may have been left."""
     known = Visitors(patience=0.4)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
@@ -30,9 +31,7 @@ log = logging.getLogger("facette.studio")
 OURS = "Something went wrong in the studio itself; the log in its terminal says what."
 CROWDED = "So many pages ask at once that this one was taken for one that has left: try it again."
 AT_ONCE = 1
-CROWD = (
-    256  # events that may wait for their turn at once; live ones are answered in the order in which they came
-)
+CROWD = 256  # events that may wait for their turn at once; live ones are answered as visitors.Lane calls them
 LONG_AT_ONCE = 2
 REST = 2.0  # seconds
 PACE = 0.25  # seconds between words about progress
@@ -112,6 +111,13 @@ class StoppedError(Exception):
     """The visitor stopped a long piece of work."""
 
 
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What an event has still to do when it no longer needs the model: the next one begins meanwhile."""
+
+    finish: Callable[[], Any]
+
+
 class EmptyFieldError(Exception):
     """A field for a number is empty: somebody is about to type another one. Its name is the message."""
 
@@ -122,14 +128,16 @@ def live(
     function: Callable[..., Any],
     inputs: Sequence[Any] = (),
     outputs: Sequence[Any] = (),
+    in_a_hurry: bool = False,
     **options: Any,
 ) -> Any:
     """Bind a short event: `function(tab, *values)` runs while nobody else uses the model.
 
-    While one runs, of those that follow from the same control only the last is kept. Returns Gradio's event, so that
-    `.then` and `cancels` work on it.
+    While one runs, of those that follow from the same control only the last is kept. `in_a_hurry`: what is shown while
+    a control moves goes before what is shown when it rests. A function may return `Afterwards`. Returns Gradio's event,
+    so that `.then` and `cancels` work on it.
     """
-    return _short(studio, trigger, function, inputs, outputs, "live", studio.turn, options)
+    return _short(studio, trigger, function, inputs, outputs, "live", studio.turn, options, in_a_hurry)
 
 
 def aside(
@@ -239,8 +247,9 @@ def _short(
     lane: str,
     turn: AbstractContextManager[Any],
     options: dict[str, Any],
+    in_a_hurry: bool = False,
 ) -> Any:
-    """Bind an event that is answered at once, within `turn`, after those of its lane that came before it.
+    """Bind an event that is answered at once, within `turn`, when it is called in its lane.
 
     Gradio lets a crowd of them in, so that one whose page may have left is waited for beside the others.
     """
@@ -253,18 +262,19 @@ def _short(
     async def answer(*values: Any) -> Any:
         *arguments, request = values
         line = studio.visitors.lane(lane)
-        if not await line.enter(request.session_hash):
+        if not await line.enter(request.session_hash, in_a_hurry):
             raise page_error(
                 UsageError(CROWDED)
             )  # seen by nobody; an answer would be prepared for each control
         try:
-            return await run_sync(work, _tab(request), checked(inputs, arguments))
+            answered = await run_sync(work, _tab(request), checked(inputs, arguments))
         except EmptyFieldError:
             return _unchanged(outputs)
         except Exception as error:
             raise page_error(error) from None
         finally:
             line.leave()
+        return await run_sync(answered.finish) if isinstance(answered, Afterwards) else answered
 
     return _bind(trigger, answer, inputs, outputs, lane, CROWD, {"trigger_mode": "always_last", **options})
 

@@ -198,15 +198,18 @@ def png_address(picture: np.ndarray) -> str:
 
 def preview_address(picture: np.ndarray) -> str:
     """A picture (H, W, C) as it is looked at: its pixels exactly while it is small, else 256 of them as WebP."""
-    if max(picture.shape[:2]) <= EXACT:
-        return png_address(picture)
     from io import BytesIO
 
     from facette.images.convert import picture_image
 
     buffer = BytesIO()
-    picture_image(thumbnail(picture)).save(buffer, "WEBP", quality=85, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    if max(picture.shape[:2]) <= EXACT:
+        picture_image(picture).save(buffer, "PNG", compress_level=1)  # quick: it is looked at once
+        kind = "png"
+    else:
+        picture_image(thumbnail(picture)).save(buffer, "WEBP", quality=85, method=2)
+        kind = "webp"
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ DELAYS = 32  # pages that have begun to listen, whose delays are remembered
 SLOW = 60.0  # the same while they are few: a browser on a busy machine may take long
 FEW = 8  # pages that have asked and do not listen
 REMEMBERED = 4096  # pages
+PATIENT = 20.0  # seconds after which nobody goes before an event any more
 LOOKING = 0.05  # seconds between two looks at whether a page listens
 
 
@@ -161,18 +162,21 @@ class Visitors:
 
 
 class Lane:
-    """One event at a time, in the order in which they came; an event whose page may have left holds up no other page's.
-
-    Used from the server's loop alone.
+    """One event at a time: first those in a hurry, then in the order in which they came. An event whose page may have
+    left holds up no other page's, and those of one page keep their order. Used from the server's loop alone.
     """
 
     def __init__(self, visitors: Visitors):
         self._visitors, self._taken = visitors, False
         self._waiting: list[_Place] = []
 
-    async def enter(self, page: str | None) -> bool:
-        """Wait for the turn of an event; False, and no turn, where its page has left. Else `leave` must follow."""
-        place = _Place(page, asyncio.get_running_loop().create_future())
+    async def enter(self, page: str | None, in_a_hurry: bool = False) -> bool:
+        """Wait for the turn of an event; False, and no turn, where its page has left. Else `leave` must follow.
+
+        One in a hurry, what a page shows while a control moves, goes before others, but not before those who have
+        waited PATIENT seconds.
+        """
+        place = _Place(page, asyncio.get_running_loop().create_future(), in_a_hurry)
         self._waiting.append(place)
         try:
             if await self._visitors.have_left(page):
@@ -197,20 +201,26 @@ class Lane:
         self._call_next()
 
     def _call_next(self) -> None:
+        if self._taken:
+            return
         before: set[str | None] = set()  # pages with an earlier event, which comes first
+        able = []
         for place in self._waiting:
-            if self._taken:
-                return
             if place.is_ready and place.page not in before and not place.called.done():
-                self._taken = True
-                self._waiting.remove(place)
-                place.called.set_result(None)
-                return
+                able.append(place)
             before.add(place.page)
+        if able:
+            patience = time.monotonic() - PATIENT
+            place = next((place for place in able if place.in_a_hurry or place.came < patience), able[0])
+            self._taken = True
+            self._waiting.remove(place)
+            place.called.set_result(None)
 
 
 @dataclass(slots=True, eq=False)
 class _Place:
     page: str | None
     called: asyncio.Future[None]
+    in_a_hurry: bool = False
     is_ready: bool = False  # whether somebody waits for its answer
+    came: float = field(default_factory=time.monotonic)

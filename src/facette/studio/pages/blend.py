@@ -149,7 +149,7 @@ def _path(studio: Studio, boxes: Sequence[Any]) -> None:
         studio, method.input, lambda tab, called: gr.update(visible=called == SHORTEST), [method], [patience]
     )
     long(studio, search.click, find, inputs, told, outputs, halt)
-    live(studio, place.input, partial(picture_between, studio), [way, place], [shown])
+    live(studio, place.input, partial(picture_between, studio), [way, place], [shown], in_a_hurry=True)
 
 
 def _walked(
@@ -299,6 +299,7 @@ def _field(studio: Studio, boxes: Sequence[Any]) -> None:
         partial(picture_between, studio),
         [grid, across, down],
         [shown],
+        in_a_hurry=True,
     )
 
 

@@ -146,7 +146,7 @@ def page(studio: Studio) -> None:
         [picked, state, place],
         [seen, words, wall, way, place],
     )
-    live(studio, place.input, partial(picture_between, studio), [way, place], [seen])
+    live(studio, place.input, partial(picture_between, studio), [way, place], [seen], in_a_hurry=True)
     for trigger in (photo.change, *(event.success for event in there)):
         long(
             studio, trigger, partial(_placed, studio), [photo, state], placing, [state, shown],

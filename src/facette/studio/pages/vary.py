@@ -18,7 +18,7 @@ from facette.latent.levels import choose_setting, known_curve
 from facette.latent.noise import Noise, knows_people
 from facette.latent.vary import variation_seeds
 from facette.studio.download_links import all_of, in_the_photo, photo_first, row, sheet, single, singles
-from facette.studio.events import live
+from facette.studio.events import Afterwards, live
 from facette.studio.examples import examples_html
 from facette.studio.favourites import (
     MOST,
@@ -124,7 +124,7 @@ def page(studio: Studio) -> None:
     assert Context.root_block is not None, "a page is built inside the studio's blocks"
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
     live(studio, photo.change, acts.arrive, settings, [sight, around, kept, *shown])
-    live(studio, dial.input, acts.preview, [*settings, settled], [gallery])
+    live(studio, dial.input, acts.preview, [*settings, settled], [gallery], in_a_hurry=True)
     for changed in (rest.change, seed.input, details.input):
         live(studio, changed, acts.settle, settings, shown)
     live(studio, level.input, acts.turn, [level, *settings], [dial, *shown])
@@ -198,7 +198,8 @@ class _Acts:
         before = preview_address(start.photo.picture)
         kept = seeds_kept(controls.favourites, settings.place, settings.factor)
         names = [f"{start.photo.stem}-{number:02d}.png" for number in range(1, COUNT + 1)]
-        return gallery_html(settings, seeds, start.glance(latents), kept, (names, ()), before)
+        pictures = start.glance(latents)
+        return Afterwards(partial(gallery_html, settings, seeds, pictures, kept, (names, ()), before))
 
     def settle(self, tab: str, *values: Any) -> list[Any]:
         """The relatives as they stand."""
