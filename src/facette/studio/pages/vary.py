@@ -8,6 +8,7 @@ does not know where photos come from (`photos.js` and `photo.py`).
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ COUNT = 10
 SHOWN = 7  # controls that show the relatives
 START = "Automatic"
 LARGEST_SEED = 999_999_999
+REMEMBERED = 512  # pages
 
 
 def page(studio: Studio) -> None:
@@ -157,6 +159,7 @@ class _Acts:
 
     def __init__(self, studio: Studio, reaches: dict[Noise, Reach]):
         self._studio, self._reaches = studio, reaches
+        self._resting: OrderedDict[str, VarySettings] = OrderedDict()  # of each page, drawn to stay
 
     def begin(self, tab: str, photo: str) -> Any:
         """The page opens: faces to begin with."""
@@ -190,8 +193,8 @@ class _Acts:
         *held, settled = values
         controls = Controls(*held)
         settings = self._settings(controls)
-        if settings is None or settings == settled:
-            return gr.skip()
+        if settings is None or settings in (settled, self._resting.get(tab)):
+            return gr.skip()  # the page may not know yet that these were drawn to stay
         start = self._studio.prepared.find(settings.place)
         seeds = variation_seeds(settings.seed, COUNT)
         latents = start.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
@@ -212,6 +215,10 @@ class _Acts:
         settings = self._settings(controls)
         if settings is None:
             return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
+        self._resting[tab] = settings
+        self._resting.move_to_end(tab)
+        while len(self._resting) > REMEMBERED:
+            self._resting.popitem(last=False)
         place, factor, prepared = settings.place, settings.factor, self._studio.prepared
         start, seeds = prepared.find(place), variation_seeds(settings.seed, COUNT)
         relatives = start.origin.variations(seeds, factor, noise=place.noise)
