@@ -113,7 +113,9 @@ def _blurred(pictures: Values, width: float) -> Values:
 
     sigma = width * max(pictures.shape[1:3])
     blurred = [cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), sigma) for picture in pictures]
-    return np.stack(blurred).reshape(pictures.shape)  # OpenCV drops a channel of one
+    return (
+        np.stack(blurred).astype(np.float32, copy=False).reshape(pictures.shape)
+    )  # a channel of one is dropped
 
 
 def _reduced(photos: Values, size: tuple[int, ...]) -> Values:
