@@ -11,10 +11,11 @@ import pytest
 import facette
 from facette.dial import verify
 from facette.dial.calibrate import CURVES, calibrate, judged_side, open_pictures
-from facette.dial.curves import JudgedPhotos, at_side, distances_at, relatives
+from facette.dial.curves import JudgedPhotos, distances_at, relatives
 from facette.dial.sweep import dial_sweep
 from facette.dial.verify import study
 from facette.errors import UsageError
+from facette.images.warp import at_side
 from facette.judges.identity import available
 from facette.latent import vary
 from facette.latent.levels import DISTANCE, choose_setting, known_curve

@@ -28,9 +28,10 @@ from facette.checkpoint.extras import add_extras
 from facette.data.attributes import AttributeTable
 from facette.data.open import open_dataset
 from facette.data.people import find_people, read_people
-from facette.dial.curves import JUDGED, JudgedPhotos, at_side, measure_curve, spaced_strengths
+from facette.dial.curves import JUDGED, JudgedPhotos, measure_curve, spaced_strengths
 from facette.errors import UsageError, check_count
 from facette.form import Size
+from facette.images.warp import at_side
 from facette.judges.attributes import extract
 from facette.judges.identity import available, speaks_for
 from facette.judges.similarity import FEWEST, WhitenedEmbedding, fit_embedding

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
-from facette.form import Size, height_width
+from facette.images.warp import at_side
 from facette.judges.identity import FaceBox, describe, speaks_for
 from facette.latent.details import Details
 from facette.latent.drawing import change_frames, enlarge
@@ -76,18 +75,6 @@ class JudgedPhotos:
     def strangers(self, people: NDArray[np.integer] | None = None) -> float:
         """The distance that 1 % of pairs of different people are below; without `people` (P,), everybody is another."""
         return accept_threshold(self.who, np.arange(len(self.who)) if people is None else people)
-
-
-def at_side(pictures: NDArray[Any], size: Size) -> NDArray[Any]:
-    """Pictures (P, H, W, C) at another size: averaged where it is smaller, bicubic where it is larger."""
-    high, wide = height_width(size)
-    if pictures.shape[1:3] == (high, wide):
-        return pictures
-    import cv2
-
-    way = cv2.INTER_AREA if pictures.shape[1] > high else cv2.INTER_CUBIC
-    resized = [cv2.resize(picture, (wide, high), interpolation=way) for picture in pictures]
-    return np.stack(resized).reshape(len(pictures), high, wide, -1)  # OpenCV drops a channel of one
 
 
 def relatives(

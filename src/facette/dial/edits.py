@@ -16,7 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.dial.curves import JudgedPhotos, at_side
+from facette.dial.curves import JudgedPhotos
+from facette.images.warp import at_side
 from facette.judges.attributes import ATTRIBUTES, extract
 from facette.judges.identity import available, describe, speaks_for
 from facette.latent.directions import Directions

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.dial.curves import JUDGED, at_side
+from facette.dial.curves import JUDGED
 from facette.errors import UsageError
+from facette.images.warp import at_side
 from facette.judges.identity import available, describe, speaks_for
 from facette.judges.similarity import WhitenedEmbedding, embedding_of, embedding_spread
 from facette.latent.details import Details

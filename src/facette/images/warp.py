@@ -5,10 +5,13 @@ lies beyond the picture repeats its edge. Coordinates are continuous, as in `sim
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from facette.form import Size, height_width
 from facette.images.fit import stored_pixels
 from facette.images.similarity import apply, box_corners
 
@@ -48,6 +51,18 @@ def look_again(
     scale = np.diag([shape[1] / wished[1], shape[0] / wished[0], 1.0])
     seen = warp(photo, to_photo @ scale, (wished[1], wished[0]))
     return stored_pixels(Image.fromarray(seen)) if seen.dtype != np.uint8 or seen.ndim == 2 else seen
+
+
+def at_side(pictures: NDArray[Any], size: Size) -> NDArray[Any]:
+    """Pictures (P, H, W, C) at another size: averaged where it is smaller, bicubic where it is larger."""
+    high, wide = height_width(size)
+    if pictures.shape[1:3] == (high, wide):
+        return pictures
+    import cv2
+
+    way = cv2.INTER_AREA if pictures.shape[1] > high else cv2.INTER_CUBIC
+    resized = [cv2.resize(picture, (wide, high), interpolation=way) for picture in pictures]
+    return np.stack(resized).reshape(len(pictures), high, wide, -1)  # OpenCV drops a channel of one
 
 
 def share_outside(image_size: tuple[int, int], matrix: np.ndarray, size: tuple[int, int]) -> float:

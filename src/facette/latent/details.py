@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
+from facette.images.warp import at_side
 
 Details = Literal["photo", "model"]
 Values = NDArray[np.float32]
@@ -72,7 +73,7 @@ def mix_changes(
         changed = frame + enlarged(after - drawing, size)
     else:
         kept = _leads(shares)[:, None, None, None] * _standing(before, after)  # (P, S, S, 1)
-        colour = _blurred(_reduced(photos, before.shape[1:3]) - before, COLOUR)
+        colour = _blurred(at_side(photos, before.shape[1:3]) - before, COLOUR)
         added = (kept * (after - before)).sum(axis=0) + (1 - kept.sum(axis=0)) * (
             drawn + np.tensordot(np.asarray(shares, np.float32), colour, axes=1)
         )
@@ -113,19 +114,8 @@ def _blurred(pictures: Values, width: float) -> Values:
 
     sigma = width * max(pictures.shape[1:3])
     blurred = [cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), sigma) for picture in pictures]
-    return (
-        np.stack(blurred).astype(np.float32, copy=False).reshape(pictures.shape)
-    )  # a channel of one is dropped
-
-
-def _reduced(photos: Values, size: tuple[int, ...]) -> Values:
-    """Photos (P, H, W, C) at the model's size (S, S), averaged."""
-    if photos.shape[1:3] == size:
-        return photos
-    import cv2
-
-    small = [cv2.resize(photo, size[::-1], interpolation=cv2.INTER_AREA) for photo in photos]
-    return np.stack(small).reshape(len(photos), *size, photos.shape[3])
+    # OpenCV drops a channel of one.
+    return np.stack(blurred).astype(np.float32, copy=False).reshape(pictures.shape)
 
 
 def to_bytes(values: Values, dtype: str = "uint8") -> NDArray[Any]:

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from facette.studio.app import Studio
 
 COUNT = 10
-SHOWN = 7  # controls that show the relatives
+SHOWN = 6  # controls that show the relatives
 START = "Automatic"
 LARGEST_SEED = 999_999_999
 REMEMBERED = 512  # pages
@@ -72,7 +72,7 @@ def page(studio: Studio) -> None:
     import gradio as gr
     from gradio.context import Context
 
-    settled, around, favourites = gr.State(None), gr.State(()), gr.State(())
+    around, favourites = gr.State(()), gr.State(())
     reaches = reaches_of(studio.model)
     usual = choose_setting(studio.model, LEVELS[START])
     begin = reaches[usual.noise].position(usual.strength)
@@ -121,12 +121,12 @@ def page(studio: Studio) -> None:
 
     # Each is one event: what an act decides and what is drawn of it come together, in one answer.
     settings = [photo, noise, details, dial, seed, around, favourites]
-    shown = [gallery, meter, offers, trail, settled, level, exact]
+    shown = [gallery, meter, offers, trail, level, exact]
     acts = _Acts(studio, reaches)
     assert Context.root_block is not None, "a page is built inside the studio's blocks"
     live(studio, Context.root_block.load, acts.begin, [photo], [gallery])
     live(studio, photo.change, acts.arrive, settings, [sight, around, kept, *shown])
-    live(studio, dial.input, acts.preview, [*settings, settled], [gallery], in_a_hurry=True)
+    live(studio, dial.input, acts.preview, settings, [gallery], in_a_hurry=True)
     for changed in (rest.change, seed.input, details.input):
         live(studio, changed, acts.settle, settings, shown)
     live(studio, level.input, acts.turn, [level, *settings], [dial, *shown])
@@ -159,7 +159,7 @@ class _Acts:
 
     def __init__(self, studio: Studio, reaches: dict[Noise, Reach]):
         self._studio, self._reaches = studio, reaches
-        self._resting: OrderedDict[str, VarySettings] = OrderedDict()  # of each page, drawn to stay
+        self._resting: OrderedDict[str, VarySettings] = OrderedDict()  # what stands on each page
 
     def begin(self, tab: str, photo: str) -> Any:
         """The page opens: faces to begin with."""
@@ -190,11 +190,11 @@ class _Acts:
         """Quick, while the dial moves."""
         import gradio as gr
 
-        *held, settled = values
-        controls = Controls(*held)
+        controls = Controls(*values)
         settings = self._settings(controls)
-        if settings is None or settings in (settled, self._resting.get(tab)):
+        if settings is None or settings == self._resting.get(tab):
             return gr.skip()  # the page may not know yet that these were drawn to stay
+        self._resting.pop(tab, None)
         start = self._studio.prepared.find(settings.place)
         seeds = variation_seeds(settings.seed, COUNT)
         latents = start.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
@@ -214,11 +214,7 @@ class _Acts:
 
         settings = self._settings(controls)
         if settings is None:
-            return [examples_html(self._studio, tab), "", "", "", None, gr.skip(), gr.skip()]
-        self._resting[tab] = settings
-        self._resting.move_to_end(tab)
-        while len(self._resting) > REMEMBERED:
-            self._resting.popitem(last=False)
+            return [examples_html(self._studio, tab), "", "", "", gr.skip(), gr.skip()]
         place, factor, prepared = settings.place, settings.factor, self._studio.prepared
         start, seeds = prepared.find(place), variation_seeds(settings.seed, COUNT)
         relatives = start.origin.variations(seeds, factor, noise=place.noise)
@@ -234,7 +230,15 @@ class _Acts:
         way = [prepared.find(replace(place, around=place.around[:i])) for i in range(len(place.around))]
         trail = trail_html([*way, start], place.around)
         level = self._reaches[place.noise].level(factor)
-        return [drawn, meter, self._offers(tab, settings, start, relatives), trail, settings, level, factor]
+        self._rest(tab, settings)
+        return [drawn, meter, self._offers(tab, settings, start, relatives), trail, level, factor]
+
+    def _rest(self, tab: str, settings: VarySettings) -> None:
+        """What stands on a page from now on."""
+        self._resting[tab] = settings
+        self._resting.move_to_end(tab)
+        while len(self._resting) > REMEMBERED:
+            self._resting.popitem(last=False)
 
     def turn(self, tab: str, level: str, *values: Any) -> list[Any]:
         """The dial to where the word is."""
