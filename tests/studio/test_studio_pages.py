@@ -25,6 +25,7 @@ from studio_page import (
     until_given,
     until_holds,
     until_says,
+    until_still,
 )
 
 from facette.latent import sample, vary
@@ -131,6 +132,17 @@ def test_the_dial_draws_while_it_is_dragged_and_sharply_when_it_rests(varied, re
     varied.mouse.up()
     wished = strength(varied, before)
     until_drawn(varied, "#vary-gallery", relatives(anna_face, wished).pictures)
+
+
+def test_no_preview_is_drawn_over_what_stands(varied):
+    """A page that does not know yet that these were drawn asks once more: they stay as sharp as they are."""
+    dial(varied).press("PageUp")  # to where a hand can bring it: the levels lie between the slider's steps
+    until_still(varied, 2.0)
+    before = pictures(varied, "#vary-gallery")
+    with varied.expect_response(lambda answer: "queue/join" in answer.url):
+        dial(varied).dispatch_event("input")
+    until_still(varied)
+    assert np.array_equal(pictures(varied, "#vary-gallery"), before)
 
 
 def test_the_keyboard_alone_turns_the_dial_keeps_and_walks_the_tabs(varied, relatives, anna_face):
