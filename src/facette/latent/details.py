@@ -68,14 +68,12 @@ def mix_changes(
     if shares[leader] == 1 and np.array_equal(after, before[leader]):
         changed = photos[leader].copy()
     elif drawn is None:
-        weights = np.asarray(shares, np.float32)
-        frame, drawing = (np.tensordot(weights, values, axes=1) for values in (photos, before))
-        changed = frame + enlarged(after - drawing, size)
+        changed = _mixed(photos, shares) + enlarged(after - _mixed(before, shares), size)
     else:
         kept = _leads(shares)[:, None, None, None] * _standing(before, after)  # (P, S, S, 1)
         colour = _blurred(at_side(photos, before.shape[1:3]) - before, COLOUR)
         added = (kept * (after - before)).sum(axis=0) + (1 - kept.sum(axis=0)) * (
-            drawn + np.tensordot(np.asarray(shares, np.float32), colour, axes=1)
+            drawn + _mixed(colour, shares)
         )
         changed = enlarged(added, size)
         for photo, share in zip(photos, kept, strict=True):
@@ -85,6 +83,16 @@ def mix_changes(
         return changed
     invented = enlarged(after if drawn is None else drawn, size)
     return np.where(unseen[:, :, None], invented + spread_inwards(changed - invented, ~unseen), changed)
+
+
+def _mixed(pictures: Values, shares: NDArray[np.floating[Any]]) -> Values:
+    """Pictures (P, H, W, C) in shares (P,). Not as a product of matrices: BLAS would wake a thread for every core, and
+    they spin while others have work for them."""
+    weights = np.asarray(shares, np.float32)
+    mixed = pictures[0] * weights[0]
+    for picture, weight in zip(pictures[1:], weights[1:], strict=True):
+        mixed = mixed + picture * weight
+    return mixed
 
 
 def _leads(shares: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
