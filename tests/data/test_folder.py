@@ -244,15 +244,15 @@ def test_items_that_are_no_pictures_are_said(spec, tmp_path, item):
 
 
 def test_synthetic_faces_are_a_source(spec, tmp_path):
-    from facette.data.synthetic import draw_faces
+    from facette.data.synthetic import ATTRIBUTE_NAMES, FACTOR_NAMES, draw_faces
 
     store = open_dataset("synthetic-faces:66", spec, tmp_path / "cache")
     faces = draw_faces(66, 16, 0)
     np.testing.assert_array_equal(store.read(np.arange(66)), faces.pictures)
     np.testing.assert_array_equal(store.factors.values, faces.factors)
     np.testing.assert_array_equal(store.attributes.values, faces.attributes)
-    assert store.factors.names == tuple(faces.factor_names)
-    assert store.attributes.names == tuple(faces.attribute_names)
+    assert store.factors.names == FACTOR_NAMES
+    assert store.attributes.names == ATTRIBUTE_NAMES
     fewer = open_dataset("synthetic-faces:10", spec, tmp_path / "cache")
     np.testing.assert_array_equal(fewer.read(np.arange(10)), faces.pictures[:10])
 

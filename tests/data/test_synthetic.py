@@ -54,8 +54,6 @@ def test_shapes_types_and_names_agree():
     assert faces.factors.dtype == np.float32
     assert faces.attributes.shape == (3, len(ATTRIBUTE_NAMES))
     assert faces.attributes.dtype == np.int8
-    assert faces.factor_names == FACTOR_NAMES
-    assert faces.attribute_names == ATTRIBUTE_NAMES
     assert draw_faces(0, 24, seed=0).pictures.shape == (0, 24, 24, 3)
 
 

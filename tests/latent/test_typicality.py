@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from facette.errors import UsageError
-from facette.latent.typicality import measure_typicality, typicality
+from facette.latent.photo import take_photo
+from facette.latent.typicality import measure_typicality
 from facette.model.trained import TrainedModel
 
 
@@ -27,28 +28,35 @@ def measured(bare, faces) -> TrainedModel:
     return TrainedModel(bare.vae, bare.recipe, extras=measure_typicality(bare, faces))
 
 
+def known(model: TrainedModel, picture: np.ndarray) -> dict | None:
+    """What the photo's report says of it."""
+    return take_photo(model, picture).report.typicality
+
+
 def test_the_percentiles_of_the_validation_pictures_are_spread_evenly(measured, faces):
-    found = [typicality(measured, face) for face in faces]
-    for percentiles in ([one.error_percentile for one in found], [one.norm_percentile for one in found]):
-        assert sorted(percentiles) == pytest.approx(np.arange(120) / 120 * 100, abs=1)
-    assert np.mean([one.warning is not None for one in found]) <= 0.03
+    reports = [known(measured, face) for face in faces]
+    for figure in ("error_percentile", "norm_percentile"):
+        assert sorted(report[figure] for report in reports) == pytest.approx(
+            np.arange(120) / 120 * 100, abs=1
+        )
+    assert np.mean([report["warning"] is not None for report in reports]) <= 0.03
 
 
 def test_noise_is_like_nothing_the_model_has_seen(measured, faces):
     noise = np.random.default_rng(0).integers(0, 256, faces.shape[1:], dtype=np.uint8)
-    found = typicality(measured, noise)
-    assert found.error_percentile == 100
-    assert "has not seen anything like this" in found.warning
+    report = known(measured, noise)
+    assert report["error_percentile"] == 100
+    assert "has not seen anything like this" in report["warning"]
 
 
 def test_what_is_stored_survives_the_model_file(measured, tmp_path, faces):
     import facette
 
     loaded = facette.load(facette.save(measured, tmp_path / "model"))
-    assert typicality(loaded, faces[0]) == typicality(measured, faces[0])
+    assert known(loaded, faces[0]) == known(measured, faces[0])
 
 
 def test_a_model_without_figures_says_nothing(bare, faces):
-    assert typicality(bare, faces[0]) is None
+    assert known(bare, faces[0]) is None
     with pytest.raises(UsageError, match="at least 20"):
         measure_typicality(bare, faces[:19])

@@ -8,7 +8,7 @@ from PIL import Image
 
 from facette.errors import UsageError
 from facette.images.sheets.palette import LIGHT
-from facette.plots import plot_latent_map, plot_rate_per_latent, plot_training, save_figure
+from facette.plots import plot_rate_per_latent, plot_training, save_figure
 from facette.plots.style import accent, hexed
 
 
@@ -79,18 +79,6 @@ def test_rate_bars_are_sorted_and_dead_latents_are_grey():
     assert axes.get_title(loc="left") == "3 of 5 active, 5.5 nats together"
 
 
-def test_the_map_shows_every_point_once_in_its_group():
-    points = np.random.default_rng(0).normal(size=(30, 2))
-    groups = ["smiling"] * 9 + ["serious"] * 21
-    axes = plot_latent_map(points, groups).axes[0]
-    clouds = {cloud.get_label(): np.asarray(cloud.get_offsets()) for cloud in axes.collections}
-    assert list(clouds) == ["serious (21)", "smiling (9)"]
-    assert np.allclose(clouds["smiling (9)"], points[:9])
-    assert np.allclose(clouds["serious (21)"], points[9:])
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(clouds)
-    assert plot_latent_map(points).axes[0].get_legend() is None
-
-
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf", "jpg"])
 def test_a_figure_is_written_on_the_sheets_paper(tmp_path, ending):
     path = save_figure(plot_rate_per_latent(np.ones(4)), tmp_path / "new" / f"rate.{ending}")
@@ -122,8 +110,6 @@ def test_accents_begin_again_and_are_written_in_hex():
         lambda tmp: plot_training([{"rate": 3.0}, {"step": 4}]),
         lambda tmp: plot_rate_per_latent(np.ones((2, 2))),
         lambda tmp: plot_rate_per_latent(np.array([1.0, np.nan])),
-        lambda tmp: plot_latent_map(np.ones((4, 3))),
-        lambda tmp: plot_latent_map(np.ones((4, 2)), ["a"]),
         lambda tmp: save_figure(plot_rate_per_latent(np.ones(2)), tmp / "a.docx"),
         lambda tmp: save_figure(plot_rate_per_latent(np.ones(2)), tmp),
     ],

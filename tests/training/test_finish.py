@@ -15,8 +15,10 @@ from facette.checkpoint.native import load_model, save_model
 from facette.data import open_dataset
 from facette.latent.noise import people_noise
 from facette.latent.people import WEIGHT
-from facette.latent.typicality import FEWEST, typicality
+from facette.latent.photo import take_photo
+from facette.latent.typicality import FEWEST
 from facette.model.prior import FactorMixturePrior
+from facette.model.trained import TrainedModel
 from facette.recipe import load_recipe
 from facette.training.finish import _latents_to_fit, finish_run, latents_of
 
@@ -45,6 +47,11 @@ def test_finishing_again_changes_nothing(quick_run, tmp_path):
     ).read_bytes()
 
 
+def known(model: TrainedModel, picture: np.ndarray) -> dict | None:
+    """What a photo's report says of it."""
+    return take_photo(model, picture).report.typicality
+
+
 def test_a_model_knows_how_typical_pictures_are_for_it(quick_run, tmp_path):
     again = tmp_path / "again"
     shutil.copytree(quick_run, again)
@@ -52,13 +59,13 @@ def test_a_model_knows_how_typical_pictures_are_for_it(quick_run, tmp_path):
     store = open_dataset("synthetic-faces:256", recipe.input)
     rows = store.indices("train")
     finish_run(again, recipe, store, rows, rows[: FEWEST - 1], print)
-    assert typicality(load_model(again), store.read(rows[:1])[0]) is None  # too few to compare with
+    assert known(load_model(again), store.read(rows[:1])[0]) is None  # too few to compare with
     finish_run(again, recipe, store, rows, rows[:FEWEST], print)
-    drawn = typicality(load_model(again), store.read(rows[:1])[0])
-    noise = typicality(load_model(again), np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
+    drawn = known(load_model(again), store.read(rows[:1])[0])
+    noise = known(load_model(again), np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
     assert drawn is not None
     assert noise is not None
-    assert noise.error_percentile == 100 > drawn.error_percentile
+    assert noise["error_percentile"] == 100 > drawn["error_percentile"]
 
 
 def test_a_model_knows_how_the_people_it_learnt_from_differ(quick_run):

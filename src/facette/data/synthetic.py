@@ -57,10 +57,8 @@ class SyntheticFaces:
     """N drawn faces. A categorical factor is stored as the place of its category in `FACTORS`."""
 
     pictures: np.ndarray  # uint8 (N, size, size, 3), RGB
-    factors: np.ndarray  # float32 (N, F)
-    factor_names: tuple[str, ...]
-    attributes: np.ndarray  # int8 (N, A), −1 or 1
-    attribute_names: tuple[str, ...]
+    factors: np.ndarray  # float32 (N, F), in the order of FACTOR_NAMES
+    attributes: np.ndarray  # int8 (N, A), −1 or 1, in the order of ATTRIBUTE_NAMES
 
 
 def draw_faces(count: int, size: int, seed: int, start: int = 0) -> SyntheticFaces:
@@ -75,7 +73,7 @@ def draw_faces(count: int, size: int, seed: int, start: int = 0) -> SyntheticFac
         pictures[place] = draw_portrait(face, size)
     rows = np.array([face.row() for face in people], np.float32).reshape(count, len(FACTORS))
     signs = np.array([attributes_of(face) for face in people], np.int8).reshape(count, len(_ATTRIBUTES))
-    return SyntheticFaces(pictures, rows, FACTOR_NAMES, signs, ATTRIBUTE_NAMES)
+    return SyntheticFaces(pictures, rows, signs)
 
 
 def draw_factors(count: int, seed: int, start: int = 0) -> list[FaceFactors]:

@@ -1,7 +1,7 @@
 """How typical a picture is for a model, as percentiles of the model's own validation pictures.
 
 Enters: a loaded model and pictures. Leaves: two sorted arrays for the model file (`measure_typicality`), and for one
-picture the percentiles of its reconstruction error and of its latent's length (`typicality`), with a warning in
+picture the percentiles of its reconstruction error and of its latent's length (`typicality_of`), with a warning in
 words where the model has not seen anything like it.
 """
 
@@ -35,7 +35,7 @@ class Typicality:
 
 
 def measure_typicality(model: DrawingModel, pictures: np.ndarray) -> "dict[str, Tensor]":
-    """What `typicality` compares with, to be put into `model.extras`: two sorted arrays (N,), float32.
+    """What `typicality_of` compares with, to be put into `model.extras`: two sorted arrays (N,), float32.
 
     `pictures`: uint8 (N, S, S, 3) that the model was not trained on. Raises UsageError for fewer than 20.
     """
@@ -47,16 +47,11 @@ def measure_typicality(model: DrawingModel, pictures: np.ndarray) -> "dict[str, 
     return {ERROR: torch.from_numpy(np.sort(errors)).float(), NORM: torch.from_numpy(np.sort(norms)).float()}
 
 
-def typicality(model: DrawingModel, picture: np.ndarray) -> Typicality | None:
-    """How typical one picture (uint8, S×S×3) is; None for a model whose file holds nothing to compare with."""
-    mean = np.asarray(model.encode(picture[None]).mean)
-    return typicality_of(model, picture, mean[0], model.plain().decode(mean)[0])
-
-
 def typicality_of(
     model: DrawingModel, picture: np.ndarray, mean: np.ndarray, redrawn: np.ndarray
 ) -> Typicality | None:
-    """The same for a picture whose posterior mean (Z,) and plain reconstruction (S, S, 3) are known already."""
+    """How typical a picture (S, S, 3) with this posterior mean (Z,) and plain reconstruction (S, S, 3) is; None for a
+    model whose file holds nothing to compare with."""
     if ERROR not in model.extras or NORM not in model.extras:
         return None
     error = float(_errors(picture[None], redrawn[None])[0])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from facette.errors import UsageError
 from facette.images.convert import as_rgb
 from facette.images.sheets.palette import LIGHT, Colour
-from facette.plots.style import accent, footnote, hexed, label, legend, new_figure
+from facette.plots.style import accent, footnote, hexed, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,37 +92,13 @@ def plot_chart(chart: Chart, faces_only: bool = False) -> Figure:
     if both or chart.pictures is None:
         axes = figure.axes[-1]
         _draw_ground(axes, ground)
-        groups = None if chart.column is None else chart.column.words()[: chart.settled]
-        _draw_points(axes, unit[: chart.settled], groups, chart.column)
+        _draw_points(axes, unit[: chart.settled], chart.column)
         for place in range(chart.settled, len(unit)):
             axes.scatter(*unit[place], s=260, marker="*", color=hexed(LIGHT.ink), zorder=4)
             axes.annotate(chart.names[place], unit[place], (9, 6), textcoords="offset points", zorder=4)
     for axes in figure.axes:
         _bare(axes, np.concatenate([unit, ground]))
     footnote(figure, chart.remarks)
-    return figure
-
-
-def plot_latent_map(
-    points: np.ndarray,
-    groups: Sequence[str] | None = None,
-    title: str = "Latent map",
-    axis_names: tuple[str, str] = ("first direction", "second direction"),
-) -> Figure:
-    """A scatter of points (N, 2), coloured and named by `groups` (N,), the most frequent group first.
-
-    UsageError: points of another shape, or another number of groups.
-    """
-    points = np.asarray(points, dtype=float)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise UsageError(f"a latent map needs points of shape (N, 2), not {points.shape}")
-    if groups is not None and len(groups) != len(points):
-        raise UsageError(f"{len(groups)} groups for {len(points)} points: give one for each, or none")
-    figure = new_figure(title, size=(6.4, 6))
-    axes = figure.axes[0]
-    _draw_points(axes, points, groups)
-    axes.set_aspect("equal", adjustable="datalim")
-    label(axes, "", *axis_names)
     return figure
 
 
@@ -152,15 +128,15 @@ def spaced(points: np.ndarray, distance: float, first: Sequence[int] = ()) -> li
 _GREY: Colour = (163, 158, 160)  # between hairline and quiet text
 
 
-def _draw_points(
-    axes: Axes, points: np.ndarray, groups: Sequence[str] | None, column: Column | None = None
-) -> None:
-    names = np.array(["all"] * len(points) if groups is None else list(groups))
-    groups_, counts = np.unique(names, return_counts=True)
-    ordered = groups_[np.argsort(-counts, kind="stable")]
-    colours = {name: accent(place) for place, name in enumerate(ordered)}
-    if column is not None:
+def _draw_points(axes: Axes, points: np.ndarray, column: Column | None) -> None:
+    """The points, those of the column's most frequent label first."""
+    if column is None:
+        names, colours = np.full(len(points), "all"), {"all": accent(0)}
+    else:
+        names = np.array(column.words()[: len(points)])
         colours = dict(zip(column.labels, column.colours(), strict=True))
+    labels, counts = np.unique(names, return_counts=True)
+    ordered = labels[np.argsort(-counts, kind="stable")]
     # Small points for many pictures, larger ones for few, so that the cloud stays a cloud.
     area = float(np.clip(9000 / max(len(points), 1), 4, 40))
     for name in ordered:
@@ -174,7 +150,7 @@ def _draw_points(
             label=f"{name} ({len(chosen)})",
             rasterized=len(points) > MANY,
         )
-    if groups is not None:
+    if column is not None:
         legend(axes)
         named = axes.get_legend()
         assert named is not None

@@ -13,12 +13,12 @@ from PIL import Image
 
 from facette.errors import ImageError, MissingExtraError, NoFaceError, UsageError
 from facette.images.faces import detector
-from facette.images.faces.align import align_face, intake, intake_all
+from facette.images.faces.align import AlignedFace, align_found, intake, intake_all
 from facette.images.faces.find import find_faces
 from facette.images.open import open_image
 from facette.images.similarity import apply, box_corners, similarity
 from facette.images.warp import warp
-from facette.recipe import load_recipe
+from facette.recipe import ImageInput, load_recipe
 
 SPEC = load_recipe("faces64").input
 NO_FACES = load_recipe("quick").input
@@ -51,7 +51,12 @@ def photos() -> dict[str, Image.Image]:
 @pytest.fixture(scope="module")
 def aligned(photos) -> dict:
     """Each of them in the frame of faces128."""
-    return {name: align_face(photo, SPEC) for name, photo in photos.items()}
+    return {name: aligned_in(SPEC, photo) for name, photo in photos.items()}
+
+
+def aligned_in(spec: ImageInput, photo: Image.Image) -> AlignedFace:
+    """The largest face of the photo."""
+    return align_found(photo, spec, find_faces(photo)[0])
 
 
 def framed(face: Image.Image) -> Image.Image:
@@ -122,14 +127,14 @@ def _on_canvas(photo: Image.Image, size: tuple[int, int], place: tuple[int, int]
 def test_the_same_face_comes_out_whatever_was_done_to_the_photo(photos, aligned, change):
     alter, matrix = CHANGES[change]
     for name, photo in photos.items():
-        found = align_face(alter(photo), SPEC).transform
+        found = aligned_in(SPEC, alter(photo)).transform
         back = np.linalg.inv(matrix(*photo.size)) @ found
         assert gap(back, aligned[name].transform) < 2, name
 
 
 def test_a_mirrored_photo_gives_the_mirrored_face(photos, aligned):
     for name, photo in photos.items():
-        mirrored = align_face(photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), SPEC)
+        mirrored = aligned_in(SPEC, photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
         corners = mirrored.corners[[1, 0, 3, 2]] * (-1, 1) + (photo.width, 0)
         known = aligned[name].corners
         side = np.linalg.norm(known[1] - known[0])
@@ -229,7 +234,7 @@ def test_pictures_that_are_aligned_already_are_left_alone(photos):
         noise = np.random.default_rng(3).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
         assert intake(Image.fromarray(noise), spec).report.way == "already aligned"
     larger = SPEC.model_copy(update={"size": 128})
-    crop = Image.fromarray(align_face(photos["astronaut"], larger).picture)
+    crop = Image.fromarray(intake(photos["astronaut"], larger, align="always").picture)
     taken = intake(crop, SPEC)
     assert taken.report.way == "already aligned"
     assert (taken.picture == intake(crop, SPEC, align="never").picture).all()
@@ -238,8 +243,8 @@ def test_pictures_that_are_aligned_already_are_left_alone(photos):
 
 def test_a_face_is_the_same_in_every_frame(photos):
     """Two models see other parts of the frame, but the frame lies at the same place in the photo."""
-    first = align_face(photos["hopper"], SPEC)
-    second = align_face(photos["hopper"], WHOLE_FRAME)
+    first = aligned_in(SPEC, photos["hopper"])
+    second = aligned_in(WHOLE_FRAME, photos["hopper"])
     assert gap(second.transform, first.transform) == pytest.approx(0, abs=1e-6)
     assert apply(np.linalg.inv(second.transform), second.corners) == pytest.approx(
         box_corners((0, 0, 178, 218))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facette.images.faces.align import align_face, intake
+from facette.images.faces.align import intake
 from facette.images.faces.paste import paste_face
 from facette.recipe import load_recipe
 
@@ -23,25 +23,25 @@ def photo() -> Image.Image:
 
 def test_what_was_cut_and_put_back_leaves_the_photo_as_it_was(photo):
     large = SPEC.model_copy(update={"size": 256})
-    aligned = align_face(photo, large, eyes=EYES)
+    aligned = intake(photo, large, eyes=EYES)
     back = paste_face(photo, aligned.picture, aligned.to_photo)
     assert back.size == photo.size
     assert np.abs(np.asarray(back).astype(int) - np.asarray(photo)).max() <= 3
 
 
 def test_only_the_face_changes_and_its_middle_wholly(photo):
-    aligned = align_face(photo, SPEC, eyes=EYES)
+    aligned = intake(photo, SPEC, eyes=EYES)
     red = np.zeros((64, 64, 3), np.uint8) + np.array([255, 0, 0], np.uint8)
     before, after = np.asarray(photo), np.asarray(paste_face(photo, red, aligned.to_photo))
     changed = (before != after).any(axis=-1)
     inside = Image.new("L", photo.size)
     from PIL import ImageDraw
 
-    ImageDraw.Draw(inside).polygon([tuple(corner) for corner in aligned.corners], fill=1)
+    ImageDraw.Draw(inside).polygon([tuple(corner) for corner in aligned.report.corners], fill=1)
     inside = np.asarray(inside) > 0
     assert not (changed & ~inside).any()
     assert changed.sum() > 0.8 * inside.sum()
-    middle = aligned.corners.mean(axis=0).astype(int)
+    middle = np.mean(aligned.report.corners, axis=0).astype(int)
     assert (after[middle[1], middle[0]] == (255, 0, 0)).all()
     # No seam: from one pixel to the next the paste never jumps by more than a soft edge may.
     opacity = (after.astype(float) - before)[..., 0] / np.maximum(255.0 - before[..., 0], 1)
@@ -52,7 +52,7 @@ def test_only_the_face_changes_and_its_middle_wholly(photo):
 
 
 def test_a_face_at_the_edge_of_the_photo_is_cut_off_there(photo):
-    aligned = align_face(photo, SPEC, eyes=((4.0, 5.0), (60.0, 8.0)))
+    aligned = intake(photo, SPEC, eyes=((4.0, 5.0), (60.0, 8.0)))
     assert paste_face(photo, aligned.picture, aligned.to_photo).size == photo.size
 
 

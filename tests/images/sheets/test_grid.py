@@ -19,7 +19,6 @@ from facette.images.sheets.grid import (
     pair_sheet,
     read_metadata,
     save_sheet,
-    strip_sheet,
     sweep_sheet,
     variation_sheet,
     wall_sheet,
@@ -108,7 +107,6 @@ SHEETS = {
     ),
     "pairs": lambda p, **o: pair_sheet(p[:7], p[7:14], captions=[LONG] * 7, wrap=3, **o),
     "wall": lambda p, **o: wall_sheet(p, [str(i) for i in range(len(p))], **o),
-    "strip": lambda p, **o: strip_sheet(p[:6], "Anna.jpg", LONG, **o),
     "long row": lambda p, **o: contact_sheet([SheetRow([Cell(x, "c") for x in p], LONG)], **o),
     "tiny tiles": lambda p, **o: contact_sheet(
         [SheetRow([Cell(x, LONG) for x in p[:3]], LONG)], tile=20, **o

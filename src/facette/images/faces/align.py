@@ -1,8 +1,8 @@
 """From any photo to the frame a model was trained in.
 
 In: an upright photo and the recipe's `ImageInput`. Out: the picture the model takes, and what was done to get
-it. `intake` is the one call for commands; `align_face` the part that always looks for a face. Finding faces needs
-onnxruntime; giving the eyes does not. Knows nothing of networks but the recipe's frame.
+it. `intake` is the one call for commands. Finding faces needs onnxruntime; giving the eyes does not. Knows nothing of
+networks but the recipe's frame.
 
 A photo is left alone where that is right: a picture of exactly the frame's size or of the model's own size is
 taken as already aligned, and so is one whose face already lies within `CLOSE` of where it would be put.
@@ -155,15 +155,6 @@ def intake_all(
     faces = find_faces(image)
     several = [_of_found(image, spec, faces, i + 1, align == "auto") for i in range(max(1, len(faces)))]
     return [_completed(framed, photo) for framed in several]
-
-
-def align_face(
-    image: Image.Image, spec: ImageInput, *, face: int = 1, eyes: tuple[Point, Point] | None = None
-) -> AlignedFace:
-    """Brings one face of an RGB photo into the recipe's frame. Raises ImageError when there is no such face."""
-    if eyes is not None:
-        return _align_eyes(image, spec, eyes)
-    return align_found(image, spec, _choose(find_faces(image), face))
 
 
 def align_found(image: Image.Image, spec: ImageInput, face: FoundFace) -> AlignedFace:

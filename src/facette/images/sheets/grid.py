@@ -6,7 +6,7 @@ an RGB image that also knows where every picture and every text stands. It knows
     contact_sheet    any rows of cells, with row labels, column headers and a large photo at the left
     variation_sheet  a photo and its relatives          sweep_sheet   one labelled row for each factor
     pair_sheet       originals over reconstructions     wall_sheet    many pictures, no order
-    strip_sheet      steps from one picture to another  save_sheet    to a file, with the command inside
+    save_sheet       to a file, with the command inside
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,6 @@ __all__ = [
     "pair_sheet",
     "read_metadata",
     "save_sheet",
-    "strip_sheet",
     "sweep_sheet",
     "variation_sheet",
     "wall_sheet",
@@ -111,16 +110,6 @@ def wall_sheet(pictures: Sequence[np.ndarray], captions: Sequence[str] = (), **o
     """All pictures in a block a little wider than high."""
     across = max(1, round((1.6 * len(pictures)) ** 0.5))
     return contact_sheet([SheetRow(_cells(pictures, captions))], **{"wrap": across, **options})
-
-
-def strip_sheet(pictures: Sequence[np.ndarray], start: str, end: str, **options: Any) -> Sheet:
-    """Steps from the first picture to the last, which are framed and carry the names `start` and `end`."""
-    last = len(pictures) - 1
-    cells = [
-        Cell(picture, {0: start, last: end}.get(i, f"{i / max(last, 1):.2f}"), framed=i in (0, last))
-        for i, picture in enumerate(pictures)
-    ]
-    return contact_sheet([SheetRow(cells)], **options)
 
 
 def save_sheet(
