@@ -67,7 +67,8 @@ COMMANDS = {name: place for group in GROUPS.values() for name, place in group.it
 # What learning, measuring and plotting take, and drawing does not: facette[train] brings it.
 LEARNING = frozenset({"torch", "scipy", "sklearn", "matplotlib"})
 
-ALIASES = {"--attributes": "--labels"}  # what options were called before, and are in nobody's help
+# What options were called before; these are in nobody's help.
+ALIASES = {"--attributes": "--labels", "--save-each": "--each"}
 
 HELP = "Variational autoencoders for pictures, faces first. Nothing leaves this machine unasked."
 FIRST_STEPS = f"""facette {VERSION}: {HELP}

@@ -29,8 +29,7 @@ def blend(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The sheet.  [default: blend.png]")] = None,
     each: Annotated[
-        Path | None,
-        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the blend alone too."),
+        Path | None, typer.Option("--each", file_okay=False, help="A folder for the blend alone too.")
     ] = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
@@ -42,8 +41,9 @@ def blend(
     as_json: Json = False,
 ) -> None:
     """Average faces, or add and take away: `--weights 1,-1,1`."""
+    from facette.cli.film import save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, parse_faces, remarks_on, sheet_path, take_in_several
+    from facette.cli.photo import parse_faces, sheet_path, take_in_several
     from facette.errors import UsageError
     from facette.latent import blend as blend_photos
 
@@ -61,17 +61,9 @@ def blend(
     result = blend_photos(
         opened, *portraits, weights=numbers, norm_corrected=norm, details=details, side=side
     )
-    sheet = replace(result, remark=remarks_on(portraits)).save(target)
-    singles = [] if each is None else result.save_each(each)
-    data = {
-        "sheet": str(sheet),
-        "each": [str(single) for single in singles],
-        "photos": [account_of(photo) for photo in portraits],
-        "left_out": several.left_out,
-        **result.settings(),
-        "shares": list(result.shares),
-    }
-    emit(data, str(sheet), as_json)
+    written = save_result(replace(result, remark=several.remark), target, each)
+    data = {**written, **several.account(), **result.settings(), "shares": list(result.shares)}
+    emit(data, written["sheet"], as_json)
     several.leave_if_partly()
 
 

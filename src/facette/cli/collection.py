@@ -13,8 +13,6 @@ from facette.cli.output import emit, progress, remark
 if TYPE_CHECKING:
     from facette.scale import Outcome, Task
 
-SHOWN_UNREADABLE = 5
-
 Collection = Annotated[
     str,
     typer.Argument(
@@ -54,6 +52,7 @@ def work_through(
     as_json: bool,
 ) -> Outcome:
     """Run the job with a bar that shows rate and time left, and say what came of it."""
+    from facette.cli.data import remark_left_out
     from facette.errors import UsageError
     from facette.scale.cluster import Cluster
     from facette.scale.run import Listener, run_job
@@ -81,10 +80,7 @@ def work_through(
         )
     for sentence in _taken_in(ended):
         remark(sentence)
-    for name, why in ended.unreadable[:SHOWN_UNREADABLE]:
-        remark(f"left out: {name} {why}")
-    if len(ended.unreadable) > SHOWN_UNREADABLE:
-        remark(f"left out: {len(ended.unreadable) - SHOWN_UNREADABLE} more; --json lists them all")
+    remark_left_out(ended.unreadable, "--json")
     emit(_account(ended), _spoken(ended), as_json)
     leave_if_interrupted(ended.interrupted, ended.signal)
     return ended

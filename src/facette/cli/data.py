@@ -54,13 +54,18 @@ def open_source(
         remark(taken_in(store))
     for sentence in done_to(store) if remarks else ():
         remark(sentence)
-    for name, reason in unreadable[:SHOWN_UNREADABLE]:
-        remark(f"left out: {name} {reason}")
+    remark_left_out(unreadable, "`facette prepare`")
     for listing in getattr(store, "listings", ()) if remarks else ():
         remark(listing.sentence())
-    if len(unreadable) > SHOWN_UNREADABLE:
-        remark(f"left out: {len(unreadable) - SHOWN_UNREADABLE} more; `facette prepare` lists them all")
     return store, ", ".join(each if "/" not in each else Path(each).resolve().name for each in sources)
+
+
+def remark_left_out(unreadable: Sequence[Sequence[str]], lister: str) -> None:
+    """The first of the pictures (name, reason) that were left out, and what lists the others."""
+    for name, reason in unreadable[:SHOWN_UNREADABLE]:
+        remark(f"left out: {name} {reason}")
+    if len(unreadable) > SHOWN_UNREADABLE:
+        remark(f"left out: {len(unreadable) - SHOWN_UNREADABLE} more; {lister} lists them all")
 
 
 def done_to(store: Any) -> list[str]:

@@ -13,7 +13,7 @@ from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, emit, remark
 from facette.cli.paste import Paste
-from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Side
+from facette.cli.photo import Align, AllFaces, Details, Each, Eyes, Face, Hide, Side
 from facette.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def edit(
             "--out", "-o", help="The sheet; for a strip also .gif or .mp4.  [default: PHOTO-edited.png]"
         ),
     ] = None,
-    each: Annotated[
-        Path | None,
-        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
-    ] = None,
+    each: Each = None,
     seconds: Seconds = None,
     details: Details = "photo",
     side: Side = None,
@@ -76,7 +73,7 @@ def edit(
     from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
     from facette.cli.paste import paste_results
-    from facette.cli.photo import account_of, numbered, take_in, take_in_all
+    from facette.cli.photo import account_of, check_all_faces, numbered, take_in_faces
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import edit as edit_photo
@@ -96,13 +93,10 @@ def edit(
         raise UsageError("a film, and --steps, need a range, such as Smiling=-3..3")
     if len(spans) > 1:
         raise UsageError(f"give one range at a time, not {', '.join(spans)}; the others as single strengths.")
-    if all_faces and (face != 1 or eyes is not None or not align):
-        raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
+    check_all_faces(all_faces, align, face, eyes)
     opened = open_model(model, device, plain, light=True)
     points |= _usual(opened, ways)
-    photos = (
-        take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]
-    )
+    photos = take_in_faces(opened, photo, all_faces, align, face, eyes, hide)
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     results, accounts = [], []
     for number, portrait in enumerate(photos, start=1):
@@ -115,19 +109,12 @@ def edit(
             result = edit_photo(opened, portrait, points, keep=kept, **drawn)
         if result.shift.warning:
             remark(("at its strongest " if spans else "") + result.shift.warning)
-        place = numbered(target, number)
-        sheet = save_result(replace(result, remark=portrait.report.summary()), place, seconds, side)
-        singles = [] if each is None else result.save_each(numbered(each, number))
+        remarked = replace(result, remark=portrait.report.summary())
+        singles = each and numbered(each, number)
+        written = save_result(remarked, numbered(target, number), singles, seconds, side)
         results.append(result)
-        accounts.append(
-            {
-                "sheet": str(sheet),
-                "each": [str(single) for single in singles],
-                "photo": account_of(portrait),
-                **result.settings(),
-                **_account(result),
-            }
-        )
+        photo_account = {"photo": account_of(portrait), **result.settings(), **_account(result)}
+        accounts.append({**written, **photo_account})
     pasted = {"pasted": paste_results(opened, photos, results, target)} if paste else {}
     data = {"faces": accounts, **pasted} if all_faces else {**accounts[0], **pasted}
     emit(data, "\n".join(account["sheet"] for account in accounts), as_json)

@@ -1,4 +1,4 @@
-"""Options of commands whose result may be played: how long, how large, and where it goes.
+"""What a command draws, as files: a sheet or a film, and the single pictures; how long and how large a film is.
 
 Knows nothing of what is shown.
 """
@@ -49,10 +49,13 @@ def drawn_side(photos: "Sequence[PhotoInput]", details: str, side: int | None, t
     return min(photo.side(most=SIDE) for photo in photos) if side is None else side
 
 
-def save_result(result: Any, target: Path, seconds: float | None, side: int | None) -> Path:
-    """The sheet, or the film when the ending asks for one."""
+def save_result(
+    result: Any, target: Path, each: Path | None, seconds: float | None = None, side: int | None = None
+) -> dict[str, Any]:
+    """Writes the sheet, or the film when the ending asks for one, and the single pictures; returns their names."""
     from facette.images.sheets.film import is_animation
 
-    if is_animation(target):
-        return result.save(target, seconds=seconds, side=side)
-    return result.save(target)
+    film = {"seconds": seconds, "side": side} if is_animation(target) else {}
+    sheet = result.save(target, **film)
+    singles = [] if each is None else result.save_each(each)
+    return {"sheet": str(sheet), "each": [str(single) for single in singles]}

@@ -9,7 +9,7 @@ import typer
 from facette.cli.film import FRAMES, Seconds
 from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, emit, remark
-from facette.cli.photo import Align, Details, Faces, Side
+from facette.cli.photo import Align, Details, Each, Faces, Side
 from facette.models import DEFAULT_MODEL
 
 
@@ -43,10 +43,7 @@ def interpolate(
         Path | None,
         typer.Option("--out", "-o", help="A sheet, or a film: .gif or .mp4.  [default: A-to-B.png]"),
     ] = None,
-    each: Annotated[
-        Path | None,
-        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
-    ] = None,
+    each: Each = None,
     seconds: Seconds = None,
     details: Details = "photo",
     side: Side = None,
@@ -60,7 +57,7 @@ def interpolate(
     """Walk from one photo to another, through several, or across the field between four."""
     from facette.cli.film import drawn_side, result_path, save_result
     from facette.cli.model import open_model
-    from facette.cli.photo import account_of, parse_faces, remarks_on, take_in_several
+    from facette.cli.photo import parse_faces, take_in_several
     from facette.errors import UsageError
     from facette.images.sheets.film import is_animation
     from facette.latent import Interpolation, field
@@ -89,16 +86,10 @@ def interpolate(
         for geodesic in result.geodesics:
             shorter = 100 * (1 - geodesic.length / geodesic.straight) if geodesic.straight else 0.0
             remark(f"geodesic: {shorter:.1f} % shorter than the straight line, in decoded pictures")
-    sheet = save_result(replace(result, remark=remarks_on(stations)), target, seconds, side)
-    singles = [] if each is None else result.save_each(each)
-    data = {
-        "sheet": str(sheet),
-        "each": [str(single) for single in singles],
-        "photos": [account_of(photo) for photo in stations],
-        "left_out": several.left_out,
-        **{name: value for name, value in result.settings().items() if name != "photos"},
-    }
+    written = save_result(replace(result, remark=several.remark), target, each, seconds, side)
+    settings = {name: value for name, value in result.settings().items() if name != "photos"}
+    data = {**written, **several.account(), **settings}
     if isinstance(result, Interpolation):
         data["unevenness"] = round(result.unevenness, 4)
-    emit(data, str(sheet), as_json)
+    emit(data, written["sheet"], as_json)
     several.leave_if_partly()

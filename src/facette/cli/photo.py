@@ -40,6 +40,9 @@ Faces = Annotated[
     ),
 ]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not only one.")]
+Each = Annotated[
+    Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
+]
 Details = Annotated[
     Literal["photo", "model"],
     typer.Option("--details", help="Keep the photo's own details, or show what the model draws by itself."),
@@ -98,6 +101,15 @@ class SeveralPhotos:
     photos: "list[PhotoInput]"
     left_out: tuple[dict[str, str], ...] = ()  # path and reason of each
 
+    @property
+    def remark(self) -> str:
+        """What was done to them, as one line for the sheet."""
+        return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in self.photos)
+
+    def account(self) -> dict[str, Any]:
+        """The same as plain values, and what was left out."""
+        return {"photos": [account_of(photo) for photo in self.photos], "left_out": self.left_out}
+
     def leave_if_partly(self) -> None:
         """End with code 1 where a photo that was named is missing from what was done."""
         if self.left_out:
@@ -136,9 +148,26 @@ def take_in_several(
     )
 
 
-def take_in_all(model: "DrawingModel", path: Path, hide: Sequence[str] | None = None) -> "list[PhotoInput]":
-    """Every face of the photo, the largest first."""
+def check_all_faces(all_faces: bool, align: bool, face: int, eyes: str | None) -> None:
+    """Raises UsageError where every face is asked for and then one of them."""
+    if all_faces and (face != 1 or eyes is not None or not align):
+        raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
+
+
+def take_in_faces(
+    model: "DrawingModel",
+    path: Path,
+    all_faces: bool,
+    align: bool,
+    face: int,
+    eyes: str | None,
+    hide: Sequence[str] | None,
+) -> "list[PhotoInput]":
+    """Every face of the photo, the largest first, or the one that `take_in` takes."""
     from facette.latent.photo import take_faces
+
+    if not all_faces:
+        return [take_in(model, path, align, face, eyes, hide)]
 
     boxes = list(map(parse_box, hide or ()))
     with _remedies(path):
@@ -149,11 +178,6 @@ def take_in_all(model: "DrawingModel", path: Path, hide: Sequence[str] | None = 
 def account_of(photo: "PhotoInput") -> dict[str, Any]:
     """What was done to a photo, as plain values."""
     return {"path": str(photo.source), **asdict(photo.report)}
-
-
-def remarks_on(photos: "list[PhotoInput]") -> str:
-    """What was done to several photos, as one line for the sheet."""
-    return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 from facette.cli.conditions import With
 from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit
-from facette.cli.photo import Side
+from facette.cli.photo import Each, Side
 from facette.models import DEFAULT_MODEL
 
 
@@ -28,9 +28,7 @@ def sample(
         Path | None,
         typer.Option("--out", "-o", help="The sheet, or a CSV of points.  [default: samples.png, .csv]"),
     ] = None,
-    each: Annotated[
-        Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
-    ] = None,
+    each: Each = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
     side: Side = None,
@@ -39,6 +37,7 @@ def sample(
     as_json: Json = False,
 ) -> None:
     """Draw new pictures from the model's prior."""
+    from facette.cli.film import save_result
     from facette.cli.model import open_model
     from facette.cli.places import place_for
     from facette.latent import sample as draw
@@ -48,11 +47,10 @@ def sample(
     condition = parse_values(told or [])
     (target,) = place_for(out, "samples.csv" if opened.input.kind == "vector" else "samples.png")
     samples = draw(opened, count, seed, prior, temperature, condition, side)
-    written = samples.save(target)
-    singles = [] if each is None else samples.save_each(each)
+    written = save_result(samples, target, each)
     data = {
-        "sheet" if samples.are_pictures else "points": str(written),
-        "each": [str(path) for path in singles],
+        "sheet" if samples.are_pictures else "points": written["sheet"],
+        "each": written["each"],
         "model": opened.name,
         "count": count,
         "prior": samples.prior,
@@ -61,4 +59,4 @@ def sample(
         "seed": seed,
         **({} if samples.drawing is None else samples.drawing.settings()),
     }
-    emit(data, str(written), as_json)
+    emit(data, written["sheet"], as_json)

@@ -10,7 +10,7 @@ import typer
 
 from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import Cache, Device, Json, emit, progress
-from facette.cli.photo import Align, Details, Eyes, Face, Hide, Side
+from facette.cli.photo import Align, Details, Each, Eyes, Face, Hide, Side
 
 
 def traverse(
@@ -39,10 +39,7 @@ def traverse(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: traversal.png]")
     ] = None,
-    each: Annotated[
-        Path | None,
-        typer.Option("--each", "--save-each", file_okay=False, help="A folder for the single pictures too."),
-    ] = None,
+    each: Each = None,
     cache: Cache = None,
     align: Align = True,
     face: Face = 1,
@@ -55,6 +52,7 @@ def traverse(
     as_json: Json = False,
 ) -> None:
     """Walk along single latents, or along the main axes of the data."""
+    from facette.cli.film import save_result
     from facette.cli.model import open_model
     from facette.cli.photo import account_of, sheet_path, take_in
     from facette.latent import traverse as traverse_latents
@@ -74,14 +72,15 @@ def traverse(
         details=details,
         side=side,
     )
-    sheet = replace(traversal, remark=intake.report.summary() if intake else "").save(target)
-    singles = [] if each is None else traversal.save_each(each)
+    remarked = replace(traversal, remark=intake.report.summary() if intake else "")
+    written = save_result(remarked, target, each)
     directions = [
         {"name": row.name, "figure": row.figure, "attribute": row.attribute, "correlation": row.correlation}
         for row in traversal.rows
     ]
-    account = {"sheet": str(sheet), "each": [str(single) for single in singles], **traversal.settings()}
-    emit({**account, "directions": directions, "photo": intake and account_of(intake)}, str(sheet), as_json)
+    photo_account = intake and account_of(intake)
+    account = {**written, **traversal.settings(), "directions": directions, "photo": photo_account}
+    emit(account, written["sheet"], as_json)
 
 
 def _cloud(opened: Any, model: str, data: str, count: int, cache: Path | None) -> Any:

@@ -11,7 +11,7 @@ from facette.cli.conditions import With
 from facette.cli.model import Model, Plain
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.paste import Paste
-from facette.cli.photo import Align, AllFaces, Details, Eyes, Face, Hide, Photo, Side
+from facette.cli.photo import Align, AllFaces, Details, Each, Eyes, Face, Hide, Photo, Side
 from facette.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def vary(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet.  [default: PHOTO-variations.png]")
     ] = None,
-    each: Annotated[
-        Path | None, typer.Option("--each", file_okay=False, help="A folder for the single pictures too.")
-    ] = None,
+    each: Each = None,
     model: Model = DEFAULT_MODEL,
     plain: Plain = False,
     align: Align = True,
@@ -105,21 +103,17 @@ def vary(
     """Make relatives of one photo, which stands first on the sheet."""
     from facette.cli.model import open_model
     from facette.cli.paste import paste_results
-    from facette.cli.photo import numbered, sheet_path, take_in, take_in_all
-    from facette.errors import UsageError
+    from facette.cli.photo import check_all_faces, numbered, sheet_path, take_in_faces
     from facette.latent.around import parse_step
     from facette.latent.vary import vary as vary_photo
     from facette.model.conditions import parse_values
 
-    if all_faces and (face != 1 or eyes is not None or not align):
-        raise UsageError("--all-faces takes every face; leave out --face, --eyes and --no-align.")
+    check_all_faces(all_faces, align, face, eyes)
     condition = parse_values(told or [])
     steps = [parse_step(text) for text in around or []]
     target = sheet_path(out, f"{photo.stem}-variations.png")
     opened = open_model(model, device, plain, light=not refine)
-    photos = (
-        take_in_all(opened, photo, hide) if all_faces else [take_in(opened, photo, align, face, eyes, hide)]
-    )
+    photos = take_in_faces(opened, photo, all_faces, align, face, eyes, hide)
     results, accounts = [], []
     for number, taken_in in enumerate(photos, start=1):
         drawn, first = (count, seed) if pick is None else (1, pick)
@@ -152,15 +146,14 @@ def vary(
 
 def _write(variations: "Variations", intake: "PhotoInput", target: Path, each: Path | None) -> dict[str, Any]:
     """Writes the sheet, and what else was asked for; returns an account of it."""
+    from facette.cli.film import save_result
     from facette.cli.photo import account_of
 
-    sheet = replace(variations, remark=intake.report.summary()).save(target)
+    written = save_result(replace(variations, remark=intake.report.summary()), target, each)
     if variations.note:
         remark(variations.note)
-    singles = [] if each is None else variations.save_each(each)
     account = {
-        "sheet": str(sheet),
-        "each": [str(path) for path in singles],
+        **written,
         "photo": account_of(intake),
         **variations.settings(),
     }
