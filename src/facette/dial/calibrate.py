@@ -126,9 +126,8 @@ def calibrate(
     judged = available() and speaks_for(frame) is not None
     if judged and len(pictures.frames) >= FEWEST_PHOTOS:
         others = {name: t for name, t in model.extras.items() if not name.startswith((PREFIX, PEOPLE))}
-        knowing = replace(
-            model, extras={**others, **extras}
-        )  # as the file will be: nothing of an earlier time
+        # as the file will be: nothing of an earlier time
+        knowing = replace(model, extras={**others, **extras})
         curves, strangers = _curves(knowing, pictures, photos, count, seed, progress)
         extras[STRANGERS] = torch.tensor([strangers], dtype=torch.float32)
     for (noise, details), curve in curves.items():

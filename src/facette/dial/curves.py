@@ -9,7 +9,7 @@ Legend: P photos, N relatives of each, F strengths, Z latents, S side of the mod
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +38,26 @@ FIRST = {"people": 0.75, "posterior": 4.0}  # strengths that the search begins w
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedPhotos:
-    """Photos with everything that relatives of them are drawn from and measured against."""
+class EncodedPhotos:
+    """Photos with everything that others are drawn from."""
 
     frames: NDArray[np.uint8]  # (P, W, W, 3)
     mean: Latents  # (P, Z)
     scale: Latents  # (P, Z)
     before: NDArray[np.float32]  # (P, 3, S, S): D(μ)
+
+    @classmethod
+    def of(cls, model: DrawingModel, frames: NDArray[np.uint8]) -> EncodedPhotos:
+        """From frames (P, W, W, 3), W no less than S."""
+        posterior = model.encode(at_side(frames, model.input.size))
+        mean, scale = (np.asarray(moment, np.float32) for moment in (posterior.mean, posterior.scale))
+        return EncodedPhotos(frames, mean, scale, model.decode_mean(mean))
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPhotos(EncodedPhotos):
+    """The same, and who is in them, which others are measured against."""
+
     who: NDArray[np.float32]  # (P, 128): descriptors
     box: FaceBox
 
@@ -57,20 +70,13 @@ class JudgedPhotos:
             raise UsageError(
                 f"no judge knows who is in the pictures of {model.name!r}: they are not of faces."
             )
-        posterior = model.encode(at_side(frames, model.input.size))
-        mean, scale = (np.asarray(moment, np.float32) for moment in (posterior.mean, posterior.scale))
-        return cls(frames, mean, scale, model.decode_mean(mean), describe(frames, box), box)
+        photos = EncodedPhotos.of(model, frames)
+        return cls(frames, photos.mean, photos.scale, photos.before, describe(frames, box), box)
 
     def first(self, count: int) -> JudgedPhotos:
         """The first so many of them."""
-        return JudgedPhotos(
-            self.frames[:count],
-            self.mean[:count],
-            self.scale[:count],
-            self.before[:count],
-            self.who[:count],
-            self.box,
-        )
+        names = ("frames", "mean", "scale", "before", "who")
+        return replace(self, **{name: getattr(self, name)[:count] for name in names})
 
     def strangers(self, people: NDArray[np.integer] | None = None) -> float:
         """The distance that 1 % of pairs of different people are below; without `people` (P,), everybody is another."""

@@ -16,8 +16,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from facette.dial.curves import JudgedPhotos
-from facette.images.warp import at_side
+from facette.dial.curves import EncodedPhotos, JudgedPhotos
 from facette.judges.attributes import ATTRIBUTES, extract
 from facette.judges.identity import available, describe, speaks_for
 from facette.latent.directions import Directions
@@ -37,11 +36,8 @@ FEWEST = 10  # photos that an edit can change; fewer say nothing
 class EditedPhotos:
     """Photos with what edits of them are drawn from and looked at with."""
 
-    frames: NDArray[np.uint8]  # (P, W, W, 3)
-    mean: Latents  # (P, Z)
-    before: NDArray[np.float32]  # (P, 3, S, S): D(μ)
+    photos: EncodedPhotos  # judged, where somebody can say who they are
     logits: NDArray[np.float32]  # (P, 40), of the photos
-    judged: JudgedPhotos | None  # who they are; None: nobody can say
     strangers: float  # the distance that 1 % of pairs of different people are below
 
     @classmethod
@@ -52,19 +48,19 @@ class EditedPhotos:
         logits = extract(frames).logits
         if available() and speaks_for(model.input.frame) is not None:
             judged = JudgedPhotos.of(model, frames)
-            return cls(frames, judged.mean, judged.before, logits, judged, judged.strangers(people))
-        mean = np.asarray(model.encode(at_side(frames, model.input.size)).mean, np.float32)
-        return cls(frames, mean, model.decode_mean(mean), logits, None, 0.0)
+            return cls(judged, logits, judged.strangers(people))
+        return cls(EncodedPhotos.of(model, frames), logits, 0.0)
 
     def changed(self, model: DrawingModel, rows: NDArray[np.integer], shift: Latents) -> NDArray[np.uint8]:
         """The photos of these rows, their latents moved by `shift` (Z,), with their own details: (Q, W, W, 3)."""
-        return change_frames(model, self.frames[rows], self.before[rows], self.mean[rows] + shift)
+        photos = self.photos
+        return change_frames(model, photos.frames[rows], photos.before[rows], photos.mean[rows] + shift)
 
     def same(self, rows: NDArray[np.integer], pictures: NDArray[np.uint8]) -> float | None:
         """The share of these rows that are still the same person in their pictures."""
-        if self.judged is None:
+        if not isinstance(self.photos, JudgedPhotos):
             return None
-        apart = distances(describe(pictures, self.judged.box), self.judged.who[rows])
+        apart = distances(describe(pictures, self.photos.box), self.photos.who[rows])
         return round(float((apart < self.strangers).mean()), 4)
 
 

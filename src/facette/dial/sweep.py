@@ -23,7 +23,7 @@ from facette.judges.identity import available, describe, speaks_for
 from facette.judges.similarity import WhitenedEmbedding, embedding_of, embedding_spread
 from facette.latent.details import Details
 from facette.latent.inputs import Picture, resolve_model
-from facette.latent.levels import STRANGERS, Curve, choose_setting, known_curve
+from facette.latent.levels import STRANGERS, Curve, choose_setting, measured_curve
 from facette.latent.noise import Noise
 from facette.latent.photo import PhotoSource
 from facette.latent.sheets import Result
@@ -113,7 +113,6 @@ def dial_sweep(
     count: int = 10,
     seed: int = 0,
     noise: Noise | None = None,
-    refine: int = 0,
     details: Details = "photo",
     side: int | None = None,
 ) -> DialSweep:
@@ -129,12 +128,8 @@ def dial_sweep(
         raise UsageError("a sweep needs at least one factor, none was given.")
     model = resolve_model(model)
     setting = choose_setting(model, noise=noise, details=details)
-    curve, gauge = known_curve(model, setting.noise, details), embedding_of(model)
-    if curve is None:
-        raise UsageError(
-            f"model {model.name!r} has no measure of likeness yet: run `facette calibrate MODEL DATA` once."
-        )
-    origin = origin_of(model, picture, seed, refine, details, side)
+    curve, gauge = measured_curve(model, setting.noise, details), embedding_of(model)
+    origin = origin_of(model, picture, seed, details=details, side=side)
     seeds = variation_seeds(seed, count)
     rows = tuple(origin.variations(seeds, factor, noise=setting.noise) for factor in factors)
     readings = tuple(_read(origin, row, curve, gauge) for row in rows)

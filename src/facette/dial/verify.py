@@ -23,7 +23,6 @@ from facette.latent.levels import DISTANCE, Level, choose_setting
 from facette.latent.noise import Noise, people_noise, ways_to_differ
 from facette.latent.vary import variation_seeds
 from facette.model.interface import DrawingModel
-from facette.progress import Advance, unheard
 
 RELATIVES = 3  # of a photo, for spread
 CHOSEN, POOL, COMPARED = 10, 100, 12  # of so many seeds, so many are chosen, on so many photos
@@ -79,11 +78,10 @@ def study(
     noise: Noise | None = None,
     details: Details = "photo",
     seed: int = 0,
-    advance: Advance = unheard,
 ) -> Study:
     """Measure frames (P, W, W, 3) of faces that calibration did not see; `people` (P,) says whose they are.
 
-    `advance(1)` is called after every level. Raises UsageError for fewer than two photos.
+    Raises UsageError for fewer than two photos.
     """
     if len(frames) < 2:
         raise UsageError(f"a study takes at least 2 photos, there is {len(frames)}.")
@@ -96,7 +94,6 @@ def study(
         apart = distances_at(model, photos, setting.noise, details, setting.strength, seeds[: len(frames)])
         near = float((apart < strangers).mean())
         levels.append(LevelStudy(level, setting.strength, float(np.median(apart)), near))
-        advance(1)
     auto = choose_setting(model, "auto", noise=noise, details=details)
 
     def features(some: JudgedPhotos, chosen: list[tuple[int, ...]]) -> NDArray[np.floating]:

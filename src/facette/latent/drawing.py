@@ -93,12 +93,8 @@ def draw(
         known = [photo.decoded for photo in photos if np.array_equal(photo.mean[0], latent)]
         mean = known[0] if known else means_each(model, latent[None])  # (1, 3, S, S)
         itself = known and share.max() == 1 and not any(mask is not None for mask in canvas.unseen)
-        drawn = None if itself else second_stage(model, mean, latent[None])
-        pictures.append(
-            canvas.paint(
-                unit_values(model, mean)[0], share, model.input.dtype, None if drawn is None else drawn[0]
-            )
-        )
+        drawn = None if itself else second_stage(model, mean, latent[None])[0]
+        pictures.append(canvas.paint(unit_values(model, mean)[0], share, model.input.dtype, drawn))
     return np.stack(pictures)
 
 
@@ -116,22 +112,25 @@ def change_frames(
     for first in range(0, len(frames), BATCH):
         rows = slice(first, first + BATCH)
         after = model.decode_mean(latents[rows])
-        drawn = second_stage(model, after, latents[rows])
         changes = zip(
             as_unit(frames[rows], np.float32),
             unit_values(model, before[rows]),
             unit_values(model, after),
             hidden[rows],
-            [None] * len(after) if drawn is None else drawn,
+            second_stage(model, after, latents[rows]),
             strict=True,
         )
         changed += [to_bytes(add_change(*change), str(frames.dtype)) for change in changes]
     return np.stack(changed)
 
 
-def second_stage(model: DrawingModel, means: NDArray[np.float32], latents: Latents) -> Values | None:
-    """What the second stage makes of means (N, C, S, S), (N, S, S, C); None where the model has none."""
-    return None if model.sharpener is None else as_unit(model.finish(means, latents), np.float32)
+def second_stage(
+    model: DrawingModel, means: NDArray[np.float32], latents: Latents
+) -> "Sequence[Values | None]":
+    """What the second stage makes of each of the means (N, C, S, S), (S, S, C); None for all where there is none."""
+    if model.sharpener is None:
+        return [None] * len(means)
+    return list(as_unit(model.finish(means, latents), np.float32))
 
 
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:

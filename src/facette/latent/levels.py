@@ -19,13 +19,14 @@ Legend: F strengths.
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facette.errors import UsageError
 from facette.latent.noise import Noise, knows_people
+from facette.model.interface import DrawingModel
 
 Level = Literal["subtle", "medium", "auto", "bold"]
 Mode = Literal["factor", "variance"]
@@ -81,7 +82,7 @@ class Setting:
     note: str = ""  # one sentence for people, where there is something to say
 
 
-def known_curve(model: Any, noise: Noise, details: str = "photo") -> Curve | None:
+def known_curve(model: DrawingModel, noise: Noise, details: str = "photo") -> Curve | None:
     """The curve in the model's file; None where there is none."""
     name = f"{CURVE}{noise}.{details}"
     if name not in model.extras or STRANGERS not in model.extras:
@@ -90,8 +91,18 @@ def known_curve(model: Any, noise: Noise, details: str = "photo") -> Curve | Non
     return Curve(*rows.T, strangers=float(np.asarray(model.extras[STRANGERS])[0]))
 
 
+def measured_curve(model: DrawingModel, noise: Noise, details: str) -> Curve:
+    """The same. Raises UsageError where there is none."""
+    curve = known_curve(model, noise, details)
+    if curve is None:
+        raise UsageError(
+            f"model {model.name!r} has no measure of likeness yet: run `facette calibrate MODEL DATA` once."
+        )
+    return curve
+
+
 def choose_setting(
-    model: Any,
+    model: DrawingModel,
     diversity: float | str | None = None,
     likeness: float | None = None,
     noise: Noise | None = None,
@@ -144,7 +155,7 @@ def _variance(diversity: float | str | None, likeness: float | None, noise: Nois
     return Setting("posterior", TENTH if diversity is None else check_strength(diversity), "variance")
 
 
-def _by_level(model: Any, level: str, noise: Noise, details: str) -> Setting:
+def _by_level(model: DrawingModel, level: str, noise: Noise, details: str) -> Setting:
     if level not in DISTANCE:
         raise UsageError(f"a diversity is a number or one of {', '.join(DISTANCE)}, got {level!r}.")
     # A level is a step of the same length whoever draws the details: what a photo keeps is what says how long.
@@ -162,16 +173,12 @@ def _by_level(model: Any, level: str, noise: Noise, details: str) -> Setting:
     return Setting(noise, strength, asked=level, note=_meaning(level, drawn, strength))
 
 
-def _by_likeness(model: Any, likeness: float, noise: Noise, details: str) -> Setting:
+def _by_likeness(model: DrawingModel, likeness: float, noise: Noise, details: str) -> Setting:
     if not (isinstance(likeness, Real) and 0 <= likeness <= 1):
         raise UsageError(
             f"a likeness lies between 0 (a stranger) and 1 (the photo itself), got {likeness!r}."
         )
-    curve = known_curve(model, noise, details)
-    if curve is None:
-        raise UsageError(
-            f"model {model.name!r} has no measure of likeness yet: run `facette calibrate MODEL DATA` once."
-        )
+    curve = measured_curve(model, noise, details)
     strength = curve.strength_at((1 - likeness) * curve.strangers)
     if strength is None:
         least, most = (curve.likeness_of(float(distance)) for distance in curve.distance[[-1, 0]])

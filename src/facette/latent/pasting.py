@@ -81,13 +81,13 @@ def _change(
     to 512 pixels. A photo's transparency stays as it is."""
     mean = means_each(model, latent)
     before, after = (unit_values(model, values)[0] for values in (photo.decoded, mean))
-    drawn = second_stage(model, mean, latent)
+    (drawn,) = second_stage(model, mean, latent)
     if photo.hidden is None and drawn is None:
         return FaceChange(_in_colours(after - before), to_photo)
     side = photo.side()
     frame = photo.frame(side)
     smaller = max(photo.picture.shape[:2]) / side
-    changed = add_change(frame, before, after, photo.unseen(side), None if drawn is None else drawn[0])
+    changed = add_change(frame, before, after, photo.unseen(side), drawn)
     return FaceChange(_in_colours(changed - frame), to_photo @ np.diag([smaller, smaller, 1.0]))
 
 
