@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Advance = Callable[[int], object]  # so much more is done
-Progress = Callable[
-    [str, int, int], object
-]  # a stage's name, how much of it is done, and how much it is in all
+# a stage's name, how much of it is done, and how much it is in all
+Progress = Callable[[str, int, int], object]
 
 
 def unheard(more: int) -> None:

@@ -83,9 +83,8 @@ def keep_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    agreed = [
-        bool(mallopt(_MMAP_THRESHOLD, size)) for size in (32 << 20, 1 << 30)
-    ]  # old versions: 32 MiB at most
+    # old versions: 32 MiB at most
+    agreed = [bool(mallopt(_MMAP_THRESHOLD, size)) for size in (32 << 20, 1 << 30)]
     return any(agreed) and bool(mallopt(_TRIM_THRESHOLD, 2**31 - 1)) and bool(mallopt(_TOP_PAD, 64 << 20))
 
 
@@ -120,9 +119,8 @@ def yield_to_others() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, max(YIELDING, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-_LARGE = (
-    4 << 20
-)  # bytes: maps of large networks; to hand out those of small ones anew costs more than they take
+# bytes: maps of large networks; to hand out those of small ones anew costs more than they take
+_LARGE = 4 << 20
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
 

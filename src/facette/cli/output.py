@@ -41,10 +41,8 @@ PLAIN |= dict.fromkeys("─━╭╮╰╯│┃┌┐└┘├┤┬┴┼╞�
     "█": "#",
 }
 
-FIRST_LINE, LONGEST_SILENCE = (
-    5.0,
-    60.0,
-)  # seconds until progress is first told as a line, and between two lines
+# seconds until progress is first told as a line, and between two lines
+FIRST_LINE, LONGEST_SILENCE = 5.0, 60.0
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]

@@ -33,9 +33,8 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Where it runs": ("--device", "--engine", "--workers", "--address", "--gpus", "--shard", "--batch"),
     "In every command": ("--seed", "--dry-run", "--json", "--quiet"),
 }
-MODELS = frozenset(
-    {"model", "models", "recipe", "start", "before"}
-)  # parameters that may name somebody's own code
+# parameters that may name somebody's own code
+MODELS = frozenset({"model", "models", "recipe", "start", "before"})
 _PANEL_OF = {option: panel for panel, options in PANELS.items() for option in options}
 
 

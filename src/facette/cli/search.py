@@ -146,9 +146,8 @@ class _View:
 
     def __init__(self, bar: Bar, trials: int):
         self._bar, self._trials, self._over = bar, trials, -1  # how many are over: not known yet
-        self._shown = self._begun = self._length = (
-            0  # images: in this call, of this trial, and of a whole one
-        )
+        # images: in this call, of this trial, and of a whole one
+        self._shown = self._begun = self._length = 0
 
     def started(self, step: int, steps: int) -> None:
         self._begun, self._steps, self._step = self._shown, steps, step

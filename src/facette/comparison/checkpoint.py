@@ -190,9 +190,8 @@ def _from_file(
             for n, part in _parts(_json(folder / INDEX)).items()
             for file in _missing_of(folder / n, n, part)
         ]
-        missing += [
-            file for file in lacking if not file.endswith(".safetensors")
-        ]  # the file has all the weights
+        # the file has all the weights
+        missing += [file for file in lacking if not file.endswith(".safetensors")]
     if missing:
         raise CheckpointError(
             f"the configuration in {folder} is only half there: {_listed(missing)} missing."

@@ -37,9 +37,8 @@ class MethodOutput:
     pictures: np.ndarray  # uint8 (N, H, H, 3), H as the method makes them
     withheld: tuple[bool, ...]  # blackened by a safety checker, so nothing can be said of them
     seconds: float  # for each picture, on average
-    memory: (
-        int | None
-    )  # bytes: the most that was taken while they were made; None where the system does not tell
+    # bytes: the most that was taken while they were made; None where the system does not tell
+    memory: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,8 @@ class Entry:
     chosen: Trial
     size: Size
     curve: tuple[Trial, ...]  # by rising level; only the chosen one without matching
-    matched: (
-        bool | None
-    )  # whether the similarity is the common one within the tolerance; None without matching
+    # whether the similarity is the common one within the tolerance; None without matching
+    matched: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,8 @@ CELL = 8  # pixels: sides are multiples of it where pictures are made smaller
 ALIKE = 1.1  # ratio of the widest to the narrowest shape of pictures that are all of one
 COLOURED = 6  # of 255: channels of a grey picture differ no more, as compression leaves them
 FEW = 0.1  # share of the pictures that must show it for colour, transparency or depth to count
-SMALL, MIDDLING, FINE = (
-    64,
-    40,
-    24,
-)  # pixels: up to 64 two levels will do, up to 40 always; below 24, patches of 2
+# pixels: up to 64 two levels will do, up to 40 always; below 24, patches of 2
+SMALL, MIDDLING, FINE = 64, 40, 24
 FEWEST = 8  # latents, and what they come in
 LATENTS, MANY = 64, 20_000  # latents, twice as many for larger pictures, and again for so many of these
 PASSES = (60_000, 1_500_000)  # pictures shown in a run, at least and at most

@@ -22,10 +22,8 @@ from facette.images.greatest import greatest_value
 from facette.images.open import open_image
 from facette.recipe import ImageInput
 
-FIRST_LOOK, SECOND_LOOK = (
-    12,
-    64,
-)  # pictures whose depth is looked at: always, and where the first are deep and dark
+# pictures whose depth is looked at: always, and where the first are deep and dark
+FIRST_LOOK, SECOND_LOOK = 12, 64
 
 
 @dataclass(frozen=True, slots=True)

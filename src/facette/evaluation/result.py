@@ -112,9 +112,8 @@ class Evaluation:
     kind: Literal["image", "vector"]
     dimensions: int  # D
     frame: str  # which cut of a photo the model sees, and how large; empty for vectors
-    reconstruction: (
-        MeasureFigures  # of the measures in `RECONSTRUCTION`; of the bare decoder, the mean of p(x|z)
-    )
+    # of the measures in `RECONSTRUCTION`; of the bare decoder, the mean of p(x|z)
+    reconstruction: MeasureFigures
     sharpened: MeasureFigures | None  # of what `decode` gives, where the model has a second stage
     bound: BoundFigures
     latents: LatentFigures
@@ -122,9 +121,8 @@ class Evaluation:
     spreads: tuple[SpreadFigure, ...]
     distributions: Distributions | None  # None for vectors and for fewer than 40 pictures
     standard: StandardFigures | None  # None where no weights were given
-    identity: (
-        IdentityFigures | None
-    )  # None where the judge is silent, not installed, or nobody says who it is
+    # None where the judge is silent, not installed, or nobody says who it is
+    identity: IdentityFigures | None
     memorisation: Memorisation | None  # None where no training pictures, or too few others, are at hand
     training_pictures: int  # that samples were compared with; 0 where they were not
     disentanglement: Disentanglement | None  # None where the factors are not known

@@ -32,9 +32,8 @@ UNKNOWN = ", for want of one that knows such pictures"
 LEAST_SAMPLES = 200  # of each prior; more where half of the real pictures are more
 MOST_REAL = 5000  # real pictures that distributions are compared with, both halves together
 
-Samples = dict[
-    PriorName, dict[str, Picture]
-]  # prior → stage ("" for what `decode` gives, or "plain") → pictures
+# prior → stage ("" for what `decode` gives, or "plain") → pictures
+Samples = dict[PriorName, dict[str, Picture]]
 
 
 def draw_samples(model: TrainedModel, photos: int, seed: int) -> Samples:

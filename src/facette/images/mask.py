@@ -22,9 +22,8 @@ from facette.images.similarity import apply
 BLACK = 8  # of 255: compression leaves black corners no brighter
 STRAIGHT = 0.9  # share of its convex hull that a corner cut by straight lines fills; dark hair fills less
 LEAST_AREA = 0.002  # of the photo
-BORDER = (
-    2  # pixels beside black corners, darkened by compression, and beside clear parts, coloured by resampling
-)
+# pixels beside black corners, darkened by compression, and beside clear parts, coloured by resampling
+BORDER = 2
 SEARCHED = 512  # pixels on the longer side of the copy in which corners are looked for
 
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, width, height, in pixels of the upright photo

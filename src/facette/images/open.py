@@ -70,9 +70,8 @@ class OpenedImage:
     image: Image.Image  # in the mode asked for, upright
     notes: tuple[str, ...]  # what was done to it, in the order it was done
     original_size: tuple[int, int]  # width, height upright, before any reduction while decoding
-    alpha: Image.Image | None = (
-        None  # mode L, of the picture's size: 0 where it is transparent; None: nowhere
-    )
+    # mode L, of the picture's size: 0 where it is transparent; None: nowhere
+    alpha: Image.Image | None = None
 
 
 @dataclass(frozen=True, slots=True)

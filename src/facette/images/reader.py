@@ -31,9 +31,8 @@ from PIL import Image
 from facette.errors import ImageError
 
 SECONDS = 25.0  # for one picture, the start of a reader included; 80 million pixels of AVIF take about ten
-ROOM = (
-    1536 << 20
-)  # bytes that a reader may hold more than it needs to begin with; its threads' stacks come on top
+# bytes that a reader may hold more than it needs to begin with; its threads' stacks come on top
+ROOM = 1536 << 20
 STACK = 16 << 20  # bytes for each processor's thread of a decoder
 LARGEST_ANSWER = 2 << 30  # bytes
 KEPT = os.cpu_count() or 1  # readers that wait for work

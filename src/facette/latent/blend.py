@@ -27,9 +27,8 @@ from facette.model.interface import DrawingModel
 if TYPE_CHECKING:
     from facette.images.sheets.grid import Sheet
 
-SMALLEST_SUM = (
-    0.1  # of the weights, as a share of their absolute sum; below it differences are blown up tenfold
-)
+# of the weights, as a share of their absolute sum; below it differences are blown up tenfold
+SMALLEST_SUM = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,8 @@ def enlarged(values: Values, size: tuple[int, int]) -> Values:
     import cv2
 
     large = cv2.resize(np.ascontiguousarray(values), size[::-1], interpolation=cv2.INTER_CUBIC)
-    return large.astype(np.float32, copy=False).reshape(
-        *size, values.shape[2]
-    )  # OpenCV drops a channel of one
+    # OpenCV drops a channel of one
+    return large.astype(np.float32, copy=False).reshape(*size, values.shape[2])
 
 
 def spread_inwards(values: Values, known: NDArray[np.bool_]) -> Values:

@@ -42,9 +42,8 @@ class Shift:
 
     latent: Doubles  # (Z,), to be added
     effects: dict[str, float]  # of all attributes, in their own standard deviations
-    notable: dict[
-        str, float
-    ]  # those neither wished for nor kept that change enough to be said, strongest first
+    # those neither wished for nor kept that change enough to be said, strongest first
+    notable: dict[str, float]
     length: float  # in standard deviations of the data along the way (Mahalanobis)
 
     @property

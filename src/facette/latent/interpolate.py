@@ -209,9 +209,8 @@ def field(
     means = np.concatenate([photo.mean for photo in inputs])  # (4, Z)
     down, across = (np.linspace(0, 1, count, dtype=np.float32) for count in (rows, columns))
     left, right = curve(means[0], means[2], method)(down), curve(means[1], means[3], method)(down)
-    latents = np.concatenate(
-        [curve(a, b, method)(across) for a, b in zip(left, right, strict=True)]
-    )  # (R·C, Z)
+    # (R·C, Z)
+    latents = np.concatenate([curve(a, b, method)(across) for a, b in zip(left, right, strict=True)])
     low, right_hand = (np.repeat(np.linspace(0, 1, rows), columns), np.tile(np.linspace(0, 1, columns), rows))
     weights = np.stack(
         [(1 - low) * (1 - right_hand), (1 - low) * right_hand, low * (1 - right_hand), low * right_hand], 1

@@ -49,9 +49,8 @@ class PhotoInput:
     report: IntakeReport  # what was done to it, and how typical it is
     mean: NDArray[np.float32]  # (1, Z) of the posterior
     scale: NDArray[np.float32]  # (1, Z) of the posterior, σ
-    decoded: NDArray[
-        np.float32
-    ]  # (1, C, H, W), in the recipe's range and not clipped: the first stage's D(mean)
+    # (1, C, H, W), in the recipe's range and not clipped: the first stage's D(mean)
+    decoded: NDArray[np.float32]
     hidden: NDArray[np.bool_] | None = None  # (H, W), what a model that knows masks was not shown
     source: Path | None = None  # the file, where there is one
 

@@ -42,9 +42,8 @@ class Variations(Result):
     noise: Noise = "posterior"
     around: tuple[Step, ...] = ()  # from the photo to where these start, if they are relatives of a relative
     condition: Mapping[str, str | float] = field(default_factory=dict)  # what the photo was told
-    likeness: float | None = (
-        None  # to expect of such relatives: 1 the photo, 0 a stranger; None where nobody knows
-    )
+    # to expect of such relatives: 1 the photo, 0 a stranger; None where nobody knows
+    likeness: float | None = None
     asked: str = ""  # the level or the likeness that was asked for, such as "auto"
     note: str = ""  # what that means, in a sentence
     pool: int = 0  # seeds that these were chosen from, the most various; 0: as drawn

@@ -27,9 +27,8 @@ USUAL = 2.0  # standard deviations, where nothing was measured
 class Worth:
     """One attribute raised or lowered, in people who were without it, or had it; with the photo's own details."""
 
-    strength: (
-        float  # the least, in standard deviations, at which it is seen often enough; else the strongest tried
-    )
+    # the least, in standard deviations, at which it is seen often enough; else the strongest tried
+    strength: float
     seen: float  # share of the people, 0…1
     same: float | None  # share who stay the same person; None: nobody judged
     people: int  # how many there were

@@ -66,9 +66,8 @@ class Bootstrap:
     """
 
     def __init__(self, columns: dict[str, NDArray], seed: int, resamples: int = RESAMPLES) -> None:
-        table = np.stack(
-            [np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1
-        )  # (N, M)
+        # (N, M)
+        table = np.stack([np.asarray(column, dtype=np.float64) for column in columns.values()], axis=1)
         if not len(table):
             raise UsageError("there is nothing to measure: the evaluated set is empty.")
         generator = np.random.default_rng(seed)

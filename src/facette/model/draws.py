@@ -174,9 +174,8 @@ class FactorMixtureDraws(_Mixture):
     logits: Doubles  # (K,) unnormalised log weights
     means: Doubles  # (K, Z)
     common: Doubles  # (Z, Z), C
-    directions: NDArray[
-        np.floating[Any]
-    ]  # (K, R, Z), orthonormal; rows of zeros where there are fewer; as they came
+    # (K, R, Z), orthonormal; rows of zeros where there are fewer; as they came
+    directions: NDArray[np.floating[Any]]
     variances: Doubles  # (K, R) along them
     rest: Doubles  # (K,) along all others
 
@@ -240,9 +239,8 @@ class FlowDraws:
     """f⁻¹(u), u ~ N(0, I), with f a chain of spline couplings (`facette.model.flow`)."""
 
     turns: Doubles  # (L, Z, Z) orthogonal
-    couplings: tuple[
-        tuple[tuple[Doubles, Doubles], ...], ...
-    ]  # L networks: the weight and bias of every layer
+    # L networks: the weight and bias of every layer
+    couplings: tuple[tuple[tuple[Doubles, Doubles], ...], ...]
     log_scale: Doubles  # (Z,)
     shift: Doubles  # (Z,)
 

@@ -29,9 +29,8 @@ LEADING = 96  # principal components in which examples are near to each other; t
 WORTH = 0.02  # examples for each latent that a component's own directions are worth before any are seen
 LEAST_REST = 0.05  # variance along other directions than a component's own, in units of the common one
 
-Moments: TypeAlias = tuple[
-    np.ndarray, np.ndarray, np.ndarray
-]  # weights (M,), means (M, Z), covariances (M, Z, Z)
+# weights (M,), means (M, Z), covariances (M, Z, Z)
+Moments: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def fit_gaussian_mixture(

@@ -134,9 +134,8 @@ class GaussianMixturePrior(Prior):
         super().__init__()
         self.latent, self.components, self.covariance = latent, components, covariance
         self.logits = nn.Parameter(torch.zeros(components))  # (K,) unnormalised log weights
-        self.means = nn.Parameter(
-            normal_values(components, latent, spread=spread, generator=generator)
-        )  # (K, Z)
+        # (K, Z)
+        self.means = nn.Parameter(normal_values(components, latent, spread=spread, generator=generator))
         self.log_scales = nn.Parameter(torch.zeros(components, latent))  # (K, Z): W's diagonal is exp(−this)
         if covariance == "full":
             # (K, Z, Z), of which the strictly lower triangle is W's; the rest is never used.

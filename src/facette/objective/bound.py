@@ -35,9 +35,8 @@ class Elbo:
     distortion: Tensor  # (N,) nats, −log p(x|z) at one draw of z, or the mean over several
     rate: Tensor  # (N,) nats, KL(q(z|x) ‖ p(z))
     rate_per_dimension: Tensor  # (N, Z) nats, KL to the standard normal, for diagnosis and free bits
-    weighted_distortion: Tensor | None = (
-        None  # (N,) nats, the same with weights by place, where there are any
-    )
+    # (N,) nats, the same with weights by place, where there are any
+    weighted_distortion: Tensor | None = None
     log_weights: Tensor | None = None  # (N, K) nats, log p(x|z) p(z) / q(z|x) of each draw, where asked for
 
     @property

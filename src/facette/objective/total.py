@@ -77,10 +77,8 @@ def total_objective(
     """
     named: dict[str, Tensor] = {}
     if terms.log_weights is not None:
-        local, joint = (
-            importance_loss(terms.log_weights),
-            terms.rate.new_zeros(()),
-        )  # the rate is in the weights
+        # the rate is in the weights
+        local, joint = importance_loss(terms.log_weights), terms.rate.new_zeros(())
     else:
         distortion = terms.distortion if terms.weighted_distortion is None else terms.weighted_distortion
         per_dimension = whole.posterior.rate_per_dimension()

@@ -79,9 +79,8 @@ class Account:
     unreadable: list[list[str]]  # name and reason of those that were not
     files: dict[str, int] = field(default_factory=dict)  # name → bytes (of a folder: all files')
     digests: dict[str, str] = field(default_factory=dict)  # name → digest of its content, for tables and sums
-    treated: dict[str, int] = field(
-        default_factory=dict
-    )  # what was done to how many pictures, "aligned" among it
+    # what was done to how many pictures, "aligned" among it
+    treated: dict[str, int] = field(default_factory=dict)
 
 
 class JobLedger:

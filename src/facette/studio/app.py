@@ -59,9 +59,8 @@ class Studio:
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
     at_work: ActiveWork = field(default_factory=ActiveWork)
     visitors: Visitors = field(default_factory=Visitors)
-    reopen: Callable[[str], None] | None = (
-        None  # opens the studio again with another model, where that can be done
-    )
+    # opens the studio again with another model, where that can be done
+    reopen: Callable[[str], None] | None = None
     examples: Any = None  # pictures to begin with, drawn when the page is first opened
 
     def __post_init__(self) -> None:
@@ -99,9 +98,8 @@ def build(studio: Studio, door: Door, pages: Sequence[str] = PAGES) -> Any:
     """The application with these pages. Raises MissingExtraError where Gradio or FastAPI is not installed."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = (
-        "1"  # else it keeps ten thousand, and tabulates them at every one
-    )
+    # else it keeps ten thousand, and tabulates them at every one
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**62)
     import_extra("gradio", "studio", "The studio")
     fastapi = import_extra("fastapi", "studio", "The studio")
@@ -191,9 +189,8 @@ def _blocks(studio: Studio, pages: Sequence[str]) -> Any:
             for name in pages:
                 with gr.Tab(name.capitalize(), id=name, elem_id=f"page-{name}"):
                     import_module(f"facette.studio.pages.{name}").page(studio)
-        heard = gr.HTML(
-            elem_classes="hidden-input"
-        )  # that events are heard: messages.js keeps its own until then
+        # that events are heard: messages.js keeps its own until then
+        heard = gr.HTML(elem_classes="hidden-input")
         blocks.load(
             lambda: "<i data-heard></i>", None, heard, show_progress="hidden", api_visibility="private"
         )

@@ -37,9 +37,8 @@ MAX_BODY = 2**20  # bytes of anything but a photo
 LINGER = 5.0  # seconds in which a refused body may still arrive, unread
 UPLOAD = "/photo"
 ASK, LISTEN = "/gradio_api/queue/join", "/gradio_api/queue/data"
-STREAM_END = (
-    b'"msg":"close_stream"'  # the last message of a stream; in what a visitor wrote its quotes are escaped
-)
+# the last message of a stream; in what a visitor wrote its quotes are escaped
+STREAM_END = b'"msg":"close_stream"'
 
 # What the page needs, and nothing else: (methods, path).
 _READ, _SEND = ("GET", "HEAD"), ("POST",)

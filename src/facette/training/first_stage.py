@@ -77,9 +77,8 @@ class FirstStage:
             )
         valid = valid if len(valid) else self.rows[: max(1, len(self.rows) // 20)]
         self.valid = spread(valid, spec.validate_count)
-        self.epoch = balanced(
-            self.rows, store, spec.balance
-        )  # rows of an epoch, rare attributes more than once
+        # rows of an epoch, rare attributes more than once
+        self.epoch = balanced(self.rows, store, spec.balance)
         self.steps = steps_of(spec, len(self.epoch))
         self.objective = objective_of(recipe, device, watcher.said, len(self.rows))
         self.provenance = Provenance(source, command, len(self.rows), store.fingerprint, spec.batch)

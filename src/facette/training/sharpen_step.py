@@ -102,9 +102,8 @@ def sharpen_step(
             photos = torch.where(drawn.seen > 0, photos, sharp[: len(photos)].detach())
         seen_photos, seen_sharp = _as_seen(photos, sharp, recipe, state.step, spec)
         state.critic.requires_grad_(True)
-        pairs = torch.arange(len(seen_sharp), device=sharp.device) % len(
-            photos
-        )  # draws of the prior take any photo
+        # draws of the prior take any photo
+        pairs = torch.arange(len(seen_sharp), device=sharp.device) % len(photos)
         real, false = state.critic(seen_photos), state.critic(seen_sharp.detach())
         against = critic_loss(real.part(pairs), false)
         judged, pictures = (real, seen_photos) if state.step % 2 else (false, seen_sharp.detach())

@@ -58,9 +58,8 @@ class StepTerms:
     distortion: Tensor  # () nats per image, batch mean
     weighted_distortion: Tensor  # () the same with the recipe's weights by place
     rate: Tensor  # () nats per image, batch mean
-    identity: (
-        Tensor  # () batch mean of 1 − cosine of the features of who; 0 where the recipe does not ask for it
-    )
+    # () batch mean of 1 − cosine of the features of who; 0 where the recipe does not ask for it
+    identity: Tensor
     terms: dict[str, Tensor]  # () each, what else the recipe's sum is made of, without weights
     grad_norm: Tensor  # () before clipping
     beta: float

@@ -25,9 +25,8 @@ from facette.training.batches import Store, known_conditions, labels_of, reader
 from facette.training.step import Objective, condition_costs, noise_of, own_costs, price_of_conditions
 
 BATCH = 64
-SAME = (
-    1e-6  # squared: values that differ by less, in a range of 1 or 2, are the same; a step of 8 bits is 4e-3
-)
+# squared: values that differ by less, in a range of 1 or 2, are the same; a step of 8 bits is 4e-3
+SAME = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,8 @@ def tensor_ref(
         raise CheckpointError(f"it has a tensor of {len(sizes)} dimensions with {len(steps)} strides")
     if type(offset) is not int or offset < 0:
         raise CheckpointError(f"it has a tensor that starts at {_shown(offset)} of its storage")
-    steps = tuple(
-        step if size > 1 else 1 for size, step in zip(sizes, steps, strict=True)
-    )  # never taken: any number
+    # never taken: any number
+    steps = tuple(step if size > 1 else 1 for size, step in zip(sizes, steps, strict=True))
     dtype = dtype or storage.dtype
     ref = TensorRef(storage, sizes, steps, offset, dtype)
     available = storage.count * ITEM_BYTES[storage.dtype] // ITEM_BYTES[dtype]

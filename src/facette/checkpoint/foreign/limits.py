@@ -21,9 +21,8 @@ class Limits:
     opcodes: int = 2_000_000  # about 25 are spent on one tensor
     objects: int = 400_000  # containers and stand-ins
     tensors: int = 50_000
-    plain_keys: int = (
-        5_000  # of dictionaries, other than texts: numbers can be chosen so that all of them collide
-    )
+    # of dictionaries, other than texts: numbers can be chosen so that all of them collide
+    plain_keys: int = 5_000
     copied_items: int = 1_000_000  # entries (or 64 bytes) that a few instructions could have us copy anew
     tensor_bytes: int = 64 * GIB  # all tensors together, as their shapes say; nothing is allocated for them
     model_bytes: int = 2 * GIB  # the tensors of the network that is imported

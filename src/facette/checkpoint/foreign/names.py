@@ -69,9 +69,8 @@ class NameLedger:
 
     strict: bool = True
     names: dict[str, int] = field(default_factory=dict)
-    foreign: dict[str, str] = field(
-        default_factory=dict
-    )  # names outside the list → the instruction that called them
+    # names outside the list → the instruction that called them
+    foreign: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)  # what was asked for, and why it is refused
     opcodes: dict[str, int] = field(default_factory=dict)  # those instructions that can make things happen
 

@@ -97,9 +97,8 @@ class IntakeReport:
 class Intake:
     """A photo and its place in the model's frame. H, W and C are the model's height, width and channels."""
 
-    picture: (
-        np.ndarray
-    )  # (H, W, C), uint8 or uint16 as the model takes them; beyond the photo its edge is repeated
+    # (H, W, C), uint8 or uint16 as the model takes them; beyond the photo its edge is repeated
+    picture: np.ndarray
     report: IntakeReport
     to_photo: np.ndarray  # (3, 3), from the picture's pixels to the photo's
     photo: Image.Image  # in the model's mode, upright, whole

@@ -50,9 +50,8 @@ def sightings(picture: NDArray[np.uint8]) -> list[Sighting]:
     Raises MissingExtraError where onnxruntime is not installed.
     """
     height, width = picture.shape[:2]
-    padded = np.zeros(
-        (1, 3, _upwards(height), _upwards(width)), np.float32
-    )  # 0 is the middle grey it pads with
+    # 0 is the middle grey it pads with
+    padded = np.zeros((1, 3, _upwards(height), _upwards(width)), np.float32)
     np.divide(picture.transpose(2, 0, 1), np.float32(127.5), out=padded[0, :, :height, :width])
     padded[0, :, :height, :width] -= 1
     scores, places = (output[0] for output in _network()(padded))  # (1, h, w), (16, h, w)
@@ -60,9 +59,8 @@ def sightings(picture: NDArray[np.uint8]) -> list[Sighting]:
     order = np.argsort(-scores[0, rows, columns], kind="stable")
     kept: list[Sighting] = []
     for row, column in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
-        points = (
-            places[:, row, column].reshape(8, 2).astype(np.float64)
-        )  # middle, size, eyes, nose, mouth, ears
+        # middle, size, eyes, nose, mouth, ears
+        points = places[:, row, column].reshape(8, 2).astype(np.float64)
         points += np.array([column + 0.5, row + 0.5]) * CELL
         side = float(np.mean(places[2:4, row, column]))
         if side > 0 and all(apart(points[0], side, other) for other in kept):

@@ -22,10 +22,8 @@ ENDINGS = (".gif", ".mp4")
 SECONDS = 4.0  # from the first picture to the last one shown
 SIDE = 256  # of a frame in pixels, where the pictures are smaller
 HUNDREDTHS = 2  # a GIF's frame lasts a whole number of hundredths of a second; players ignore fewer than two
-PALETTE_FROM, PALETTE_PIXELS = (
-    32,
-    1 << 18,
-)  # frames, and pixels of all of them, that a GIF's palette is chosen from
+# frames, and pixels of all of them, that a GIF's palette is chosen from
+PALETTE_FROM, PALETTE_PIXELS = 32, 1 << 18
 QUALITY = "18"  # x264's constant rate factor: no loss that is seen
 
 

@@ -47,9 +47,8 @@ def recompute(network: nn.Module) -> None:
     for chain in chains:
         chain.recompute = True
     if not chains:
-        network.forward = types.MethodType(
-            _whole, network
-        )  # a bound method: copies of the network bind it anew
+        # a bound method: copies of the network bind it anew
+        network.forward = types.MethodType(_whole, network)
 
 
 def _whole(network: Any, *inputs: Any) -> Any:

@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 
 MESSAGES = "sample-button"
 COUNTS = (20, 40, 60)
-PRIORS = {
-    "like its pictures": "fitted",
-    "as it was trained": "normal",
-}  # words for people
+# words for people
+PRIORS = {"like its pictures": "fitted", "as it was trained": "normal"}
 LARGEST_SEED = 999_999_999
 LIKE = 20  # relatives of one that was picked
 ORDINARY = 0.7  # times the spread of the prior, to begin with: most faces are drawn well
