@@ -48,7 +48,10 @@ def test_levels_go_farther_one_after_the_other(model):
 
 
 def test_a_level_is_the_same_step_whoever_draws_the_details(model):
-    assert choose_setting(model, details="model").strength == choose_setting(model).strength
+    setting = choose_setting(model, details="model")
+    assert setting.strength == choose_setting(model).strength
+    assert "another photo" not in setting.note, "the redrawing alone is farther away than that"
+    assert "likeness 0.14, 0.22 by redrawing alone" in setting.note
 
 
 @pytest.mark.parametrize("asked", [1.0, 0.75, 0.4])
@@ -85,7 +88,7 @@ def test_a_model_that_does_not_know_people_uses_its_posterior_and_says_so():
         ({"diversity": 3, "likeness": 0.5}, "give one of them"),
         ({"likeness": 1.2}, "between 0"),
         ({"likeness": 0.0}, "gives likeness 0.06 to 1.00, not 0"),
-        ({"likeness": 0.9, "details": "model"}, "gives likeness 0.03 to 0.22, not 0.9"),
+        ({"likeness": 0.9, "details": "model"}, "gives likeness 0.03 to 0.22, not 0.9; `details='photo'` keeps more"),
         ({"noise": "aggregate"}, "unknown noise 'aggregate'"),
         ({"mode": "share"}, "unknown mode 'share'"),
         ({"mode": "variance", "diversity": "auto"}, "not with mode 'variance'"),

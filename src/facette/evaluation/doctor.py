@@ -71,7 +71,7 @@ def examine(
         *limits(model, posterior),
         *ranges,
         *([] if ranges else kl_weight(model, held_out)),  # errors made of misread values say nothing about σ
-        *blur(held_out, drawn),
+        *blur(held_out, drawn, held_out.shape[2] // model.recipe.core[1]),
         *past_the_best(journal),
     ]
     missing = []
@@ -200,11 +200,12 @@ def value_reading(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
     return [Finding("wrong range", sentence, remedy, measured)]
 
 
-def blur(photos: np.ndarray, drawn: np.ndarray) -> list[Finding]:
+def blur(photos: np.ndarray, drawn: np.ndarray, cell: int = 1) -> list[Finding]:
     """Reconstructions that keep next to nothing of the photos' detail, or that a mere unsharp mask brings nearer.
 
     A decoder that draws the mean of what it cannot know is blurred, but no filter brings it nearer to the photos: one
     that does says that the pictures were blurred on the way, by a resize, a filter, or softened training pictures.
+    `cell`: pixels of a side that the core draws as one. What is finer than that is no fault of its decoder.
     """
     ratio = sharpness_ratio(as_unit(photos), as_unit(drawn))
     gain = _gain_of_unsharp_mask(as_unit(photos), as_unit(drawn))
@@ -221,7 +222,8 @@ def blur(photos: np.ndarray, drawn: np.ndarray) -> list[Finding]:
             "facette sharpen draws a second stage over it; first a smaller σ (objective.beta = 1.0, "
             "model.likelihood.sigma = 'optimal')"
         )
-        weight: Weight = "fault" if ratio < SMEARED.limit else "advice"
+        at_core = sharpness_ratio(_means(photos, cell), _means(drawn, cell))
+        weight: Weight = "fault" if at_core < SMEARED.limit else "advice"
         return [Finding("blurred", sentence, remedy, measured, weight)]
     return []
 
@@ -294,6 +296,13 @@ def _reconstructed(model: TrainedModel, x: Tensor, batch: int = 64) -> Tensor:
 
 def _unexplained(model: TrainedModel, x: Tensor) -> float:
     return unexplained_variance(x.cpu().numpy(), _reconstructed(model, x).cpu().numpy())
+
+
+def _means(pictures: np.ndarray, cell: int) -> np.ndarray:
+    """Stored pictures (N, H, W, C) as means of cell × cell pixels, in [0, 1]."""
+    count, height, width, channels = pictures.shape
+    cells = as_unit(pictures).reshape(count, height // cell, cell, width // cell, cell, channels)
+    return cells.mean(axis=(2, 4))
 
 
 def _gain_of_unsharp_mask(photos: np.ndarray, drawn: np.ndarray) -> float:

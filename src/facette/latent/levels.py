@@ -170,7 +170,8 @@ def _by_level(model: DrawingModel, level: str, noise: Noise, details: str) -> Se
         note = f"{level}: as far as {model.name} was measured"
         return Setting(noise, strength, asked=level, note=note)
     drawn = known_curve(model, noise, details) or curve
-    return Setting(noise, strength, asked=level, note=_meaning(level, drawn, strength))
+    note = _meaning(level, drawn, strength) if details == "photo" else _as_a_step(level, drawn, strength)
+    return Setting(noise, strength, asked=level, note=note)
 
 
 def _by_likeness(model: DrawingModel, likeness: float, noise: Noise, details: str) -> Setting:
@@ -182,8 +183,9 @@ def _by_likeness(model: DrawingModel, likeness: float, noise: Noise, details: st
     strength = curve.strength_at((1 - likeness) * curve.strangers)
     if strength is None:
         least, most = (curve.likeness_of(float(distance)) for distance in curve.distance[[-1, 0]])
+        further = "" if details == "photo" else "; `details='photo'` keeps more of the person"
         raise UsageError(
-            f"{noise} noise of {model.name!r} gives likeness {least:.2f} to {most:.2f}, not {likeness:g}."
+            f"{noise} noise of {model.name!r} gives likeness {least:.2f} to {most:.2f}, not {likeness:g}{further}."
         )
     return Setting(noise, strength, asked=f"likeness {likeness:g}")
 
@@ -196,6 +198,12 @@ def _meaning(level: str, curve: Curve, strength: float) -> str:
         "bold": f"still the same person in {same:.0%}",
     }
     return _joined(f"{level}: likeness {likeness:.2f}", words.get(level, ""))
+
+
+def _as_a_step(level: str, curve: Curve, strength: float) -> str:
+    """The same where the model draws by itself: who is lost in the redrawing is lost at every level."""
+    redrawn, likeness = curve.likeness_at(0), curve.likeness_at(strength)
+    return f"{level}: as long a step as with the photo's details; likeness {likeness:.2f}, {redrawn:.2f} by redrawing alone"
 
 
 def _unit(noise: Noise, strength: float) -> str:
