@@ -15,7 +15,7 @@ from torch.nn import functional as F
 import facette
 from facette.cli import main
 from facette.errors import UsageError
-from facette.evaluation.doctor import examine, kl_weight, limits, may_be_mirrored, past_the_best, units
+from facette.evaluation.doctor import blur, examine, kl_weight, limits, may_be_mirrored, past_the_best, units
 from facette.model.posterior import DiagonalGaussian
 from facette.training import train
 from facette.training.journal import read_journal
@@ -121,6 +121,14 @@ def test_twelve_planted_faults_and_three_healthy_runs(tmp_path):
         named += "memorised" in kinds(look(*memorised_run(seed, tmp_path / f"memorised{seed}")))
     assert invented == 0
     assert named >= 11
+
+
+def test_what_is_finer_than_the_decoder_draws_is_no_fault_of_it():
+    photos = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+    cells = photos.reshape(40, 8, 4, 8, 4, 3).mean(axis=(2, 4)).astype(np.uint8)
+    drawn = cells.repeat(4, axis=1).repeat(4, axis=2)  # all that a core of 8 pixels can say of 32
+    assert [finding.weight for finding in blur(photos, drawn)] == ["fault"]
+    assert [finding.weight for finding in blur(photos, drawn, cell=4)] == ["advice"]
 
 
 def test_what_cannot_be_looked_at_is_said(healthy):

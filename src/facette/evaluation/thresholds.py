@@ -60,8 +60,8 @@ BLURRED = Threshold(
 SMEARED = Threshold(
     "smeared",
     0.08,
-    "sharpness of what is drawn over that of the photos, below",
-    "the mean that the bundled decoder draws keeps 0.29, that of a textbook model of 50 latents 0.08: less is a fault",
+    "the same at as many pixels as the decoder draws, below",
+    "the mean that the bundled decoder draws keeps 0.2, that of a textbook model of 50 latents 0.08: less is a fault",
 )
 SOFTENED = Threshold(
     "softened",
