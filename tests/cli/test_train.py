@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import facette
@@ -69,3 +70,17 @@ def test_without_a_recipe_what_the_pictures_are_decides(run, tmp_path):
     trained = run("train", folder, *small)
     assert trained.out.strip() == "runs/tiles/best"
     assert run("train", "pictures", folder, *small).out.strip() == "runs/tiles/best"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "recipe 'pictures' needs pictures: name a folder, a zip"),
+        (("my-fotos/",), "'my-fotos/' is no folder or zip of pictures, nor a recipe"),
+        (("faces46", "my-photos/"), "no recipe 'faces46'"),
+    ],
+)
+def test_whoever_names_no_pictures_is_told_what_is_missing(run, words, said):
+    ended = run("train", *words)
+    assert ended.code == 2
+    assert said in ended.err

@@ -123,12 +123,22 @@ def test_twelve_planted_faults_and_three_healthy_runs(tmp_path):
     assert named >= 11
 
 
-def test_what_is_finer_than_the_decoder_draws_is_no_fault_of_it():
+@pytest.fixture
+def coarse() -> tuple[np.ndarray, np.ndarray]:
+    """Photos of 32 pixels, and all that a core of 8 can say of them."""
     photos = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
     cells = photos.reshape(40, 8, 4, 8, 4, 3).mean(axis=(2, 4)).astype(np.uint8)
-    drawn = cells.repeat(4, axis=1).repeat(4, axis=2)  # all that a core of 8 pixels can say of 32
-    assert [finding.weight for finding in blur(photos, drawn)] == ["fault"]
-    assert [finding.weight for finding in blur(photos, drawn, cell=4)] == ["advice"]
+    return photos, cells.repeat(4, axis=1).repeat(4, axis=2)
+
+
+def test_what_is_finer_than_the_decoder_draws_is_no_fault_of_it(coarse):
+    assert [finding.weight for finding in blur(*coarse)] == ["fault"]
+    assert [finding.weight for finding in blur(*coarse, cell=4)] == ["advice"]
+
+
+def test_who_has_a_second_stage_is_not_told_to_get_one(coarse):
+    assert "draws a second stage" in blur(*coarse)[0].remedy
+    assert "learns on from the second stage" in blur(*coarse, sharpened=True)[0].remedy
 
 
 def test_what_cannot_be_looked_at_is_said(healthy):

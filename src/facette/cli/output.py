@@ -58,7 +58,7 @@ FittingRecipe = Annotated[
     str,
     typer.Argument(
         metavar="[RECIPE]",
-        help="A shipped recipe's name, or the path of a TOML file; left out (or pictures), one is made for the "
+        help="A shipped recipe's name, or the path of a TOML file; left out, one is made for the "
         "pictures.",
     ),
 ]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    recipe: FittingRecipe,
+    recipe: FittingRecipe = "pictures",
     data: Folders = None,
     over: Annotated[
         list[str] | None,

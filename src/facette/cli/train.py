@@ -25,6 +25,7 @@ from facette.cli.output import (
     progress,
     remark,
 )
+from facette.errors import UsageError
 
 if TYPE_CHECKING:
     from facette.recipe import Recipe
@@ -43,7 +44,7 @@ Track = Annotated[
 
 
 def train(
-    recipe: FittingRecipe,
+    recipe: FittingRecipe = "pictures",
     data: Folders = None,
     run: Annotated[
         Path | None,
@@ -118,6 +119,11 @@ def choose_recipe(recipe: str, data: list[str], overrides: list[str]) -> tuple[R
     named = recipe in shipped_recipes() or recipe.endswith(".toml")
     if not named and is_data(recipe):
         data, recipe = [recipe, *data], BASE
+    elif not named and not data:
+        raise UsageError(
+            f"{recipe!r} is no folder or zip of pictures, nor a recipe: name pictures, or one of "
+            f"{', '.join(shipped_recipes())} and pictures behind it."
+        )
     fitted = recipe_for(recipe, data, overrides)
     if recipe == BASE and data:
         assert fitted.input.kind == "image"

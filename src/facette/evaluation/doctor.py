@@ -71,7 +71,7 @@ def examine(
         *limits(model, posterior),
         *ranges,
         *([] if ranges else kl_weight(model, held_out)),  # errors made of misread values say nothing about σ
-        *blur(held_out, drawn, held_out.shape[2] // model.recipe.core[1]),
+        *blur(held_out, drawn, held_out.shape[2] // model.recipe.core[1], model.sharpener is not None),
         *past_the_best(journal),
     ]
     missing = []
@@ -200,12 +200,13 @@ def value_reading(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
     return [Finding("wrong range", sentence, remedy, measured)]
 
 
-def blur(photos: np.ndarray, drawn: np.ndarray, cell: int = 1) -> list[Finding]:
+def blur(photos: np.ndarray, drawn: np.ndarray, cell: int = 1, sharpened: bool = False) -> list[Finding]:
     """Reconstructions that keep next to nothing of the photos' detail, or that a mere unsharp mask brings nearer.
 
     A decoder that draws the mean of what it cannot know is blurred, but no filter brings it nearer to the photos: one
     that does says that the pictures were blurred on the way, by a resize, a filter, or softened training pictures.
     `cell`: pixels of a side that the core draws as one. What is finer than that is no fault of its decoder.
+    `sharpened`: a second stage has drawn over it.
     """
     ratio = sharpness_ratio(as_unit(photos), as_unit(drawn))
     gain = _gain_of_unsharp_mask(as_unit(photos), as_unit(drawn))
@@ -219,7 +220,9 @@ def blur(photos: np.ndarray, drawn: np.ndarray, cell: int = 1) -> list[Finding]:
     if ratio < BLURRED.limit:
         sentence = f"reconstructions keep {ratio:.0%} of the photos' sharpness"
         remedy = (
-            "facette sharpen draws a second stage over it; first a smaller σ (objective.beta = 1.0, "
+            "facette sharpen learns on from the second stage that it has, from pictures as sharp as these"
+            if sharpened
+            else "facette sharpen draws a second stage over it; first a smaller σ (objective.beta = 1.0, "
             "model.likelihood.sigma = 'optimal')"
         )
         at_core = sharpness_ratio(_means(photos, cell), _means(drawn, cell))
