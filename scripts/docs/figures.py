@@ -31,7 +31,7 @@ from facette.plots.style import accent, label, legend, new_figure, save_figure
 
 FIGURES = Path(__file__).parents[2] / "docs" / "figures"
 WIDTH = 1300  # pixels
-# The classic 64×64 network with 50 latents, trained by its authors, in the folder of pictures and weights that tests use.
+# The classic 64×64 network with 50 latents, trained by its authors, in the folder that tests have real faces from.
 SHARED = Path(os.environ.get("FACETTE_SHARED", Path(__file__).parents[3] / "shared"))
 CLASSIC = SHARED / "checkpoints" / "celeba64_z50_200epochs.pth"
 

@@ -88,7 +88,10 @@ def test_a_model_that_does_not_know_people_uses_its_posterior_and_says_so():
         ({"diversity": 3, "likeness": 0.5}, "give one of them"),
         ({"likeness": 1.2}, "between 0"),
         ({"likeness": 0.0}, "gives likeness 0.06 to 1.00, not 0"),
-        ({"likeness": 0.9, "details": "model"}, "gives likeness 0.03 to 0.22, not 0.9; `details='photo'` keeps more"),
+        (
+            {"likeness": 0.9, "details": "model"},
+            "gives likeness 0.03 to 0.22, not 0.9; `details='photo'` keeps more",
+        ),
         ({"noise": "aggregate"}, "unknown noise 'aggregate'"),
         ({"mode": "share"}, "unknown mode 'share'"),
         ({"mode": "variance", "diversity": "auto"}, "not with mode 'variance'"),

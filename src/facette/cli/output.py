@@ -58,8 +58,7 @@ FittingRecipe = Annotated[
     str,
     typer.Argument(
         metavar="[RECIPE]",
-        help="A shipped recipe's name, or the path of a TOML file; left out, one is made for the "
-        "pictures.",
+        help="A shipped recipe's name, or the path of a TOML file; left out, one is made for the pictures.",
     ),
 ]
 Folders = Annotated[
