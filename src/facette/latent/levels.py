@@ -202,8 +202,9 @@ def _meaning(level: str, curve: Curve, strength: float) -> str:
 
 def _as_a_step(level: str, curve: Curve, strength: float) -> str:
     """The same where the model draws by itself: who is lost in the redrawing is lost at every level."""
+    step = f"{level}: as long a step as with the photo's details"
     redrawn, likeness = curve.likeness_at(0), curve.likeness_at(strength)
-    return f"{level}: as long a step as with the photo's details; likeness {likeness:.2f}, {redrawn:.2f} by redrawing alone"
+    return f"{step}; likeness {likeness:.2f}, {redrawn:.2f} by redrawing alone"
 
 
 def _unit(noise: Noise, strength: float) -> str:
