@@ -9,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LIGHT ?= .venv-demo
-SPREAD := -n auto --maxprocesses 4 # tests/conftest.py says what stays together
+SPREAD := -n auto # tests/conftest.py says how many processes that are, and what stays together
 
 .PHONY: demo draw test test-all browser bench lint format docs docs-serve figures clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from groups import FIRST, group_of
+
+gc.disable()  # until all tests are collected: what is imported stays, and is looked through for nothing
 
 REPOSITORY = Path(__file__).parents[1]
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -22,6 +25,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {group: place for place, group in enumerate(FIRST)}
     items.sort(key=lambda item: places.get(group_of(item.nodeid), len(FIRST)))
+
+
+def pytest_collection_finish() -> None:
+    """What every test shares is collected by now: no search for garbage looks through it again."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores (`-n auto`): tests in a browser wait for it half of their time. No more
+    than four: each takes more than a GiB of memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores + 1, 4)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from groups import BY_THEMSELVES, FIRST, group_of
+from groups import BY_THEMSELVES, FIRST, FORKED, group_of
 
 from test_layers import SOURCE, files, room_of, tree_of
 
@@ -209,10 +209,11 @@ def test_the_page_on_the_shape_lists_every_room():
 def test_what_is_tested_first_is_there():
     """Groups of tests that take longest, by the names that `group_of` gives them."""
     tests = Path(__file__).parent
-    assert all((tests.parent / name).is_file() or (tests / name).is_dir() for name in FIRST)
-    assert all((tests.parent / name).is_file() for name in BY_THEMSELVES)
-    assert group_of("tests/studio/test_words.py::test_a[b::c]") == "studio"
-    assert group_of("tests/studio/test_guard.py::test_a") == "tests/studio/test_guard.py"
+    groups = {group_of(str(path.relative_to(tests.parent))) for path in tests.rglob("test_*.py")}
+    assert set(FIRST) <= groups
+    assert all((tests.parent / name).is_file() for name in (*BY_THEMSELVES, *FORKED))
+    assert group_of("tests/docs/test_pages.py::test_a[b::c]") == "docs"
+    assert group_of("tests/docs/test_site.py::test_a") == "tests/docs/test_site.py"
     assert group_of("tests/dial/test_dial.py::test_a") == "tests/dial/test_dial.py"
 
 

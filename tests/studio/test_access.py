@@ -108,6 +108,7 @@ def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, other, m
 
 def test_a_map_has_none(visit, there, anna, monkeypatch):
     monkeypatch.setattr("facette.studio.pages.map.SAMPLES", COUNT)
+    monkeypatch.setattr("facette.studio.chart.find_spec", lambda library: None)  # the projection that is there soonest
     page = visit(there, "Map")
     page.wait_for_selector(".latent-map[data-ready]", timeout=3 * PATIENCE)
     page.get_by_role("button", name="What to map").click()

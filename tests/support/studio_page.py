@@ -1,6 +1,7 @@
 """What the tests of several pages do to a page of the studio: give photos, move sliders, read the pictures shown."""
 
 import base64
+import contextlib
 import io
 import time
 from collections.abc import Sequence
@@ -77,10 +78,26 @@ def until_other(page, place: str, before: Sequence[str]) -> None:
 
 def until_drawn(page, place: str, wanted: Sequence[np.ndarray] | np.ndarray) -> None:
     """Wait until an element's first pictures are these, (H, W, 3) each; on the way there, earlier answers pass by."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not _are(shown := pictures(page, place)[: len(wanted)], wanted) and time.monotonic() < end:
-        page.wait_for_timeout(50)
+    from playwright.sync_api import TimeoutError as NothingElse
+
+    end, shown, first = time.monotonic() + PATIENCE / 1000, [], True
+    while not _are(shown, wanted) and (left := 1000 * (end - time.monotonic())) > 0:
+        with contextlib.suppress(NothingElse):  # then it shows what it showed
+            seen = page.wait_for_function(OTHERS, arg=[place, first], timeout=left, polling=50).json_value()
+            shown = [picture(source) for source in seen if source.startswith("data:image/png")][: len(wanted)]
+        first = False
     assert _are(shown, wanted), f"{place} shows {len(shown)} pictures, not these {len(wanted)}"
+
+
+# The addresses of the pictures in an element, or nothing while they are those that were looked at last: pictures are
+# many and long, and are sent from the browser once.
+OTHERS = """([place, first]) => {
+  const now = [...document.querySelectorAll(place + ' img')].map(image => image.src);
+  const before = (window.lookedAt ??= {})[place];
+  if (!first && before && now.length === before.length && now.every((each, i) => each === before[i])) return false;
+  window.lookedAt[place] = now;
+  return now;
+}"""
 
 
 def _are(shown: Sequence[np.ndarray], wanted: Sequence[np.ndarray] | np.ndarray) -> bool:
