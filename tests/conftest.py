@@ -156,11 +156,12 @@ def browser():
     if program is None:
         pytest.skip("the browser tests need a Chromium on the path, and there is none")
     quiet = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+    alone = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # whatever else a page asks for leads nowhere
     film = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     with api.sync_playwright() as started:
         one = started.chromium.launch(
             executable_path=program,
-            args=[*quiet, *film, "--disable-background-networking", "--disable-component-update"],
+            args=[*quiet, *film, alone, "--disable-background-networking", "--disable-component-update"],
         )
         yield one
         one.close()

@@ -21,8 +21,6 @@ from studio_page import (
     until_says,
 )
 
-COUNT = 40  # samples on the map, for this test
-
 
 @pytest.fixture
 def other(tmp_path, drawn_faces):
@@ -106,9 +104,7 @@ def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, other, m
     assert barriers(page) == [], "others like one of them"
 
 
-def test_a_map_has_none(visit, there, anna, monkeypatch):
-    monkeypatch.setattr("facette.studio.pages.map.SAMPLES", COUNT)
-    monkeypatch.setattr("facette.studio.chart.find_spec", lambda library: None)  # the projection that is there soonest
+def test_a_map_has_none(visit, there, anna):
     page = visit(there, "Map")
     page.wait_for_selector(".latent-map[data-ready]", timeout=3 * PATIENCE)
     page.get_by_role("button", name="What to map").click()

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from studio_page import (
     LATE_END,
+    MAPPED,
     PATIENCE,
     commands,
     give,
@@ -30,23 +31,12 @@ from facette.latent import sample
 from facette.latent.directions import known_directions
 from facette.latent.paths import path
 from facette.latent.points import decode_each, encode_each
-from facette.studio import chart
 from facette.studio.chart import chart_files, draw_map, methods, read_columns
 from facette.studio.pages.map import STEPS
 from facette.studio.pages.sample import ORDINARY
 
-COUNT = 40  # samples on the map, for these tests
 EDGE = 34  # pixels around the whole map, as in map.js
 POINTS = "synthetic-faces:48"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_samples():
-    """A map that is soon drawn, as where the libraries of the other projections are not installed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("facette.studio.pages.map.SAMPLES", COUNT)
-        patch.setattr(chart, "find_spec", lambda library: None)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +48,9 @@ def trained():
 
 
 @pytest.fixture(scope="module")
-def drawn(trained):
+def drawn(trained, small_map):
     """The map of the model's own samples, as the page must show it."""
-    return draw_map(trained, "", methods()[0], COUNT, 0, lambda *told: None)
+    return draw_map(trained, "", methods()[0], MAPPED, 0, lambda *told: None)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +82,7 @@ def lonely(points: np.ndarray) -> list[int]:
 def test_faces_are_picked_joined_and_walked_between(visit, here, drawn, model, shot):
     walk, shown = drawn
     page = visit(here, "Map")
-    until_ready(page, COUNT)
+    until_ready(page, MAPPED)
     first, second, third = lonely(shown.points)[:3]
     page.locator(".latent-map canvas").scroll_into_view_if_needed()
     page.mouse.click(*spot(page, shown.points, first))
@@ -128,7 +118,7 @@ def test_faces_are_picked_joined_and_walked_between(visit, here, drawn, model, s
 def test_a_face_of_the_map_goes_on_to_every_other_tab(visit, here, drawn, model, relatives, photograph):
     walk, shown = drawn
     page = visit(here, "Map")
-    until_ready(page, COUNT)
+    until_ready(page, MAPPED)
     number = lonely(shown.points)[0]
     page.locator(".latent-map canvas").scroll_into_view_if_needed()
     page.mouse.click(*spot(page, shown.points, number))
@@ -202,13 +192,13 @@ def test_relatives_favourites_and_samples_go_on_to_the_map_and_to_a_blend(
 def test_arrow_keys_walk_the_map_and_a_photo_lies_beside_its_like(visit, here, drawn, model, tmp_path, shot):
     walk, shown = drawn
     page = visit(here, "Map")
-    until_ready(page, COUNT)
+    until_ready(page, MAPPED)
     page.locator(".latent-map canvas").focus()
-    for _ in range(COUNT):  # as far as it goes, whoever stands in between
+    for _ in range(MAPPED):  # as far as it goes, whoever stands in between
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     until_count(page, "#map-picture", 1)
-    met = [decode_each(model, walk.latent(number))[0] for number in range(COUNT)]
+    met = [decode_each(model, walk.latent(number))[0] for number in range(MAPPED)]
     seen = pictures(page, "#map-picture")[0]
     (number,) = [place for place, one in enumerate(met) if np.array_equal(one, seen)]
     assert (shown.points[:, 0] > shown.points[number, 0]).mean() < 0.2
@@ -238,7 +228,7 @@ def test_a_photo_that_looks_for_its_place_is_told_so_at_once_and_finds_it(visit,
     give(page, "vary-photo", anna)
     page.locator("#vary-gallery .look").first.click(timeout=PATIENCE)
     page.locator("dialog .large-acts button", has_text="Auf die Karte setzen").click()
-    until_ready(page, COUNT)  # the photo waits for its map
+    until_ready(page, MAPPED)  # the photo waits for its map
     until_says(page, "#map-picture", "anna-01.png")
     give(page, "map-photo", anna)
     page.locator("#map-placing progress").wait_for(timeout=PATIENCE)
@@ -256,7 +246,7 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     visit, here, model, trained, run, tmp_path, shot
 ):
     page = visit(here, "Map", width=390, height=844, has_touch=True)
-    until_ready(page, COUNT)
+    until_ready(page, MAPPED)
     page.get_by_role("button", name="What to map").click()
     assert page.locator("#map-stop").is_hidden(), "there is nothing to stop"
     page.locator("#map-source textarea").fill(str(tmp_path / "nowhere"))
@@ -297,7 +287,7 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
 
 def test_points_that_are_not_there_are_refused_and_photos_move_nothing(drawn, model, drawn_faces):
     walk, shown = drawn
-    for number in (-1, COUNT):
+    for number in (-1, MAPPED):
         with pytest.raises(UsageError, match="no point"):
             walk.latent(number)
         with pytest.raises(UsageError, match="no point"):
@@ -305,8 +295,8 @@ def test_points_that_are_not_there_are_refused_and_photos_move_nothing(drawn, mo
     mean, _ = encode_each(model, drawn_faces[10:11])
     (point,) = walk.projection.place(mean)
     after = walk.with_photo("ada.png", mean[0], point)
-    assert (after.settled, after.name(COUNT)) == (COUNT, "ada.png")
-    assert np.array_equal(after.latent(COUNT), mean)
+    assert (after.settled, after.name(MAPPED)) == (MAPPED, "ada.png")
+    assert np.array_equal(after.latent(MAPPED), mean)
     assert np.array_equal(after.latent(3), walk.latent(3))
     (photo,) = after.placed
     assert np.array_equal(photo.point, point)
@@ -316,10 +306,10 @@ def test_points_that_are_not_there_are_refused_and_photos_move_nothing(drawn, mo
 def test_what_the_page_draws_from_says_where_each_face_is(drawn, model):
     walk, shown = drawn
     described, atlas = chart_files(model, walk, shown)
-    assert sorted(atlas.slots) == list(range(COUNT))
-    assert len(described["names"]) == COUNT
+    assert sorted(atlas.slots) == list(range(MAPPED))
+    assert len(described["names"]) == MAPPED
     columns = {one.name: one.codes for one in read_columns(model, walk)}
     directions = known_directions(model)
-    means = np.concatenate([walk.latent(number) for number in range(COUNT)])
+    means = np.concatenate([walk.latent(number) for number in range(MAPPED)])
     smiling = directions.scores(means)[:, directions.place("Smiling")] > 0
     assert np.array_equal(columns["Smiling"] == 0, smiling)

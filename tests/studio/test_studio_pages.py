@@ -35,6 +35,8 @@ from facette.studio.pages.sample import ORDINARY
 from facette.studio.theme import contrasts
 from facette.studio.varying import LEVELS
 
+Error = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright").Error
+
 
 @pytest.fixture
 def varied(visit, there, anna, anna_face, relatives):
@@ -84,6 +86,16 @@ def test_the_first_way_from_opening_to_ten_saved_relatives_is_two_clicks_on_what
         sizes = {Image.open(io.BytesIO(archive.read(name))).size for name in names}
     assert (len(names), sizes) == (10, {(128, 128)})
     nothing_amiss(page)
+
+
+def test_elsewhere_cannot_be_reached_and_would_be_noticed(visit, there):
+    """Else no page of these tests could fail for what it asks of others."""
+    page = visit(there)
+    elsewhere = ["http://192.0.2.1/", "https://example.org/"]
+    for address in elsewhere:
+        with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
+            page.goto(address)
+    assert page.outside == elsewhere
 
 
 def test_a_photo_gives_ten_relatives_in_sight_and_what_they_are_is_said_in_words(

@@ -80,7 +80,10 @@ def test_templates_have_as_many_places_in_every_language(language):
         assert words.strip()
 
 
-@pytest.mark.parametrize(("language", "locale"), [("de", "de-AT"), ("zh", "zh-CN")])
+# All languages know the same words, so that one of them shows what is not translated.
+@pytest.mark.parametrize(
+    ("language", "locale"), [("de", "de-AT"), pytest.param("zh", "zh-CN", marks=pytest.mark.slow)]
+)
 def test_the_page_is_said_in_the_visitors_language(
     visit, there, anna, anna_face, relatives, shot, language, locale
 ):

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 PATIENCE = 60_000  # milliseconds; a limit for what never comes
+MAPPED = 40  # samples on a map that is drawn of the model alone
 
 
 # The news that a stream has ended comes late, as on a busy machine: what is asked meanwhile must not be lost.
