@@ -163,6 +163,14 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
         _check_writable(place if output.is_symlink() else output)
 
 
+def check_ending(path: str | Path, endings: Iterable[str]) -> Path:
+    """The path, if its name has one of the endings; so a command can refuse before it has worked."""
+    path = Path(path)
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"cannot write {path}: choose a file name that ends in {', '.join(endings)}")
+    return path
+
+
 def _check_writable(output: Path) -> None:
     if output.exists() and not (output.is_file() or output.is_dir()):
         raise UsageError(no_plain_file(output))

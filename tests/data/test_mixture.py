@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2, multivariate_normal
 
 from facette.data.mixture import Mixture, draw_mixture, draw_store, is_mixture, open_mixture
-from facette.errors import DataError
+from facette.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -134,5 +134,5 @@ def test_impossible_mixtures_are_refused():
         draw_mixture(3, 0, seed=1)
     with pytest.raises(DataError, match="positive"):
         draw_mixture(3, 2, seed=1, deviations=(0.5, 0.1))
-    with pytest.raises(DataError, match="no part"):
+    with pytest.raises(UsageError, match="no part"):
         open_mixture("synthetic-mixture:count=10", 3).indices("training")

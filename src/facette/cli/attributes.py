@@ -113,10 +113,9 @@ def _rate(
     as_json: bool,
 ) -> None:
     """Try every attribute on photos, both ways, and keep in the model file how strong it must be to be seen."""
-    import numpy as np
-
     from facette.checkpoint.extras import add_extras
     from facette.cli.data import open_source
+    from facette.data.source import sampled_rows
     from facette.dial.calibrate import judged_side, people_of
     from facette.dial.edits import EditedPhotos, measure_edits
     from facette.judges.identity import EXTRA, available
@@ -127,7 +126,7 @@ def _rate(
     judged = opened.input.model_copy(update={"size": judged_side(opened)})
     store, label = open_source(data, opened.recipe.model_copy(update={"input": judged}), cache=cache)
     indices = store.indices(split)
-    indices = indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+    indices = indices[sampled_rows(len(indices), count)]
     if not available():
         remark(
             f'no judge of who a face is: pip install "facette[{EXTRA}]", or nobody says who stays the same'

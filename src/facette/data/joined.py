@@ -11,10 +11,10 @@ import numpy as np
 
 from facette.data.attributes import UNKNOWN, AttributeTable, joined_categories
 from facette.data.names import NameTable
-from facette.data.packed import ImageStore, Unreadable
+from facette.data.packed import ImageStore, Unreadable, checked_rows
 from facette.data.split import rows_of
 from facette.data.treatment import added
-from facette.errors import DataError, UsageError
+from facette.errors import DataError
 from facette.form import height_width, spoken_size
 
 
@@ -66,11 +66,7 @@ class JoinedStore:
     def _read(
         self, indices: np.ndarray, read: Callable[[ImageStore, np.ndarray], np.ndarray], planes: int
     ) -> np.ndarray:
-        indices = np.asarray(indices)
-        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
-            raise UsageError(
-                f"there is no picture {indices.min()} … {indices.max()}: the stores hold {len(self)}, from 0."
-            )
+        indices = checked_rows(indices, len(self))
         shape = (len(indices), *height_width(self.size), planes)
         pictures = np.empty(shape, np.dtype(f"u{self.depth // 8}"))
         whose = np.searchsorted(self._starts, indices, side="right") - 1

@@ -17,11 +17,11 @@ from functools import cached_property
 
 import numpy as np
 
+from facette.data.split import TEST, VALID, rows_of
 from facette.errors import DataError
 
 ENTROPY_SAMPLES = 200_000
 CHUNK = 20_000  # points whitened at once: CHUNK·K·D doubles stay small
-PARTS = {"train": 0, "valid": 1, "test": 2}
 SHARES = (0.05, 0.05)  # of the points set aside as valid and as test
 
 # The mixture of the recipe mixture3d, and what "synthetic-mixture:key=value,…" may change about it.
@@ -192,8 +192,8 @@ def draw_store(mixture: Mixture, count: int, seed: int) -> VectorStore:
     drawn = mixture.sample(count, np.random.default_rng([seed, 1]))
     partition = np.zeros(count, np.int8)
     valid, test = SHARES
-    partition[round(count * (1 - valid - test)) :] = PARTS["valid"]
-    partition[round(count * (1 - test)) :] = PARTS["test"]
+    partition[round(count * (1 - valid - test)) :] = VALID
+    partition[round(count * (1 - test)) :] = TEST
     return VectorStore(drawn.points, partition, mixture=mixture, components=drawn.components)
 
 
@@ -233,12 +233,8 @@ class VectorStore:
         return self.points[indices]
 
     def indices(self, partition: str = "all") -> np.ndarray:
-        """Row numbers of a part: "train", "valid", "test" or "all"."""
-        if partition == "all":
-            return np.arange(len(self))
-        if partition not in PARTS:
-            raise DataError(f"no part {partition!r}: use train, valid, test or all")
-        return np.flatnonzero(self.partition == PARTS[partition])
+        """(K,) int64, ascending: the points of "train", "valid", "test" or "all"."""
+        return rows_of(self.partition, partition)
 
 
 def _rotation(dimensions: int, rng: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from facette.data.attributes import AttributeTable, FactorTable
 from facette.data.names import NAME_FILES, NameTable
 from facette.data.pixel_file import PixelFile
-from facette.data.source import with_full_mask
+from facette.data.source import sampled_rows, with_full_mask
 from facette.data.split import rows_of
 from facette.errors import DataError, UsageError
 from facette.files import digest_of, digest_of_file, unsealed
@@ -136,13 +136,7 @@ class ImageStore:
         return pixels if self.masked else with_full_mask(pixels)
 
     def _take(self, indices: np.ndarray) -> np.ndarray:
-        indices = np.asarray(indices)
-        if indices.ndim != 1 or (indices.size and not np.issubdtype(indices.dtype, np.integer)):
-            raise UsageError(f"pictures are read by a one-dimensional array of integers, not {indices!r}.")
-        if indices.size and not (indices.min() >= 0 and indices.max() < len(self)):
-            raise UsageError(
-                f"there is no picture {indices.min()} … {indices.max()}: the store holds {len(self)}, from 0."
-            )
+        indices = checked_rows(indices, len(self))
         rows = indices if self._rows is None else self._rows[indices]
         return self._pixels.read(rows)
 
@@ -155,9 +149,7 @@ class ImageStore:
             return
         digests = np.fromfile(self.path / DIGESTS, np.uint8)
         digests = digests[: len(digests) // DIGEST * DIGEST].reshape(-1, DIGEST)  # (rows, 16)
-        every = np.arange(len(self))
-        spread = np.linspace(0, len(self) - 1, min(sample or len(self), len(self)))
-        chosen = every if sample is None else np.unique(spread.astype(int))
+        chosen = np.array(sampled_rows(len(self), len(self) if sample is None else sample), int)
         rows = chosen if self._rows is None else np.asarray(self._rows[chosen])
         damaged = [
             int(i)
@@ -179,6 +171,18 @@ class ImageStore:
     def indices(self, partition: str = "all") -> np.ndarray:
         """(K,) int64, ascending: the pictures of "train", "valid", "test" or "all"."""
         return rows_of(self.partition, partition)
+
+
+def checked_rows(indices: np.ndarray, count: int) -> np.ndarray:
+    """The rows (B,) as an array. Raises UsageError for others than integers from 0 to `count` − 1."""
+    indices = np.asarray(indices)
+    if indices.ndim != 1 or (indices.size and not np.issubdtype(indices.dtype, np.integer)):
+        raise UsageError(f"pictures are read by a one-dimensional array of integers, not {indices!r}.")
+    if indices.size and not (indices.min() >= 0 and indices.max() < count):
+        raise UsageError(
+            f"there is no picture {indices.min()} … {indices.max()}: the store holds {count}, from 0."
+        )
+    return indices
 
 
 def read_description(path: Path) -> dict:

@@ -103,21 +103,21 @@ def _pack_locked(
 ) -> None:
     partial = final.with_name(final.name + ".partial")
     partial.mkdir(exist_ok=True)
-    bench = _Bench(partial, len(source.names), spec)
+    writer = _StoreWriter(partial, len(source.names), spec)
     try:
-        bench.check_finished_rows(progress)
+        writer.check_finished_rows(progress)
         unreadable: dict[int, str] = {}
         with ThreadPoolExecutor(workers) as threads:
-            for start, block in decoded_ahead(source, spec, bench.pending_blocks(), threads, 2 * workers):
-                bench.put(start, block)
+            for start, block in decoded_ahead(source, spec, writer.pending_blocks(), threads, 2 * workers):
+                writer.put(start, block)
                 unreadable |= {start + row: reason for row, reason in block.reasons.items()}
                 if strict:
                     _refuse([Unreadable(source.names[i], why) for i, why in unreadable.items()], source)
-                progress(READING, bench.settled, bench.count)
+                progress(READING, writer.settled, writer.count)
         refused = [Unreadable(source.names[i], unreadable[i]) for i in sorted(unreadable)]
-        bench.finish(source, refused)
+        writer.finish(source, refused)
     finally:
-        bench.close()
+        writer.close()
     _remove(final)  # only now: what is in use, or all there is after a kill, is there until there is better
     os.replace(partial, final)
     flush(final.parent)
@@ -146,7 +146,7 @@ def decoded_ahead(
             future.cancel()
 
 
-class _Bench:
+class _StoreWriter:
     """The files of a store that is being packed."""
 
     def __init__(self, folder: Path, count: int, spec: ImageInput):

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from facette.data.open import find_pictures
-from facette.data.source import PictureSource
+from facette.data.source import PictureSource, sampled_rows
 from facette.errors import DataError, ImageError
 from facette.images.open import open_image
 from facette.recipe import Recipe, load_recipe, override, parse_recipe, recipe_data
@@ -123,7 +123,7 @@ def _glances(source: PictureSource, most: int) -> Iterator[_Glance]:
     if contents is None:  # drawn as they are asked for, in colour
         yield _Glance((LARGEST, LARGEST), True, False, False)
         return
-    rows = np.unique(np.linspace(0, len(source.names) - 1, most).astype(int)).tolist()
+    rows = sampled_rows(len(source.names), most)
     for row in rows:
         for picture in contents(row, row + 1):
             try:

@@ -19,7 +19,7 @@ from PIL import Image
 from facette.data.attributes import LabelRows
 from facette.data.columns import label_rows
 from facette.data.names import NameTable
-from facette.data.source import Block, decode_block
+from facette.data.source import Block, decode_block, sampled_rows
 from facette.errors import DataError, ImageError
 from facette.recipe import ImageInput
 
@@ -48,8 +48,8 @@ class SequenceSource:
     def signature(self) -> str:
         count = len(self.names)
         digest = blake2b(f"python\0{self.location}\0{count}\0{self._dataset!r}".encode(), digest_size=16)
-        for index in np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).astype(int)):
-            item = self._item(int(index))
+        for index in sampled_rows(count, _SAMPLES):
+            item = self._item(index)
             digest.update(item if isinstance(item, bytes) else _bytes_of(item))
         return digest.hexdigest()
 

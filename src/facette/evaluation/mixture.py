@@ -57,24 +57,16 @@ def measure_model(model: TrainedModel, store: VectorStore, seed: int = 0) -> Den
     )
     drawn = draw_points(model, SAMPLES, seed)
     latents = model.encode(store.points, AT_ONCE).mean.numpy()  # (N, Z)
-    return DensityFigures(
-        divergence=density.kullback_leibler(truth.log_density(fresh), bound.cpu().numpy()),
-        modes=density.mode_figures(truth, drawn),
-        two_sample=_two_sample(truth, drawn, seed),
-        clusters=density.cluster_agreement(truth, store.points, store.components, latents, seed),
-    )
+    divergence = density.kullback_leibler(truth.log_density(fresh), bound.cpu().numpy())
+    clusters = density.cluster_agreement(truth, store.points, store.components, latents, seed)
+    return _figures(truth, drawn, divergence, clusters, seed)
 
 
 def measure_truth(store: VectorStore, seed: int = 0) -> DensityFigures:
     """What the truth itself scores: the noise of the measures, and the best any model can do."""
     truth = store.mixture
     drawn = truth.sample(SAMPLES, _keyed(seed, "samples")).points
-    return DensityFigures(
-        divergence=density.Divergence(0.0, 0.0),
-        modes=density.mode_figures(truth, drawn),
-        two_sample=_two_sample(truth, drawn, seed),
-        clusters=1.0,
-    )
+    return _figures(truth, drawn, density.Divergence(0.0, 0.0), 1.0, seed)
 
 
 def fit_points(store: VectorStore, seed: int = 0) -> GaussianMixturePrior:
@@ -92,14 +84,11 @@ def measure_fitted(fitted: GaussianMixturePrior, store: VectorStore, seed: int =
     fresh = truth.sample(FRESH, _keyed(seed, "fresh")).points
     with torch.no_grad():
         log_density = fitted.log_prob(torch.from_numpy(fresh).float()).numpy()
-        clusters = fitted.responsibilities(torch.from_numpy(store.points)).argmax(dim=1).numpy()
+        labels = fitted.responsibilities(torch.from_numpy(store.points)).argmax(dim=1).numpy()
     drawn = fitted.sample(SAMPLES, _keyed(seed, "fitted samples")).numpy()
-    return DensityFigures(
-        divergence=density.kullback_leibler(truth.log_density(fresh), log_density),
-        modes=density.mode_figures(truth, drawn),
-        two_sample=_two_sample(truth, drawn, seed),
-        clusters=density.relative_agreement(truth, store.points, store.components, clusters),
-    )
+    divergence = density.kullback_leibler(truth.log_density(fresh), log_density)
+    clusters = density.relative_agreement(truth, store.points, store.components, labels)
+    return _figures(truth, drawn, divergence, clusters, seed)
 
 
 def draw_points(model: TrainedModel, count: int, seed: int) -> np.ndarray:
@@ -107,9 +96,12 @@ def draw_points(model: TrainedModel, count: int, seed: int) -> np.ndarray:
     return model.draw(model.sample_latents(count, seed=seed), seed=seed, batch=AT_ONCE)
 
 
-def _two_sample(truth: Mixture, drawn: np.ndarray, seed: int) -> float:
+def _figures(
+    truth: Mixture, drawn: np.ndarray, divergence: density.Divergence, clusters: float, seed: int
+) -> DensityFigures:
     real = truth.sample(len(drawn), _keyed(seed, "real")).points
-    return density.two_sample_accuracy(real, drawn, seed)
+    accuracy = density.two_sample_accuracy(real, drawn, seed)
+    return DensityFigures(divergence, density.mode_figures(truth, drawn), accuracy, clusters)
 
 
 def _keyed(seed: int, purpose: str) -> np.random.Generator:

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 def fit_picture(image: Image.Image, spec: ImageInput) -> np.ndarray:
     """Cut and resize `image` (Lanczos, antialiased) for the model; returns uint8 (height, width, channels), or uint16
     at a depth of 16 bits."""
-    box, side = crop_box(image.size, spec), spec.width_height
-    image = in_mode(image, spec.mode)
-    if image.size != side or box != (0, 0, *side):
-        image = image.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    return stored_pixels(image)
+    return stored_pixels(_cut(in_mode(image, spec.mode), spec))
 
 
 def stored_pixels(image: Image.Image) -> np.ndarray:
@@ -45,13 +41,19 @@ def fit_masked(image: Image.Image, alpha: Image.Image | None, spec: ImageInput) 
     if alpha is None:
         picture = fit_picture(image, spec)
         return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-    box, side = crop_box(image.size, spec), spec.width_height
     pixels = np.dstack([np.asarray(in_mode(image, spec.mode)), np.asarray(alpha)])  # (H, W, channels + 1)
-    if image.size != side or box != (0, 0, *side):
-        whole = Image.fromarray(pixels)  # Pillow weighs colours by their alpha when it resizes
-        pixels = np.asarray(whole.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)).copy()
+    # Pillow weighs colours by their alpha when it resizes.
+    pixels = np.array(_cut(Image.fromarray(pixels), spec))
     pixels[..., -1] = np.where(pixels[..., -1] >= 128, 255, 0)
     return pixels
+
+
+def _cut(image: Image.Image, spec: ImageInput) -> Image.Image:
+    """The part that the model sees, at its size; a picture that is that already as it is."""
+    box, side = crop_box(image.size, spec), spec.width_height
+    if image.size == side and box == (0, 0, *side):
+        return image
+    return image.resize(side, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 
 def crop_box(size: tuple[int, int], spec: ImageInput) -> tuple[float, float, float, float]:

@@ -46,6 +46,13 @@ def norm(name: str, channels: int) -> nn.Module:
     raise ValueError(name)
 
 
+def begin_at_zero(layer: nn.Conv2d | nn.Linear) -> None:
+    """So that at first nothing is added where the layer's output is."""
+    nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+
+
 class ReLUInPlace(nn.ReLU):
     """ReLU over the map that enters it; in training on a CPU its gradient is written over the one that comes back.
 
@@ -84,9 +91,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.act = activation(act)
-        nn.init.zeros_(self.conv2.weight)
-        assert self.conv2.bias is not None
-        nn.init.zeros_(self.conv2.bias)
+        begin_at_zero(self.conv2)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(self.act(self.norm2(self.conv1(self.act(self.norm1(x))))))

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from facette.model.blocks import begin_at_zero
 from facette.model.draws import BOUND, FLAT, SMALLEST, FlowDraws
 from facette.model.prior import Prior, arrays_of, normal_values, standard_normal_log_prob
 
@@ -64,8 +65,7 @@ class SplineCoupling(nn.Module):
         self.kept, self.bins = latent // 2, bins
         self.moved = latent - self.kept  # T
         last = nn.Linear(width, self.moved * (3 * bins - 1))
-        nn.init.zeros_(last.weight)  # starts as the identity
-        nn.init.zeros_(last.bias)
+        begin_at_zero(last)  # starts as the identity
         self.network = nn.Sequential(
             nn.Linear(self.kept, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last
         )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facette.model.blocks import activation, norm
+from facette.model.blocks import activation, begin_at_zero, norm
 
 CELL = 8  # pixels: the coarsest of the three resolutions sees cells of this side
 
@@ -56,10 +56,7 @@ class Sharpener(nn.Module):
         self.head = nn.Conv2d(fine, full_width or channels * 4, 3, padding=1)
         self.finish = nn.Sequential(norm("group", fine), activation("silu"))
         self.full = _AtFull(full_width, channels) if full_width else None
-        last = self.full.last if self.full is not None else self.head
-        nn.init.zeros_(last.weight)  # at first nothing is added
-        assert last.bias is not None
-        nn.init.zeros_(last.bias)
+        begin_at_zero(self.full.last if self.full is not None else self.head)
 
     def forward(self, mean: Tensor, z: Tensor) -> Tensor:
         """Sharp pictures (N, C, H, W) in the recipe's range, kept inside it."""
@@ -110,9 +107,7 @@ class _Conditioned(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.film = nn.Linear(condition, 2 * channels)
         for layer in (self.conv2, self.film):
-            nn.init.zeros_(layer.weight)
-            assert layer.bias is not None
-            nn.init.zeros_(layer.bias)
+            begin_at_zero(layer)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         scale, shift = self.film(c)[..., None, None].chunk(2, dim=1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from facette.errors import UsageError
 from facette.images.sheets.palette import LIGHT
-from facette.plots.style import accent, hexed, label, legend, new_figure
+from facette.plots.style import accent, finite_row, hexed, label, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,17 +56,14 @@ def plot_training(rows: Sequence[Mapping[str, Any]], title: str = "Training") ->
     return figure
 
 
-def plot_rate_per_latent(rate: np.ndarray, title: str = "Rate of every latent") -> "Figure":
+def plot_rate_per_latent(rate: np.ndarray) -> "Figure":
     """Bars of the mean KL (Z,) in nats, largest first; latents that carry nothing are grey and counted.
 
     UsageError: not a row of finite numbers.
     """
-    rate = np.asarray(rate, dtype=float)
-    if rate.ndim != 1 or not len(rate) or not np.isfinite(rate).all():
-        raise UsageError(f"the rate of every latent must be a row of finite numbers, not shape {rate.shape}")
-    ordered = np.sort(rate)[::-1]
+    ordered = np.sort(finite_row(rate, "the rate of every latent"))[::-1]
     active = int((ordered > ACTIVE_NATS).sum())
-    figure = new_figure(title, size=(8, 3.6))
+    figure = new_figure("Rate of every latent", size=(8, 3.6))
     axes = figure.axes[0]
     colours = [accent(1) if place < active else hexed(LIGHT.line) for place in range(len(ordered))]
     axes.bar(np.arange(1, len(ordered) + 1), ordered, width=0.85, color=colours)

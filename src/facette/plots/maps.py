@@ -8,9 +8,10 @@ Legend: N points, K neighbours, L labels of a column, S side of a picture.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,11 @@ class Column:
     def words(self) -> list[str]:
         """The label of every point."""
         return [self.labels[code] for code in self.codes]
+
+    def described(self, codes: NDArray[np.uint8]) -> dict[str, Any]:
+        """What a page's script knows of it, with these codes."""
+        labels = {"name": self.name, "labels": self.labels, "colours": self.colours()}
+        return {**labels, "codes": base64_of(codes)}
 
     def colours(self) -> list[str]:
         """A colour for every label."""
@@ -73,6 +79,11 @@ class Chart:
     def column(self) -> Column | None:
         """The column to colour by."""
         return next((column for column in self.columns if column.name == self.shown), None)
+
+
+def base64_of(values: NDArray[Any]) -> str:
+    """An array as a page's script reads it."""
+    return b64encode(np.ascontiguousarray(values).tobytes()).decode()
 
 
 def plot_chart(chart: Chart, faces_only: bool = False) -> Figure:

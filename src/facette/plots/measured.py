@@ -13,7 +13,7 @@ import numpy as np
 
 from facette.errors import UsageError
 from facette.images.sheets.palette import LIGHT
-from facette.plots.style import accent, hexed, label, legend, new_figure
+from facette.plots.style import accent, finite_row, hexed, label, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,19 +59,17 @@ def plot_bars(panels: Sequence[Panel], title: str, columns: int = 2) -> Figure:
     return figure
 
 
-def plot_rates(rates: Mapping[str, np.ndarray], title: str = "Rate of every latent") -> Figure:
+def plot_rates(rates: Mapping[str, np.ndarray]) -> Figure:
     """The mean KL (Z,) in nats of each model's latents, largest first, one line for each model.
 
     UsageError: no model, or rates that are no row of finite numbers.
     """
     if not rates:
         raise UsageError("nothing to draw: give the rates of at least one model")
-    figure = new_figure(title, size=(8, 3.8))
+    figure = new_figure("Rate of every latent", size=(8, 3.8))
     axes = figure.axes[0]
     for place, (name, values) in enumerate(rates.items()):
-        row = np.asarray(values, dtype=float)
-        if row.ndim != 1 or not len(row) or not np.isfinite(row).all():
-            raise UsageError(f"the rates of {name!r} must be a row of finite numbers, not shape {row.shape}")
+        row = finite_row(values, f"the rates of {name!r}")
         ordered = np.sort(row)[::-1]
         words = f"{name}: {row.sum():.0f} nats in {len(row)} latents"
         axes.step(np.arange(1, len(row) + 1), ordered, where="mid", color=accent(place), label=words)

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from facette.errors import UsageError
-from facette.files import json_of
+from facette.files import check_ending, json_of
 from facette.images.sheets.file import write_whole
 from facette.images.sheets.grid import Sheet
 from facette.images.sheets.palette import DARK, LIGHT
@@ -131,11 +131,8 @@ class Page:
 
 
 def check_page_path(path: str | Path) -> Path:
-    """The path, if a page can be written under this name; so a command can refuse before it has worked."""
-    path = Path(path)
-    if path.suffix.lower() != ".html":
-        raise UsageError(f"cannot write {path}: choose a file name that ends in .html")
-    return path
+    """The path, if a page can be written under this name."""
+    return check_ending(path, (".html",))
 
 
 def _row(cells: Sequence[Cell]) -> str:

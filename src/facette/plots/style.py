@@ -7,7 +7,10 @@ of matplotlib is read or changed, so plots of a notebook keep their own look bes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from facette.errors import UsageError
+from facette.files import check_ending
 from facette.images.sheets.file import write_whole
 from facette.images.sheets.palette import ACCENTS, LIGHT, Colour
 
@@ -60,6 +63,14 @@ def hexed(colour: Colour) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
+def finite_row(values: np.ndarray, what: str) -> np.ndarray:
+    """The values as a row of floats (N,). UsageError: no row, none in it, or one that is not finite."""
+    row = np.asarray(values, dtype=float)
+    if row.ndim != 1 or not len(row) or not np.isfinite(row).all():
+        raise UsageError(f"{what} must be a row of finite numbers, not shape {row.shape}")
+    return row
+
+
 def save_figure(figure: "Figure", path: str | Path) -> Path:
     """Write a figure as .png, .pdf, .svg, .jpg or .webp, making parent folders.
 
@@ -71,11 +82,8 @@ def save_figure(figure: "Figure", path: str | Path) -> Path:
 
 
 def check_figure_path(path: str | Path) -> Path:
-    """The path, if a figure can be written in its format; so a command can refuse before it has worked."""
-    path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise UsageError(f"cannot write {path}: choose a file name that ends in {', '.join(_FORMATS)}")
-    return path
+    """The path, if a figure can be written in its format."""
+    return check_ending(path, _FORMATS)
 
 
 def _dress(axes: "Axes") -> None:

@@ -8,7 +8,6 @@ Legend: N points, M placed photos, Z latents, S side of a picture.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from facette.latent.directions import FIGURES, known_directions
 from facette.latent.project import Method, Projection
 from facette.model.interface import DrawingModel
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
-from facette.plots.maps import Chart, Column
+from facette.plots.maps import Chart, Column, base64_of
 from facette.studio.events import Tell, progress_by
 
 if TYPE_CHECKING:
@@ -132,21 +131,13 @@ def chart_files(model: DrawingModel, walk: Walk, chart: Chart) -> tuple[dict[str
     atlas = pack_atlas(chart.pictures, slots_by_place(chart.points))
     columns = chart.columns or read_columns(model, walk)
     described = {
-        "points": _base64(np.asarray(chart.points, "<f4")),
+        "points": base64_of(np.asarray(chart.points, "<f4")),
         "names": chart.names,
-        "columns": [
-            {
-                "name": column.name,
-                "labels": column.labels,
-                "colours": column.colours(),
-                "codes": _base64(column.codes),
-            }
-            for column in columns
-        ],
+        "columns": [column.described(column.codes) for column in columns],
         "side": atlas.side,
         "across": atlas.columns,
         "down": atlas.rows,
-        "slots": _base64(np.asarray(atlas.slots, "<i4")),
+        "slots": base64_of(np.asarray(atlas.slots, "<i4")),
     }
     return described, atlas
 
@@ -190,7 +181,3 @@ def _opened(model: TrainedModel, source: str, tell: Tell) -> Any:
 
 def _spoken(name: str) -> str:
     return name.replace("_", " ").lower()
-
-
-def _base64(values: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")

@@ -14,7 +14,7 @@ from typing import IO, Any
 from PIL import Image, PngImagePlugin
 
 from facette.errors import ImageError, UsageError
-from facette.files import appearing
+from facette.files import appearing, check_ending
 
 JPEG_QUALITY = 94
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -27,11 +27,8 @@ _ASCII = b"ASCII\0\0\0"  # how EXIF marks the character code of a user comment
 
 
 def check_sheet_path(path: str | Path) -> Path:
-    """The path, if a sheet can be written in its format; so a command can refuse before it has worked."""
-    path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise UsageError(f"cannot write {path}: choose a file name that ends in {', '.join(_FORMATS)}")
-    return path
+    """The path, if a sheet can be written in its format."""
+    return check_ending(path, _FORMATS)
 
 
 def write_image(image: Image.Image, path: str | Path, metadata: Mapping[str, Any] | None = None) -> Path:

@@ -7,8 +7,8 @@ whose files can be copied. What comes from outside (titles, names of files) is e
 
 from __future__ import annotations
 
-import base64
 import re
+from base64 import b64encode
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from facette.files import json_of
 from facette.images.sheets.file import write_whole
 from facette.images.sheets.palette import DARK, LIGHT
 from facette.plots.interactive_map.atlas import Atlas, pack_atlas, slots_by_place
-from facette.plots.maps import Chart
+from facette.plots.maps import Chart, base64_of
 from facette.plots.page import check_page_path
 from facette.plots.style import accent, hexed
 
@@ -50,7 +50,7 @@ def map_page(chart: Chart) -> str:
         "data": _json(_data(chart, atlases)),
         "plot": _json(_plot(chart)),
         "atlas": "\n".join(
-            f'<script type="text/plain" id="atlas-{kind}{number}">{_base64(sheet)}</script>'
+            f'<script type="text/plain" id="atlas-{kind}{number}">{b64encode(sheet).decode()}</script>'
             for kind, atlas in atlases.items()
             for number, sheet in enumerate(atlas.sheets)
         ),
@@ -67,21 +67,16 @@ def _data(chart: Chart, atlases: dict[str, Atlas]) -> dict[str, Any]:
     unknown = np.zeros(chart.placed, np.uint8)  # placed photos belong to no group
     atlas = atlases.get("p")
     return {
-        "x": _base64(x),
-        "y": _base64(y),
-        "ground": [_base64(ground[:, 0]), _base64(ground[:, 1])],
+        "x": base64_of(x),
+        "y": base64_of(y),
+        "ground": [base64_of(ground[:, 0]), base64_of(ground[:, 1])],
         "names": chart.names,
-        "neighbours": _base64(np.asarray(chart.neighbours, "<i4")),
+        "neighbours": base64_of(np.asarray(chart.neighbours, "<i4")),
         "placed": chart.placed,
         "shown": chart.shown,
         "plain": accent(1),
         "columns": [
-            {
-                "name": column.name,
-                "labels": column.labels,
-                "colours": column.colours(),
-                "codes": _base64(np.concatenate([column.codes[: chart.settled], unknown])),
-            }
+            column.described(np.concatenate([column.codes[: chart.settled], unknown]))
             for column in chart.columns
         ],
         "atlas": atlas
@@ -92,7 +87,7 @@ def _data(chart: Chart, atlases: dict[str, Atlas]) -> dict[str, Any]:
                 "count": len(atlas.sheets),
                 "last": len(atlas.slots) - (len(atlas.sheets) - 1) * atlas.columns * atlas.rows,
             },
-            "slots": _base64(np.asarray(atlas.slots, "<i4")),
+            "slots": base64_of(np.asarray(atlas.slots, "<i4")),
             "reconstructions": "r" in atlases,
         },
     }
@@ -190,12 +185,6 @@ def _fill(template: str, parts: dict[str, str]) -> str:
 def _json(value: Any) -> str:
     """JSON that can stand inside a script element whatever the names in it are."""
     return json_of(value).replace("<", "\\u003c")
-
-
-def _base64(content: bytes | np.ndarray) -> str:
-    return base64.b64encode(
-        np.ascontiguousarray(content).tobytes() if isinstance(content, np.ndarray) else content
-    ).decode()
 
 
 def _read(name: str) -> str:
