@@ -38,7 +38,7 @@ from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.onnx_graph import Unserved, open_graph
 from facette.recipe import load_recipe
-from facette.scale.ledger import JOB, Account, Job, JobLedger
+from facette.scale.ledger import JOB, Job, JobLedger, ShardRecord
 from facette.scale.sums import Sums
 from facette.scale.tables import read_table, write_table
 from facette.scale.tasks import Encode
@@ -104,7 +104,7 @@ def honest(tmp_path_factory) -> dict[str, tuple[Path, Read]]:
     (folder / "job" / "done").mkdir(parents=True)
     job = Job(Encode(), "digest", False, "folder", "photos", "signature", 8, 64)
     (folder / "job" / JOB).write_text(json.dumps(sealed(job.to_dict())))
-    (folder / "job" / "done" / "000000.json").write_text(json.dumps(sealed(asdict(Account(0, 8, [])))))
+    (folder / "job" / "done" / "000000.json").write_text(json.dumps(sealed(asdict(ShardRecord(0, 8, [])))))
     graph = next((Path(facette.__file__).parent / "graphs").glob("*.onnx"))
     readers: dict[str, tuple[Path, Read]] = {
         "a model": (model, load_model),

@@ -17,7 +17,7 @@ from facette.files import owned
 from facette.scale import Encode, run_job, tables
 from facette.scale.ledger import JobLedger
 from facette.scale.run import Listener
-from facette.scale.shards import Bench
+from facette.scale.shards import ShardWorker
 from facette.scale.tables import read_table, write_table
 
 SHARD, SHARDS_OF_MANY = 64, 24
@@ -205,7 +205,7 @@ def test_a_shard_that_two_workers_make_is_there_once(collection, quick_run, tmp_
     out = tmp_path / "shards"
     job(quick_run, collection, out)
     before = content(out)
-    Bench(out).make(2)
+    ShardWorker(out).make(2)
     assert content(out) == before
 
 

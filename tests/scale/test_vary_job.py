@@ -14,7 +14,7 @@ from facette.errors import UsageError
 from facette.latent import vary
 from facette.latent.levels import choose_setting
 from facette.scale import Vary, run_job
-from facette.scale.shards import Bench
+from facette.scale.shards import ShardWorker
 from facette.scale.tables import read_table
 
 SHARD = 64
@@ -107,14 +107,14 @@ def test_archives_hold_the_same_files_and_the_same_bytes_twice(varied, collectio
                 path.name: path.read_bytes() for path in (varied / archive.stem).iterdir()
             }
     before = (out / "pictures-000001.zip").read_bytes()
-    Bench(out).make(1)
+    ShardWorker(out).make(1)
     assert (out / "pictures-000001.zip").read_bytes() == before
 
 
 def test_a_shard_begun_twice_leaves_one_folder(varied):
     before = {path: path.read_bytes() for path in varied.rglob("*") if path.is_file()}
     (varied / "pictures-000001" / "of-a-killed-worker.png").write_bytes(b"half")
-    Bench(varied).make(1)
+    ShardWorker(varied).make(1)
     assert {path: path.read_bytes() for path in varied.rglob("*") if path.is_file()} == before
 
 

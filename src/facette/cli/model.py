@@ -12,6 +12,14 @@ Plain = Annotated[
     bool,
     typer.Option("--plain", help="Without the second stage: the bare decoder's mean, as blurred as it is."),
 ]
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="NAME=VALUE",
+        help="For a model with conditions: what it is told, such as digit=7 or Eyeglasses=yes; repeated for several.",
+    ),
+]
 
 
 def open_model(name: str, device: str, plain: bool = False, light: bool = False) -> Any:

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.conditions import With
-from facette.cli.model import Model, Plain
+from facette.cli.model import Model, Plain, With
 from facette.cli.output import Device, Json, Seed, emit
 from facette.cli.photo import Each, Side
 from facette.models import DEFAULT_MODEL

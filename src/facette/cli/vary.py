@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from facette.cli.conditions import With
-from facette.cli.model import Model, Plain
+from facette.cli.model import Model, Plain, With
 from facette.cli.output import Device, Json, Seed, emit, progress, remark
 from facette.cli.paste import Paste
 from facette.cli.photo import Align, AllFaces, Details, Each, Eyes, Face, Hide, Photo, Side

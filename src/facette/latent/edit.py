@@ -22,11 +22,10 @@ from facette.latent.cloud import Doubles
 from facette.latent.details import Details
 from facette.latent.directions import Directions, known_directions
 from facette.latent.drawing import Drawing, draw, plan_drawing, reconstruction_of, shown
-from facette.latent.film import Film
 from facette.latent.inputs import Picture, resolve_drawer
 from facette.latent.photo import PhotoSource, take_photo
 from facette.latent.points import Latents
-from facette.latent.sheets import Result, footer, signed
+from facette.latent.sheets import Film, Result, footer, signed
 from facette.model.interface import DrawingModel
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ import numpy as np
 from facette.errors import UsageError, check_count
 from facette.latent.details import Details
 from facette.latent.drawing import Drawing, draw, plan_drawing, shown
-from facette.latent.film import Film
 from facette.latent.inputs import Picture, gradient_model, resolve_drawer
 from facette.latent.paths import (
     Curve,
@@ -33,7 +32,7 @@ from facette.latent.paths import (
 )
 from facette.latent.photo import PhotoInput, PhotoSource, take_photo
 from facette.latent.points import Latents
-from facette.latent.sheets import Result, footer
+from facette.latent.sheets import Film, Result, footer
 from facette.model.interface import DrawingModel
 from facette.progress import Advance, unheard
 

@@ -1,4 +1,4 @@
-"""What every result of this room can do: be drawn as a sheet, be saved, show itself in a notebook.
+"""What every result of this room can do: be drawn as a sheet, be saved, be played, show itself in a notebook.
 
 Enters: a result with pictures. Leaves: sheets and files. How a sheet looks is decided in `facette.images.sheets.grid`;
 which pictures go where is decided by each result.
@@ -53,6 +53,27 @@ class Result:
         buffer = BytesIO()
         self.sheet().image.save(buffer, format="PNG")
         return buffer.getvalue()
+
+
+class Film(Result):
+    """A result that can also be played."""
+
+    __slots__ = ()
+
+    def save(self, path: str | Path, seconds: float | None = None, side: int | None = None) -> Path:
+        """Write a sheet, or for .gif and .mp4 a film there and back; returns the path.
+
+        `seconds`: how long the way there lasts. `side`: of the film's pictures in pixels.
+        """
+        from facette.images.sheets.film import is_animation, save_animation
+
+        if not is_animation(path):
+            return Result.save(self, path)
+        return save_animation(self.frames(), path, seconds=seconds, side=side, metadata=self.settings())
+
+    def frames(self) -> Picture:
+        """There and back, so that the film can repeat without a jump: (2T − 2, S, S, 3)."""
+        return np.concatenate([self.pictures, self.pictures[-2:0:-1]])
 
 
 def signed(strength: float) -> str:

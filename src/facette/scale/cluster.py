@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from facette.errors import FacetteError, UsageError, import_extra
-from facette.scale.ledger import Account
+from facette.scale.ledger import ShardRecord
 
 STORE_BYTES = 128 * 2**20  # of shared memory: shard numbers and accounts are all that travels
 
@@ -45,7 +45,9 @@ def check_ray() -> None:
     import_extra("ray", "scale", "Working on a cluster (`engine='ray'`)")
 
 
-def work_on_cluster(folder: Path, numbers: list[int], device: str, cluster: Cluster) -> Generator[Account]:
+def work_on_cluster(
+    folder: Path, numbers: list[int], device: str, cluster: Cluster
+) -> Generator[ShardRecord]:
     """Do these shards on the cluster; they come back in the order they are finished in."""
     check_ray()
     with _connected(cluster):
@@ -68,7 +70,7 @@ def work_on_cluster(folder: Path, numbers: list[int], device: str, cluster: Clus
         for row in done.iter_rows():
             if row["error"]:
                 raise UsageError(f"a worker could not do its part: {row['error']}")
-            yield Account(**_account(row["account"]))
+            yield ShardRecord(**_account(row["account"]))
 
 
 class Worker:
@@ -76,7 +78,7 @@ class Worker:
 
     def __init__(self, folder: str, device: str):
         self.folder, self.device = folder, device
-        self.bench: Any = None
+        self.worker: Any = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         import json
@@ -92,11 +94,11 @@ class Worker:
         return {"shard": batch["shard"], "account": accounts, "error": errors}
 
     def _open(self) -> Any:
-        if self.bench is None:
-            from facette.scale.shards import Bench
+        if self.worker is None:
+            from facette.scale.shards import ShardWorker
 
-            self.bench = Bench(self.folder, self.device)
-        return self.bench
+            self.worker = ShardWorker(self.folder, self.device)
+        return self.worker
 
 
 def _account(text: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ShardRecord:
     """What became of a shard."""
 
     shard: int
@@ -110,7 +110,7 @@ class JobLedger:
     def names(self) -> NameTable:
         return NameTable.load(self.folder / LISTING)
 
-    def accounts(self) -> list[Account]:
+    def accounts(self) -> list[ShardRecord]:
         """Of every finished shard, in order."""
         return [account for number in self._numbers() if (account := self._account(number)) is not None]
 
@@ -131,11 +131,11 @@ class JobLedger:
         unreadable: dict[str, str],
         paths: list[Path],
         treated: dict[str, int] | None = None,
-    ) -> Account:
+    ) -> ShardRecord:
         """Say that a shard is done: its files are in their places."""
         files = {path.name: _bytes_of(path) for path in paths}
         digests = {path.name: digest_of_file(path) for path in paths if _is_read_again(path)}
-        account = Account(
+        account = ShardRecord(
             number, rows, [list(pair) for pair in unreadable.items()], files, digests, treated or {}
         )
         text = json_of(sealed(asdict(account)))
@@ -164,9 +164,9 @@ class JobLedger:
     def _numbers(self) -> list[int]:
         return sorted(int(path.stem) for path in (self.folder / DONE).glob("*.json") if path.stem.isdigit())
 
-    def _account(self, number: int) -> Account | None:
+    def _account(self, number: int) -> ShardRecord | None:
         try:
-            return Account(**unsealed(json.loads(self._account_path(number).read_bytes())))
+            return ShardRecord(**unsealed(json.loads(self._account_path(number).read_bytes())))
         except (
             ValueError,
             TypeError,
@@ -177,7 +177,7 @@ class JobLedger:
     def _account_path(self, number: int) -> Path:
         return self.folder / DONE / f"{number:06d}.json"
 
-    def _is_whole(self, account: Account) -> bool:
+    def _is_whole(self, account: ShardRecord) -> bool:
         paths = {name: self.folder / name for name in account.files}
         sized = all(
             paths[name].exists() and _bytes_of(paths[name]) == size for name, size in account.files.items()

@@ -9,6 +9,7 @@ that was stopped, killed or lost its machine, call it again with the same argume
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,8 @@ from facette.files import digest_of, json_of, owned, write_atomically
 from facette.progress import Advance, unheard
 from facette.scale.cluster import Cluster, check_ray, work_on_cluster
 from facette.scale.figures import Collected, collect
-from facette.scale.ledger import Account, Job, JobLedger
-from facette.scale.local import work_here
-from facette.scale.shards import BATCH, LATENTS, SUMS
+from facette.scale.ledger import Job, JobLedger, ShardRecord
+from facette.scale.shards import BATCH, LATENTS, SUMS, ShardWorker
 from facette.scale.sums import Sums
 from facette.scale.tables import NPZ, PARQUET, about_table, check_table, join_tables
 from facette.scale.tasks import Encode, Evaluate, Task, Vary
@@ -195,9 +195,9 @@ def _work(
             if stopping.is_set():
                 raise _StoppedError
 
-        accounts: Generator[Account]
+        accounts: Generator[ShardRecord]
         if cluster is None:
-            accounts = work_here(ledger.folder, pending, device, advance)
+            accounts = _work_here(ledger.folder, pending, device, advance)
         else:
             accounts = work_on_cluster(ledger.folder, pending, device, cluster)
         try:
@@ -258,9 +258,16 @@ def _finished_before(job: Job, out: Path, parts: Path) -> Outcome:
     )
 
 
-def _complain_if_empty(job: Job, accounts: list[Account]) -> None:
+def _complain_if_empty(job: Job, accounts: list[ShardRecord]) -> None:
     if not sum(account.rows for account in accounts):
         name, why = accounts[0].unreadable[0]
         raise DataError(
             f"none of the {job.pictures} pictures in {job.source!r} can be read; the first: {name} {why}"
         )
+
+
+def _work_here(folder: Path, numbers: list[int], device: str, advance: Advance) -> Generator[ShardRecord]:
+    """Do these shards one after another in this process; `advance` is told of every batch of pictures."""
+    worker = ShardWorker(folder, device, threads=os.cpu_count() or 1)  # which decode pictures ahead
+    for number in numbers:
+        yield worker.make(number, advance)

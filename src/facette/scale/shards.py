@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from facette.checkpoint.native import load_model
 from facette.data.aligned import ALIGNED, in_frame
+from facette.data.folder import FolderSource
 from facette.data.names import NameTable
 from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
-from facette.data.source import Block, PictureSource, decode_block, white_of_source
+from facette.data.source import Block, PictureSource, white_of_source
 from facette.data.treatment import count_bits
 from facette.evaluation.forward import pass_batch
 from facette.images.convert import as_rgb, picture_image
@@ -37,7 +38,7 @@ from facette.progress import Advance
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed
 from facette.scale.files import publish_archive, publish_folder
-from facette.scale.ledger import MODEL, Account, JobLedger
+from facette.scale.ledger import MODEL, JobLedger, ShardRecord
 from facette.scale.sums import Sums, add_up, sums_of
 from facette.scale.tables import write_table
 from facette.scale.tasks import Encode, Evaluate, Vary
@@ -58,7 +59,7 @@ class Readable:
     pixels: NDArray[np.uint8]  # (N, S, S, 3)
 
 
-class Bench:
+class ShardWorker:
     """What one worker keeps open: the job, the model, and the pictures."""
 
     def __init__(self, folder: str | Path, device: str = "cpu", threads: int = 1):
@@ -73,7 +74,7 @@ class Bench:
         assert spec.kind == "image"  # jobs are made of pictures alone
         self.source = _reopened(self.job.kind, self.job.source, self.names, spec)
 
-    def make(self, number: int, advance: Advance = lambda pictures: None) -> Account:
+    def make(self, number: int, advance: Advance = lambda pictures: None) -> ShardRecord:
         """Do a shard, whether or not it was done before; `advance` is told of every batch."""
         unreadable: dict[str, str] = {}
         treated: Counter[str] = Counter()
@@ -211,10 +212,8 @@ class Bench:
         return about
 
 
-class ListedFolder:
+class ListedFolder(FolderSource):
     """Pictures of a folder by a listing made before: no worker walks the folder again."""
-
-    kind = "folder"
 
     def __init__(self, root: Path, names: NameTable):
         self.root, self.names, self.location = root, names, str(root)
@@ -222,12 +221,6 @@ class ListedFolder:
 
     def signature(self) -> str:
         raise NotImplementedError("the listing was signed when it was made")
-
-    def block(self, start: int, stop: int, spec: ImageInput) -> Block:
-        return decode_block(self.contents(start, stop), stop - start, spec, self.white)
-
-    def contents(self, start: int, stop: int) -> Iterator[Path]:
-        return (self.root / name for name in self.names[start:stop])
 
 
 def _reopened(kind: str, location: str, names: NameTable, spec: ImageInput) -> PictureSource:
