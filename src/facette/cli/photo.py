@@ -104,7 +104,9 @@ class SeveralPhotos:
     @property
     def remark(self) -> str:
         """What was done to them, as one line for the sheet."""
-        return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in self.photos)
+        from facette.latent.photo import remarks_on
+
+        return remarks_on(self.photos)
 
     def account(self) -> dict[str, Any]:
         """The same as plain values, and what was left out."""

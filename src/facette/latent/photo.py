@@ -107,6 +107,11 @@ class PhotoInput:
         return beyond if beyond.any() else None
 
 
+def remarks_on(photos: Sequence[PhotoInput]) -> str:
+    """What was done to each photo, as one line for a sheet."""
+    return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
+
+
 def check_side(wished: int, least: int) -> int:
     """The wished side. Raises UsageError for one below the model's own side, `least`, or above 1,024."""
     if not least <= wished <= max(LARGEST_SIDE, least):

@@ -20,12 +20,11 @@ from facette.images.sheets.file import encode_image
 from facette.images.sheets.film import encode_animation
 from facette.images.whole import ending_of, read_whole
 from facette.latent.pasting import changed_pixels
-from facette.studio.parts import link, png_bytes
+from facette.studio.parts import folded, frame, link, png_bytes
 
 if TYPE_CHECKING:
     from facette.latent.edit import Edit
-    from facette.latent.film import Film
-    from facette.latent.sheets import Result
+    from facette.latent.sheets import Film, Result
     from facette.latent.vary import Variations
     from facette.studio.app import Studio
     from facette.studio.photo import StudioPhoto
@@ -47,6 +46,16 @@ def sheet(studio: Studio, tab: str, key: str, result: Result, stem: str) -> str:
 
     address = studio.shelf.put(tab, f"{key}-sheet", drawn, name, "image/png", result.pictures.nbytes)
     return link(address, "Save the sheet", name)
+
+
+def report(
+    studio: Studio, tab: str, key: str, content: bytes, name: str, words: str, title: str, terminal: str
+) -> str:
+    """A page in a frame of this title, below a link with these words, which saves it, and what makes it in a
+    terminal."""
+    address = studio.shelf.put(tab, key, content, name, "text/html; charset=utf-8")
+    saved = row(link(address, words, name))
+    return saved + folded("In a terminal", terminal) + frame(address, title)
 
 
 def all_of(

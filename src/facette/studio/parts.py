@@ -156,6 +156,17 @@ def _figure(
     )
 
 
+def report_controls(name: str, words: str) -> tuple[Any, Any, Any, Any]:
+    """What a page has that makes a report: the button that starts it, with these words, the one that stops it, how far
+    it is, and the report."""
+    import gradio as gr
+
+    with gr.Row(elem_classes="presses"):
+        start = gr.Button(words, variant="primary", elem_id=f"{name}-start", min_width=110)
+        stop = gr.Button("Stop", elem_id=f"{name}-stop", elem_classes="stops", min_width=110)
+    return start, stop, gr.HTML(elem_id=f"{name}-told"), gr.HTML(elem_id=f"{name}-report")
+
+
 def note(words: str, kind: str = "quiet") -> str:
     """A paragraph as HTML; kind "quiet", "warn" or "plain"."""
     return f'<p class="{escape(kind)}">{escape(words)}</p>' if words else ""

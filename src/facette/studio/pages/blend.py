@@ -19,6 +19,7 @@ from facette.images.sheets.film import SIDE as FILM_SIDE
 from facette.latent import blend, field, interpolate
 from facette.latent.interpolate import CORNERS
 from facette.latent.paths import Method
+from facette.latent.photo import remarks_on
 from facette.studio.apart import NamedModel, work_apart
 from facette.studio.download_links import film, photo_first, picture, row, sheet, singles
 from facette.studio.events import Tell, live, long, unheard
@@ -66,10 +67,6 @@ def page(studio: Studio) -> None:
 def _photos_of(studio: Studio, held: Sequence[str]) -> list[StudioPhoto]:
     """What the boxes hold, without the empty ones."""
     return [studio.photos.take(text) for text in held if text]
-
-
-def _remark(photos: Sequence[StudioPhoto]) -> str:
-    return " · ".join(f"{photo.name}: {photo.report.summary()}" for photo in photos)
 
 
 def _terminal(
@@ -176,7 +173,7 @@ def _walked(
         else:
             options = {"method": method, "equal_steps": equal, "side": side}
             walk = interpolate(studio.model, *inputs, steps=count, **options)
-        return replace(walk, remark=_remark(photos))
+        return replace(walk, remark=remarks_on(inputs))
 
     walk = between(steps, tell=tell)
     way = _way_of(walk, tuple(text for text in held if text))
@@ -273,7 +270,7 @@ def _field(studio: Studio, boxes: Sequence[Any]) -> None:
             return [None, note(FOUR), "", "", ""]
         inputs = [photo.input for photo in photos]
         square = field(studio.model, inputs, FIELD_SIDE, FIELD_SIDE, METHODS[called])
-        square = replace(square, remark=_remark(photos))
+        square = replace(square, remark=remarks_on(inputs))
         shares = np.linspace(0, 1, FIELD_SIDE, dtype=np.float32)
         rows, columns = np.meshgrid(shares, shares, indexing="ij")
         corners = ((1 - rows) * (1 - columns), (1 - rows) * columns, rows * (1 - columns), rows * columns)
@@ -330,7 +327,7 @@ def _average(studio: Studio, boxes: Sequence[Any]) -> None:
         chosen = [share for share, text in zip(shares, held, strict=True) if text]
         inputs = [photo.input for photo in photos]
         mixture = blend(studio.model, *inputs, weights=chosen, norm_corrected=as_far)
-        mixture = replace(mixture, remark=_remark(photos))
+        mixture = replace(mixture, remark=remarks_on(inputs))
         stem = f"{photos[0].stem}-blend"
         parts = ", ".join(
             f"{share:.0%} {photo.name}" for share, photo in zip(mixture.shares, photos, strict=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from facette.errors import UsageError
 from facette.studio.apart import NamedModel, work_apart
-from facette.studio.download_links import photo_first, row
+from facette.studio.download_links import photo_first, report
 from facette.studio.events import long
-from facette.studio.parts import copyable, folded, frame, link, note, photo_box
+from facette.studio.parts import copyable, note, photo_box, report_controls
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -76,10 +76,7 @@ def page(studio: Studio) -> None:
                 count = gr.Number(10, label="Pictures of each", precision=0, minimum=2)
                 steps = gr.Number(50, label="Steps of diffusion", precision=0, minimum=1)
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-    with gr.Row(elem_classes="presses"):
-        start = gr.Button("Compare", variant="primary", elem_id="compare-start", min_width=110)
-        stop = gr.Button("Stop", elem_id="compare-stop", elem_classes="stops", min_width=110)
-    told, shown = gr.HTML(elem_id="compare-told"), gr.HTML(elem_id="compare-report")
+    start, stop, told, shown = report_controls("compare", "Compare")
 
     def compare(tab: str, tell: Tell, token: str, *values: Any) -> str:
         if not token:
@@ -107,17 +104,16 @@ def _compared(studio: Studio, tab: str, tell: Tell, held: str, settings: Compare
         command += f" {word}"
     order = ComparisonOrder(settings, studio.named, studio.photos.sent(held), command)
     content = work_apart(comparison_of, order, tell)
-    name = f"{photo.stem}-compared.html"
-    address = studio.shelf.put(tab, "compare", content, name, "text/html; charset=utf-8")
     first = photo_first(studio, tab, "compare", photo)
-    saved = row(link(address, "Save the page", name))
-    return f"{saved}{folded('In a terminal', copyable(command, '', first))}{frame(address, 'The comparison')}"
+    terminal = copyable(command, "", first)
+    name = f"{photo.stem}-compared.html"
+    return report(studio, tab, "compare", content, name, "Save the page", "The comparison", terminal)
 
 
 def comparison_of(order: ComparisonOrder, tell: Tell) -> bytes:
     """The page of a comparison, as a file."""
     from facette.comparison.checkpoint import find_checkpoint
-    from facette.comparison.compare import compare, gauge_for, plan_comparison
+    from facette.comparison.compare import compare, embedding_for, plan_comparison
     from facette.comparison.diffusion import DiffusionSettings
     from facette.comparison.loading import load_diffusion
     from facette.images.warp import look_again
@@ -150,7 +146,7 @@ def comparison_of(order: ComparisonOrder, tell: Tell) -> bytes:
         photo.picture,
         diffusion,
         large,
-        gauge_for(model),
+        embedding_for(model),
         strength=settings.strength,
         count=settings.count,
         seed=settings.seed,

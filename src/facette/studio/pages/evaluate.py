@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from facette.errors import UsageError
 from facette.studio.apart import NamedModel, work_apart
-from facette.studio.download_links import row
+from facette.studio.download_links import report
 from facette.studio.events import long, progress_by
-from facette.studio.parts import command_line, copyable, folded, frame, link, note
+from facette.studio.parts import command_line, copyable, note, report_controls
 
 if TYPE_CHECKING:
     from facette.studio.app import Studio
@@ -61,10 +61,7 @@ def page(studio: Studio) -> None:
             list(SPLITS), value="auto", label="Part", info="auto: what the model was not trained on."
         )
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-    with gr.Row(elem_classes="presses"):
-        start = gr.Button("Measure", variant="primary", elem_id="evaluate-start", min_width=110)
-        stop = gr.Button("Stop", elem_id="evaluate-stop", elem_classes="stops", min_width=110)
-    told, shown = gr.HTML(elem_id="evaluate-told"), gr.HTML(elem_id="evaluate-report")
+    start, stop, told, shown = report_controls("evaluate", "Measure")
 
     def measure(tab: str, tell: Tell, data: str, beside: str, count: int, split: str, seed: int) -> str:
         other = studio.readable(beside) if beside.strip() else ""
@@ -77,12 +74,11 @@ def page(studio: Studio) -> None:
 def _measured(studio: Studio, tab: str, tell: Tell, order: EvaluationOrder) -> str:
     """The card in a frame, a link that saves it, and the command that makes it."""
     content = work_apart(card_of, order, tell)
-    address = studio.shelf.put(tab, "evaluate", content, "evaluation.html", "text/html; charset=utf-8")
     models = [order.model.name, *([order.beside] if order.beside else [])]
     words = ["--count", order.count, "--split", order.split, "--seed", order.seed, "--out", "evaluation"]
-    command = folded("In a terminal", copyable(command_line("evaluate", *models, order.source, *words), ""))
-    saved = row(link(address, "Save the card", "evaluation.html"))
-    return f"{saved}{command}{frame(address, 'The evaluation card')}"
+    command = copyable(command_line("evaluate", *models, order.source, *words), "")
+    name, title = "evaluation.html", "The evaluation card"
+    return report(studio, tab, "evaluate", content, name, "Save the card", title, command)
 
 
 def card_of(order: EvaluationOrder, tell: Tell) -> bytes:
@@ -96,9 +92,9 @@ def card_of(order: EvaluationOrder, tell: Tell) -> bytes:
     evaluations = []
     for name, (model, store) in opened.items():
         label = order.source if "/" not in order.source else Path(order.source).resolve().name
-        subject = choose_data(model, store, part, order.count, order.seed, label=label, source=order.source)
+        selection = choose_data(model, store, part, order.count, order.seed, label=label, source=order.source)
         told = progress_by(tell, f"{name}: ")
-        evaluations.append(evaluate(model, subject, seed=order.seed, name=name, progress=told))
+        evaluations.append(evaluate(model, selection, seed=order.seed, name=name, progress=told))
     tell("Drawing the card")
     return card_page(evaluations).html().encode()
 
