@@ -64,16 +64,16 @@ def _sigma_table(error: float) -> str:
 
 def _scales(model: Any, pictures: np.ndarray) -> str:
     """What each factor of the variance does: difference from the reconstruction, and similarity to the photo."""
-    gauge = embedding_of(facette.load("faces128"))
+    embedding = embedding_of(facette.load("faces128"))
     gone: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     like: dict[float, list[float]] = {scale: [] for scale in (0.0, *SCALES)}
     for picture in pictures:
-        place = gauge.places(picture[None])
+        place = embedding.places(picture[None])
         swept = facette.sweep(model, picture, (0.0, *SCALES), count=10, mode="variance")
         for row in swept.rows:
             apart = row.pictures.astype(float) - swept.reconstruction
             gone[row.factor].append(float(np.sqrt(np.mean(apart**2, axis=(1, 2, 3))).mean()))
-            like[row.factor].append(float(similarity(place, gauge.places(row.pictures)).mean()))
+            like[row.factor].append(float(similarity(place, embedding.places(row.pictures)).mean()))
     rows = [
         [f"{s:g}", f"{s**0.5:g}", short(float(np.mean(gone[s]))), short(float(np.mean(like[s])))]
         for s in gone
@@ -84,7 +84,7 @@ def _scales(model: Any, pictures: np.ndarray) -> str:
         "difference from the reconstruction, steps of 255",
         "similarity to the photo",
     ]
-    rows.append(["", "", "a stranger, at most one in a hundred:", short(gauge.threshold)])
+    rows.append(["", "", "a stranger, at most one in a hundred:", short(embedding.threshold)])
     return table(head, rows)
 
 

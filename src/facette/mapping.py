@@ -99,29 +99,31 @@ def map_latents(
         from facette.data import open_dataset
 
         label, data = label or Path(data).name, open_dataset(data, model.input)
-    subject = choose_data(model, data, split, count, seed, label=label)
-    columns = _columns(data, subject, color)
+    selection = choose_data(model, data, split, count, seed, label=label)
+    columns = _columns(data, selection, color)
     mark = _digest(model)
     known = None if onto is None else _known_map(onto, model, mark)
     extra = _photos(model, place)
-    seen = _look(model, subject, _names(data, subject), reconstructions, progress)
-    projection = known or fit_projection(seen.means, seen.scales, method, seed, seen.names, model.name, mark)
-    points = projection.place(seen.means)
+    encoded = _encode(model, selection, _names(data, selection), reconstructions, progress)
+    projection = known or fit_projection(
+        encoded.means, encoded.scales, method, seed, encoded.names, model.name, mark
+    )
+    points = projection.place(encoded.means)
     column = next((column for column in columns if column.name == color), None)
-    figures = _measure(seen.means / projection.unit, points, column)
+    figures = _measure(encoded.means / projection.unit, points, column)
     if extra is not None:
-        added = _look(model, extra, tuple(place_names(place)), reconstructions, lambda done: None)
-        points, seen = np.concatenate([points, projection.place(added.means)]), seen.with_(added)
+        added = _encode(model, extra, tuple(place_names(place)), reconstructions, lambda done: None)
+        points, encoded = np.concatenate([points, projection.place(added.means)]), encoded.with_(added)
     chart = Chart(
-        title=f"{len(subject.indices):,} of {readable(subject.label)} in the latent space of {model.name}",
+        title=f"{len(selection.indices):,} of {readable(selection.label)} in the latent space of {model.name}",
         subtitle=_subtitle(projection, known is not None),
         points=points,
-        names=seen.names,
-        neighbours=nearest(seen.means / projection.unit, LISTED),
+        names=encoded.names,
+        neighbours=nearest(encoded.means / projection.unit, LISTED),
         columns=columns,
         shown=color,
-        pictures=seen.pictures,
-        reconstructions=seen.reconstructions,
+        pictures=encoded.pictures,
+        reconstructions=encoded.reconstructions,
         placed=0 if extra is None else len(extra.indices),
         remarks=in_words(figures, column),
         ground=None if known is None else known.points,
@@ -130,7 +132,7 @@ def map_latents(
 
 
 def check_map_path(path: str | Path) -> Path:
-    """The path, if a map can be written under this name; so a command can refuse before it has worked."""
+    """The path, if a map can be written under this name."""
     path = Path(path)
     return path if path.suffix.lower() in (".html", ".npz") else check_figure_path(path)
 
@@ -166,16 +168,16 @@ def in_words(figures: Mapping[str, float], column: Column | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _Encoded:
     names: tuple[str, ...]
     means: NDArray[np.float32]  # (N, Z)
     scales: NDArray[np.float32]  # (N, Z)
     pictures: NDArray[np.uint8] | None  # (N, S, S, 3)
     reconstructions: NDArray[np.uint8] | None
 
-    def with_(self, other: _Seen) -> _Seen:
+    def with_(self, other: _Encoded) -> _Encoded:
         """Both, one after the other."""
-        return _Seen(
+        return _Encoded(
             self.names + other.names,
             np.concatenate([self.means, other.means]),
             np.concatenate([self.scales, other.scales]),
@@ -190,16 +192,16 @@ def _joined(parts: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
     return np.concatenate(there) if there and len(there) == len(parts) else None
 
 
-def _look(
+def _encode(
     model: TrainedModel,
-    subject: Selection,
+    selection: Selection,
     names: tuple[str, ...],
     redraw: bool,
     advance: Advance,
-) -> _Seen:
+) -> _Encoded:
     pictured = model.input.kind == "image"
     means, scales, pictures, redrawn = [], [], [], []
-    for _, batch in subject.batches(256):
+    for _, batch in selection.batches(256):
         posterior = model.encode(batch)
         means.append(posterior.mean.numpy())
         scales.append(posterior.scale.numpy())
@@ -207,7 +209,7 @@ def _look(
             pictures.append(batch)
             redrawn += [model.decode(posterior.mean)] if redraw else []
         advance(len(batch))
-    return _Seen(names, np.concatenate(means), np.concatenate(scales), _joined(pictures), _joined(redrawn))
+    return _Encoded(names, np.concatenate(means), np.concatenate(scales), _joined(pictures), _joined(redrawn))
 
 
 def _photos(model: TrainedModel, place: Mapping[str, Any] | Sequence[str | Path]) -> Selection | None:
@@ -219,9 +221,9 @@ def _photos(model: TrainedModel, place: Mapping[str, Any] | Sequence[str | Path]
     return Selection(photos.__getitem__, np.arange(len(photos)), "photos", "all")
 
 
-def _names(data: Any, subject: Selection) -> tuple[str, ...]:
+def _names(data: Any, selection: Selection) -> tuple[str, ...]:
     names = getattr(data, "names", None)
-    return tuple(str(i) if names is None else readable(names[int(i)]) for i in subject.indices)
+    return tuple(str(i) if names is None else readable(names[int(i)]) for i in selection.indices)
 
 
 def _digest(model: TrainedModel) -> str:
@@ -243,23 +245,23 @@ def _known_map(onto: Projection | str | Path, model: TrainedModel, mark: str) ->
 # ── what is known about the data ─────────────────────────────────────────────────────────────────────────
 
 
-def _columns(data: Any, subject: Selection, color: str) -> tuple[Column, ...]:
+def _columns(data: Any, selection: Selection, color: str) -> tuple[Column, ...]:
     """Every attribute, yes before no before unknown; for a mixture its components. UsageError: not `color`."""
     columns = []
     components = getattr(data, "components", None)
     if components is not None:
-        codes = np.asarray(components)[subject.indices]
+        codes = np.asarray(components)[selection.indices]
         labels = tuple(f"component {k + 1}" for k in range(int(codes.max()) + 1))
         columns.append(Column("component", labels, codes.astype(np.uint8)))
     attributes = getattr(data, "attributes", None)
     for category in getattr(attributes, "categories", ()):
-        codes, known = category.codes[subject.indices], len(category.labels)
+        codes, known = category.codes[selection.indices], len(category.labels)
         labels = (*category.labels, UNKNOWN) if (codes < 0).any() else category.labels
         columns.append(Column(category.name, labels, np.where(codes < 0, known, codes).astype(np.uint8)))
     for name in getattr(attributes, "names", ()):
         if any(name == column.name for column in columns):
             continue  # numbers, whose bands say more than above or below the middle
-        values = data.attributes.column(name)[subject.indices]
+        values = data.attributes.column(name)[selection.indices]
         codes = np.select([values == 1, values == -1], [0, 1], 2).astype(np.uint8)
         labels = (name, f"not {name}", UNKNOWN) if (codes == 2).any() else (name, f"not {name}")
         columns.append(Column(name, labels, codes))

@@ -1,4 +1,4 @@
-"""One model with a gauge for the whole room, made once."""
+"""One model with an embedding for the whole room, made once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def tiny(tiny_diffusion: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def gauge():
+def embedding():
     """What similarity means among drawn faces."""
     from facette.data.synthetic import draw_faces
     from facette.judges.attributes import extract
@@ -25,13 +25,13 @@ def gauge():
 
 
 @pytest.fixture(scope="session")
-def gauged(quick_model, gauge, tmp_path_factory) -> Path:
-    """The folder of the quick model with that gauge in it."""
+def gauged(quick_model, embedding, tmp_path_factory) -> Path:
+    """The folder of the quick model with that embedding in it."""
     from dataclasses import replace
 
     from facette.checkpoint.native import save_model
 
-    model = replace(quick_model, extras={**quick_model.extras, **gauge.extras()})
+    model = replace(quick_model, extras={**quick_model.extras, **embedding.extras()})
     return save_model(model, tmp_path_factory.mktemp("gauged") / "quick")
 
 

@@ -13,7 +13,7 @@ from facette.comparison.compare import (
     Pace,
     compare,
     curve_strengths,
-    gauge_for,
+    embedding_for,
     measure_pace,
     plan_comparison,
 )
@@ -58,10 +58,10 @@ def steps_taken():
 
 
 @pytest.fixture(scope="module")
-def matched(model, diffusion, photo, gauge, steps_taken):
+def matched(model, diffusion, photo, embedding, steps_taken):
     """A matched comparison at a similarity that all three methods reach."""
     asked = {"strength": 0.25, "count": 3, "match": True, "levels": 3, "seed": 5}
-    return compare(model, photo, diffusion, photo, gauge, progress=steps_taken.append, **asked)
+    return compare(model, photo, diffusion, photo, embedding, progress=steps_taken.append, **asked)
 
 
 def test_matched_methods_are_equally_like_the_photo(matched):
@@ -73,9 +73,9 @@ def test_matched_methods_are_equally_like_the_photo(matched):
     assert "equally like the photo" in matched.subtitle
 
 
-def test_the_similarity_is_that_of_the_pictures_that_are_shown(matched, photo, gauge):
+def test_the_similarity_is_that_of_the_pictures_that_are_shown(matched, photo, embedding):
     for entry in matched.entries:
-        measured = similarity(gauge.places(photo[None]), gauge.places(entry.chosen.pictures)).mean()
+        measured = similarity(embedding.places(photo[None]), embedding.places(entry.chosen.pictures)).mean()
         assert entry.chosen.figures.similarity.value == pytest.approx(measured)
 
 
@@ -89,9 +89,18 @@ def test_the_curves_reach_from_the_reconstruction_to_the_strongest(matched):
     assert {trial.level * 32 for trial in theirs.curve} <= set(range(33)), "a strength is a number of steps"
 
 
-def test_a_similarity_that_nobody_reaches_is_said_to_be_unreached(model, diffusion, photo, gauge):
+def test_a_similarity_that_nobody_reaches_is_said_to_be_unreached(model, diffusion, photo, embedding):
     found = compare(
-        model, photo, diffusion, photo, gauge, count=2, match=True, levels=2, similarity=-1.0, strength=1.0
+        model,
+        photo,
+        diffusion,
+        photo,
+        embedding,
+        count=2,
+        match=True,
+        levels=2,
+        similarity=-1.0,
+        strength=1.0,
     )
     assert found.wished == -1.0
     reached = found.entries[-1].chosen.figures.similarity.value
@@ -110,14 +119,14 @@ def test_ours_are_the_variations_that_vary_makes(model, photo):
     )
 
 
-def test_as_asked_is_as_asked(model, diffusion, photo, gauge):
+def test_as_asked_is_as_asked(model, diffusion, photo, embedding):
     ticks = []
     found = compare(
         model,
         photo,
         diffusion,
         photo,
-        gauge,
+        embedding,
         strength=0.5,
         diversity=2.5,
         count=3,
@@ -127,13 +136,13 @@ def test_as_asked_is_as_asked(model, diffusion, photo, gauge):
     assert found.wished is None
     assert all(entry.matched is None for entry in found.entries)
     assert sum(ticks) >= plan_comparison(diffusion, 0.5, 3, False).steps == 48
-    again = compare(model, photo, diffusion, photo, gauge, strength=0.5, diversity=2.5, count=3)
+    again = compare(model, photo, diffusion, photo, embedding, strength=0.5, diversity=2.5, count=3)
     assert np.array_equal(found.pictures, again.pictures)
     assert found.seeds == again.seeds
 
 
-def test_strength_0_beside_factor_0_compares_the_autoencoders(model, diffusion, photo, gauge):
-    found = compare(model, photo, diffusion, photo, gauge, strength=0, diversity=0, count=2)
+def test_strength_0_beside_factor_0_compares_the_autoencoders(model, diffusion, photo, embedding):
+    found = compare(model, photo, diffusion, photo, embedding, strength=0, diversity=0, count=2)
     for entry, kept in zip(found.entries, found.kept, strict=True):
         assert all(np.array_equal(picture, kept.picture) for picture in entry.chosen.pictures)
         assert entry.chosen.figures.spread == 0
@@ -150,9 +159,9 @@ def test_the_sheet_shows_every_picture_and_carries_what_made_it(matched, tmp_pat
     assert told["seeds"][0] == 5
 
 
-def test_autoencoders_stand_side_by_side(model, tiny, photo, gauge):
+def test_autoencoders_stand_side_by_side(model, tiny, photo, embedding):
     rival = load_autoencoder(find_checkpoint(str(tiny), autoencoder_only=True), CPU)
-    found = compare_autoencoders(model, photo, rival, photo, gauge)
+    found = compare_autoencoders(model, photo, rival, photo, embedding)
     assert [kept.name for kept in found.kept] == ["quick plain", "quick sharp", "tiny-diffusion"]
     theirs = found.kept[-1]
     assert theirs.latents == 4 * 32 * 32
@@ -162,7 +171,9 @@ def test_autoencoders_stand_side_by_side(model, tiny, photo, gauge):
     assert theirs.size == size_of({"vae": rival.network})
 
 
-def test_when_the_safety_checker_leaves_too_little_it_is_said(model, diffusion, photo, gauge, monkeypatch):
+def test_when_the_safety_checker_leaves_too_little_it_is_said(
+    model, diffusion, photo, embedding, monkeypatch
+):
     """Not one picture may be measured that nobody may see."""
     from facette.comparison.diffusion import DiffusionDraws
 
@@ -171,7 +182,7 @@ def test_when_the_safety_checker_leaves_too_little_it_is_said(model, diffusion, 
     with pytest.raises(
         ImageError, match=r"checker of tiny-diffusion withheld 3 of 3 pictures at strength 0\.5"
     ):
-        compare(model, photo, diffusion, photo, gauge, count=3)
+        compare(model, photo, diffusion, photo, embedding, count=3)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +198,7 @@ def test_when_the_safety_checker_leaves_too_little_it_is_said(model, diffusion, 
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_made(
-    model, diffusion, photo, gauge, wished, sentence
+    model, diffusion, photo, embedding, wished, sentence
 ):
     with pytest.raises(UsageError, match=sentence):
         compare(
@@ -195,7 +206,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_made(
             photo,
             diffusion,
             photo,
-            gauge,
+            embedding,
             progress=lambda done: pytest.fail("a picture was made"),
             **wished,
         )
@@ -221,16 +232,16 @@ def test_strengths_of_a_curve_are_whole_steps_from_end_to_end():
     assert curve_strengths(2, 1) == [0.0, 1.0]
 
 
-def test_the_photo_itself_is_wholly_like_itself(photo, gauge):
-    figures = measure(gauge, photo, np.stack([photo, photo]))
+def test_the_photo_itself_is_wholly_like_itself(photo, embedding):
+    figures = measure(embedding, photo, np.stack([photo, photo]))
     assert figures.similarity.value == pytest.approx(1)
     assert figures.spread == 0
     assert figures.variety == pytest.approx(0, abs=1e-9)
     assert figures.sharpness == pytest.approx(1)
 
 
-def test_the_gauge_is_the_models_own_where_it_has_one(gauged, gauge):
-    assert gauge_for(facette.load(gauged)).threshold == pytest.approx(gauge.threshold)
+def test_the_embedding_is_the_models_own_where_it_has_one(gauged, embedding):
+    assert embedding_for(facette.load(gauged)).threshold == pytest.approx(embedding.threshold)
 
 
 def test_memory_is_the_weights_and_what_was_taken_on_top():

@@ -22,7 +22,7 @@ def faces(mixing):
 
 
 @pytest.fixture(scope="module")
-def gauge(faces):
+def embedding(faces):
     return fit_embedding(faces)
 
 
@@ -30,8 +30,8 @@ def fresh(mixing, count, seed):
     return (np.random.default_rng(seed).normal(size=(count, FEATURES)) @ mixing.T + 30).astype(np.float32)
 
 
-def test_places_have_length_one_and_no_preferred_direction(gauge, mixing):
-    places = gauge.place(fresh(mixing, 2000, 2))
+def test_places_have_length_one_and_no_preferred_direction(embedding, mixing):
+    places = embedding.place(fresh(mixing, 2000, 2))
     np.testing.assert_allclose(np.linalg.norm(places, axis=1), 1)
     np.testing.assert_allclose(places.mean(0), 0, atol=0.02)
     variances = np.linalg.eigvalsh(np.cov(places.T)) * FEATURES
@@ -39,19 +39,19 @@ def test_places_have_length_one_and_no_preferred_direction(gauge, mixing):
     assert variances.max() < 3
 
 
-def test_one_pair_of_strangers_in_a_hundred_passes(gauge, mixing):
-    first, second = (gauge.place(fresh(mixing, 20_000, seed)) for seed in (3, 4))
-    passed = (np.einsum("nd,nd->n", first, second) > gauge.threshold).mean()
+def test_one_pair_of_strangers_in_a_hundred_passes(embedding, mixing):
+    first, second = (embedding.place(fresh(mixing, 20_000, seed)) for seed in (3, 4))
+    passed = (np.einsum("nd,nd->n", first, second) > embedding.threshold).mean()
     assert passed == pytest.approx(0.01, abs=0.003)
 
 
-def test_similarity_is_one_to_oneself_and_none_to_strangers(gauge, faces):
-    places = gauge.place(faces[:500])
+def test_similarity_is_one_to_oneself_and_none_to_strangers(embedding, faces):
+    places = embedding.place(faces[:500])
     assert similarity(places[3], places)[3] == pytest.approx(1)
     assert abs(similarity(places[3], places).mean()) < 0.02
 
 
-def test_whitening_tells_people_apart_where_the_plain_cosine_cannot(gauge, faces, mixing):
+def test_whitening_tells_people_apart_where_the_plain_cosine_cannot(embedding, faces, mixing):
     # The same people with a change in the smallest direction: alike; the raw cosine of strangers is near 1 as well.
     others = fresh(mixing, 200, 5)
     raw = (
@@ -60,11 +60,11 @@ def test_whitening_tells_people_apart_where_the_plain_cosine_cannot(gauge, faces
         / np.linalg.norm(faces[:200], axis=1)
     )
     assert raw.mean() > 0.5
-    assert abs(np.einsum("nd,nd->n", gauge.place(others), gauge.place(faces[:200])).mean()) < 0.03
+    assert abs(np.einsum("nd,nd->n", embedding.place(others), embedding.place(faces[:200])).mean()) < 0.03
 
 
-def test_real_faces_are_half_as_real_as_can_be_and_odd_ones_are_not(gauge, mixing):
-    real = gauge.realism(gauge.place(fresh(mixing, 1500, 6)))
+def test_real_faces_are_half_as_real_as_can_be_and_odd_ones_are_not(embedding, mixing):
+    real = embedding.realism(embedding.place(fresh(mixing, 1500, 6)))
     assert real.mean() == pytest.approx(0.5, abs=0.05)
     assert real.min() >= 0
     assert real.max() <= 1
@@ -78,8 +78,8 @@ def test_real_faces_are_half_as_real_as_can_be_and_odd_ones_are_not(gauge, mixin
     assert half.realism(half.place(outside)).mean() < usual.mean() - 0.1
 
 
-def test_spread_counts_from_all_one_to_strangers(gauge, faces):
-    places = gauge.place(faces[:400])
+def test_spread_counts_from_all_one_to_strangers(embedding, faces):
+    places = embedding.place(faces[:400])
     assert embedding_spread(np.repeat(places[:1], 5, axis=0)) == pytest.approx(0)
     assert embedding_spread(places) == pytest.approx(1, abs=0.01)
     assert embedding_spread(np.eye(3, FEATURES)) == pytest.approx(
@@ -87,22 +87,22 @@ def test_spread_counts_from_all_one_to_strangers(gauge, faces):
     )  # every two apart; nobody is a pair with himself
 
 
-def test_a_gauge_survives_the_model_file(gauge, faces, quick_model, tmp_path):
+def test_an_embedding_survives_the_model_file(embedding, faces, quick_model, tmp_path):
     import facette
     from facette.model.trained import TrainedModel
 
-    model = TrainedModel(quick_model.vae, quick_model.recipe, extras=gauge.extras())
+    model = TrainedModel(quick_model.vae, quick_model.recipe, extras=embedding.extras())
     read = embedding_of(facette.load(facette.save(model, tmp_path / "model")))
-    assert read.threshold == gauge.threshold
-    before, after = gauge.place(faces[:50]), read.place(faces[:50])
+    assert read.threshold == embedding.threshold
+    before, after = embedding.place(faces[:50]), read.place(faces[:50])
     np.testing.assert_allclose(before, after, atol=1e-3)
-    np.testing.assert_allclose(gauge.realism(before), read.realism(after), atol=0.02)
+    np.testing.assert_allclose(embedding.realism(before), read.realism(after), atol=0.02)
 
 
-def test_the_same_faces_give_the_same_gauge(faces, gauge):
+def test_the_same_faces_give_the_same_embedding(faces, embedding):
     again = fit_embedding(faces)
-    assert again.threshold == gauge.threshold
-    assert all(torch.equal(one, again.extras()[name]) for name, one in gauge.extras().items())
+    assert again.threshold == embedding.threshold
+    assert all(torch.equal(one, again.extras()[name]) for name, one in embedding.extras().items())
 
 
 def test_too_few_faces_and_uncalibrated_models_are_refused(faces, quick_model):

@@ -102,7 +102,7 @@ def compare(
     from facette.cli.photo import account_of, take_in
     from facette.cli.places import place_for
     from facette.comparison.checkpoint import find_checkpoint
-    from facette.comparison.compare import gauge_for
+    from facette.comparison.compare import embedding_for
     from facette.plots.page import check_page_path
     from facette.reports import comparison_page
 
@@ -116,7 +116,7 @@ def compare(
         allow_download=allow_download,
     )
     opened = open_model(model, device, plain)
-    gauge = gauge_for(opened)
+    embedding = embedding_for(opened)
     photo_input = take_in(opened, photo, align, face, eyes)
     options = {
         "--with": rival,
@@ -130,7 +130,7 @@ def compare(
         "--device": device,
     }
     if vae_only:
-        comparison: Any = _autoencoders(opened, photo_input, checkpoint, gauge, size, device)
+        comparison: Any = _autoencoders(opened, photo_input, checkpoint, embedding, size, device)
         page, lines = comparison_page.reconstruction_page, comparison_page.reconstruction_lines
         options |= {"--vae-only": True}
     else:
@@ -149,7 +149,9 @@ def compare(
             "similarity": similarity,
             "levels": levels,
         }
-        comparison = _side_by_side(opened, photo_input, diffusion, gauge, wished, match is not None, dry_run)
+        comparison = _side_by_side(
+            opened, photo_input, diffusion, embedding, wished, match is not None, dry_run
+        )
         if comparison is None:
             return
         page, lines = comparison_page.comparison_page, comparison_page.comparison_lines
@@ -178,14 +180,18 @@ def compare(
     emit(data, f"{lines(comparison)}\n\n{target}\n{sheet_path}", as_json)
 
 
-def _autoencoders(model, photo_input, checkpoint: DiffusionCheckpoint, gauge, size: int | None, device: str):
+def _autoencoders(
+    model, photo_input, checkpoint: DiffusionCheckpoint, embedding, size: int | None, device: str
+):
     """The photo through both autoencoders."""
     from facette.comparison.autoencoders import compare_autoencoders
     from facette.comparison.loading import load_autoencoder
     from facette.runtime import choose_device
 
     rival = load_autoencoder(checkpoint, choose_device(device), size)
-    return compare_autoencoders(model, photo_input.picture, rival, _at_size(photo_input, rival.size), gauge)
+    return compare_autoencoders(
+        model, photo_input.picture, rival, _at_size(photo_input, rival.size), embedding
+    )
 
 
 def _load(
@@ -211,7 +217,7 @@ def _load(
 
 
 def _side_by_side(
-    model, photo_input, diffusion: Diffusion, gauge, wished: dict[str, Any], match: bool, dry_run: bool
+    model, photo_input, diffusion: Diffusion, embedding, wished: dict[str, Any], match: bool, dry_run: bool
 ):
     """The comparison; None after a dry run. How long it will take is said first."""
     from facette.comparison.compare import compare, measure_pace, plan_comparison
@@ -229,7 +235,14 @@ def _side_by_side(
         return None
     with progress(plan.steps, diffusion.name, "steps") as bar:
         return compare(
-            model, photo_input.picture, diffusion, large, gauge, match=match, progress=bar.advance, **wished
+            model,
+            photo_input.picture,
+            diffusion,
+            large,
+            embedding,
+            match=match,
+            progress=bar.advance,
+            **wished,
         )
 
 

@@ -101,14 +101,14 @@ def evaluate(
     for name, (model, store, label) in opened.items():
         from facette.data.selection import choose_data
 
-        subject = choose_data(
+        selection = choose_data(
             model, store, whole, count, seed, label=label, source=models_and_data[-1], people=people
         )
         with stages(name if len(opened) > 1 else "") as show:
             evaluations.append(
                 measure(
                     model,
-                    subject,
+                    selection,
                     batch=batch,
                     seed=seed,
                     importance_samples=importance or (FULL_SAMPLES if full else 0),

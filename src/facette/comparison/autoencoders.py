@@ -96,11 +96,11 @@ class Reconstruction(Result):
 
 
 def compare_autoencoders(
-    model: Any, photo: np.ndarray, rival: Autoencoder, large: np.ndarray, gauge: WhitenedEmbedding
+    model: Any, photo: np.ndarray, rival: Autoencoder, large: np.ndarray, embedding: WhitenedEmbedding
 ) -> Reconstruction:
     """The photo through the model, plain and sharp where it can both, and through a diffusion autoencoder."""
-    ours = [keep_by_model(network, photo, name, gauge) for name, network in plain_and_sharp(model)]
-    theirs = keep_by_autoencoder(rival.network, photo, large, rival.name, gauge)
+    ours = [keep_by_model(network, photo, name, embedding) for name, network in plain_and_sharp(model)]
+    theirs = keep_by_autoencoder(rival.network, photo, large, rival.name, embedding)
     asked = {
         "model": model.name,
         "with": rival.checkpoint.named,
@@ -120,27 +120,27 @@ def plain_and_sharp(model: Any) -> list[tuple[str, Any]]:
     return [(f"{model.name} plain", model.plain()), (f"{model.name} sharp", model)]
 
 
-def keep_by_model(model: Any, photo: np.ndarray, name: str, gauge: WhitenedEmbedding) -> Kept:
+def keep_by_model(model: Any, photo: np.ndarray, name: str, embedding: WhitenedEmbedding) -> Kept:
     """What a Facette model keeps of the photo (S, S, 3): its decoded posterior mean."""
     with Watch(model.device, networks_of(model)) as watch:
         mean, _ = encode_each(model, photo[None])  # (1, Z)
         pictures = decode_each(model, mean)
     output = MethodOutput(pictures, (False,), watch.seconds, watch.memory)
-    return _kept(gauge, name, output, photo, mean.shape[1], size_of(networks_of(model)))
+    return _kept(embedding, name, output, photo, mean.shape[1], size_of(networks_of(model)))
 
 
 def keep_by_autoencoder(
-    network: Any, photo: np.ndarray, large: np.ndarray, name: str, gauge: WhitenedEmbedding
+    network: Any, photo: np.ndarray, large: np.ndarray, name: str, embedding: WhitenedEmbedding
 ) -> Kept:
     """What an autoencoder of diffusers keeps of the photo at its own size (H, H, 3)."""
     with Watch(next(network.parameters()).device, {"vae": network}) as watch:
         pictures = reconstruct(network, large[None])
     output = MethodOutput(pictures, (False,), watch.seconds, watch.memory)
-    return _kept(gauge, name, output, photo, latent_count(network, len(large)), size_of({"vae": network}))
+    return _kept(embedding, name, output, photo, latent_count(network, len(large)), size_of({"vae": network}))
 
 
 def _kept(
-    gauge: WhitenedEmbedding, name: str, output: MethodOutput, photo: np.ndarray, latents: int, size: Size
+    embedding: WhitenedEmbedding, name: str, output: MethodOutput, photo: np.ndarray, latents: int, size: Size
 ) -> Kept:
     picture = to_side(output.pictures, len(photo))[0]
     real, kept = photo[None] / 255.0, picture[None] / 255.0
@@ -153,5 +153,5 @@ def _kept(
         psnr=float(psnr(real, kept)[0]),
         ssim=float(ssim(real, kept)[0]),
         sharpness=sharpness_ratio(real, kept),
-        similarity=float(similarity(gauge.places(photo[None]), gauge.places(picture[None]))[0]),
+        similarity=float(similarity(embedding.places(photo[None]), embedding.places(picture[None]))[0]),
     )

@@ -62,7 +62,7 @@ def compare(
     photo: np.ndarray,
     diffusion: Diffusion,
     large: np.ndarray,
-    gauge: WhitenedEmbedding,
+    embedding: WhitenedEmbedding,
     *,
     strength: float = 0.5,
     diversity: float | None = None,
@@ -76,10 +76,10 @@ def compare(
 ) -> Comparison:
     """Make `count` relatives by each method and measure them.
 
-    `photo` (S, S, 3) and `large` (H, H, 3) show the same frame; `gauge` says what similarity and realism are. A model
-    with a sharpener is shown twice, plain and sharp. With `match` the common one is `similarity`, or else that of the
-    diffusion model at `strength`, moved into the range that every method reaches; `levels` strengths make the
-    diffusion model's curve. `progress` is told of every step of diffusion.
+    `photo` (S, S, 3) and `large` (H, H, 3) show the same frame; `embedding` says what similarity and realism are. A
+    model with a sharpener is shown twice, plain and sharp. With `match` the common one is `similarity`, or else that
+    of the diffusion model at `strength`, moved into the range that every method reaches; `levels` strengths make
+    the diffusion model's curve. `progress` is told of every step of diffusion.
 
     Raises UsageError for values that cannot be used, ImageError where a safety checker leaves too few pictures.
     """
@@ -87,10 +87,10 @@ def compare(
     _check_matching(match, diversity, similarity, tolerance)
     seeds = variation_seeds(seed, count)
     ours = [
-        Trials(VaeMethod(network, photo, name), photo, gauge, seeds)
+        Trials(VaeMethod(network, photo, name), photo, embedding, seeds)
         for name, network in plain_and_sharp(model)
     ]
-    theirs = Trials(DiffusionMethod(diffusion, large), photo, gauge, seeds, progress)
+    theirs = Trials(DiffusionMethod(diffusion, large), photo, embedding, seeds, progress)
     near = diffusion.steps_at(strength) / diffusion.settings.steps
     if match:
         wished, matches = _match(ours, theirs, near, similarity, tolerance, levels)
@@ -110,9 +110,9 @@ def compare(
         for trials, matched in zip([*ours, theirs], matches, strict=True)
     )
     kept = (
-        *(keep_by_model(network, photo, name, gauge) for name, network in plain_and_sharp(model)),
+        *(keep_by_model(network, photo, name, embedding) for name, network in plain_and_sharp(model)),
         keep_by_autoencoder(
-            diffusion.pipeline.vae, photo, large, f"{diffusion.name}, its autoencoder", gauge
+            diffusion.pipeline.vae, photo, large, f"{diffusion.name}, its autoencoder", embedding
         ),
     )
     asked = {
@@ -129,8 +129,8 @@ def compare(
     return Comparison(photo, large, entries, kept, wished, tolerance, seeds, asked)
 
 
-def gauge_for(model: Any) -> WhitenedEmbedding:
-    """What similarity and realism are measured with: the model's own gauge, or that of the bundled face model."""
+def embedding_for(model: Any) -> WhitenedEmbedding:
+    """What similarity and realism are measured with: the model's own embedding, or that of the bundled face model."""
     try:
         return embedding_of(model)
     except UsageError:

@@ -53,11 +53,11 @@ class Trials:
         self,
         method: Method,
         photo: np.ndarray,
-        gauge: WhitenedEmbedding,
+        embedding: WhitenedEmbedding,
         seeds: Sequence[int],
         progress: Advance = unheard,
     ):
-        self.method, self._photo, self._gauge = method, photo, gauge
+        self.method, self._photo, self._embedding = method, photo, embedding
         self._seeds, self._progress = tuple(seeds), progress
         self._tried: dict[float, Trial] = {}
 
@@ -72,7 +72,7 @@ class Trials:
                     f"the safety checker of {self.method.name} withheld {len(pictures) - len(shown)} of "
                     f"{len(pictures)} pictures at {self.method.knob} {level:g}: try another `prompt` or `seed`."
                 )
-            self._tried[level] = Trial(level, output, pictures, measure(self._gauge, self._photo, shown))
+            self._tried[level] = Trial(level, output, pictures, measure(self._embedding, self._photo, shown))
         return self._tried[level]
 
     def similarity_at(self, level: float) -> float:
@@ -90,14 +90,14 @@ class Trials:
         return {trial.level: trial.figures.similarity.value for trial in self.curve}
 
 
-def measure(gauge: WhitenedEmbedding, photo: np.ndarray, pictures: np.ndarray) -> Figures:
+def measure(embedding: WhitenedEmbedding, photo: np.ndarray, pictures: np.ndarray) -> Figures:
     """The figures of pictures (N, S, S, 3) of one photo (S, S, 3), N ≥ 2."""
     unit = pictures / 255.0
-    places = gauge.places(pictures)  # (N, 128)
-    alike = similarity(gauge.places(photo[None]), places)  # (N,)
+    places = embedding.places(pictures)  # (N, 128)
+    alike = similarity(embedding.places(photo[None]), places)  # (N,)
     return Figures(
         similarity=Bootstrap({"similarity": alike}, seed=0).mean("similarity"),
-        realism=float(gauge.realism(places).mean()),
+        realism=float(embedding.realism(places).mean()),
         spread=spread(unit),
         variety=embedding_spread(places),
         sharpness=sharpness_ratio(photo[None] / 255.0, unit),

@@ -80,7 +80,7 @@ class Calibration:
     """What a model file is given so that its dial means something."""
 
     curves: dict[tuple[Noise, Details], Curve]
-    gauge: WhitenedEmbedding | None
+    embedding: WhitenedEmbedding | None
     extras: dict[str, Tensor | NDArray[Any]]
     metrics: dict[str, Any]  # plain values for the header and the card
 
@@ -117,10 +117,10 @@ def calibrate(
     extras: dict[str, Any] = {**measure_people(model, posterior.mean.numpy(), pictures.labels)}
     if MEAN not in model.extras:  # directions are measured from the one that is there
         extras |= cloud_tensors(measure_cloud(posterior))
-    gauge = None
+    embedding = None
     if len(pictures.references) >= FEWEST:
-        gauge = fit_embedding(extract(pictures.references[:REALISM]).features, seed)
-        extras |= gauge.extras()
+        embedding = fit_embedding(extract(pictures.references[:REALISM]).features, seed)
+        extras |= embedding.extras()
     curves = {}
     frame = model.input.frame if model.input.kind == "image" else None
     judged = available() and speaks_for(frame) is not None
@@ -133,7 +133,7 @@ def calibrate(
     for (noise, details), curve in curves.items():
         rows = np.stack([curve.strength, curve.distance, curve.same], axis=1)
         extras[f"{CURVE}{noise}.{details}"] = torch.from_numpy(rows).float()
-    return Calibration(curves, gauge, extras, _metrics(curves, pictures, photos, count, seed))
+    return Calibration(curves, embedding, extras, _metrics(curves, pictures, photos, count, seed))
 
 
 def open_pictures(

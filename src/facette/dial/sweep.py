@@ -128,23 +128,23 @@ def dial_sweep(
         raise UsageError("a sweep needs at least one factor, none was given.")
     model = resolve_model(model)
     setting = choose_setting(model, noise=noise, details=details)
-    curve, gauge = measured_curve(model, setting.noise, details), embedding_of(model)
+    curve, embedding = measured_curve(model, setting.noise, details), embedding_of(model)
     origin = origin_of(model, picture, seed, details=details, side=side)
     seeds = variation_seeds(seed, count)
     rows = tuple(origin.variations(seeds, factor, noise=setting.noise) for factor in factors)
-    readings = tuple(_read(origin, row, curve, gauge) for row in rows)
+    readings = tuple(_read(origin, row, curve, embedding) for row in rows)
     return DialSweep(
         Sweep(rows[0].photo, origin.reconstruction, rows), readings, available(), setting.strength
     )
 
 
-def _read(origin: Origin, row: Variations, curve: Curve, gauge: WhitenedEmbedding) -> Reading:
-    places = gauge.places(row.pictures)
+def _read(origin: Origin, row: Variations, curve: Curve, embedding: WhitenedEmbedding) -> Reading:
+    places = embedding.places(row.pictures)
     again = np.asarray(origin.model.encode(at_side(row.pictures, origin.model.input.size)).mean, np.float64)
     return Reading(
         strength=row.factor,
         likeness=_likeness(origin.model, row, curve),
-        realism=gauge.realism(places),
+        realism=embedding.realism(places),
         spread=embedding_spread(places),
         cycle=float(np.sqrt(np.square(again - row.latents).mean())),
     )

@@ -28,7 +28,7 @@ from facette.judges.attributes import extract
 
 Embeddings = NDArray[np.float64]  # (N, 128), rows of length one
 
-FEWEST = 200  # faces that a gauge can be made from: below, 128 directions cannot be told from noise
+FEWEST = 200  # faces that an embedding can be made from: below, 128 directions cannot be told from noise
 KNOWN = 2000  # faces that realism compares with, at most
 NEIGHBOURS = 20  # of them, the nearest
 APART = 1 / 3  # share of the faces that neither the whitening nor the known faces have seen
@@ -77,7 +77,7 @@ class WhitenedEmbedding:
         return np.searchsorted(self.typical, _nearness(places, self.known), side="right") / len(self.typical)
 
     def extras(self) -> dict[str, Tensor]:
-        """The gauge as tensors for a model file."""
+        """The embedding as tensors for a model file."""
         return {
             _CENTRE: torch.from_numpy(self.centre).float(),
             _WHITENING: torch.from_numpy(self.whitening).float(),
@@ -105,7 +105,7 @@ def embedding_spread(places: Embeddings) -> float:
 
 
 def fit_embedding(features: np.ndarray, seed: int = 0) -> WhitenedEmbedding:
-    """The gauge from embeddings (N, 128) of real pictures, no two of them of the same shot.
+    """The embedding from features (N, 128) of real pictures, no two of them of the same shot.
 
     Two thirds give the mean, the whitening and the known faces; the last third, which those have not seen, gives the
     threshold over random pairs and how near real faces are to known ones. Raises UsageError for fewer than 200.
@@ -135,7 +135,7 @@ def fit_embedding(features: np.ndarray, seed: int = 0) -> WhitenedEmbedding:
 
 
 def embedding_of(model: Calibrated) -> WhitenedEmbedding:
-    """The gauge a model carries. Raises UsageError for one that was never calibrated."""
+    """The embedding a model carries. Raises UsageError for one that was never calibrated."""
     if _THRESHOLD not in model.extras:
         raise UsageError(
             f"model {model.name!r} has no measure of similarity yet: run `facette calibrate MODEL DATA` once."
