@@ -212,6 +212,16 @@ def anna(tmp_path_factory, anna_face) -> Path:
 
 
 @pytest.fixture(scope="session")
+def photos(tmp_path_factory, drawn_faces) -> list[Path]:
+    """Four pictures of nobody in the model's own frame, so that what a page takes in is known to the pixel."""
+    folder = tmp_path_factory.mktemp("four")
+    paths = [folder / f"{name}.png" for name in ("ada", "ben", "cleo", "dan")]
+    for path, face in zip(paths, drawn_faces[10:14], strict=True):
+        Image.fromarray(face).save(path)
+    return paths
+
+
+@pytest.fixture(scope="session")
 def anna_face(drawn_faces):
     """The same as an array."""
     return drawn_faces[3]

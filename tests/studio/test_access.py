@@ -6,7 +6,6 @@ bring them about.
 
 from __future__ import annotations
 
-import pytest
 from barriers import barriers
 from PIL import Image
 from studio_page import (
@@ -20,14 +19,6 @@ from studio_page import (
     until_holds,
     until_says,
 )
-
-
-@pytest.fixture
-def other(tmp_path, drawn_faces):
-    """A second photo of nobody."""
-    path = tmp_path / "other.png"
-    Image.fromarray(drawn_faces[10]).save(path)
-    return path
 
 
 def test_vary_has_no_barriers_in_any_of_its_states(visit, there, anna, anna_face, relatives, group, tmp_path):
@@ -66,7 +57,7 @@ def test_the_camera_has_none(visit, there):
     assert barriers(page) == []
 
 
-def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, other, model):
+def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, photos, model):
     from facette.latent import sample
     from facette.studio.pages.sample import ORDINARY
 
@@ -74,7 +65,7 @@ def test_blend_edit_and_sample_have_none(visit, there, anna, anna_face, other, m
     assert barriers(page) == [], "Blend, empty"
     give(page, "blend-photo-1", anna)
     until_given(page, "blend-photo-1", anna.name)
-    give(page, "blend-photo-2", other)
+    give(page, "blend-photo-2", photos[0])
     until_count(page, "#blend-steps-shown", 10)
     page.locator("#blend-more button").first.click()
     page.get_by_label("Shortest to the eye").check()

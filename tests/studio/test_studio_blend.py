@@ -28,16 +28,6 @@ from facette.latent import blend, interpolate
 from facette.studio.path_view import latent_between
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory, drawn_faces):
-    """Four pictures of nobody in the model's own frame, so that what a page takes in is known to the pixel."""
-    folder = tmp_path_factory.mktemp("four")
-    paths = [folder / f"{name}.png" for name in ("ada", "ben", "cleo", "dan")]
-    for path, face in zip(paths, drawn_faces[10:14], strict=True):
-        Image.fromarray(face).save(path)
-    return paths
-
-
 def put(page, photos) -> None:
     """Give the photos."""
     for number, photo in enumerate(photos, 1):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from studio_page import (
     colours_of,
     commands,
@@ -30,12 +29,10 @@ from facette.latent.worth import Worth
 from facette.studio.pages.edit import FIRST, PERSON, by_use, is_offered, kept_of, reach, spoken
 
 
-@pytest.fixture(scope="module")
-def portrait(tmp_path_factory, drawn_faces):
+@pytest.fixture
+def portrait(photos):
     """A picture of nobody in the model's own frame."""
-    path = tmp_path_factory.mktemp("portrait") / "ada.png"
-    Image.fromarray(drawn_faces[10]).save(path)
-    return path
+    return photos[0]
 
 
 def test_sliders_change_the_face_as_the_command_does(visit, there, portrait, drawn_faces, model, run, shot):
