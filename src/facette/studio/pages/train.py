@@ -60,7 +60,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What will be done when Start is pressed, and the form that it was plan of."""
+    """What will be done when Start is pressed, and the form that was filled in for it."""
 
     form: Form
     order: RunCommand
@@ -137,16 +137,11 @@ def plan_of(studio: Studio, form: Form, tell: Any) -> RunPlan:
     store = open_dataset(source, resolved.input, progress=progress_by(tell))
     images = len(training_rows(store, resolved.train.pictures))
     steps = steps_of(resolved.train, images)
-    called, batch, place = resolved.name, resolved.train.batch, studio.runs / name
-    words = f"{called}: {steps:,} steps of {batch} over {images:,} pictures into {place}."
-    left_out = len(getattr(store, "unreadable", []))
-    return RunPlan(
-        form,
-        order,
-        name,
-        steps,
-        words + (f" {left_out:,} files cannot be read and are left out." if left_out else ""),
-    )
+    batch, folder = resolved.train.batch, studio.runs / name
+    words = f"{resolved.name}: {steps:,} steps of {batch} over {images:,} pictures into {folder}."
+    if left_out := len(getattr(store, "unreadable", [])):
+        words += f" {left_out:,} files cannot be read and are left out."
+    return RunPlan(form, order, name, steps, words)
 
 
 def overrides_of(usual: tuple[str, ...], other: str) -> tuple[str, ...]:
@@ -238,19 +233,16 @@ def _looked(studio: Studio, tab: str, called: str | None, before: Any) -> list[A
     """How the run goes now; what is as it was before is not sent again."""
     import gradio as gr
 
+    def nothing(words: str) -> list[Any]:
+        return [words, *[gr.update(visible=False)] * 2, *[""] * 5, gr.Timer(active=False), None]
+
     if not called:
-        return [note(NO_RUN), *[gr.update(visible=False)] * 2, *[""] * 5, gr.Timer(active=False), None]
+        return nothing(note(NO_RUN))
     try:
         run = runs.look(studio.runs, called)
         words, figures = run_status.in_words(run), run_status.figures(run)
     except FacetteError as error:  # its folder is gone: the page says so once, and looks no more
-        return [
-            note(str(error), "warn"),
-            *[gr.update(visible=False)] * 2,
-            *[""] * 5,
-            gr.Timer(active=False),
-            None,
-        ]
+        return nothing(note(str(error), "warn"))
     now = (run.name, run.state, run_status.stamp(run))
     drawn = [gr.skip()] * 3 if now == before else _drawn(studio, tab, run)
     return [
