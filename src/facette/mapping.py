@@ -112,7 +112,7 @@ def map_latents(
     column = next((column for column in columns if column.name == color), None)
     figures = _measure(encoded.means / projection.unit, points, column)
     if extra is not None:
-        added = _encode(model, extra, tuple(place_names(place)), reconstructions, lambda done: None)
+        added = _encode(model, extra, tuple(place_names(place)), reconstructions, unheard)
         points, encoded = np.concatenate([points, projection.place(added.means)]), encoded.with_(added)
     chart = Chart(
         title=f"{len(selection.indices):,} of {readable(selection.label)} in the latent space of {model.name}",

@@ -106,6 +106,7 @@ def vary(
     from facette.latent.around import parse_step
     from facette.latent.vary import vary as vary_photo
     from facette.model.conditions import parse_values
+    from facette.progress import unheard
 
     check_all_faces(all_faces, align, face, eyes)
     condition = parse_values(told or [])
@@ -133,7 +134,7 @@ def vary(
                 spread=spread if pick is None else "random",
                 pool=pool,
                 condition=condition,
-                progress=bar.advance if bar else lambda steps: None,
+                progress=bar.advance if bar else unheard,
             )
         sheet, singles = numbered(target, number), each and numbered(each, number)
         results.append(variations)

@@ -32,16 +32,15 @@ def match_similarity(
     wished: float,
     tolerance: float,
     levels: Sequence[float] | None = None,
-    tries: int = TRIES,
 ) -> Matched:
     """The level whose similarity is nearest to the wished one.
 
     `known` holds similarities that are measured already, by level, at least one; the search stays between its ends.
-    `levels` are the only levels there are, ascending; None means that any number is one. At most `tries` levels
+    `levels` are the only levels there are, ascending; None means that any number is one. At most TRIES levels
     are measured.
     """
     seen = dict(known)
-    for _ in range(tries):
+    for _ in range(TRIES):
         if _gap(seen, wished) <= tolerance:
             break
         around = _crossing(seen, wished)

@@ -76,13 +76,7 @@ class ImageStore:
     `unreadable`: the source's pictures that are not in the store, each with the reason. `path`: the folder.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        partition: np.ndarray | None = None,
-        attributes: AttributeTable | None = None,
-        factors: FactorTable | None = None,
-    ):
+    def __init__(self, path: Path, partition: np.ndarray | None = None):
         about = read_description(path)
         self.path = path
         try:
@@ -93,8 +87,8 @@ class ImageStore:
                 f"the packed store {str(path)!r} is damaged ({reason}); prepare it again with `fresh=True`."
             ) from None
         self.partition = np.zeros(len(self.names), np.int8) if partition is None else partition
-        self.attributes = attributes
-        self.factors = factors
+        self.attributes: AttributeTable | None = None
+        self.factors: FactorTable | None = None
         self.listings: tuple[Listing, ...] = ()  # how many pictures each list beside them names
 
     def _open(self, path: Path, about: dict) -> None:

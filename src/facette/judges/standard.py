@@ -22,7 +22,7 @@ from torch import Tensor
 from facette.errors import CheckpointError, UsageError, import_extra
 from facette.images.convert import as_rgb
 from facette.latent.inputs import Picture
-from facette.progress import Advance
+from facette.progress import Advance, unheard
 
 EXTRA = "metrics"
 BATCH = 32
@@ -45,7 +45,7 @@ def check_weights(inception: str | Path | None, lpips: str | Path | None) -> Non
 
 
 def inception_features(
-    pictures: Picture, weights: str | Path, advance: Advance = lambda done: None
+    pictures: Picture, weights: str | Path, advance: Advance = unheard
 ) -> NDArray[np.float32]:
     """The 2,048 features of Inception v3 that FID and KID compare, for pictures (N, S, S, 3): (N, 2048).
 
@@ -64,7 +64,7 @@ def inception_features(
 
 
 def lpips_distances(
-    photos: Picture, drawn: Picture, weights: str | Path, advance: Advance = lambda done: None
+    photos: Picture, drawn: Picture, weights: str | Path, advance: Advance = unheard
 ) -> NDArray[np.float64]:
     """LPIPS (arXiv 1801.03924, version 0.1 on AlexNet) of each pair of pictures (N, S, S, 3): (N,), ≥ 0, 0 is equal.
 

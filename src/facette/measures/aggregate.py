@@ -9,9 +9,8 @@ The mean rate is a sum of three parts, each ≥ 0 (Hoffman and Johnson 2016, "EL
 
 q(z) is the mean posterior over all N data. With M of them it is estimated without bias by giving the datum that z
 was drawn from the weight 1/N and the others (N − 1)/(N (M − 1)) each: stratified sampling (the same paper, S.4,
-averaged over which datum stands for the rest). Weighted sampling (S.3) gives all of them 1/(N M), which is too small
-by construction. The mutual information of N data is never above log N: a model whose latents tell all of them apart
-reaches that ceiling, and then N says more about the figure than the model does.
+averaged over which datum stands for the rest). The mutual information of N data is never above log N: a model whose
+latents tell all of them apart reaches that ceiling, and then N says more about the figure than the model does.
 
 Legend: M data at hand of N, Z latents.
 """
@@ -20,7 +19,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -28,7 +26,6 @@ from torch import Tensor
 from facette.errors import UsageError
 from facette.model.posterior import LOG_2PI, DiagonalGaussian
 
-Sampling = Literal["stratified", "weighted"]
 NUMBERS_AT_ONCE = 2**22  # of the (rows, M, Z) table of densities: 32 MB
 
 
@@ -48,9 +45,7 @@ class Surgery:
         return self.total_correlation + self.single_latents
 
 
-def take_apart(
-    posterior: DiagonalGaussian, z: Tensor, total: int | None = None, sampling: Sampling = "stratified"
-) -> Surgery:
+def take_apart(posterior: DiagonalGaussian, z: Tensor, total: int | None = None) -> Surgery:
     """The parts of the mean rate, from one draw z (M, Z) of each of the M posteriors; `total` is N, M if not given.
 
     Raises UsageError for fewer than 2 data, or N below M.
@@ -62,7 +57,9 @@ def take_apart(
             f"{count} of {total} data: the parts of the rate need at least 2, and no more than all."
         )
     mean, scale, z = posterior.mean.double(), posterior.scale.double(), z.double()
-    joint, product = _aggregate(mean, scale, z, _log_weights(count, total, sampling))  # (M,), (M,)
+    # logarithms of the weights of a draw's own posterior and of every other one
+    weights = -math.log(total), math.log((total - 1) / (total * (count - 1)))
+    joint, product = _aggregate(mean, scale, z, weights)  # (M,), (M,)
     own = DiagonalGaussian(mean, scale).log_prob(z)
     prior = (-0.5 * z**2 - 0.5 * LOG_2PI).sum(dim=1)
     return Surgery(
@@ -72,13 +69,6 @@ def take_apart(
         single_latents=float((product - prior).mean()),
         ceiling=math.log(total),
     )
-
-
-def _log_weights(count: int, total: int, sampling: Sampling) -> tuple[float, float]:
-    """Logarithms of the weights of a draw's own posterior and of every other one."""
-    if sampling == "weighted":
-        return -math.log(count * total), -math.log(count * total)
-    return -math.log(total), math.log((total - 1) / (total * (count - 1)))
 
 
 def _aggregate(

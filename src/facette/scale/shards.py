@@ -34,7 +34,7 @@ from facette.images.convert import as_rgb, picture_image
 from facette.judges.attributes import speaks_for
 from facette.latent.drawing import change_frames
 from facette.latent.vary import latents_beside, variation_seeds
-from facette.progress import Advance
+from facette.progress import Advance, unheard
 from facette.recipe import ImageInput
 from facette.runtime import derive_seed
 from facette.scale.files import publish_archive, publish_folder
@@ -74,7 +74,7 @@ class ShardWorker:
         assert spec.kind == "image"  # jobs are made of pictures alone
         self.source = _reopened(self.job.kind, self.job.source, self.names, spec)
 
-    def make(self, number: int, advance: Advance = lambda pictures: None) -> ShardRecord:
+    def make(self, number: int, advance: Advance = unheard) -> ShardRecord:
         """Do a shard, whether or not it was done before; `advance` is told of every batch."""
         unreadable: dict[str, str] = {}
         treated: Counter[str] = Counter()
