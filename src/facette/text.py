@@ -5,6 +5,7 @@ Windows' shells save them. Knows nothing of what the text says.
 """
 
 import codecs
+import csv
 from pathlib import Path
 
 from facette.errors import DataError
@@ -25,6 +26,15 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     return decode_text(content, str(path))
+
+
+def csv_rows(path: Path) -> list[list[str]]:
+    """The rows of a table whose columns are parted by commas, semicolons or tabs. Raises DataError as `read_text`."""
+    lines = read_text(path).splitlines()
+    try:
+        return list(csv.reader(lines, delimiter=max(",;\t", key=lines[0].count) if lines else ","))
+    except csv.Error as error:
+        raise DataError(f"{str(path)!r} is not a CSV file that can be read: {error}.") from error
 
 
 def decode_text(content: bytes, name: str) -> str:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from facette.data.attributes import AttributeTable, join_rows, read_csv, spread_categories, spread_rows
+from facette.data.attributes import AttributeTable, join_rows, read_csv, spread_table
 from facette.data.conditions import condition_codes, condition_names, resolve_conditions
 from facette.errors import DataError
 from facette.recipe import Recipe, load_recipe
@@ -26,7 +26,7 @@ def table(tmp_path: Path) -> AttributeTable:
     path.write_text("\n".join(rows))
     labels = read_csv(path)
     joined = join_rows(path, labels, [f"{i}.png" for i in range(12)])
-    return AttributeTable(labels.columns, spread_rows(labels, joined), spread_categories(labels, joined))
+    return spread_table(labels, joined)
 
 
 def told(*names: str) -> Recipe:

@@ -163,19 +163,6 @@ def _passed_over(path: Path, column: int, columns: list[str], rows: list[tuple[i
     return True
 
 
-def csv_rows(path: Path) -> Iterator[list[str]]:
-    """The rows of a CSV in UTF-8 whose columns are parted by commas, semicolons or tabs. Raises DataError."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            file.seek(0)
-            yield from csv.reader(file, delimiter=max(",;\t", key=header.count))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{str(path)!r} is not a CSV file in UTF-8: {error}.") from error
-    except OSError as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
-
-
 def collect_rows(
     path: Path,
     columns: Iterable[str],
@@ -256,7 +243,7 @@ def _refuse_words_among_numbers(
     path: Path, name: str, fields: np.ndarray, words: list[str], known: np.ndarray, lines: Sequence[int]
 ) -> None:
     """Raises DataError where a column measures something, but for a few fields: it would fall into as many classes."""
-    values = np.array([_number(word) for word in words])[fields]
+    values = np.array([number_in(word) for word in words])[fields]
     measured = known & np.isfinite(values)
     distinct = np.unique(values[measured])
     is_whole = np.array_equal(distinct, distinct.round())
@@ -268,10 +255,10 @@ def _refuse_words_among_numbers(
         )
 
 
-def _number(word: str) -> float:
+def number_in(text: str) -> float:
     """NaN where it is none."""
     try:
-        return float(word)
+        return float(text)
     except ValueError:
         return math.nan
 
@@ -300,17 +287,15 @@ def _of_numbers(name: str, numbers: np.ndarray, known: np.ndarray) -> AttributeT
 
 def _as_numbers(fields: np.ndarray, words: list[str], known: np.ndarray) -> np.ndarray | None:
     """(R,) float64, NaN where unknown; None where a known field is no finite number."""
-    values = np.array([_number(word) for word in words])
+    values = np.array([number_in(word) for word in words])
     numbers = np.where(known, values[fields], np.nan)
     return numbers if np.isfinite(numbers[known]).all() else None
 
 
 def _in_order(label: str) -> tuple[float, str]:
     """Whole numbers by their size, before words by the alphabet."""
-    try:
-        return float(label), label
-    except ValueError:
-        return math.inf, label
+    number = number_in(label)
+    return math.inf if math.isnan(number) else number, label
 
 
 def joined_categories(parts: Sequence[tuple[Category, ...]], counts: Sequence[int]) -> tuple[Category, ...]:
@@ -347,9 +332,9 @@ def _recoded(category: Category, labels: tuple[str, ...]) -> np.ndarray:
     return place[category.codes]  # −1 is the last place
 
 
-def spread_categories(labels: LabelRows, joined: Joined) -> tuple[Category, ...]:
-    """The file's categories for each of N pictures; −1 where it leaves one out."""
-    return tuple(
+def spread_table(labels: LabelRows, joined: Joined) -> AttributeTable:
+    """What the file says of each of N pictures; nothing is known of those that it leaves out."""
+    categories = tuple(
         Category(
             category.name,
             category.labels,
@@ -358,13 +343,20 @@ def spread_categories(labels: LabelRows, joined: Joined) -> tuple[Category, ...]
         )
         for category in labels.categories
     )
+    return AttributeTable(labels.columns, spread_rows(labels, joined), categories)
+
+
+def spread_rows(labels: LabelRows, joined: Joined, fill: int = UNKNOWN) -> np.ndarray:
+    """(N, A) int8: what the file says of each picture; `fill` where it leaves one out."""
+    return _spread(labels.values, joined, np.int8(fill))
 
 
 def _spread(values: np.ndarray, joined: Joined, fill: np.generic) -> np.ndarray:
-    """A file's values (R,) for each of N pictures, `fill` where it leaves one out."""
+    """A file's values (R, …) for each of N pictures, `fill` where it leaves one out."""
     if not len(values):
-        return np.full(len(joined.rows), fill)
-    return np.where(joined.rows == UNLISTED, fill, values[joined.rows])
+        return np.full((len(joined.rows), *values.shape[1:]), fill)
+    unlisted = (joined.rows == UNLISTED).reshape(-1, *(1,) * (values.ndim - 1))
+    return np.where(unlisted, fill, values[joined.rows])
 
 
 def join_rows(path: Path, labels: LabelRows, names: Sequence[str]) -> Joined:
@@ -376,13 +368,6 @@ def join_rows(path: Path, labels: LabelRows, names: Sequence[str]) -> Joined:
             f"{str(path)!r} says two things of {error.name!r}: its rows {labels.names[error.first]!r} and "
             f"{labels.names[error.second]!r} (numbers {error.first + 1:,} and {error.second + 1:,}) differ."
         ) from None
-
-
-def spread_rows(labels: LabelRows, joined: Joined, fill: int = UNKNOWN) -> np.ndarray:
-    """(N, A) int8: what the file says of each picture; `fill` where it leaves one out."""
-    if not len(labels.names):
-        return np.full((len(joined.rows), len(labels.columns)), fill, np.int8)
-    return np.where((joined.rows == UNLISTED)[:, None], np.int8(fill), labels.values[joined.rows])
 
 
 def _code(field: str) -> int:

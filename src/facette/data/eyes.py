@@ -8,9 +8,9 @@ Out: the places by the photo's name. Knows nothing of pictures.
 from dataclasses import dataclass
 from pathlib import Path
 
-from facette.data.attributes import csv_rows
 from facette.errors import DataError, ImageError
 from facette.images.similarity import Point
+from facette.text import csv_rows
 
 COLUMNS = ("left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y")
 SCORE = "face_score"
@@ -36,14 +36,14 @@ class EyeTable:
 def read_eyes(path: Path) -> EyeTable:
     """Raises DataError for a file without the columns, and with its line for a place that is no number."""
     rows = csv_rows(path)
-    header = [column.strip() for column in next(rows, [])]
+    header = [column.strip() for column in rows[0]] if rows else []
     missing = [column for column in COLUMNS if column not in header]
     if missing or len(header) < 1 + len(COLUMNS):
         raise DataError(f"{str(path)!r} has no column {', '.join(missing)}; its first line names them all.")
     at = [header.index(column) for column in COLUMNS]
     score = header.index(SCORE) if SCORE in header else None
     places: dict[str, tuple[Point, Point] | None] = {}
-    for line, fields in enumerate(rows, start=2):
+    for line, fields in enumerate(rows[1:], start=2):
         if not any(field.strip() for field in fields):
             continue
         try:

@@ -21,8 +21,8 @@ from facette.data.attributes import (
     join_rows,
     joined_categories,
     read_csv,
-    spread_categories,
     spread_rows,
+    spread_table,
 )
 from facette.data.celeba import CelebaLayout, read_celeba_attributes, read_partition
 from facette.data.joining import Joined
@@ -172,8 +172,7 @@ def _attributes(files: LabelFiles, names: NameTable) -> tuple[AttributeTable | N
     joined = _joined(path, together, names)
     spoken = ", ".join(path.name for path, _ in files.attributes)
     listing = Listing(spoken, "labels", joined.listed, len(names), joined.code_page)
-    table = AttributeTable(columns, spread_rows(together, joined), spread_categories(together, joined))
-    return table, (listing,)
+    return spread_table(together, joined), (listing,)
 
 
 def _joined(path: Path, rows: LabelRows, names: NameTable) -> Joined:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from facette.data.aligned import Align, AlignedSource, in_frame
-from facette.data.attributes import AttributeTable, join_rows, spread_categories, spread_rows
+from facette.data.attributes import AttributeTable, join_rows, spread_table
 from facette.data.celeba import find_celeba
 from facette.data.class_folders import asks_for_folders, classes_of_folders
 from facette.data.folder import FolderSource, others_spoken
@@ -200,8 +200,7 @@ def _own_labels(source: SequenceSource | TarSource, store: ImageStore) -> Attrib
     labels = source.labels()
     if labels is None:
         return None
-    joined = join_rows(Path(source.location), labels, store.names)
-    return AttributeTable(labels.columns, spread_rows(labels, joined), spread_categories(labels, joined))
+    return spread_table(labels, join_rows(Path(source.location), labels, store.names))
 
 
 def _packed(source: PictureSource, spec: ImageInput, cache: Path, options: dict[str, Any]) -> ImageStore:

@@ -7,16 +7,16 @@ Knows nothing of pixels. Legend: N pictures.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facette.data.attributes import number_in
 from facette.data.joining import stem
 from facette.errors import DataError
-from facette.text import read_text
+from facette.text import csv_rows
 
 UNKNOWN = -1  # the number of a person whom no list names
 APART = 10  # training people whose number is a multiple of ten choose and calibrate: a tenth of them
@@ -59,7 +59,7 @@ def read_groups(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.bool_]
     rows = _rows(path, ())
     of_picture = [rows.get(stem(name), {}) for name in names]
     groups: dict[str, NDArray[np.bool_]] = {}
-    ages = np.array([_years(row.get("age", "")) for row in of_picture])
+    ages = np.array([number_in(row.get("age", "")) for row in of_picture])
     for first, after in zip(AGES, (*AGES[1:], None), strict=True):
         until = np.inf if after is None else after
         label = f"age {first} and more" if after is None else f"age {first} to {after - 1}"
@@ -78,27 +78,17 @@ def _beside(source: Path, what: str) -> Path | None:
 
 def _rows(path: Path, needed: Sequence[str]) -> dict[str, dict[str, str]]:
     """The rows of a CSV by the stem of their picture. Raises DataError where it lacks a column, or is none."""
-    try:
-        table = csv.DictReader(read_text(path).splitlines())
-        columns = table.fieldnames or []
-        missing = [name for name in needed if name not in columns]
-        if len(columns) < 2 or missing:
-            raise DataError(
-                f"{str(path)!r} has no column {(missing or ['age'])[0]!r} beside the pictures' names."
-            )
-        return {stem(row[columns[0]] or ""): {k: v or "" for k, v in row.items() if k} for row in table}
-    except csv.Error as error:
-        raise DataError(f"{str(path)!r} is not a CSV file that can be read: {error}.") from error
+    columns, *rows = csv_rows(path) or [[]]
+    missing = [name for name in needed if name not in columns]
+    if len(columns) < 2 or missing:
+        raise DataError(
+            f"{str(path)!r} has no column {(missing or ['age'])[0]!r} beside the pictures' names."
+        )
+    blank = dict.fromkeys(columns, "")
+    return {stem(row[0]): blank | dict(zip(columns, row, strict=False)) for row in rows if row}
 
 
 def _number(path: Path, name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise DataError(f"{str(path)!r}: the person of {name!r} is a whole number, not {text!r}.")
     return int(text)
-
-
-def _years(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
