@@ -44,15 +44,13 @@ def plot_training(rows: Sequence[Mapping[str, Any]], title: str = "Training") ->
         raise UsageError("nothing to plot: no journal row has a step and a rate, a distortion or an elbo")
     columns = 1 if len(panels) == 1 else 2
     height = -(-len(panels) // columns)
-    figure = new_figure(title, height, columns, size=(5.2 * columns, 0.6 + 2.6 * height))
-    for axes, (name, unit, series) in zip(figure.axes, panels, strict=False):
+    figure = new_figure(title, height, columns, (5.2 * columns, 0.6 + 2.6 * height), len(panels))
+    for axes, (name, unit, series) in zip(figure.axes, panels, strict=True):
         for event, points in series.items():
             _draw_series(axes, points, _EVENTS[event], list(_EVENTS).index(event))
         label(axes, name, "step", unit)
         if len(series) > 1:
             legend(axes)
-    for axes in figure.axes[len(panels) :]:
-        axes.remove()
     return figure
 
 

@@ -47,15 +47,12 @@ def plot_bars(panels: Sequence[Panel], title: str, columns: int = 2) -> Figure:
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     tallest = max(len(panel.names) for panel in panels)
-    figure = new_figure(
-        title, rows, columns, size=(5.2 * columns, 0.5 + rows * (0.75 + ROW_HEIGHT * tallest))
-    )
-    for place, (axes, panel) in enumerate(zip(figure.axes, panels, strict=False)):
+    size = (5.2 * columns, 0.5 + rows * (0.75 + ROW_HEIGHT * tallest))
+    figure = new_figure(title, rows, columns, size, len(panels))
+    for place, (axes, panel) in enumerate(zip(figure.axes, panels, strict=True)):
         _draw_bars(axes, panel)
         if place % columns:
             axes.set_yticklabels([] if panel.names == panels[place - 1].names else panel.names)
-    for axes in figure.axes[len(panels) :]:
-        axes.remove()
     return figure
 
 

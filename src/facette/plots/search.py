@@ -59,8 +59,9 @@ def plot_values(
     """What T trials reached, (T,), over each searched value, a panel for each; `best` is a place among them."""
     columns = min(COLUMNS, len(values))
     rows = -(-len(values) // columns)
-    figure = new_figure("What was searched", rows, columns, size=(max(4.0, 3.4 * columns), 0.7 + 2.7 * rows))
-    for axes, (name, tried) in zip(figure.axes, values.items(), strict=False):
+    size = (max(4.0, 3.4 * columns), 0.7 + 2.7 * rows)
+    figure = new_figure("What was searched", rows, columns, size, len(values))
+    for axes, (name, tried) in zip(figure.axes, values.items(), strict=True):
         words = any(isinstance(value, str) for value in tried)
         places = sorted({str(value) for value in tried}, key=_in_order) if words else []
         x = np.array([places.index(str(v)) if words else float(v) for v in tried])
@@ -71,8 +72,6 @@ def plot_values(
         elif x.min() > 0 and x.max() / x.min() >= 8:
             axes.set_xscale("log")
         label(axes, name, "", quantity)
-    for axes in figure.axes[len(values) :]:
-        axes.remove()
     return figure
 
 

@@ -22,14 +22,22 @@ _FORMATS = (".png", ".pdf", ".svg", ".jpg", ".webp")
 _DOTS_PER_INCH = 144
 
 
-def new_figure(title: str, rows: int = 1, columns: int = 1, size: tuple[float, float] = (8, 4.5)) -> "Figure":
-    """A figure of `rows` × `columns` empty axes in the house's colours."""
+def new_figure(
+    title: str,
+    rows: int = 1,
+    columns: int = 1,
+    size: tuple[float, float] = (8, 4.5),
+    panels: int | None = None,
+) -> "Figure":
+    """A figure of `rows` × `columns` empty axes in the house's colours, or of the first `panels` of them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, layout="constrained", facecolor=hexed(LIGHT.paper))
     FigureCanvasAgg(figure)
     figure.subplots(rows, columns)
+    for axes in figure.axes[panels:] if panels else ():
+        axes.remove()
     figure.suptitle(title, x=0.012, ha="left", color=hexed(LIGHT.ink), fontsize=15)
     for axes in figure.axes:
         _dress(axes)
