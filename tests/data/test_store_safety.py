@@ -127,7 +127,7 @@ def test_what_is_in_use_stays_until_a_fresh_one_is_whole(store, tmp_path, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("facette.data.packing._Bench.finish", stopped)
+        patch.setattr("facette.data.packing._StoreWriter.finish", stopped)
         with pytest.raises(KeyboardInterrupt):
             open_dataset(source, spec, tmp_path / "cache", fresh=True)
     open_dataset(source, spec, tmp_path / "cache").verify()

@@ -57,9 +57,7 @@ def take_apart(posterior: DiagonalGaussian, z: Tensor, total: int | None = None)
             f"{count} of {total} data: the parts of the rate need at least 2, and no more than all."
         )
     mean, scale, z = posterior.mean.double(), posterior.scale.double(), z.double()
-    # logarithms of the weights of a draw's own posterior and of every other one
-    weights = -math.log(total), math.log((total - 1) / (total * (count - 1)))
-    joint, product = _aggregate(mean, scale, z, weights)  # (M,), (M,)
+    joint, product = _aggregate(mean, scale, z, _log_weights(count, total))  # (M,), (M,)
     own = DiagonalGaussian(mean, scale).log_prob(z)
     prior = (-0.5 * z**2 - 0.5 * LOG_2PI).sum(dim=1)
     return Surgery(
@@ -69,6 +67,11 @@ def take_apart(posterior: DiagonalGaussian, z: Tensor, total: int | None = None)
         single_latents=float((product - prior).mean()),
         ceiling=math.log(total),
     )
+
+
+def _log_weights(count: int, total: int) -> tuple[float, float]:
+    """Logarithms of the weights of a draw's own posterior and of every other one."""
+    return -math.log(total), math.log((total - 1) / (total * (count - 1)))
 
 
 def _aggregate(
