@@ -25,7 +25,7 @@ DRAWING = [
     *(f"latent/{name}.py" for name in ("around", "blend", "choice", "cloud", "details", "directions")),
     *(
         f"latent/{name}.py"
-        for name in ("drawing", "edit", "film", "inputs", "interpolate", "levels", "noise", "worth")
+        for name in ("drawing", "edit", "inputs", "interpolate", "levels", "noise", "worth")
     ),
     *(f"latent/{name}.py" for name in ("pasting", "paths", "photo", "points", "reconstruct", "sheets")),
     *(f"latent/{name}.py" for name in ("traverse", "typicality", "variations", "vary")),

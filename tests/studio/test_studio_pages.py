@@ -317,6 +317,19 @@ def test_favourites_stay_survive_a_reload_and_come_as_one_file_with_commands_tha
     nothing_amiss(varied)
 
 
+def test_a_photo_that_arrives_before_the_pages_memory_takes_no_favourites_away(there):
+    """After a reload both are asked for at once, and what the photo's event knows may be of before the other's."""
+    import gradio as gr
+
+    from facette.studio.pages.vary import COUNT, Controls, _Acts
+    from facette.studio.varying import DETAILS, NOISES, reaches_of
+
+    acts = _Acts(there.studio, reaches_of(there.studio.model))
+    controls = Controls("", next(iter(NOISES)), next(iter(DETAILS)), 50.0, COUNT, (), ())
+    _, _, kept, *_ = acts.arrive("a tab", *(getattr(controls, name) for name in Controls.__slots__))
+    assert kept == gr.skip()
+
+
 def test_the_model_draws_alone_a_kept_seed_stays_and_ten_others_have_another(varied, relatives, anna_face):
     more(varied)
     varied.get_by_label("the model's drawing alone").check()

@@ -174,7 +174,7 @@ class _Acts:
         return [*self._sight(tab, controls), *settled]
 
     def _sight(self, tab: str, controls: Controls) -> list[Any]:
-        kept = favourites_html(self._studio, tab, controls.favourites, controls.photo)
+        kept = self._kept(tab, controls)
         if not controls.photo:
             return ["", (), kept]
         start = self._studio.prepared.find(StartingPoint(controls.photo))
@@ -185,6 +185,15 @@ class _Acts:
         report = start.photo.report
         figures = note("; ".join(report.notes)) + note(_percentiles(report))
         return [folded("What the model sees", pair + figures), (), kept]
+
+    def _kept(self, tab: str, controls: Controls) -> Any:
+        """The favourites, beside a new photo. Where this event knows none, what stands there stays: after a reload it
+        may have been asked before the page's memory of them came, and be answered later."""
+        import gradio as gr
+
+        if not controls.favourites:
+            return gr.skip()
+        return favourites_html(self._studio, tab, controls.favourites, controls.photo)
 
     def preview(self, tab: str, *values: Any) -> Any:
         """Quick, while the dial moves."""
