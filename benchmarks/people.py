@@ -33,6 +33,7 @@ from facette.images.mask import with_mask
 from facette.images.warp import at_side
 from facette.judges.attributes import ATTRIBUTES, extract
 from facette.judges.identity import describe
+from facette.latent.drawing import change_frames, drawn_by_model
 from facette.latent.inputs import resolve_model
 from facette.latent.levels import choose_setting
 from facette.latent.vary import variation_seeds
@@ -182,9 +183,8 @@ def measure_cropped(model: TrainedModel, faces: Faces, sheets: Path | None) -> d
     seen = np.zeros((side, side), bool)
     seen[margin : side - margin, margin : side - margin] = True
     cut = np.stack([with_mask(np.where(seen[..., None], photo, 0), seen) for photo in photos])
-    whole, completed = (
-        model.decode(np.asarray(model.encode(pictures).mean, np.float32)) for pictures in (photos, cut)
-    )
+    latents = [np.asarray(model.encode(pictures).mean, np.float32) for pictures in (photos, cut)]
+    whole, completed = model.decode(latents[0]), drawn_by_model(model, latents[1], ~seen)
     asked = np.linspace(0, len(photos) - 1, CROPPED).round().astype(int)
     judged = JudgedPhotos.of(model, drawn.frames[asked])
     strangers = JudgedPhotos.of(model, drawn.frames).strangers(drawn.people)
@@ -192,24 +192,26 @@ def measure_cropped(model: TrainedModel, faces: Faces, sheets: Path | None) -> d
         name: distances(describe(pictures[asked], judged.box), judged.who)
         for name, pictures in (("whole", whole), ("completed", completed))
     }
-    around = [np.where(seen[..., None], photos, pictures) for pictures in (whole, completed)]
+    unseen = np.repeat(~seen[None], len(photos), axis=0)
+    around = [change_frames(model, photos, model.decode_mean(z), z, unseen) for z in latents]
     theirs = extract(at_side(others.frames, model.input.size)).features
-    frechet = [frechet_distance(theirs, extract(pictures).features) for pictures in around]
+    frechet = [frechet_distance(theirs, extract(pictures).features) for pictures in (whole, *around)]
     if sheets:
+        rows = asked[:LOOKED_AT]
         save_sheet(
             sheets / "cropped.png",
-            [some[asked[:LOOKED_AT]] for some in (photos, cut[..., :3], around[1], whole, completed)],
+            [some[rows] for some in (photos, cut[..., :3], around[1], whole, completed)],
         )
     return {
         "photos": CROPPED,
         "middle": MIDDLE,
         "same_person": {name: share(some < strangers) for name, some in apart.items()},
-        # The photo's own middle with either surroundings: drawn from the whole photo, and invented.
-        "frechet_of_surroundings": {
+        "frechet": {
             "photos": len(photos),
-            "drawn": round(frechet[0], 3),
-            "invented": round(frechet[1], 3),
-            "ratio": round(frechet[1] / frechet[0], 3),
+            "whole_reconstructions": round(frechet[0], 3),
+            # The photo's own middle, and around it what is drawn from the whole photo, or invented.
+            "surroundings_drawn": round(frechet[1], 3),
+            "surroundings_invented": round(frechet[2], 3),
         },
     }
 
