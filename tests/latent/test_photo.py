@@ -12,7 +12,8 @@ from PIL import Image
 from facette.checkpoint.drawing import open_onnx
 from facette.errors import NoFaceError, UsageError
 from facette.latent import reconstruct, vary
-from facette.latent.photo import LARGEST_SIDE, MOST_SIDE, take_faces, take_photo
+from facette.latent.drawing import drawn_by_model
+from facette.latent.photo import LARGEST_SIDE, MOST_SIDE, PhotoInput, take_faces, take_photo
 from facette.onnx_graph import Graph
 
 EYES = ((195.0, 215.0), (305.0, 222.0))
@@ -187,3 +188,42 @@ def test_no_face_is_a_fact_without_flags(plain):
         with pytest.raises(NoFaceError) as refused:
             take(plain, Image.new("RGB", (300, 200), (90, 120, 90)))
         assert "--" not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def tight(model, drawn_faces) -> PhotoInput:
+    """A face of which the model is shown the middle alone."""
+    face = Image.fromarray(drawn_faces[3])
+    alpha = Image.new("L", face.size, 0)
+    alpha.paste(255, (17, 17, 111, 111))
+    face.putalpha(alpha)
+    return take_photo(model, face, align="never")
+
+
+@pytest.mark.parametrize("details", ["photo", "model"])
+def test_what_is_hidden_is_drawn_without_stripes(model, tight, details):
+    """The second stage never learnt what belongs there."""
+    assert tight.hidden is not None
+    assert tight.hidden.mean() == pytest.approx(1 - (94 / 128) ** 2, abs=0.02)
+    relatives = vary(model, tight, count=2, details=details)
+    own = reconstruct(model, [tight]).pictures
+    for picture in (*relatives.pictures, relatives.reconstruction, *own):
+        assert picture.shape == (128, 128, 3)
+        grey = np.asarray(Image.fromarray(picture).convert("L"), float)
+        for axis in (0, 1):
+            steps = np.abs(np.diff(grey, axis=axis))
+            hidden = tight.hidden[: steps.shape[0], : steps.shape[1]]
+            assert steps[hidden].mean() < 6, "of 255, from a pixel to the next"
+
+
+def test_the_less_is_hidden_the_more_the_second_stage_draws(model, drawn_faces):
+    latents = np.asarray(model.encode(drawn_faces[:1]).mean, np.float32)
+    corner = np.zeros((128, 128), bool)
+    corner[:20, :20] = True
+    sharp, plain = model.decode(latents), model.plain().decode(latents)
+    some = drawn_by_model(model, latents, corner)
+    assert (drawn_by_model(model, latents) == sharp).all()
+    assert (some[:, :20, :20] == plain[:, :20, :20]).all()
+    away = [np.abs(some[:, 64:].astype(int) - other[:, 64:]).mean() for other in (sharp, plain)]
+    assert away[0] < away[1] / 4
+    assert (drawn_by_model(model, latents, np.ones((128, 128), bool)) == plain).all()

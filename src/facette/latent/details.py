@@ -1,15 +1,14 @@
 """The photo keeps its own details: x' = x + up(D(z') − D(μ)), the one place where this sum is written.
 
 Enters: a photo x at any size, the model's mean drawings of it before, D(μ), and after a change, D(z'), at the model's
-own size, and what the second stage makes of the latter, where a model has one. Leaves: the changed photo at the photo's
+own size; for several photos also what the second stage makes of the latter. Leaves: the changed photo at the photo's
 size. Knows nothing of latents, nor of where a photo came from.
 
 The likelihood says x = D(z) + noise. For a photo that lies before us the noise is known, r = x − D(μ); to ask how
 this very photo would look if z had been z' is to keep r and change z (abduction, action, prediction: Pawlowski,
 Castro and Glocker, arXiv 2006.06485; for pictures Shen and Liu, CVPR 2017). D is the mean of the first stage, before
-clipping and rounding. Where edges move, r holds the edge that was there before, and the plain sum shows both: there
-the second stage's drawing takes the place of the photo's detail, and so it does between several photos none of which
-leads. What the photo does not show has no noise to keep: there x' is drawn, moved in colour so that it meets the rest
+clipping and rounding. Between several photos, none of which leads, the second stage's drawing takes the place of their
+details. What the photo does not show has no noise to keep: there x' = D(z'), moved in colour so that it meets the rest
 at its rim.
 
 Legend: P photos, S side of the model's pictures, H × W the photo's, C channels. Values are floats in which 0 is black
@@ -27,25 +26,17 @@ from facette.images.warp import at_side
 Details = Literal["photo", "model"]
 Values = NDArray[np.float32]
 
-# In shares of the picture's side, and of the way from black to white.
-COLOUR = 1 / 16  # wider structures are light and colour, which the sum changes without a trace
-AROUND = 1 / 51  # the neighbourhood in which it counts how much of the structure changes
-MOVED = 0.09  # a change of structure by so much is an edge that has moved
+COLOUR = 1 / 16  # of the picture's side: wider structures are light and colour
 
 
 def add_change(
-    photo: Values,
-    before: Values,
-    after: Values,
-    unseen: NDArray[np.bool_] | None = None,
-    drawn: Values | None = None,
+    photo: Values, before: Values, after: Values, unseen: NDArray[np.bool_] | None = None
 ) -> Values:
     """The photo (H, W, C) with the change from `before` to `after`, (S, S, C) each; not clipped yet.
 
-    `unseen` (H, W): pixels that the photo does not show. `drawn` (S, S, C): what the second stage makes of `after`; it
-    shows where edges have moved. Without it the sum is the plain one.
+    `unseen` (H, W): pixels that the photo does not show.
     """
-    return mix_changes(photo[None], before[None], after, np.ones(1, np.float32), unseen, drawn)
+    return mix_changes(photo[None], before[None], after, np.ones(1, np.float32), unseen)
 
 
 def mix_changes(
@@ -59,30 +50,30 @@ def mix_changes(
     """Photos (P, H, W, C), mixed by shares (P,) that add up to 1, changed from their drawings `before` (P, S, S, C) to
     `after`, as `add_change` does: (H, W, C).
 
-    With `drawn`, a photo keeps its details as far as it leads before all others, and none does in the middle between
-    two: details of two people at once are a double exposure. Each pixel is Σ k x + b, with how much is kept, k, and
-    what is added, b, at the model's size, so that they serve a photo of every size.
+    With `drawn` (S, S, C), what the second stage makes of `after`, a photo keeps its details as far as it leads before
+    all others, and none does in the middle between two: details of two people at once are a double exposure.
     """
     size = photos.shape[1:3]
     leader = int(np.argmax(shares))
     if shares[leader] == 1 and np.array_equal(after, before[leader]):
         changed = photos[leader].copy()
-    elif drawn is None:
+    elif drawn is None or len(photos) == 1:
         changed = _mixed(photos, shares) + enlarged(after - _mixed(before, shares), size)
     else:
-        kept = _leads(shares)[:, None, None, None] * _standing(before, after)  # (P, S, S, 1)
-        colour = _blurred(at_side(photos, before.shape[1:3]) - before, COLOUR)
-        added = (kept * (after - before)).sum(axis=0) + (1 - kept.sum(axis=0)) * (
-            drawn + _mixed(colour, shares)
+        kept = _leads(shares)  # (P,)
+        led = _mixed(after - before, kept) + (1 - kept.sum()) * (
+            drawn + _mixed(_colour(photos, before), shares)
         )
-        changed = enlarged(added, size)
-        for photo, share in zip(photos, kept, strict=True):
-            if share.any():
-                changed = changed + np.clip(enlarged(share, size), 0, 1) * photo
+        changed = _mixed(photos, kept) + enlarged(led, size)
     if unseen is None or not unseen.any():
         return changed
-    invented = enlarged(after if drawn is None else drawn, size)
+    invented = enlarged(after, size)
     return np.where(unseen[:, :, None], invented + spread_inwards(changed - invented, ~unseen), changed)
+
+
+def _colour(photos: Values, before: Values) -> Values:
+    """What the drawings (P, S, S, C) lack of the photos' light and colour."""
+    return _blurred(at_side(photos, before.shape[1:3]) - before, COLOUR)
 
 
 def _mixed(pictures: Values, shares: NDArray[np.floating[Any]]) -> Values:
@@ -100,16 +91,6 @@ def _leads(shares: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     sizes = np.abs(shares)
     others = [np.delete(sizes, photo).max(initial=0) for photo in range(len(sizes))]
     return _eased(np.clip(shares - np.array(others), 0, 1))
-
-
-def _standing(before: Values, after: Values) -> Values:
-    """How much of the structure still stands where it was (P, S, S, 1): near 0 where edges have moved, 1 where nothing
-    but light and colour changes."""
-    change = after - before
-    moved = np.square(change - _blurred(change, COLOUR)).mean(axis=-1, keepdims=True)
-    strength = np.clip(_blurred(moved, AROUND), 0, None) / MOVED**2  # squared
-    standing: Values = np.exp(-np.square(strength))
-    return standing
 
 
 def _eased(values: NDArray[Any]) -> NDArray[np.float32]:

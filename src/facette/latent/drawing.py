@@ -27,10 +27,15 @@ from facette.latent.details import (
 )
 from facette.latent.inputs import Picture
 from facette.latent.photo import MOST_SIDE, PhotoInput, check_side, shape_at, unit_values
-from facette.latent.points import Latents, decode_each, means_each
+from facette.latent.points import Latents, means_each
 from facette.model.interface import DrawingModel
 
 BATCH = 32  # pictures that are changed at once where there are many
+NEAR, FAR = (
+    0.09,
+    0.16,
+)  # of the side, from what is hidden: from where on the second stage draws, and draws alone
+MUCH = 0.4  # of the picture hidden: then the second stage does not draw at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +90,17 @@ def draw(
 
     `weights` (N, P): the share of each photo's details in each picture; not needed for a single photo.
     """
+    shares = np.ones((len(latents), len(photos))) if weights is None else weights
     if drawing.details == "model":
-        return enlarge(decode_each(model, latents), drawing.side)
-    shares = np.ones((len(latents), 1)) if weights is None else weights
+        each = zip(latents, shares, strict=True)
+        drawn = [drawn_by_model(model, z[None], hidden_of(photos, share)) for z, share in each]
+        return enlarge(np.concatenate(drawn), drawing.side)
     canvas, pictures = Canvas.of(model, photos, drawing.side), []
     for latent, share in zip(latents, shares, strict=True):
         known = [photo.decoded for photo in photos if np.array_equal(photo.mean[0], latent)]
         mean = known[0] if known else means_each(model, latent[None])  # (1, 3, S, S)
-        itself = known and share.max() == 1 and not any(mask is not None for mask in canvas.unseen)
-        drawn = None if itself else second_stage(model, mean, latent[None])[0]
+        between = len(photos) > 1 and share.max() < 1 and model.sharpener is not None
+        drawn = drawn_by_model(model, latent[None], hidden_of(photos, share), mean) if between else None
         pictures.append(canvas.paint(unit_values(model, mean)[0], share, model.input.dtype, drawn))
     return np.stack(pictures)
 
@@ -111,26 +118,51 @@ def change_frames(
     changed = []
     for first in range(0, len(frames), BATCH):
         rows = slice(first, first + BATCH)
-        after = model.decode_mean(latents[rows])
         changes = zip(
             as_unit(frames[rows], np.float32),
             unit_values(model, before[rows]),
-            unit_values(model, after),
+            unit_values(model, model.decode_mean(latents[rows])),
             hidden[rows],
-            second_stage(model, after, latents[rows]),
             strict=True,
         )
         changed += [to_bytes(add_change(*change), str(frames.dtype)) for change in changes]
     return np.stack(changed)
 
 
-def second_stage(
-    model: DrawingModel, means: NDArray[np.float32], latents: Latents
-) -> "Sequence[Values | None]":
-    """What the second stage makes of each of the means (N, C, S, S), (S, S, C); None for all where there is none."""
-    if model.sharpener is None:
-        return [None] * len(means)
-    return list(as_unit(model.finish(means, latents), np.float32))
+def hidden_of(
+    photos: Sequence[PhotoInput], shares: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.bool_] | None:
+    """What the encoder was not shown of those photos that have a share, (S, S); None: nothing."""
+    weights = np.ones(len(photos)) if shares is None else shares
+    masks = [photo.hidden for photo, share in zip(photos, weights, strict=True) if share]
+    known = [mask for mask in masks if mask is not None]
+    return np.any(known, axis=0) if known else None
+
+
+def drawn_by_model(
+    model: DrawingModel,
+    latents: Latents,
+    hidden: NDArray[np.bool_] | None = None,
+    means: NDArray[np.float32] | None = None,
+) -> Picture:
+    """What the model makes of latents (N, Z) by itself, (N, S, S, C). `means`: theirs, where they are known.
+
+    What the encoder was not shown, `hidden` (S, S), and what lies near it is the first stage's alone: no photo ever
+    told the second one what belongs there, and it draws stripes. The more is hidden the less it knows of the rest.
+    """
+    means = means_each(model, latents) if means is None else means
+    sharp = np.concatenate(
+        [model.finish(*(part[None] for part in pair)) for pair in zip(means, latents, strict=True)]
+    )
+    if hidden is None or model.sharpener is None:
+        return sharp
+    import cv2
+
+    away = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    share = np.clip((away / max(hidden.shape) - NEAR) / (FAR - NEAR), 0, 1)[:, :, None]
+    share = share * max(0.0, 1 - float(hidden.mean()) / MUCH)
+    plain = unit_values(model, means)
+    return to_bytes(plain + share * (as_unit(sharp, np.float32) - plain), str(sharp.dtype))
 
 
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
@@ -144,7 +176,7 @@ def reconstruction_of(model: DrawingModel, photo: PhotoInput, drawing: Drawing) 
     """The photo's decoded mean (S, S, C): of the first stage alone where the photo's own details are kept."""
     if drawing.details == "photo":
         return to_bytes(unit_values(model, photo.decoded), model.input.dtype)[0]
-    return enlarge(model.finish(photo.decoded, photo.mean), drawing.side)[0]
+    return enlarge(drawn_by_model(model, photo.mean, photo.hidden, photo.decoded), drawing.side)[0]
 
 
 def enlarge(pictures: Picture, side: int) -> Picture:
@@ -171,11 +203,12 @@ class Canvas:
         return cls(frames, before, tuple(photo.unseen(side) for photo in photos))
 
     def paint(
-        self, after: Values, shares: NDArray[np.floating[Any]], dtype: str, drawn: Values | None = None
+        self, after: Values, shares: NDArray[np.floating[Any]], dtype: str, drawn: Picture | None = None
     ) -> Picture:
-        """(W, W, C): the photos, mixed by their shares (P,), changed from their drawings to `after` (S, S, C), of which
-        the second stage makes `drawn`."""
+        """(W, W, C): the photos, mixed by their shares (P,), changed from their drawings to `after` (S, S, C); between
+        several of them the model draws, `drawn` (1, S, S, C)."""
         masks = zip(self.unseen, shares, strict=True)
         hidden = [mask for mask, share in masks if mask is not None and share]
         unseen = np.any(hidden, axis=0) if hidden else None
-        return to_bytes(mix_changes(self.frames, self.before, after, shares, unseen, drawn), dtype)
+        between = None if drawn is None else as_unit(drawn, np.float32)[0]
+        return to_bytes(mix_changes(self.frames, self.before, after, shares, unseen, between), dtype)

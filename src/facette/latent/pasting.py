@@ -20,7 +20,6 @@ from facette.images.depth import to_levels
 from facette.images.faces.paste import FaceChange, add_changes
 from facette.images.whole import WholePhoto, open_whole
 from facette.latent.details import Values, add_change
-from facette.latent.drawing import second_stage
 from facette.latent.photo import PhotoInput, unit_values
 from facette.latent.points import Latents, means_each
 from facette.model.interface import DrawingModel
@@ -76,18 +75,16 @@ def changed_pixels(
 def _change(
     model: DrawingModel, photo: PhotoInput, latent: Latents, to_photo: NDArray[np.float64]
 ) -> FaceChange:
-    """What is added to the photo's colours on the way to `latent` (1, Z): the change of means (S, S, C) and, where
-    something is hidden or the second stage draws, what leads from the photo to the result, at the frame's own size up
-    to 512 pixels. A photo's transparency stays as it is."""
-    mean = means_each(model, latent)
-    before, after = (unit_values(model, values)[0] for values in (photo.decoded, mean))
-    (drawn,) = second_stage(model, mean, latent)
-    if photo.hidden is None and drawn is None:
+    """What is added to the photo's colours on the way to `latent` (1, Z): the change of means (S, S, C), and where
+    something is hidden what leads from it to the mean, at the frame's own size. A photo's transparency stays as it
+    is."""
+    before, after = (unit_values(model, values)[0] for values in (photo.decoded, means_each(model, latent)))
+    if photo.hidden is None:
         return FaceChange(_in_colours(after - before), to_photo)
     side = photo.side()
     frame = photo.frame(side)
     smaller = max(photo.picture.shape[:2]) / side
-    changed = add_change(frame, before, after, photo.unseen(side), drawn)
+    changed = add_change(frame, before, after, photo.unseen(side))
     return FaceChange(_in_colours(changed - frame), to_photo @ np.diag([smaller, smaller, 1.0]))
 
 

@@ -20,12 +20,20 @@ from facette.errors import UsageError, check_count
 from facette.latent.around import Step
 from facette.latent.choice import most_various
 from facette.latent.details import Details
-from facette.latent.drawing import Drawing, draw, enlarge, plan_drawing, reconstruction_of, shown
+from facette.latent.drawing import (
+    Drawing,
+    draw,
+    drawn_by_model,
+    enlarge,
+    plan_drawing,
+    reconstruction_of,
+    shown,
+)
 from facette.latent.inputs import Picture, gradient_model, resolve_drawer
 from facette.latent.levels import Mode, Setting, check_strength, choose_setting, known_curve
 from facette.latent.noise import Noise, normal_draws, people_noise, ways_to_differ
 from facette.latent.photo import PhotoInput, PhotoSource, take_photo
-from facette.latent.points import Latents, decode_each
+from facette.latent.points import Latents
 from facette.latent.variations import Sweep, Variations
 from facette.model.conditions import Values
 from facette.model.interface import DrawingModel
@@ -69,7 +77,7 @@ class Origin:
     def at(self, mean: Latents) -> "Origin":
         """The same spread around another latent (1, Z)."""
         model = self.model if self.drawing.details == "model" else self.model.plain()
-        drawn = decode_each(model, mean)
+        drawn = drawn_by_model(model, mean, self.input.hidden)
         if self.drawing.details == "model":
             drawn = enlarge(drawn, self.drawing.side)
         return replace(self, mean=mean, reconstruction=drawn[0])
