@@ -7,6 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,7 @@ from facette.errors import ImageError, UsageError
 from facette.files import appearing, check_ending
 
 JPEG_QUALITY = 94
+WRITERS = 4  # pictures of a set that are packed at once
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 _LONGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_500, "WEBP": 16_383}
 _PNG_KEY = "facette"
@@ -75,10 +77,13 @@ def write_set(
     away, so that nobody else's are left among them. Raises UsageError as `earlier_set` and `write_image` do."""
     earlier = earlier_set(folder)
     width = max(2, len(str(len(pictures))))
-    paths = [
-        write_image(picture, folder / f"{number:0{width}d}.png", settings_of and settings_of(number - 1))
-        for number, picture in enumerate(pictures, start=1)
-    ]
+
+    def write(place: int) -> Path:
+        path = folder / f"{place + 1:0{width}d}.png"
+        return write_image(pictures[place], path, settings_of and settings_of(place))
+
+    with ThreadPoolExecutor(WRITERS) as pool:  # most of it is packing, which Pillow does beside other threads
+        paths = list(pool.map(write, range(len(pictures))))
     for path in set(earlier).difference(paths):
         path.unlink(missing_ok=True)
     return paths
