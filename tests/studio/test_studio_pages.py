@@ -141,7 +141,7 @@ def test_the_dial_draws_while_it_is_dragged_and_sharply_when_it_rests(varied, re
         until -= 1
     assert until, "nothing moved before the mouse was let go"
     varied.mouse.up()
-    # On a busy machine the dial may have rested on its way, and the page have said so: where it rests now is what counts.
+    # On a busy machine the dial may have rested on its way: where it rests now is what counts.
     wished = reaches_of(model)["people"].strength(float(dial(varied).input_value()))
     until_holds(varied, "#vary-offers code", f"--diversity {wished}")
     until_drawn(varied, "#vary-gallery", relatives(anna_face, wished).pictures)
