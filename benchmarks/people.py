@@ -29,6 +29,7 @@ from facette.data import open_dataset
 from facette.data.attributes import YES
 from facette.dial.calibrate import judged_side, people_of
 from facette.dial.curves import JudgedPhotos, relatives
+from facette.dial.verify import relative_spread
 from facette.images.mask import with_mask
 from facette.images.warp import at_side
 from facette.judges.attributes import ATTRIBUTES, extract
@@ -143,7 +144,7 @@ def measure_relatives(model: TrainedModel, faces: Faces, sheets: Path | None) ->
         "strangers_from": round(strangers, 4),
         "same_person": share(apart < strangers),
         "median_distance": round(float(np.median(apart)), 4),
-        "spread": round(float((features.var(axis=0, ddof=1).mean(axis=0) / real.var(axis=0)).mean()), 4),
+        "spread": round(relative_spread(features, real.var(axis=0)), 4),
         "frechet": round(frechet_distance(theirs, extract(first).features), 3),
         "frechet_of_photos": round(frechet_distance(theirs, real), 3),
         "kept": kept(first, drawn),
@@ -183,13 +184,13 @@ def measure_cropped(model: TrainedModel, faces: Faces, sheets: Path | None) -> d
     seen = np.zeros((side, side), bool)
     seen[margin : side - margin, margin : side - margin] = True
     cut = np.stack([with_mask(np.where(seen[..., None], photo, 0), seen) for photo in photos])
-    latents = [np.asarray(model.encode(pictures).mean, np.float32) for pictures in (photos, cut)]
+    judged = JudgedPhotos.of(model, drawn.frames)
+    strangers = judged.strangers(drawn.people)
+    latents = [judged.mean, np.asarray(model.encode(cut).mean, np.float32)]
     whole, completed = model.decode(latents[0]), drawn_by_model(model, latents[1], ~seen)
     asked = np.linspace(0, len(photos) - 1, CROPPED).round().astype(int)
-    judged = JudgedPhotos.of(model, drawn.frames[asked])
-    strangers = JudgedPhotos.of(model, drawn.frames).strangers(drawn.people)
     apart = {
-        name: distances(describe(pictures[asked], judged.box), judged.who)
+        name: distances(describe(pictures[asked], judged.box), judged.who[asked])
         for name, pictures in (("whole", whole), ("completed", completed))
     }
     unseen = np.repeat(~seen[None], len(photos), axis=0)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from facette.checkpoint.drawing import open_onnx
 from facette.errors import NoFaceError, UsageError
-from facette.latent import reconstruct, vary
+from facette.latent import blend, reconstruct, vary
 from facette.latent.drawing import drawn_by_model
 from facette.latent.photo import LARGEST_SIDE, MOST_SIDE, PhotoInput, take_faces, take_photo
 from facette.onnx_graph import Graph
@@ -227,3 +227,16 @@ def test_the_less_is_hidden_the_more_the_second_stage_draws(model, drawn_faces):
     away = [np.abs(some[:, 64:].astype(int) - other[:, 64:]).mean() for other in (sharp, plain)]
     assert away[0] < away[1] / 4
     assert (drawn_by_model(model, latents, np.ones((128, 128), bool)) == plain).all()
+
+
+def test_where_one_of_three_is_taken_away_none_shows_its_details(model, drawn_faces):
+    """Shares 1, −1 and 1: the largest is whole, and yet nobody leads."""
+    mixture = blend(model, *drawn_faces[:3], weights=(1, -1, 1))
+
+    def fine(picture: np.ndarray) -> np.ndarray:
+        grey = Image.fromarray(picture).convert("L")
+        smooth = grey.resize((32, 32), Image.Resampling.BOX).resize((128, 128), Image.Resampling.BICUBIC)
+        return np.asarray(grey, float) - np.asarray(smooth, float)
+
+    drawn, shown = fine(model.decode(mixture.latents)[0]), fine(mixture.pictures[0])
+    assert np.corrcoef(drawn.ravel(), shown.ravel())[0, 1] > 0.95

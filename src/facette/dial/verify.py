@@ -110,10 +110,10 @@ def study(
     chosen, random = (
         features(few, [(pool[i],) * size for i in rows]) for rows in (best.tolist(), range(CHOSEN))
     )
-    spread = (_spread(values, among_people) for values in (varied, chosen, random))
+    spread = (relative_spread(values, among_people) for values in (varied, chosen, random))
     return Study(len(frames), auto.noise, details, strangers, tuple(levels), *spread)
 
 
-def _spread(features: NDArray[np.floating], among_people: NDArray[np.floating]) -> float:
+def relative_spread(features: NDArray[np.floating], among_people: NDArray[np.floating]) -> float:
     """Mean over D features of the variance among the N relatives (N, P, D) of a photo ÷ that among people (D,)."""
     return float((features.var(axis=0, ddof=1).mean(axis=0) / among_people).mean())

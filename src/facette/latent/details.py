@@ -57,7 +57,7 @@ def mix_changes(
     leader = int(np.argmax(shares))
     if shares[leader] == 1 and np.array_equal(after, before[leader]):
         changed = photos[leader].copy()
-    elif drawn is None or len(photos) == 1:
+    elif drawn is None:
         changed = _mixed(photos, shares) + enlarged(after - _mixed(before, shares), size)
     else:
         kept = _leads(shares)  # (P,)

@@ -31,10 +31,8 @@ from facette.latent.points import Latents, means_each
 from facette.model.interface import DrawingModel
 
 BATCH = 32  # pictures that are changed at once where there are many
-NEAR, FAR = (
-    0.09,
-    0.16,
-)  # of the side, from what is hidden: from where on the second stage draws, and draws alone
+# Shares of the side, from what is hidden: the second stage begins to draw at the one, and draws alone from the other.
+NEAR, FAR = 0.09, 0.16
 MUCH = 0.4  # of the picture hidden: then the second stage does not draw at all
 
 
@@ -99,7 +97,7 @@ def draw(
     for latent, share in zip(latents, shares, strict=True):
         known = [photo.decoded for photo in photos if np.array_equal(photo.mean[0], latent)]
         mean = known[0] if known else means_each(model, latent[None])  # (1, 3, S, S)
-        between = len(photos) > 1 and share.max() < 1 and model.sharpener is not None
+        between = np.count_nonzero(share) > 1 and model.sharpener is not None
         drawn = drawn_by_model(model, latent[None], hidden_of(photos, share), mean) if between else None
         pictures.append(canvas.paint(unit_values(model, mean)[0], share, model.input.dtype, drawn))
     return np.stack(pictures)
@@ -129,13 +127,16 @@ def change_frames(
     return np.stack(changed)
 
 
-def hidden_of(
-    photos: Sequence[PhotoInput], shares: NDArray[np.floating[Any]] | None = None
-) -> NDArray[np.bool_] | None:
+def hidden_of(photos: Sequence[PhotoInput], shares: NDArray[np.floating[Any]]) -> NDArray[np.bool_] | None:
     """What the encoder was not shown of those photos that have a share, (S, S); None: nothing."""
-    weights = np.ones(len(photos)) if shares is None else shares
-    masks = [photo.hidden for photo, share in zip(photos, weights, strict=True) if share]
-    known = [mask for mask in masks if mask is not None]
+    return _joined_masks([photo.hidden for photo in photos], shares)
+
+
+def _joined_masks(
+    masks: Sequence[NDArray[np.bool_] | None], shares: NDArray[np.floating[Any]]
+) -> NDArray[np.bool_] | None:
+    """What any of the masks that have a share covers; None: nothing."""
+    known = [mask for mask, share in zip(masks, shares, strict=True) if mask is not None and share]
     return np.any(known, axis=0) if known else None
 
 
@@ -151,18 +152,25 @@ def drawn_by_model(
     told the second one what belongs there, and it draws stripes. The more is hidden the less it knows of the rest.
     """
     means = means_each(model, latents) if means is None else means
-    sharp = np.concatenate(
-        [model.finish(*(part[None] for part in pair)) for pair in zip(means, latents, strict=True)]
-    )
-    if hidden is None or model.sharpener is None:
+    share = None if hidden is None or model.sharpener is None else _sharp_share(hidden)
+    if share is not None and not share.any():
+        return to_bytes(unit_values(model, means), model.input.dtype)
+    pairs = zip(means, latents, strict=True)
+    sharp = np.concatenate([model.finish(mean[None], latent[None]) for mean, latent in pairs])
+    if share is None:
         return sharp
+    plain = unit_values(model, means)
+    return to_bytes(plain + share * (as_unit(sharp, np.float32) - plain), str(sharp.dtype))
+
+
+def _sharp_share(hidden: NDArray[np.bool_]) -> Values:
+    """How much of each place the second stage draws, (S, S, 1), where the encoder was not shown what is `hidden`."""
     import cv2
 
     away = cv2.distanceTransform((~hidden).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    share = np.clip((away / max(hidden.shape) - NEAR) / (FAR - NEAR), 0, 1)[:, :, None]
-    share = share * max(0.0, 1 - float(hidden.mean()) / MUCH)
-    plain = unit_values(model, means)
-    return to_bytes(plain + share * (as_unit(sharp, np.float32) - plain), str(sharp.dtype))
+    near = np.clip((away / max(hidden.shape) - NEAR) / (FAR - NEAR), 0, 1)
+    share: Values = (near * max(0.0, 1 - float(hidden.mean()) / MUCH)).astype(np.float32)
+    return share[:, :, None]
 
 
 def shown(photo: PhotoInput, drawing: Drawing) -> Picture:
@@ -207,8 +215,6 @@ class Canvas:
     ) -> Picture:
         """(W, W, C): the photos, mixed by their shares (P,), changed from their drawings to `after` (S, S, C); between
         several of them the model draws, `drawn` (1, S, S, C)."""
-        masks = zip(self.unseen, shares, strict=True)
-        hidden = [mask for mask, share in masks if mask is not None and share]
-        unseen = np.any(hidden, axis=0) if hidden else None
+        unseen = _joined_masks(self.unseen, shares)
         between = None if drawn is None else as_unit(drawn, np.float32)[0]
         return to_bytes(mix_changes(self.frames, self.before, after, shares, unseen, between), dtype)
