@@ -160,7 +160,8 @@ def drawn_by_model(
     if share is None:
         return sharp
     plain = unit_values(model, means)
-    return to_bytes(plain + share * (as_unit(sharp, np.float32) - plain), str(sharp.dtype))
+    mixed: Values = plain + share * (as_unit(sharp, np.float32) - plain)
+    return to_bytes(mixed, str(sharp.dtype))
 
 
 def _sharp_share(hidden: NDArray[np.bool_]) -> Values:
