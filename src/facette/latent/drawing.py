@@ -160,7 +160,7 @@ def drawn_by_model(
     if share is None:
         return sharp
     plain = unit_values(model, means)
-    mixed: Values = plain + share * (as_unit(sharp, np.float32) - plain)
+    mixed = (plain + share * (as_unit(sharp, np.float32) - plain)).astype(np.float32, copy=False)
     return to_bytes(mixed, str(sharp.dtype))
 
 
