@@ -66,8 +66,17 @@ def test_nothing_is_left_of_a_lock(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_owners_that_come_and_go_never_meet(tmp_path):
-    """Three threads take the folder again and again; the lock's file comes and goes under them."""
+@pytest.fixture
+def threads_in_small_turns():
+    """Threads give way after a microsecond, so that what is asked twice is answered differently more often."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_owners_that_come_and_go_never_meet(tmp_path, threads_in_small_turns):
+    """Three threads take the folder again and again; it and the lock's file come and go under them."""
     inside, met, had = [], [], []
 
     def work() -> None:

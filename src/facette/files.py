@@ -365,8 +365,9 @@ def _create(folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            if os.path.lexists(folder) and not folder.is_dir():  # a file, or a link that leads nowhere
-                raise
+            with suppress(FileNotFoundError):  # asked once: between two questions it may be taken away
+                if not stat.S_ISDIR(folder.lstat().st_mode) and not folder.is_dir():  # a file, a link to nowhere
+                    raise
         else:
             return
 
@@ -398,7 +399,7 @@ def _held(
             lock.acquire()
         except Timeout:
             raise BusyError(_in_use(place, owner_file)) from None
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # filelock makes the folder too, and may meet the owner's going
             if create is None:
                 raise
             _create(create)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from studio_page import MAPPED
+from studio_page import MAPPED, PATIENCE
 
 if find_spec("gradio") is None:  # looked for, not imported: every process that tests collects this room
     pytest.skip("the studio's tests need its extra", allow_module_level=True)
@@ -145,6 +145,7 @@ def visit(browser):
 
     def call(there: Open, tab: str = "", width: int = 1200, height: int = 900, script: str = "", **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         context.add_init_script(script)
         asked, outside, complaints = [], [], []
@@ -160,7 +161,7 @@ def visit(browser):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
         page.goto(there.address)
-        page.get_by_role("tablist").first.wait_for(timeout=60_000)
+        page.get_by_role("tablist").first.wait_for()
         if tab:
             page.get_by_role("tab", name=tab, exact=True).click()
         page.asked, page.outside, page.complaints = asked, outside, complaints

@@ -4,6 +4,10 @@ import pytest
 
 VIEWS = (("light", None), ("dark", (390, 844)))  # the colours, and the page's own window or a phone's
 
+# what is half faded in has half its contrast; spinners never end, and are left alone
+AT_REST = """() => document.getAnimations().every(each =>
+    each.playState !== 'running' || each.effect.getComputedTiming().endTime === Infinity)"""
+
 
 def barriers(page) -> list[str]:
     """Every violation, in the light and, as on a phone, in the dark; then the page is as it was."""
@@ -27,3 +31,4 @@ def _look(page, colours: str, window: tuple[int, int]) -> None:
     page.wait_for_function(
         "dark => document.body.classList.contains('dark') === dark", arg=colours == "dark", timeout=20_000
     )
+    page.wait_for_function(AT_REST, timeout=20_000)
