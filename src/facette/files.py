@@ -366,7 +366,9 @@ def _create(folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             with suppress(FileNotFoundError):  # asked once: between two questions it may be taken away
-                if not stat.S_ISDIR(folder.lstat().st_mode) and not folder.is_dir():  # a file, a link to nowhere
+                if (
+                    not stat.S_ISDIR(folder.lstat().st_mode) and not folder.is_dir()
+                ):  # a file, a link to nowhere
                     raise
         else:
             return
@@ -399,7 +401,10 @@ def _held(
             lock.acquire()
         except Timeout:
             raise BusyError(_in_use(place, owner_file)) from None
-        except (FileNotFoundError, FileExistsError):  # filelock makes the folder too, and may meet the owner's going
+        except (
+            FileNotFoundError,
+            FileExistsError,
+        ):  # filelock makes the folder too, and may meet the owner's going
             if create is None:
                 raise
             _create(create)

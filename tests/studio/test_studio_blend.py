@@ -117,7 +117,7 @@ def test_four_photos_on_a_phone_make_a_field_and_one_face_and_each_can_be_left_o
     until_count(page, "#blend-field-shown", 0)
     page.locator('.photo-box[data-input="blend-photo-3"]').get_by_role("button", name="Take it away").click()
     set_to(page, "#blend-weight-4", -1)
-    until_says(page, "body", "add up to nearly nothing")  # a sentence, and the page goes on
+    until_says(page, "body", "add up to nearly nothing")  # a sentence, and the page goes on at once
     set_to(page, "#blend-weight-4", 0.5)
     until_holds(page, "#blend-one-command", "--weights 1,0.5")
     nothing_amiss(page)

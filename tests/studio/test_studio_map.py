@@ -241,6 +241,13 @@ def test_a_photo_that_looks_for_its_place_is_told_so_at_once_and_finds_it(visit,
     nothing_lost(page)
 
 
+COULD_STOP = """() => {
+  window.couldStop = false;
+  const look = () => { couldStop ||= document.querySelector('#map-stop').checkVisibility(); };
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true});
+}"""
+
+
 @pytest.mark.slow
 def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     visit, here, model, trained, run, tmp_path, shot
@@ -255,9 +262,10 @@ def test_a_folder_is_mapped_saved_and_found_again_on_a_phone(
     page.locator("#map-source textarea").fill(POINTS)
     page.get_by_label("Projection").click()
     page.get_by_role("option", name="Principal components").click()
+    page.evaluate(COULD_STOP)
     page.get_by_role("button", name="Draw the map").click()
-    page.locator("#map-stop").wait_for(timeout=PATIENCE)
     until_ready(page, 48)
+    assert page.evaluate("couldStop"), "there is something to stop while it draws, however short that is"
     until_says(page, "#map-under", f"facette map faces128 {POINTS} --method pca --count 500 --seed 0")
     kept = saved(page, "Save the map", tmp_path / "page")
     assert run(*shlex.split(commands(page, "#map-under")[0])[1:]).code == 0

@@ -44,14 +44,17 @@ class Selection:
     label: str
     split: str
     store: Any = None
+    read_masked: Callable[[NDArray], NDArray] | None = (
+        None  # with what the photo shows behind them, where it is known
+    )
     source: str | None = None  # the path that the store was made from
     people: NDArray[np.int64] | None = None  # (n,) of the chosen pictures, −1 where nobody knows
     groups: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # by age and origin, (n,) each
 
     def batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
-        """Each batch with the place of its first datum."""
+        """Each batch with the place of its first datum, pictures with their masks where there are such."""
         for start in range(0, len(self.indices), size):
-            yield start, self.read(self.indices[start : start + size])
+            yield start, (self.read_masked or self.read)(self.indices[start : start + size])
 
     def training_part(self, most: int, seed: int) -> Selection | None:
         """At most so many of the store's training pictures, drawn by the seed; None where what is measured may be
@@ -84,7 +87,7 @@ class Selection:
             pixels = np.concatenate([files.block(row, row + 1, larger).pixels for row in rows])
             return pixels[..., : spec.channels]  # as the store gives them: no mask behind them
 
-        return replace(self, read=read)
+        return replace(self, read=read, read_masked=None)
 
 
 def _alignment(store: Any) -> Align:
@@ -129,7 +132,9 @@ def choose_data(
     indices = np.asarray(data.indices(split))
     if not len(indices):
         raise UsageError(f"the split {split!r} of {label or named!r} is empty: use `split='all'`.")
-    chosen = Selection(data.read, _pick(indices, count, seed), label or named, split, data)
+    spec = model.recipe.input
+    masked = data.read_masked if spec.kind == "image" and spec.masked else None
+    chosen = Selection(data.read, _pick(indices, count, seed), label or named, split, data, masked)
     return _with_people(chosen, source, people) if _is_files(source) else chosen
 
 

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from facette.data.selection import Selection
 from facette.evaluation import bound
-from facette.images.convert import range_bounds
+from facette.images.convert import SEEN, range_bounds
 from facette.judges.attributes import Features, extract
 from facette.judges.features import joined
 from facette.measures.declarations import Pair, columns_of
+from facette.model.band import split_mask
 from facette.model.posterior import DiagonalGaussian
 from facette.model.trained import TrainedModel
 from facette.objective import elbo_terms
@@ -56,7 +57,7 @@ def pass_through(
     advance: Advance = unheard,
 ) -> Passed:
     """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
-    average = _average(selection, batch)
+    average = _average(selection, batch, model)
     parts = []
     for start, values in selection.batches(batch):
         parts.append(pass_batch(model, values, average, seed, start))
@@ -77,17 +78,19 @@ def pass_through(
 @torch.no_grad()
 def pass_batch(model: TrainedModel, values: NDArray, average: NDArray, seed: int, start: int) -> Passed:
     """One batch of `pass_through`: `start` is the place of its first datum, which its noise is drawn by, and `average`
-    the mean datum that deviations are taken from."""
+    the mean datum that deviations are taken from. `values` are pictures, with their masks where those are known, or
+    vectors."""
     draws = generator(seed, "evaluate", start)
-    x = model.to_model(values)  # (N, C, H, W) or (N, D)
+    x = model.to_model(values)  # (N, C or C + 1, H, W) or (N, D)
+    values, seen = split_seen(values, model)
     posterior = model.vae.encode(x)
     plain = model.to_pictures(model.vae.decode(posterior.mean))  # as values: (N, H, W, C), or (N, D)
     sharp = None if model.sharpener is None else model.decode(posterior.mean)
     return Passed(
         likelihood=_likelihood(model, x, posterior, draws),
         posterior=DiagonalGaussian(posterior.mean.cpu(), posterior.scale.cpu()),
-        plain=_rebuilt(values, plain, average),
-        sharpened=None if sharp is None else _rebuilt(values, sharp, average),
+        plain=_rebuilt(values, plain, average, seen),
+        sharpened=None if sharp is None else _rebuilt(values, sharp, average, seen),
     )
 
 
@@ -102,12 +105,30 @@ def _likelihood(
     if model.input.kind == "image" and has_density(model):
         low, high = range_bounds(model.input.range)
         white = model.input.white
-        dequantised = bound.dequantise(x, low, high, draws, white)
-        elbo = elbo_terms(model.vae, dequantised, passed).elbo
-        columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, x[0].numel(), low, high, white)
+        picture, mask = split_mask(x, model.input.channels)
+        dequantised = bound.dequantise(picture, low, high, draws, white)
+        whole = dequantised if mask is None else torch.cat([dequantised, mask], dim=1)
+        elbo = elbo_terms(model.vae, whole, passed).elbo
+        columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, _shown(x, model), low, high, white)
     elif model.input.kind == "image" and has_levels(model):
-        columns["bits_per_dimension"] = bound.bits_of_levels(terms.elbo, x[0].numel())
+        columns["bits_per_dimension"] = bound.bits_of_levels(terms.elbo, _shown(x, model))
     return {name: column.cpu().double().numpy() for name, column in columns.items()}
+
+
+def _shown(x: Tensor, model: TrainedModel) -> Tensor:
+    """How many values of each picture its photo shows, (N,)."""
+    picture, mask = split_mask(x, model.input.channels)
+    if mask is None:
+        return torch.full((len(x),), picture[0].numel(), device=x.device)
+    return mask.sum(dim=(1, 2, 3)).clamp_min(1) * picture.shape[1]
+
+
+def split_seen(values: NDArray, model: TrainedModel) -> tuple[NDArray, NDArray[np.bool_] | None]:
+    """Pictures (N, H, W, C), and which of their pixels the photo shows (N, H, W, 1); None where no mask came along, as
+    of vectors (N, D)."""
+    if model.input.kind == "vector" or values.shape[-1] == model.input.channels:
+        return values, None
+    return values[..., : model.input.channels], values[..., model.input.channels :] >= SEEN
 
 
 def has_density(model: TrainedModel) -> bool:
@@ -125,18 +146,28 @@ def _at_full_size(model: TrainedModel) -> bool:
     return model.input.kind == "image" and model.recipe.core == model.input.shape
 
 
-def _rebuilt(values: NDArray, drawn: NDArray, average: NDArray) -> Rebuilt:
+def _rebuilt(values: NDArray, drawn: NDArray, average: NDArray, seen: NDArray[np.bool_] | None) -> Rebuilt:
+    """What the photo does not show is compared with nothing: there both pictures are alike. The attribute network
+    looks at all that was drawn."""
     if values.ndim != 4:
         return Rebuilt(columns_of(Pair(values, drawn, average.astype(values.dtype)), "vector"), None)
     white = float(np.iinfo(values.dtype).max)
-    pair = Pair(values / white, drawn / white, average / white)  # in [0, 1]
+    shown = drawn if seen is None else np.where(seen, drawn, values)
+    around = average if seen is None else np.where(seen, average, values)
+    share = None if seen is None else seen.mean(axis=(1, 2, 3))
+    pair = Pair(values / white, shown / white, around / white, share)  # in [0, 1]
     return Rebuilt(columns_of(pair, "image", min(values.shape[1:3])), extract(drawn))
 
 
-def _average(selection: Selection, batch: int) -> NDArray[np.float64]:
-    """The mean datum of the evaluated set, on the outside's scale: (H, W, C) from 0 to its levels, or (D,)."""
-    sums = [values.sum(axis=0, dtype=np.float64) for _, values in selection.batches(batch)]
-    return np.sum(sums, axis=0) / len(selection.indices)
+def _average(selection: Selection, batch: int, model: TrainedModel) -> NDArray[np.float64]:
+    """The mean datum of the evaluated set, on the outside's scale: (H, W, C) from 0 to its levels, each pixel of those
+    pictures that show it, or (D,)."""
+    total, count = 0.0, 0.0
+    for _, values in selection.batches(batch):
+        data, seen = split_seen(values, model)
+        total += data.sum(axis=0, dtype=np.float64, where=True if seen is None else seen)
+        count += len(data) if seen is None else seen.sum(axis=0)
+    return np.asarray(total / np.maximum(count, 1))
 
 
 def _all_rebuilt(parts: list[Rebuilt]) -> Rebuilt:

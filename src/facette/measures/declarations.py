@@ -59,7 +59,7 @@ RECONSTRUCTION: tuple[Measure, ...] = (
         "Per value, in {scale}; 0 is perfect.",
         "lower",
         kinds=BOTH,
-        of=lambda pair: pixels.mse(pair.real, pair.drawn),
+        of=Pair.error,
     ),
     Measure(
         "psnr",
@@ -67,7 +67,7 @@ RECONSTRUCTION: tuple[Measure, ...] = (
         "Error against the full range of a pixel; each 6 dB halve the error.",
         "higher",
         unit="dB",
-        of=lambda pair: np.minimum(pixels.psnr(pair.real, pair.drawn), PSNR_CEILING),
+        of=lambda pair: np.minimum(pixels.psnr_of(pair.error()), PSNR_CEILING),
         bar=True,
     ),
     Measure(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facette.measures.intervals import Bootstrap, Interval
+from facette.measures.reconstruction import mse
 
 Kind = Literal["image", "vector"]
 Better = Literal["lower", "higher", "one", "half", "floor", "neither"]
@@ -37,7 +38,15 @@ class Pair:
 
     real: Floats
     drawn: Floats
-    average: Floats  # the mean datum of the evaluated set, (S, S, 3) or (D,)
+    average: (
+        Floats  # the mean datum of the evaluated set, (S, S, 3) or (D,), or one for each picture (N, S, S, 3)
+    )
+    share: Floats | None = None  # (N,) of each picture that its photo shows; the rest is alike in all three
+
+    def error(self) -> Floats:
+        """(N,): the mean squared error of what the photo shows."""
+        error = mse(self.real, self.drawn)
+        return error if self.share is None else error / np.maximum(self.share, 1e-6)
 
 
 class JudgedFaces(Protocol):

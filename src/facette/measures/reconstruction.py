@@ -38,8 +38,13 @@ def psnr(real: Floats, drawn: Floats) -> Floats:
     Returns (N,) in decibels, larger is better, infinite for identical pictures. A set's figure is usually the
     mean of these, which is not the PSNR of the mean MSE.
     """
+    return psnr_of(mse(real, drawn))
+
+
+def psnr_of(error: Floats) -> Floats:
+    """The same of mean squared errors (N,) of values in [0, 1]."""
     with np.errstate(divide="ignore"):
-        return -10 * np.log10(mse(real, drawn))
+        return -10 * np.log10(error)
 
 
 def unexplained_variance(real: Floats, drawn: Floats) -> float:

@@ -83,28 +83,26 @@ def _figures(total: Sums) -> dict[str, float]:
     }
     figures["posterior_scale"] = float(values["latent.scale"].mean()) / count
     figures["frechet.floor"] = _frechet(total, "photos.first", "photos.second")
-    average = values["picture"] / count  # the mean picture
+    middle = np.square(values["picture"]) / np.maximum(values["seen"], 1)  # N m² of each pixel's mean m
     for stage in STAGES:
         for measure in RECONSTRUCTION:
             if f"{stage}.{measure.field}" not in values:
                 continue
-            figures[f"{stage}.{measure.field}"] = _figure(measure, values, stage, count, average)
+            figures[f"{stage}.{measure.field}"] = _figure(measure, values, stage, count, float(middle.mean()))
         if f"{stage}.mse" not in values:
             continue
         figures[f"{stage}.frechet"] = _frechet(total, "photos.first", f"{stage}.second")
     return figures
 
 
-def _figure(
-    measure: Measure, values: Mapping[str, NDArray], stage: str, count: int, average: NDArray
-) -> float:
+def _figure(measure: Measure, values: Mapping[str, NDArray], stage: str, count: int, middle: float) -> float:
     """A mean, or a ratio of two: of sums."""
     top = float(values[f"{stage}.{measure.field}"])
     if measure.over is None:
         return top / count
     bottom = float(values[f"{stage}.{measure.other_part}"])
     if measure.around_mean:  # Σ|x − m|² = Σ|x|² − N |m|², each a mean over the picture's values
-        bottom -= count * float(np.square(average).mean())
+        bottom -= middle
     return top / max(bottom, 1e-300)
 
 

@@ -29,7 +29,7 @@ from facette.data.open import find_pictures
 from facette.data.packing import decoded_ahead
 from facette.data.source import Block, PictureSource, white_of_source
 from facette.data.treatment import count_bits
-from facette.evaluation.forward import pass_batch
+from facette.evaluation.forward import pass_batch, split_seen
 from facette.images.convert import as_rgb, picture_image
 from facette.judges.attributes import speaks_for
 from facette.latent.drawing import change_frames
@@ -196,11 +196,11 @@ class ShardWorker:
         spec, parts = self.model.input, list[Sums]()
         assert isinstance(spec, ImageInput)
         for batch in batches:
-            pictures = batch.pixels[..., : spec.channels]  # without a mask, as `evaluate` measures them
+            pictures, seen = split_seen(batch.pixels, self.model)
             # Deviations from nothing are squares, of which the deviations from the mean picture follow.
             nothing = np.zeros(pictures.shape[1:])
-            passed = pass_batch(self.model, pictures, nothing, task.seed, batch.start)
-            parts.append(sums_of(pictures, passed, batch.rows, speaks_for(spec)))
+            passed = pass_batch(self.model, batch.pixels, nothing, task.seed, batch.start)
+            parts.append(sums_of(pictures, seen, passed, batch.rows, speaks_for(spec)))
         total = add_up(parts)
         path = self.ledger.file(SUMS, number, ".npz")
         return total.count, [total.save(path)]

@@ -30,7 +30,8 @@ STAGES = ("plain", "sharpened")
 class Sums:
     """Sums over pictures, each under its name; `values["pictures"]` counts them.
 
-    `likelihood.rate`, `plain.mse` …: of a column, (). `picture`: of all pictures in [0, 1], (S, S, 3).
+    `likelihood.rate`, `plain.mse` …: of a column, (). `picture`: of all pictures in [0, 1], where their photos show
+    it, (S, S, 3); `seen`: how many show a pixel, (S, S, 1).
     `latent.mean`, `latent.square`, `latent.rate`, `latent.scale`: (Z,). `photos.first.features`: of embeddings, (D,);
     `photos.first.products`: of their outer products, (D, D); `photos.first.count`: how many.
     """
@@ -67,14 +68,22 @@ def add_up(parts: Sequence[Sums]) -> Sums:
     return Sums(total)
 
 
-def sums_of(photos: NDArray[np.uint8], passed: Passed, rows: NDArray[np.int64], judged: bool) -> Sums:
-    """The sums of one batch, whose deviations are taken from nothing, and so are squares; `rows` are the pictures'
-    places in the collection, which say in which half of a comparison they stand; `judged`: the attribute network knows
-    such pictures."""
+def sums_of(
+    photos: NDArray[np.uint8],
+    seen: NDArray[np.bool_] | None,
+    passed: Passed,
+    rows: NDArray[np.int64],
+    judged: bool,
+) -> Sums:
+    """The sums of one batch, whose deviations are taken from nothing, and so are squares; `seen` (N, S, S, 1), None:
+    all of it; `rows` are the pictures' places in the collection, which say in which half of a comparison they stand;
+    `judged`: the attribute network knows such pictures."""
+    shown = np.ones((*photos.shape[:3], 1), bool) if seen is None else seen
     posterior = passed.posterior
     values: Arrays = {
         "pictures": np.array(float(len(photos))),
-        "picture": photos.sum(axis=0, dtype=np.float64) / np.iinfo(photos.dtype).max,
+        "picture": photos.sum(axis=0, dtype=np.float64, where=shown) / np.iinfo(photos.dtype).max,
+        "seen": shown.sum(axis=0, dtype=np.float64),
         "latent.mean": posterior.mean.double().sum(0).numpy(),
         "latent.square": posterior.mean.double().square().sum(0).numpy(),
         "latent.scale": posterior.scale.double().sum(0).numpy(),

@@ -227,15 +227,29 @@ def progress_bar(words: str, share: float | None = None) -> str:
 
 
 def page_error(error: Exception) -> Exception:
-    """What the page shows of an error: the user's mistake as its sentence, ours as a line that points to the log."""
+    """What ends an event and is shown by the page."""
     import gradio as gr
 
-    if isinstance(error, gr.Error):
-        return error
+    return gr.Error(_in_words(error), duration=SHOWN, title="", print_exception=False)
+
+
+def tell_mistake(error: Exception) -> None:
+    """Show the mistake on the page; to Gradio the event has come to a good end.
+
+    After one that failed, Gradio 6 forgets what the visitor changed meanwhile (`always_last`): a control that is moved
+    over an impossible value would stand at a possible one beside a page that says "Error".
+    """
+    import gradio as gr
+
+    gr.Warning(_in_words(error), duration=SHOWN, title="")
+
+
+def _in_words(error: Exception) -> str:
+    """The user's mistake as its sentence, ours as a line that points to the log."""
     if isinstance(error, FacetteError):
-        return gr.Error(escape(str(error)), duration=SHOWN, title="", print_exception=False)
+        return escape(str(error))
     log.error("an event failed", exc_info=error)
-    return gr.Error(OURS, duration=SHOWN, title="", print_exception=False)
+    return OURS
 
 
 def _short(
@@ -271,7 +285,8 @@ def _short(
         except EmptyFieldError:
             return _unchanged(outputs)
         except Exception as error:
-            raise page_error(error) from None
+            tell_mistake(error)
+            return _unchanged(outputs)
         finally:
             line.leave()
         return await run_sync(answered.finish) if isinstance(answered, Afterwards) else answered
