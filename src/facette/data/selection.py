@@ -52,9 +52,16 @@ class Selection:
     groups: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # by age and origin, (n,) each
 
     def batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
-        """Each batch with the place of its first datum, pictures with their masks where there are such."""
+        """Each batch with the place of its first datum."""
+        return self._batches(self.read, size)
+
+    def masked_batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
+        """The same, pictures with their masks behind them where there are such."""
+        return self._batches(self.read_masked or self.read, size)
+
+    def _batches(self, read: Callable[[NDArray], NDArray], size: int) -> Iterator[tuple[int, NDArray]]:
         for start in range(0, len(self.indices), size):
-            yield start, (self.read_masked or self.read)(self.indices[start : start + size])
+            yield start, read(self.indices[start : start + size])
 
     def training_part(self, most: int, seed: int) -> Selection | None:
         """At most so many of the store's training pictures, drawn by the seed; None where what is measured may be
