@@ -27,8 +27,10 @@ test-all: $(READY) browser ## the suite and the slow proofs
 	$(BIN)/pytest $(SPREAD)
 
 browser: ## the studio and the pages are tried in Chromium; where it is missing and may be installed, it is
-	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null \
+	  || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	    && { apt-get install -y -qq --no-install-recommends chromium-headless-shell >/dev/null 2>&1 \
+	      || apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } \
 	  || echo "no chromium: the tests in a browser are skipped"
 
 bench: $(READY) ## training beside its peers, inference beside the classic script: a quiet machine, a quarter of an hour

@@ -6,7 +6,6 @@ Only public-domain photos, generated faces and pictures made by the bundled mode
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from chromium import launch_chromium
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -101,9 +101,7 @@ def _maps(model, photos: dict[str, np.ndarray]) -> list[Path]:
         figure, page = made.save(Path(folder) / "map.png"), made.save(Path(folder) / "map.html")
         shot = Path(folder) / "page.png"
         with sync_playwright() as browsers:
-            browser = browsers.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-            )
+            browser = launch_chromium(browsers)
             shown = browser.new_page(viewport={"width": 1300, "height": 820})
             shown.goto(page.as_uri())
             shown.wait_for_selector("body[data-ready]")

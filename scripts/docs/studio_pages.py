@@ -5,7 +5,6 @@ Seen are the astronaut, whose photo is in the public domain, and people whom the
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from chromium import launch_chromium
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -38,7 +38,7 @@ SPOT = """async (number) => {
 
 def main() -> None:
     with _studio() as address, sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = launch_chromium(browsers)
         for draw in (_first, _relatives, _map):
             for name, picture in draw(browser, address):
                 print(_save(picture, FIGURES / f"{name}.jpg"))

@@ -28,6 +28,11 @@ FIRST = (  # they take longest: begun last, they would end alone
 )
 
 
+def waits(group: str) -> bool:
+    """Whether its tests wait for a browser half of their time."""
+    return group.startswith("tests/studio/")
+
+
 def group_of(nodeid: str) -> str:
     """What is tested in one process: a file, or files whose tests share what is costly."""
     file = nodeid.partition("::")[0]

@@ -83,7 +83,7 @@ def _figures(total: Sums) -> dict[str, float]:
     }
     figures["posterior_scale"] = float(values["latent.scale"].mean()) / count
     figures["frechet.floor"] = _frechet(total, "photos.first", "photos.second")
-    seen = np.maximum(values.get("seen", np.array(count)), 1)  # of shards from before masks were known: everywhere
+    seen = np.maximum(values.get("seen", np.array(count)), 1)  # shards of older versions saw everything
     middle = np.square(values["picture"]) / seen  # N m² of each pixel's mean m
     for stage in STAGES:
         for measure in RECONSTRUCTION:
