@@ -16,8 +16,9 @@ from groups import FIRST, group_of, waits
 gc.disable()  # until all tests are collected: what is imported stays, and is looked through for nothing
 
 REPOSITORY = Path(__file__).parents[1]
+# Processes that test side by side share the cores: threads that wait for each other in circles stall them all.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # asleep, however many somebody asks for
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Processes that test side by side share the cores: threads that wait for each other in circles stall them all.
     SHARE = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, SHARE)))
 
