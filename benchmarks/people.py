@@ -1,6 +1,6 @@
 """How much of a person a model keeps: relatives of a photo, what the latents alone know, photos cut too tightly.
 
-    python benchmarks/people.py MODEL FACES [--parts relatives latents cropped] [--out FOLDER] [--sheets FOLDER]
+    python benchmarks/people.py MODEL FACES [--parts relatives latents cropped edits] [--out FOLDER] [--sheets FOLDER]
 
 Enters: a calibrated model of faces and a folder of faces in its frame that training never saw, with the lists of
 people and attributes beside it (`faces_people.csv`, `faces_attributes.csv`). Leaves: people.json and people.md, part
@@ -29,15 +29,18 @@ from facette.data import open_dataset
 from facette.data.attributes import YES
 from facette.dial.calibrate import judged_side, people_of
 from facette.dial.curves import JudgedPhotos, relatives
+from facette.dial.edits import EditedPhotos, measure_edit
 from facette.dial.verify import relative_spread
 from facette.images.mask import with_mask
 from facette.images.warp import at_side
 from facette.judges.attributes import ATTRIBUTES, extract
 from facette.judges.identity import describe
+from facette.latent.directions import known_directions
 from facette.latent.drawing import change_frames, drawn_by_model
 from facette.latent.inputs import resolve_model
 from facette.latent.levels import choose_setting
 from facette.latent.vary import variation_seeds
+from facette.latent.worth import SIGN, known_worth
 from facette.measures.distances import frechet_distance
 from facette.measures.identity import distances
 from facette.measures.reconstruction import sharpness_ratio
@@ -48,6 +51,7 @@ SPREAD_PHOTOS, RELATIVES = 250, 3  # that spread is measured on, and of each
 EYES = (16, 22, 48, 34)  # left, top, right, bottom, of 64 pixels
 MIDDLE = 0.73  # of the sides, what a tight cut leaves
 CROPPED, LOOKED_AT = 100, 20  # asked who they are, and on a sheet
+EDITED = 200  # people, a photo of each
 WORN = ("Eyeglasses", "Wearing_Hat")
 Pictures = NDArray[np.uint8]
 
@@ -76,6 +80,7 @@ def main() -> None:
         "relatives": measure_relatives,
         "latents": measure_latents,
         "cropped": measure_cropped,
+        "edits": measure_offered,
     }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -215,6 +220,25 @@ def measure_cropped(model: TrainedModel, faces: Faces, sheets: Path | None) -> d
             "surroundings_invented": round(frechet[2], 3),
         },
     }
+
+
+def measure_offered(model: TrainedModel, faces: Faces, sheets: Path | None) -> dict[str, Any]:
+    """Every edit that is offered, as far as it goes by itself, in people who lack what it gives; and the share of
+    these who are still the same person."""
+    some = faces.part(np.unique(faces.people, return_index=True)[1][:EDITED])
+    photos = EditedPhotos.of(model, some.frames, some.people)
+    directions, found = known_directions(model), {}
+    for name, ways in known_worth(model).items():
+        for way, worth in ways.items():
+            if not worth.offered:
+                continue
+            figure = measure_edit(model, directions, photos, name, way, (worth.strength,))
+            found[f"{name} {SIGN[way] * worth.strength:+g}"] = (
+                "too few"
+                if figure is None
+                else f"{figure.seen:.0%} of {figure.people}, same person {figure.same:.1%}"
+            )
+    return {"people": len(some.frames), "ways": len(found), "seen": found}
 
 
 def kept(pictures: Pictures, faces: Faces) -> dict[str, dict[str, float]]:

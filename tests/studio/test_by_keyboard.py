@@ -27,9 +27,24 @@ MISSED = """() => {
     && !(e.type === 'radio' && named.has(e.name))).map(e => e.outerHTML.slice(0, 200)); }"""
 
 
+REDRAWN = """() => { window.redrawn?.watcher.disconnect();
+  const state = window.redrawn = { times: 0, watcher: new MutationObserver(() => { state.times += 1; }) };
+  state.watcher.observe(document.body, { subtree: true, childList: true }); }"""
+AGAIN = 3  # walks, where what has the focus is drawn anew under it, as on a busy machine
+
+
 def walk(page) -> list[str]:
     """Press Tab from the page's beginning to its end; what the keyboard cannot reach, or is not shown at."""
-    until_still(page)
+    for _ in range(AGAIN):
+        until_still(page)
+        page.evaluate(REDRAWN)
+        wrong = _walked(page)
+        if not (wrong and page.evaluate("redrawn.times")):
+            break
+    return wrong
+
+
+def _walked(page) -> list[str]:
     page.evaluate(
         "() => { document.querySelectorAll('[data-reached]').forEach(e => delete e.dataset.reached);"
         " document.activeElement.blur(); getSelection().removeAllRanges(); scrollTo(0, 0); }"

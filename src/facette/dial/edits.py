@@ -73,36 +73,33 @@ def measure_edits(
 ) -> dict[str, dict[Way, Worth]]:
     """What every attribute that the network of attributes knows is worth, raised and lowered.
 
-    An edit is tried on the photos in which the network sees the opposite. Kept is the least of the `strengths`, which
-    rise, at which it sees the change in 80 of 100, or else the one at which it sees most. `advance(1)` is called after
-    every attribute.
+    Each is a `measure_edit`; a way that too few photos could go is left out. `advance(1)` is called after every
+    attribute.
     """
     worth: dict[str, dict[Way, Worth]] = {}
     for name in directions.names:
         if name in ATTRIBUTES:
-            has = photos.logits[:, ATTRIBUTES.index(name)] > 0
-            tried: dict[Way, NDArray[np.integer]] = {
-                way: np.flatnonzero(has != (SIGN[way] > 0)) for way in WAYS
-            }
-            worth[name] = {
-                way: _measure(model, directions, photos, name, way, rows, strengths)
-                for way, rows in tried.items()
-                if len(rows) >= FEWEST
-            }
+            tried = ((way, measure_edit(model, directions, photos, name, way, strengths)) for way in WAYS)
+            worth[name] = {way: figure for way, figure in tried if figure is not None}
         advance(1)
     return worth
 
 
-def _measure(
+def measure_edit(
     model: DrawingModel,
     directions: Directions,
     photos: EditedPhotos,
     name: str,
     way: Way,
-    rows: NDArray[np.integer],
     strengths: Sequence[float],
-) -> Worth:
+) -> Worth | None:
+    """What one attribute is worth one way, tried on the photos in which the network sees the opposite; None for too
+    few such. Kept is the least of the `strengths`, which rise, at which it sees the change in 80 of 100, or else the
+    one at which it sees most."""
     place, sign = ATTRIBUTES.index(name), SIGN[way]
+    rows = np.flatnonzero((photos.logits[:, place] > 0) != (sign > 0))
+    if len(rows) < FEWEST:
+        return None
 
     @cache
     def pictures(strength: float) -> NDArray[np.uint8]:
