@@ -79,6 +79,10 @@ def house(tmp_path_factory: pytest.TempPathFactory, drawn_faces, quick_run: Path
     shutil.copy(folder / "grandmother.jpg", folder / "holiday")
     shutil.copy(folder / "photo.jpg", folder / "holiday" / "beach")
     _models(folder, quick_run)
+    whose = (
+        f"{picture.name},{number // 2}" for number, picture in enumerate(sorted(folder.glob("faces/*/*.jpg")))
+    )
+    (folder / "who.csv").write_text("\n".join(("image_id,person", *whose)), "utf-8")
     for file in OWN_CODE:
         (folder / file).write_text(own_code(file), "utf-8")
     _shapes(folder)
