@@ -134,15 +134,20 @@ def same(one: Any, other: Any) -> bool:
     return one == other
 
 
+def until_at_work(command, work: Work, place: Path) -> None:
+    """Wait for the moment from which on it is to be killed, or for its end."""
+    until = time.monotonic() + 300
+    while command.poll() is None and not work.moment(place) and time.monotonic() < until:
+        time.sleep(0.001)
+
+
 def struck(commands: Commands, work: Work, place: Path, draws: np.random.Generator, most: int) -> int:
     """Run the work, killed up to `most` times and run again each time, to its end; how often it was killed at work."""
     strikes = 0
     while True:
         command = commands.start(*work.words(place))
         if strikes < most:
-            until = time.monotonic() + 300
-            while command.poll() is None and not work.moment(place) and time.monotonic() < until:
-                time.sleep(0.001)
+            until_at_work(command, work, place)
             command.wait(float(draws.uniform(0, work.within)))
             if command.kill():
                 strikes += 1
@@ -154,11 +159,13 @@ def struck(commands: Commands, work: Work, place: Path, draws: np.random.Generat
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_killed_and_run_again_ends_as_if_nobody_had(commands, quick_run, pictures, tmp_path, name):
     work, draws, strikes, tries = works(quick_run, pictures)[name], np.random.default_rng(1), 0, 0
+    whole = commands.start(*work.words(tmp_path / "whole"))
+    until_at_work(whole, work, tmp_path / "whole")
     began = time.monotonic()
-    commands.run(*work.words(tmp_path / "whole"))
+    assert whole.wait() == 0, whole.text
     work = replace(
         work, within=min(work.within, time.monotonic() - began)
-    )  # a quick machine is killed sooner
+    )  # a quick machine is struck sooner
     wanted = work.result(tmp_path / "whole")
     while strikes < work.strikes:
         tries += 1
