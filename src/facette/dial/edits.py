@@ -79,8 +79,11 @@ def measure_edits(
     worth: dict[str, dict[Way, Worth]] = {}
     for name in directions.names:
         if name in ATTRIBUTES:
-            tried = ((way, measure_edit(model, directions, photos, name, way, strengths)) for way in WAYS)
-            worth[name] = {way: figure for way, figure in tried if figure is not None}
+            worth[name] = {}
+            for way in WAYS:
+                figure = measure_edit(model, directions, photos, name, way, strengths)
+                if figure is not None:
+                    worth[name][way] = figure
         advance(1)
     return worth
 

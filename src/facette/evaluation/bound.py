@@ -86,9 +86,10 @@ def dequantise(x: Tensor, low: float, high: float, generator: torch.Generator, w
 
 
 def bits_per_dimension(
-    log_density: Tensor, dimensions: int, low: float, high: float, white: int = WHITE
+    log_density: Tensor, dimensions: int | Tensor, low: float, high: float, white: int = WHITE
 ) -> Tensor:
-    """Bits needed for each value of a picture, from a log-density (nats) of its dequantised values.
+    """Bits needed for each value of a picture, from a log-density (nats) of its dequantised values; `dimensions`: how
+    many values there are, of all pictures or of each (N,).
 
     A picture y of levels 0…white, 255 of 8 bits, enters the model as x = low + (high − low)·y/white, so one level is
     the width w = (high − low)/white of x, and a density of x is 1/w times one of y. With uniform dequantisation
@@ -102,7 +103,7 @@ def bits_per_dimension(
     return -log_density / (dimensions * math.log(2)) - math.log2(width)
 
 
-def bits_of_levels(log_probability: Tensor, dimensions: int) -> Tensor:
+def bits_of_levels(log_probability: Tensor, dimensions: int | Tensor) -> Tensor:
     """Bits needed for each value of an 8-bit picture, from a log-probability (nats) of its levels; 8 is what storing
     plain bytes costs."""
     return -log_probability / (dimensions * math.log(2))

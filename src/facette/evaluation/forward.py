@@ -109,17 +109,19 @@ def _likelihood(
         dequantised = bound.dequantise(picture, low, high, draws, white)
         whole = dequantised if mask is None else torch.cat([dequantised, mask], dim=1)
         elbo = elbo_terms(model.vae, whole, passed).elbo
-        columns["bits_per_dimension"] = bound.bits_per_dimension(elbo, _shown(x, model), low, high, white)
+        columns["bits_per_dimension"] = bound.bits_per_dimension(
+            elbo, _shown(picture, mask), low, high, white
+        )
     elif model.input.kind == "image" and has_levels(model):
-        columns["bits_per_dimension"] = bound.bits_of_levels(terms.elbo, _shown(x, model))
+        shown = _shown(*split_mask(x, model.input.channels))
+        columns["bits_per_dimension"] = bound.bits_of_levels(terms.elbo, shown)
     return {name: column.cpu().double().numpy() for name, column in columns.items()}
 
 
-def _shown(x: Tensor, model: TrainedModel) -> Tensor:
-    """How many values of each picture its photo shows, (N,)."""
-    picture, mask = split_mask(x, model.input.channels)
+def _shown(picture: Tensor, mask: Tensor | None) -> int | Tensor:
+    """How many values of each picture its photo shows, (N,); one number where it shows all."""
     if mask is None:
-        return torch.full((len(x),), picture[0].numel(), device=x.device)
+        return picture[0].numel()
     return mask.sum(dim=(1, 2, 3)).clamp_min(1) * picture.shape[1]
 
 
