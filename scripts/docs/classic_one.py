@@ -109,7 +109,8 @@ def _neighbourhoods(model: Any, pictures: np.ndarray) -> dict[str, np.ndarray]:
     for group in range(GROUPS):
         start = group * (len(others) // GROUPS)
         among.append(torch.cat([one, others[start : start + 4]]))
-    own = [torch.cat([one, facette.vary(model, pictures[0], count=9, seed=s).latents]) for s in range(GROUPS)]
+    nine = [facette.vary(model, pictures[0], count=9, seed=s, details="model").latents for s in range(GROUPS)]
+    own = [torch.cat([one, torch.as_tensor(np.asarray(latents))]) for latents in nine]
     return {
         "in evaluation mode": model.decode(one.expand(GROUPS, -1)),
         "in training mode, among four other faces": np.stack(

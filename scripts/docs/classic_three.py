@@ -15,6 +15,7 @@ from PIL import Image
 
 import facette
 from facette.images.sheets.grid import Cell, SheetRow, contact_sheet
+from facette.images.warp import at_side
 from facette.measures.reconstruction import unexplained_variance
 from facette.model.vae import VAEOutput
 from facette.objective import elbo_terms
@@ -161,7 +162,7 @@ def _reconstructions(model: Any, theirs: Any, wanted: Wanted) -> Path:
         for name, network in networks.items():
             if network is not None:
                 drawn = network.decode(network.encode(photo(network, who)[None]).mean)
-                above.append(Cell(drawn[0], name))
+                above.append(Cell(at_side(drawn, model.input.shape[0])[0], name))
     unseen = model.decode(model.encode(read(model, wanted.data, len(above))).mean)
     sheet = contact_sheet(
         [SheetRow(above), SheetRow([Cell(one) for one in unseen])],

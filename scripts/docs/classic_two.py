@@ -181,7 +181,7 @@ def octaves(pictures: np.ndarray, photos: np.ndarray) -> list[float]:
 def _drawn(model: Any, pictures: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """name → photos and what is made of them, each network at its own size."""
     ours = facette.load("faces128")
-    small = np.stack([_resized(one, 64) for one in pictures])
+    small = np.stack([_resized(one, ours.input.shape[0]) for one in pictures])
     latents = ours.encode(small).mean
     return {
         "classic, 150 px": (pictures, model.decode(model.encode(pictures).mean)),

@@ -141,7 +141,9 @@ def card(evaluation: Any) -> dict[str, str]:
         "sharpness of real": short(made.sharpness.value),
         "ELBO, nats": short(bound.elbo.value),
         "rate, nats": short(bound.rate.value),
-        "bits per dimension": short(bound.bits_per_dimension.value),
+        "bits per dimension": "–"
+        if bound.bits_per_dimension is None
+        else short(bound.bits_per_dimension.value),
         "active units": f"{evaluation.latents.active} of {evaluation.latents.size}",
         "mean posterior σ": short(evaluation.latents.posterior_scale),
     }
