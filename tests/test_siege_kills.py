@@ -163,9 +163,8 @@ def test_what_is_killed_and_run_again_ends_as_if_nobody_had(commands, quick_run,
     until_at_work(whole, work, tmp_path / "whole")
     began = time.monotonic()
     assert whole.wait() == 0, whole.text
-    work = replace(
-        work, within=min(work.within, time.monotonic() - began)
-    )  # a quick machine is struck sooner
+    at_work = time.monotonic() - began
+    work = replace(work, within=min(work.within, at_work))  # a quick machine is struck sooner
     wanted = work.result(tmp_path / "whole")
     while strikes < work.strikes:
         tries += 1

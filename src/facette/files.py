@@ -365,10 +365,9 @@ def _create(folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            with suppress(FileNotFoundError):  # asked once: between two questions it may be taken away
-                if (
-                    not stat.S_ISDIR(folder.lstat().st_mode) and not folder.is_dir()
-                ):  # a file, a link to nowhere
+            with suppress(FileNotFoundError):  # between two questions it may be taken away
+                is_folder = stat.S_ISDIR(folder.lstat().st_mode) or folder.is_dir()
+                if not is_folder:  # a file, or a link that leads nowhere
                     raise
         else:
             return
@@ -401,10 +400,7 @@ def _held(
             lock.acquire()
         except Timeout:
             raise BusyError(_in_use(place, owner_file)) from None
-        except (
-            FileNotFoundError,
-            FileExistsError,
-        ):  # filelock makes the folder too, and may meet the owner's going
+        except (FileNotFoundError, FileExistsError):  # filelock makes the folder, too
             if create is None:
                 raise
             _create(create)

@@ -44,9 +44,7 @@ class Selection:
     label: str
     split: str
     store: Any = None
-    read_masked: Callable[[NDArray], NDArray] | None = (
-        None  # with what the photo shows behind them, where it is known
-    )
+    read_masked: Callable[[NDArray], NDArray] | None = None  # with masks behind them
     source: str | None = None  # the path that the store was made from
     people: NDArray[np.int64] | None = None  # (n,) of the chosen pictures, −1 where nobody knows
     groups: dict[str, NDArray[np.bool_]] = field(default_factory=dict)  # by age and origin, (n,) each
@@ -55,9 +53,13 @@ class Selection:
         """Each batch with the place of its first datum."""
         return self._batches(self.read, size)
 
-    def masked_batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
-        """The same, pictures with their masks behind them where there are such."""
-        return self._batches(self.read_masked or self.read, size)
+    def encoded_batches(self, size: int) -> Iterator[tuple[int, NDArray]]:
+        """The same as `read_encoded` gives them."""
+        return self._batches(self.read_encoded, size)
+
+    def read_encoded(self, indices: NDArray) -> NDArray:
+        """What the model encodes: pictures with their masks behind them, where there are such."""
+        return (self.read_masked or self.read)(indices)
 
     def _batches(self, read: Callable[[NDArray], NDArray], size: int) -> Iterator[tuple[int, NDArray]]:
         for start in range(0, len(self.indices), size):

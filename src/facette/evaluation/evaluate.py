@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from facette.data.selection import Selection, Split, choose_data
 from facette.errors import UsageError, check_count
 from facette.evaluation import bound
-from facette.evaluation.forward import Passed, Rebuilt, pass_through
+from facette.evaluation.forward import Passed, Rebuilt, pass_through, split_seen
 from facette.evaluation.identity import measure_identity
 from facette.evaluation.result import (
     BoundFigures,
@@ -193,7 +193,7 @@ def _importance(
         rows = np.sort(
             np.random.default_rng(seed).choice(total, check_count(count, what="count"), replace=False)
         )
-    x = model.to_model(selection.read(selection.indices[rows]))
+    x = model.to_model(selection.read_encoded(selection.indices[rows]))
     advance = stage(progress, "importance bound", len(rows) * samples)
     draws = generator(seed, "importance")
     values = bound.importance_weighted_bound(model.vae, x, samples=samples, generator=draws, advance=advance)
@@ -281,8 +281,9 @@ def _memorisation(
 
 
 def _shown(model: TrainedModel, selection: Selection, samples: Samples) -> Shown:
-    photos = selection.read(selection.indices[:SHOWN_PAIRS])
-    latents = model.encode(photos).mean
+    pixels = selection.read_encoded(selection.indices[:SHOWN_PAIRS])
+    photos, _ = split_seen(pixels, model)
+    latents = model.encode(pixels).mean
     return Shown(
         photos=photos,
         reconstructions=model.plain().decode(latents),

@@ -59,7 +59,7 @@ def pass_through(
     """Encode, decode and measure every datum; `advance` is told after each batch how many it held."""
     average = _average(selection, batch, model)
     parts = []
-    for start, values in selection.masked_batches(batch):
+    for start, values in selection.encoded_batches(batch):
         parts.append(pass_batch(model, values, average, seed, start))
         advance(len(values))
     return Passed(
@@ -165,7 +165,7 @@ def _average(selection: Selection, batch: int, model: TrainedModel) -> NDArray[n
     """The mean datum of the evaluated set, on the outside's scale: (H, W, C) from 0 to its levels, each pixel of those
     pictures that show it, or (D,)."""
     total, count = 0.0, 0.0
-    for _, values in selection.masked_batches(batch):
+    for _, values in selection.encoded_batches(batch):
         data, seen = split_seen(values, model)
         total += data.sum(axis=0, dtype=np.float64, where=True if seen is None else seen)
         count += len(data) if seen is None else seen.sum(axis=0)

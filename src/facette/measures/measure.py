@@ -38,9 +38,7 @@ class Pair:
 
     real: Floats
     drawn: Floats
-    average: (
-        Floats  # the mean datum of the evaluated set, (S, S, 3) or (D,), or one for each picture (N, S, S, 3)
-    )
+    average: Floats  # the mean datum of the evaluated set, (S, S, 3) or (D,), or one for each picture
     share: Floats | None = None  # (N,) of each picture that its photo shows; the rest is alike in all three
 
     def error(self) -> Floats:

@@ -182,12 +182,10 @@ class ShardWorker:
         """The pictures of K latents (N·K, Z) for each of N pictures."""
         if task.details == "model":
             return self.model.decode(torch.from_numpy(latents), BATCH)
-        spec = self.model.input
-        assert isinstance(spec, ImageInput)
-        photos = np.repeat(batch.pixels[..., : spec.channels], task.count, axis=0)
-        before = np.repeat(self.model.decode_mean(mean, BATCH), task.count, axis=0)
-        hidden = batch.pixels[..., spec.channels] == 0 if spec.masked else None
-        unseen = None if hidden is None else np.repeat(hidden, task.count, axis=0)
+        photos, seen = split_seen(batch.pixels, self.model)
+        before = self.model.decode_mean(mean, BATCH)
+        unseen = None if seen is None else np.repeat(~seen[..., 0], task.count, axis=0)
+        photos, before = (np.repeat(each, task.count, axis=0) for each in (photos, before))
         return change_frames(self.model, photos, before, latents, unseen)
 
     def _evaluate(self, number: int, batches: Iterator[Readable]) -> tuple[int, list[Path]]:
