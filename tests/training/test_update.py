@@ -185,7 +185,7 @@ def test_adam_is_torchs_own(shape):
         assert torch.equal(ours.state[mine][name], moment)
 
 
-def test_a_training_imports_no_compiler():
+def test_a_training_imports_no_compiler(tmp_path):
     """Nor does a model of any kind of prior where it has shapes alone, as when it is saved, loaded or imported."""
     code = f"""
 import sys, torch
@@ -193,9 +193,8 @@ from facette.model.vae import build_sharpener, build_vae
 from facette.recipe import load_recipe, shipped_recipes
 from facette.training import train
 from facette.data import open_dataset
-import tempfile
 recipe = load_recipe("quick", {[*SHORT, *BOTH, "train.steps=2"]!r})
-train(recipe, open_dataset("synthetic-faces:32", recipe.input), tempfile.mkdtemp(), device="cpu")
+train(recipe, open_dataset("synthetic-faces:32", recipe.input), {str(tmp_path / "run")!r}, device="cpu")
 assert "torch._dynamo" not in sys.modules
 shapes = [load_recipe(name) for name in shipped_recipes()]
 shapes += [load_recipe("quick", [f"model.prior.kind={{kind}}"]) for kind in ("mixture", "vamp", "flow")]
