@@ -13,6 +13,7 @@ from PIL import Image
 import facette
 from facette.data.selection import Selection
 from facette.evaluation import evaluate
+from facette.evaluation.doctor import examine
 from facette.model.trained import TrainedModel
 from facette.model.vae import build_vae
 from facette.recipe import load_recipe
@@ -90,6 +91,20 @@ def test_errors_are_those_of_what_is_shown(masked):
     middle = np.where(seen, photos, 0).sum(axis=0) / seen.sum(axis=0)
     around = np.where(seen, np.square(photos - middle), 0).sum()
     assert found.unexplained_variance.value == pytest.approx(squared.sum() / around, rel=1e-6)
+
+
+def test_the_doctor_holds_nothing_against_what_is_not_shown(masked):
+    pixels = facette.open_dataset(masked.tidy, masked.model.input).read_masked(np.arange(COUNT))
+    pixels = np.concatenate([pixels, pixels[:, ::-1]])  # as many as the doctor asks for
+    coloured, blind = pixels.copy(), pixels.copy()
+    coloured[pixels[..., 3] == 0, :3] = (9, 99, 200)
+    blind[..., 3] = 255
+    tidy, wild, told = (examine(masked.model, each).findings for each in (pixels, coloured, blind))
+    assert [finding.kind for finding in tidy] == [finding.kind for finding in wild]
+    assert {"nothing learnt", "KL weight"} <= {finding.kind for finding in tidy}
+    for left, right in zip(tidy, wild, strict=True):
+        assert left.measured == pytest.approx(right.measured, rel=1e-6), left.kind
+    assert [finding.measured for finding in tidy] != [finding.measured for finding in told]
 
 
 def test_a_collection_is_measured_alike(masked, tmp_path):

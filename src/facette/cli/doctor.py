@@ -54,10 +54,13 @@ def doctor(
     store, _ = open_source(data, opened.recipe, cache=cache, remarks=False)
     own = is_training_set(opened, store)
 
+    spec = opened.input
+    read = store.read_masked if spec.kind == "image" and spec.masked else store.read
+
     def some(part: str) -> np.ndarray:
         rows = store.indices(part)
         chosen = np.random.default_rng(seed).permutation(rows)[:count]
-        return store.read(np.sort(chosen))
+        return read(np.sort(chosen))
 
     held_out = some("valid" if own else "all")
     journal = read_journal(Path(model)) if Path(model).is_dir() else []

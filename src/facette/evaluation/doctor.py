@@ -17,6 +17,7 @@ from torch import Tensor
 
 from facette.errors import UsageError
 from facette.evaluation.diagnosis import Diagnosis, Finding, Weight
+from facette.evaluation.forward import split_seen
 from facette.evaluation.thresholds import (
     BLURRED,
     KNOWN_BY_HEART,
@@ -50,9 +51,10 @@ def examine(
 ) -> Diagnosis:
     """Look at a model of pictures from every side.
 
-    `held_out`: uint8 (N, S, S, 3) that the model was not trained on, at least 32. `training`: some it was trained on,
-    for over-fitting and memorisation. `journal`: rows of its run (facette.training.journal). Raises UsageError for a
-    model of vectors and for too few pictures.
+    `held_out`: uint8 (N, S, S, 3) that the model was not trained on, at least 32, or (N, S, S, 4) with masks of what
+    they show where the model knows such: what a photo does not show is encoded as unseen, and held against nobody.
+    `training`: some it was trained on, for over-fitting and memorisation. `journal`: rows of its run
+    (facette.training.journal). Raises UsageError for a model of vectors and for too few pictures.
     """
     if model.input.kind == "vector":
         raise UsageError(f"model {model.name!r} is one of vectors: the doctor looks at models of pictures")
@@ -62,16 +64,16 @@ def examine(
             "give it a folder of others."
         )
     posterior = model.encode(held_out)
-    drawn = model.decode(posterior.mean)
+    photos, drawn = _compared(model, held_out, model.decode(posterior.mean))
     posterior = posterior.inferred()
-    ranges = value_reading(model, held_out)
+    ranges = value_reading(model, photos)
     findings = [
-        *nothing_learnt(held_out, drawn),
+        *nothing_learnt(photos, drawn),
         *units(posterior),
         *limits(model, posterior),
         *ranges,
         *([] if ranges else kl_weight(model, held_out)),  # errors made of misread values say nothing about σ
-        *blur(held_out, drawn, held_out.shape[2] // model.recipe.core[1], model.sharpener is not None),
+        *blur(photos, drawn, photos.shape[2] // model.recipe.core[1], model.sharpener is not None),
         *past_the_best(journal),
     ]
     missing = []
@@ -152,8 +154,12 @@ def kl_weight(model: TrainedModel, pictures: np.ndarray) -> list[Finding]:
     sigma, beta = model.vae.likelihood.sigma, model.recipe.objective.beta
     if sigma is None or beta == 0:
         return []
-    x = model.to_model(pictures)
-    error = float((_reconstructed(model, x) - x).square().mean().sqrt())
+    x = model.to_model(pictures)  # (N, 3, S, S), or (N, 4, S, S) with masks
+    drawn = _reconstructed(model, x)
+    colours, seen = x[:, : drawn.shape[1]], x[:, drawn.shape[1] :]
+    errors = (drawn - colours).square()
+    shown = seen.expand_as(errors) if seen.shape[1] else torch.ones_like(errors)
+    error = float(((errors * shown).sum() / shown.sum()).sqrt())
     implied = sigma * math.sqrt(beta)
     if 1 / WEIGHT_DISGUISED.limit < implied / max(error, 1e-9) < WEIGHT_DISGUISED.limit:
         return []
@@ -234,7 +240,10 @@ def blur(photos: np.ndarray, drawn: np.ndarray, cell: int = 1, sharpened: bool =
 def overfitting(model: TrainedModel, held_out: np.ndarray, training: np.ndarray) -> list[Finding]:
     """Training pictures that are drawn far better than others; memorised where others become training pictures."""
     plain = model.plain()
-    again, known = plain.decode(plain.encode(held_out).mean), plain.decode(plain.encode(training).mean)
+    (held_out, again), (training, known) = (
+        _compared(model, pictures, plain.decode(plain.encode(pictures).mean))
+        for pictures in (held_out, training)
+    )
     new, old = (
         unexplained_variance(as_unit(held_out), as_unit(again)),
         unexplained_variance(as_unit(training), as_unit(known)),
@@ -291,9 +300,20 @@ def past_the_best(journal: Sequence[dict[str, Any]]) -> list[Finding]:
 # ── numbers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _compared(model: TrainedModel, pictures: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Photos and what was drawn of them, (N, S, S, 3) each. What a photo does not show is in both the mean
+    of the photos that show it, so that it counts neither as an error nor as something to explain."""
+    photos, seen = split_seen(pictures, model)
+    if seen is None:
+        return photos, drawn
+    shown = np.where(seen, photos, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    mean = np.round(shown).astype(photos.dtype)
+    return np.where(seen, photos, mean), np.where(seen, drawn, mean)
+
+
 @torch.inference_mode()
 def _reconstructed(model: TrainedModel, x: Tensor, batch: int = 64) -> Tensor:
-    """The bare decoder's means for x (N, 3, S, S), whatever range x is in."""
+    """The bare decoder's means for x (N, 3, S, S), whatever range x is in; with masks (N, 4, S, S)."""
     return torch.cat([model.vae.decode(model.vae.encode(part).mean) for part in x.split(batch)])
 
 
