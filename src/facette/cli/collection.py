@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,7 +10,10 @@ from facette.cli.failures import leave_if_interrupted
 from facette.cli.output import emit, progress, remark
 
 if TYPE_CHECKING:
-    from facette.scale import Outcome, Task
+    from collections.abc import Callable
+
+    from facette.scale import Outcome
+    from facette.scale.cluster import Cluster
 
 Collection = Annotated[
     str,
@@ -35,55 +37,35 @@ Shard = Annotated[
 ]
 
 
-def work_through(
-    model: str,
-    source: str,
-    task: Task,
-    out: Path,
-    *,
-    engine: str,
-    workers: int,
-    address: str | None,
-    gpus: float,
-    shard: int | None,
-    plain: bool,
-    device: str,
-    align: bool,
-    as_json: bool,
-) -> Outcome:
-    """Run the job with a bar that shows rate and time left, and say what came of it."""
-    from facette.cli.data import remark_left_out
+def cluster_of(engine: str, workers: int, address: str | None, gpus: float) -> Cluster | None:
+    """Where a job works; None is this process. Raises UsageError for a wish that this process cannot fulfil."""
     from facette.errors import UsageError
     from facette.scale.cluster import Cluster
-    from facette.scale.run import Listener, run_job
 
-    if engine == "here" and (address is not None or workers != 1 or gpus):
+    if engine == "ray":
+        return Cluster(workers, address, gpus)
+    if address is not None or workers != 1 or gpus:
         raise UsageError("--workers, --address and --gpus go with --engine ray.")
-    cluster = Cluster(workers, address, gpus) if engine == "ray" else None
-    with progress(None, task.kind, "pictures") as bar:
+    return None
+
+
+def work_through(kind: str, run: Callable[..., Outcome], as_json: bool) -> None:
+    """Run a job, which takes a `listener`, with a bar that shows rate and time left, and say what came of it."""
+    from facette.cli.data import remark_left_out
+    from facette.scale.run import Listener
+
+    with progress(None, kind, "pictures") as bar:
 
         def begun(done: int, pictures: int) -> None:
             bar.total(pictures)
             bar.advance(done)
 
-        ended = run_job(
-            model,
-            source,
-            task,
-            out,
-            cluster=cluster,
-            shard=shard,
-            plain=plain,
-            device=device,
-            listener=Listener(begun, bar.advance),
-            align="auto" if align else "never",
-        )
+        ended = run(listener=Listener(begun, bar.advance))
     for sentence in _taken_in(ended):
         remark(sentence)
     remark_left_out(ended.unreadable, "--json")
     emit(_account(ended), _spoken(ended), as_json)
     leave_if_interrupted(ended.interrupted, ended.signal)
-    return ended
 
 
 def _taken_in(ended: Outcome) -> list[str]:

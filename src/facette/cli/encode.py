@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
+from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, cluster_of, work_through
 from facette.cli.model import ModelArgument
 from facette.cli.output import AlignAll, Device, Json
 
@@ -30,20 +31,17 @@ def encode(
     as_json: Json = False,
 ) -> None:
     """Write mean and σ of every picture, with its name. Run the same command again to go on where it stopped."""
-    from facette.scale import Encode
+    from facette.scale import Encode, run_job
 
-    work_through(
+    run = partial(
+        run_job,
         model,
         source,
         Encode(half=half),
         out,
-        engine=engine,
-        workers=workers,
-        address=address,
-        gpus=gpus,
+        cluster=cluster_of(engine, workers, address, gpus),
         shard=shard,
-        plain=False,
         device=device,
-        align=align,
-        as_json=as_json,
+        align="auto" if align else "never",
     )
+    work_through(Encode.kind, run, as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
+from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, cluster_of, work_through
 from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import AlignAll, Device, Json, Seed
 
@@ -32,20 +33,18 @@ def evaluate_all(
 ) -> None:
     """Measure reconstructions, bound and latents of a whole collection from sums of its shards. Run the same command
     again to go on where it stopped."""
-    from facette.scale import Evaluate
+    from facette.scale import Evaluate, run_job
 
-    work_through(
+    run = partial(
+        run_job,
         model,
         source,
         Evaluate(seed=seed),
         out,
-        engine=engine,
-        workers=workers,
-        address=address,
-        gpus=gpus,
+        cluster=cluster_of(engine, workers, address, gpus),
         shard=shard,
         plain=plain,
         device=device,
-        align=align,
-        as_json=as_json,
+        align="auto" if align else "never",
     )
+    work_through(Evaluate.kind, run, as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, work_through
+from facette.cli.collection import Address, Collection, Engine, Gpus, Shard, Workers, cluster_of, work_through
 from facette.cli.model import ModelArgument, Plain
 from facette.cli.output import AlignAll, Device, Json, Seed
 from facette.cli.photo import Details
@@ -42,9 +43,10 @@ def vary_all(
 ) -> None:
     """Make relatives of every picture, at the model's size. The table beside them has the seed of each, for
     `facette vary --pick`. Run the same command again to go on where it stopped."""
-    from facette.scale import Vary
+    from facette.scale import Vary, run_job
 
-    work_through(
+    run = partial(
+        run_job,
         model,
         source,
         Vary(
@@ -57,13 +59,10 @@ def vary_all(
             zipped=zipped,
         ),
         out,
-        engine=engine,
-        workers=workers,
-        address=address,
-        gpus=gpus,
+        cluster=cluster_of(engine, workers, address, gpus),
         shard=shard,
         plain=plain,
         device=device,
-        align=align,
-        as_json=as_json,
+        align="auto" if align else "never",
     )
+    work_through(Vary.kind, run, as_json)
