@@ -37,7 +37,7 @@ def test_the_page_is_that_of_the_command(studio, token, tiny_diffusion, run, tmp
     wish = CompareSettings(str(tiny_diffusion), "a face, smiling", 0.5, 2, 4, 7, False)
     shown = _compared(studio, "tab", lambda words, share=None: said.append((words, share)), token, wish)
     address = shown.split('src="')[1].split('"')[0]
-    page = studio.shelf.find(address.rpartition("/")[2]).content.decode()
+    page = studio.downloads.find(address.rpartition("/")[2]).content.decode()
     assert page.startswith("<!DOCTYPE html>")
     assert "a face, smiling" in page
     assert "tiny-diffusion" in page

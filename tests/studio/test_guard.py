@@ -227,7 +227,7 @@ def test_answers_tell_the_browser_to_be_careful(ask):
 
 
 def test_kept_bytes_are_served_to_those_who_know_where(ask, there):
-    address = there.studio.shelf.put(
+    address = there.studio.downloads.put(
         "tab", "card", b"<h1>card</h1>", 'c"ard\n.html', "text/html; charset=utf-8"
     )
     answer = ask("GET", address)

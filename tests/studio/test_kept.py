@@ -1,4 +1,4 @@
-"""What the studio keeps in memory, and for how long: photos, prepared, bytes on the shelf."""
+"""What the studio keeps in memory, and for how long: photos, prepared, downloads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facette.errors import ImageError, NoFaceError, UsageError
 from facette.images.faces.align import IntakeReport
 from facette.latent import vary
 from facette.latent.around import Step
-from facette.studio.downloads import Shelf
+from facette.studio.downloads import Downloads
 from facette.studio.photo import Choice, Photos, photo_words, safe_name
 from facette.studio.state import PreparedPhotos, StartingPoint
 
@@ -31,53 +31,57 @@ def png(colour: int, side: int = 64) -> bytes:
     return buffer.getvalue()
 
 
-def test_the_shelf_gives_back_what_was_put_there_under_an_address_of_its_own():
-    shelf = Shelf()
+def test_downloads_give_back_what_was_put_there_under_an_address_of_its_own():
+    downloads = Downloads()
     one, two = (
-        shelf.put("a", "sheet", b"one", "1.png", "image/png"),
-        shelf.put("b", "sheet", b"two", "2.png", "x/y"),
+        downloads.put("a", "sheet", b"one", "1.png", "image/png"),
+        downloads.put("b", "sheet", b"two", "2.png", "x/y"),
     )
     assert one != two
-    assert [shelf.find(address.rpartition("/")[2]).content for address in (one, two)] == [b"one", b"two"]
-    assert shelf.find("nothing") is None
+    assert [downloads.find(address.rpartition("/")[2]).content for address in (one, two)] == [b"one", b"two"]
+    assert downloads.find("nothing") is None
     assert len(one.rpartition("/")[2]) >= 32
 
 
 def test_a_tab_has_one_place_for_each_key():
     clock = Clock()
-    shelf = Shelf(clock=clock)
-    first = shelf.put("a", "sheet", b"old", "s.png", "image/png").rpartition("/")[2]
-    second = shelf.put("a", "sheet", b"newer", "s.png", "image/png").rpartition("/")[2]
-    other = shelf.put("b", "sheet", b"of another tab", "s.png", "image/png").rpartition("/")[2]
-    assert shelf.find(first).content == b"old"  # its link may have been pressed just before
+    downloads = Downloads(clock=clock)
+    first = downloads.put("a", "sheet", b"old", "s.png", "image/png").rpartition("/")[2]
+    second = downloads.put("a", "sheet", b"newer", "s.png", "image/png").rpartition("/")[2]
+    other = downloads.put("b", "sheet", b"of another tab", "s.png", "image/png").rpartition("/")[2]
+    assert downloads.find(first).content == b"old"  # its link may have been pressed just before
     clock.now = 61
-    assert shelf.find(first) is None
-    assert shelf.find(second).content == b"newer"
-    assert shelf.find(other).content == b"of another tab"
-    assert shelf.weight == len(b"newer") + len(b"of another tab")
+    assert downloads.find(first) is None
+    assert downloads.find(second).content == b"newer"
+    assert downloads.find(other).content == b"of another tab"
+    assert downloads.weight == len(b"newer") + len(b"of another tab")
 
 
-def test_the_shelf_forgets_in_time_and_drops_the_oldest_when_full():
+def test_downloads_are_forgotten_in_time_and_the_oldest_go_when_there_is_no_room():
     clock = Clock()
-    shelf = Shelf(most_bytes=10, kept_seconds=60, clock=clock)
-    tokens = [shelf.put("a", str(i), bytes(4), f"{i}", "x/y").rpartition("/")[2] for i in range(2)]
-    shelf.find(tokens[0])  # used later than the other
-    newest = shelf.put("a", "2", bytes(4), "2", "x/y").rpartition("/")[2]
-    assert [shelf.find(token) is not None for token in (*tokens, newest)] == [True, False, True]
+    downloads = Downloads(most_bytes=10, kept_seconds=60, clock=clock)
+    tokens = [downloads.put("a", str(i), bytes(4), f"{i}", "x/y").rpartition("/")[2] for i in range(2)]
+    downloads.find(tokens[0])  # used later than the other
+    newest = downloads.put("a", "2", bytes(4), "2", "x/y").rpartition("/")[2]
+    assert [downloads.find(token) is not None for token in (*tokens, newest)] == [True, False, True]
     clock.now = 61
-    assert shelf.find(newest) is None
-    shelf.put("a", "3", bytes(1), "3", "x/y")
-    assert shelf.weight == 1
+    assert downloads.find(newest) is None
+    downloads.put("a", "3", bytes(1), "3", "x/y")
+    assert downloads.weight == 1
     with pytest.raises(UsageError, match="too large"):
-        shelf.put("a", "4", bytes(11), "huge", "x/y")
+        downloads.put("a", "4", bytes(11), "huge", "x/y")
 
 
 def test_what_was_replaced_makes_room_first():
-    shelf = Shelf(most_bytes=10)
+    downloads = Downloads(most_bytes=10)
     address = {}
     for name, key in (("other", "z"), ("old", "a"), ("older still", "a"), ("now", "a")):
-        address[name] = shelf.put("tab", key, bytes(3), name, "x/y").rpartition("/")[2]
-    assert [name for name, token in address.items() if shelf.find(token)] == ["other", "older still", "now"]
+        address[name] = downloads.put("tab", key, bytes(3), name, "x/y").rpartition("/")[2]
+    assert [name for name, token in address.items() if downloads.find(token)] == [
+        "other",
+        "older still",
+        "now",
+    ]
 
 
 def test_a_photo_is_taken_in_as_the_command_does(quick_model, photo_bytes, tmp_path):
@@ -186,7 +190,7 @@ def test_what_a_box_holds_is_read_as_it_is_written(text):
 
 
 def test_what_is_dropped_is_gone_from_memory(quick_model):
-    photos = Photos(quick_model, most_bytes=len(png(1)))
+    photos = Photos(quick_model, most_bytes=len(png(77)))
     photos.take(photos.put(png(77), "gone.png") + "/middle")
     photos.put(png(1))
     gc.collect()

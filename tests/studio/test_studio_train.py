@@ -54,7 +54,7 @@ def until_shown(page, button: str) -> None:
 
 
 def drawn(page, place: str) -> bool:
-    """Whether a picture from the shelf is there, and whole."""
+    """Whether a picture offered for download is there, and whole."""
     page.wait_for_function(
         "place => { const one = document.querySelector(place + ' img'); return one && one.naturalWidth > 90; }",
         arg=place,

@@ -12,7 +12,7 @@ What a page may count on:
     studio.model, studio.model_name           the model that draws, and what it was called on the command line
     studio.named                              the same for another process, where torch computes it (apart.py)
     studio.photos.take(held)                  the photo that a box holds, as the model sees it (photo.py)
-    studio.shelf.put(tab, key, bytes, …)      bytes for a download or a frame, at the address it returns (downloads.py)
+    studio.downloads.put(tab, key, bytes, …)  bytes to save or for a frame, at the address it returns (downloads.py)
     studio.readable(text)                     a folder that was typed, where the studio may read it
     live, aside, long                         bind an event (events.py); errors become sentences
     command_line(…)                           the same as `facette …`, quoted (parts.py)

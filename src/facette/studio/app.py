@@ -27,7 +27,7 @@ from facette.errors import FacetteError, UsageError, import_extra
 from facette.models import DEFAULT_MODEL
 from facette.runtime import yield_to_others
 from facette.studio.apart import NamedModel
-from facette.studio.downloads import ADDRESS, Shelf
+from facette.studio.downloads import ADDRESS, Downloads
 from facette.studio.events import ActiveWork
 from facette.studio.guard import UPLOAD, Door, Guard
 from facette.studio.photo import Choice, NoFaceError, Photos, photo_words
@@ -53,7 +53,7 @@ class Studio:
     shared: bool = False  # with others on the network, who may not look into this machine's folders
     plain: bool = False  # whether the model was opened without its second stage
     device: str = "auto"  # for what computes by torch
-    shelf: Shelf = field(default_factory=Shelf)
+    downloads: Downloads = field(default_factory=Downloads)
     photos: Photos = field(init=False)
     prepared: PreparedPhotos = field(init=False)
     turn: threading.Lock = field(default_factory=threading.Lock)  # held while the model is used
@@ -285,7 +285,7 @@ def _own_addresses(app: Any, studio: Studio) -> None:
         return JSONResponse(described)
 
     async def held(request: Any) -> Response:
-        item = studio.shelf.find(request.path_params["token"])
+        item = studio.downloads.find(request.path_params["token"])
         if item is None:
             return JSONResponse({"error": "this is no longer kept here: make it again."}, status_code=404)
         content = item.content

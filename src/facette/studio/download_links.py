@@ -1,6 +1,6 @@
 """What the pages offer of a result: its sheet, its film, one picture of it.
 
-Enters: a result of the latent room. Leaves: links to the shelf as HTML; sheets and films are made when fetched,
+Enters: a result of the latent room. Leaves: links to downloads as HTML; sheets and films are made when fetched,
 and are those that the command line writes. Knows no page.
 """
 
@@ -44,7 +44,7 @@ def sheet(studio: Studio, tab: str, key: str, result: Result, stem: str) -> str:
     def drawn() -> bytes:
         return encode_image(result.sheet().image, name, result.settings())
 
-    address = studio.shelf.put(tab, f"{key}-sheet", drawn, name, "image/png", result.pictures.nbytes)
+    address = studio.downloads.put(tab, f"{key}-sheet", drawn, name, "image/png", result.pictures.nbytes)
     return link(address, "Save the sheet", name)
 
 
@@ -53,7 +53,7 @@ def report(
 ) -> str:
     """A page in a frame of this title, below a link with these words, which saves it, and what makes it in a
     terminal."""
-    address = studio.shelf.put(tab, key, content, name, "text/html; charset=utf-8")
+    address = studio.downloads.put(tab, key, content, name, "text/html; charset=utf-8")
     saved = row(link(address, words, name))
     return saved + folded("In a terminal", terminal) + frame(address, title)
 
@@ -76,7 +76,7 @@ def all_of(
                 archive.writestr(ZipInfo(file, date_time=EPOCH), content())
         return buffer.getvalue()
 
-    return link(studio.shelf.put(tab, f"{key}-zip", packed, name, "application/zip"), words, name)
+    return link(studio.downloads.put(tab, f"{key}-zip", packed, name, "application/zip"), words, name)
 
 
 def photo_first(studio: Studio, tab: str, key: str, *photos: StudioPhoto) -> str:
@@ -85,7 +85,7 @@ def photo_first(studio: Studio, tab: str, key: str, *photos: StudioPhoto) -> str
     for photo in {photo.choice.token: photo for photo in photos}.values():
         if photo.fleeting:
             content = partial(_content, studio, str(photo.choice))
-            address = studio.shelf.put(
+            address = studio.downloads.put(
                 tab, f"{key}-{photo.choice.token}", content, photo.name, "application/octet-stream"
             )
             links.append(link(address, f"First save {photo.name}", photo.name))
@@ -108,7 +108,7 @@ def film(
             result = draw()
             return encode_animation(result.frames(), name, seconds=seconds, metadata=result.settings())
 
-        address = studio.shelf.put(tab, f"{key}-{ending}", played, name, kind, weight)
+        address = studio.downloads.put(tab, f"{key}-{ending}", played, name, kind, weight)
         return link(address, f"Save as {ending.upper()}", name)
 
     return offer("gif", "image/gif") + (offer("mp4", "video/mp4") if find_spec("av") else "")
@@ -125,7 +125,9 @@ def singles(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tu
     names = [f"{stem}-{number:0{max(2, len(str(count)))}d}.png" for number in range(1, count + 1)]
     weight = result.pictures.nbytes // count
     addresses = [
-        studio.shelf.put(tab, f"{key}-{number}", partial(single, result, number), name, "image/png", weight)
+        studio.downloads.put(
+            tab, f"{key}-{number}", partial(single, result, number), name, "image/png", weight
+        )
         for number, name in enumerate(names)
     ]
     return names, addresses
@@ -144,7 +146,7 @@ def in_the_photo(
         name = f"{stem}-photo-{number + 1:02d}{ending}"
         kind = "image/jpeg" if ending == ".jpg" else "image/png"
         content = partial(_pasted, studio, photo, result, number)
-        offered.append((studio.shelf.put(tab, f"{key}-whole-{number}", content, name, kind, 0), name))
+        offered.append((studio.downloads.put(tab, f"{key}-whole-{number}", content, name, kind, 0), name))
     return offered
 
 
@@ -159,11 +161,11 @@ def picture(studio: Studio, tab: str, key: str, result: Result, stem: str) -> tu
     """The address of a result's only picture as a file, and a link that saves it."""
     name = f"{stem}.png"
     content, weight = partial(single, result, 0), result.pictures.nbytes
-    address = studio.shelf.put(tab, key, content, name, "image/png", weight)
+    address = studio.downloads.put(tab, key, content, name, "image/png", weight)
     return address, link(address, "Save the picture", name)
 
 
 def drawn_picture(studio: Studio, tab: str, key: str, shown: np.ndarray, stem: str) -> str:
     """A link that saves one picture (S, S, 3), pixel for pixel."""
     name = f"{stem}.png"
-    return link(studio.shelf.put(tab, key, png_bytes(shown), name, "image/png"), "Save the picture", name)
+    return link(studio.downloads.put(tab, key, png_bytes(shown), name, "image/png"), "Save the picture", name)

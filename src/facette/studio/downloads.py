@@ -2,8 +2,8 @@
 
 Enters: bytes, or a function that makes them when they are asked for. Leaves: an address. Every tab has one place
 for each key, so what it offers anew replaces what it offered before, which can still be fetched for a moment by
-whoever has just pressed its link; what is not fetched for a while is dropped, and so is the oldest when the shelf is
-full. Knows nothing of pictures or models.
+whoever has just pressed its link; what is not fetched for a while is dropped, and so is the oldest when there is no
+room. Knows nothing of pictures or models.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from facette.errors import UsageError
+from facette.studio.store import BoundedStore
 
 ADDRESS = "/held/"
 KEPT_SECONDS = 2 * 60 * 60.0
@@ -31,12 +31,9 @@ class Item:
     content: bytes | Callable[[], bytes]
     name: str  # of the file, when it is saved
     kind: str  # its media type
-    place: tuple[str, str]  # tab and key
-    weight: int  # bytes it counts for
-    until: float  # on the shelf's clock
 
 
-class Shelf:
+class Downloads:
     """A bounded store of bytes by address."""
 
     def __init__(
@@ -45,11 +42,9 @@ class Shelf:
         kept_seconds: float = KEPT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._most, self._kept, self._clock = most_bytes, kept_seconds, clock
-        self._items: OrderedDict[str, Item] = OrderedDict()  # by token, the one used longest ago first
-        self._places: dict[tuple[str, str], str] = {}
-        self._replaced: deque[str] = deque()  # tokens that go first, some of them gone already
-        self._weight = 0
+        self._most_bytes = most_bytes
+        self._items = BoundedStore[str, Item](MOST_ITEMS, most_bytes, kept_seconds, clock)
+        self._tokens = BoundedStore[tuple[str, str], str](MOST_ITEMS)  # by tab and key
         self._lock = threading.Lock()
 
     def put(
@@ -64,51 +59,24 @@ class Shelf:
         """Offer bytes, in the place of what this tab offered under the key; returns their address.
 
         A function is called when the bytes are fetched; `weight` then says about how much memory it holds on to.
-        UsageError: more than the shelf can hold.
+        UsageError: more than can be held.
         """
         size = len(content) if isinstance(content, bytes) else 2**20 if weight is None else weight
-        if size > self._most:
+        if size > self._most_bytes:
             raise UsageError(f"{name} of {size:,} bytes is too large to be kept in memory here.")
         token = secrets.token_urlsafe(24)
         with self._lock:
-            now = self._clock()
-            self._replace(self._places.pop((tab, key), None), now)
-            for stale in [key for key, item in self._items.items() if item.until <= now]:
-                self._drop(stale)
-            while self._replaced and self._replaced[0] not in self._items:
-                self._replaced.popleft()
-            while self._items and (self._weight + size > self._most or len(self._items) >= MOST_ITEMS):
-                self._drop(self._replaced.popleft() if self._replaced else next(iter(self._items)))
-            self._items[token] = Item(content, name, kind, (tab, key), size, now + self._kept)
-            self._places[(tab, key)] = token
-            self._weight += size
+            if (replaced := self._tokens.find((tab, key))) is not None:
+                self._items.retire(replaced, REPLACED_SECONDS)
+            self._items.put(token, Item(content, name, kind), size)
+            self._tokens.put((tab, key), token)
         return ADDRESS + token
 
     def find(self, token: str) -> Item | None:
         """What stands at an address; None when nothing does, or no longer."""
-        with self._lock:
-            item = self._items.get(token)
-            if item is None or item.until <= self._clock():
-                self._drop(token)
-                return None
-            self._items.move_to_end(token)
-            return item
+        return self._items.find(token)
 
     @property
     def weight(self) -> int:
         """Bytes held now."""
-        return self._weight
-
-    def _drop(self, token: str | None) -> None:
-        item = self._items.pop(token, None) if token else None
-        if item is not None:
-            self._weight -= item.weight
-            if self._places.get(item.place) == token:
-                del self._places[item.place]
-
-    def _replace(self, token: str | None, now: float) -> None:
-        """Let what stood in a place go soon, and first of all when there is no room."""
-        item = self._items.get(token) if token else None
-        if item is not None and token is not None:
-            self._items[token] = replace(item, until=min(item.until, now + REPLACED_SECONDS))
-            self._replaced.append(token)
+        return self._items.weight

@@ -4,8 +4,8 @@ Enters: a Gradio event, a plain function `(tab, *values)`, its inputs and output
 is for what takes fractions of a second, `long` for what takes longer, tells how far it is, and can be stopped.
 Knows no page.
 
-The functions get the tab first, an unguessable name of the browser's page, under which it may keep things on the
-shelf.
+The functions get the tab first, an unguessable name of the browser's page, under which they may offer
+downloads.
 """
 
 from __future__ import annotations

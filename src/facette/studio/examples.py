@@ -26,7 +26,7 @@ def examples_html(studio: Studio, tab: str) -> str:
     figures = [_example(preview_address(picture), f"sample-{number:02d}.png", "nobody, drawn by the model")
                for number, picture in enumerate(drawn_examples(studio), start=1)]  # fmt: skip
     photo = example_photo()
-    address = studio.shelf.put(tab, "astronaut", photo.read_bytes, photo.name, "image/jpeg", 1)
+    address = studio.downloads.put(tab, "astronaut", photo.read_bytes, photo.name, "image/jpeg", 1)
     figures.insert(0, _example(address, photo.name, ASTRONAUT))
     return (
         '<div class="first"><h2>Whose relatives would you like to see?</h2>'

@@ -104,7 +104,7 @@ def favourites_html(studio: Studio, tab: str, favourites: Sequence[Favourite], p
         more = PictureButton("more", "More like it", {"do": "more", "which": i})
         buttons.append((gone, more) if each.place.photo == photo else (gone,))
     addresses = [
-        studio.shelf.put(
+        studio.downloads.put(
             tab, f"favourite-{i}", partial(_file, studio, each), f"{each.stem}.png", "image/png", 1
         )
         for i, each in enumerate(favourites)

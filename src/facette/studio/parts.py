@@ -173,13 +173,13 @@ def note(words: str, kind: str = "quiet") -> str:
 
 
 def link(address: str, words: str, name: str = "") -> str:
-    """A link to something on the shelf; with a file name it is saved, not opened."""
+    """A link to something offered for download; with a file name it is saved, not opened."""
     saved = f' download="{escape(name)}"' if name else ' target="_blank" rel="noopener"'
     return f'<a class="button" href="{escape(address)}"{saved}>{escape(words)}</a>'
 
 
 def frame(address: str, title: str) -> str:
-    """A page from the shelf inside this one."""
+    """A page offered for download, inside this one."""
     return f'<iframe class="report" src="{escape(address)}" title="{escape(title)}"></iframe>'
 
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from facette.errors import ImageError, NoFaceError
+from facette.studio.store import BoundedStore
 
 if TYPE_CHECKING:
     from facette.images.faces.align import IntakeReport
@@ -115,7 +115,6 @@ class SentPhoto:
 class _Held:
     name: str
     data: bytes
-    until: float
     fleeting: bool
     looking: threading.Lock = field(default_factory=threading.Lock)  # one search of a photo at a time
     known: dict[Choice, StudioPhoto | ImageError] = field(default_factory=dict)
@@ -131,9 +130,8 @@ class Photos:
         kept_seconds: float = KEPT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._model, self._most, self._kept, self._clock = model, most_bytes, kept_seconds, clock
-        self._held: OrderedDict[str, _Held] = OrderedDict()  # the one used longest ago first
-        self._lock = threading.Lock()
+        self._model = model
+        self._held = BoundedStore[str, _Held](MOST_PHOTOS, most_bytes, kept_seconds, clock, renewed=True)
 
     def put(self, data: bytes, name: str = "photo", fleeting: bool = False) -> str:
         """Keep a photo that can be opened; returns its token. Raises ImageError for one that cannot.
@@ -144,13 +142,7 @@ class Photos:
 
         open_image(data, max_bytes=MAX_UPLOAD)
         token = secrets.token_urlsafe(24)
-        with self._lock:
-            now = self._clock()
-            for stale in [token for token, held in self._held.items() if held.until <= now]:
-                del self._held[stale]
-            while self._held and (self.weight + len(data) > self._most or len(self._held) >= MOST_PHOTOS):
-                self._held.popitem(last=False)
-            self._held[token] = _Held(safe_name(name), data, now + self._kept, fleeting)
+        self._held.put(token, _Held(safe_name(name), data, fleeting), len(data))
         return token
 
     def take(self, text: str) -> StudioPhoto:
@@ -197,17 +189,13 @@ class Photos:
     @property
     def weight(self) -> int:
         """Bytes held now."""
-        return sum(len(held.data) for held in self._held.values())
+        return self._held.weight
 
     def _find(self, token: str) -> _Held:
-        with self._lock:
-            held = self._held.get(token)
-            if held is None or held.until <= self._clock():
-                self._held.pop(token, None)
-                raise ImageError("this photo is no longer kept here: drop it into the page again.")
-            self._held.move_to_end(token)
-            held.until = self._clock() + self._kept
-            return held
+        held = self._held.find(token)
+        if held is None:
+            raise ImageError("this photo is no longer kept here: drop it into the page again.")
+        return held
 
     def _opened(self, held: _Held) -> Any:
         from facette.images.open import open_image

@@ -7,8 +7,6 @@ prepared again from the photo. Knows nothing of how pages show them.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from facette.latent.details import Details
 from facette.latent.noise import Noise
 from facette.latent.vary import Origin, origin_of
 from facette.studio.photo import Choice
+from facette.studio.store import BoundedStore
 
 if TYPE_CHECKING:
     from facette.latent.inputs import Picture
@@ -68,25 +67,16 @@ class PreparedPhotos:
     """The latest of all visitors."""
 
     def __init__(self, drawer: DrawingModel, photos: Photos, most: int = MOST):
-        self._drawer, self._photos, self._most = drawer, photos, most
-        self._known: OrderedDict[StartingPoint, PreparedPhoto] = (
-            OrderedDict()
-        )  # the one used longest ago first
-        self._lock = threading.Lock()
+        self._drawer, self._photos = drawer, photos
+        self._known = BoundedStore[StartingPoint, PreparedPhoto](most)
 
     def find(self, place: StartingPoint) -> PreparedPhoto:
         """The photo at a place. Raises ImageError and UsageError as the intake and the encoder do."""
         photo = self._photos.take(place.photo)  # also says that the photo is still wanted
-        with self._lock:
-            known = self._known.get(place)
-            if known is not None:
-                self._known.move_to_end(place)
-                return known
-        prepared = self._prepare(place, photo)
-        with self._lock:
-            self._known[place] = prepared
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
+        prepared = self._known.find(place)
+        if prepared is None:
+            prepared = self._prepare(place, photo)
+            self._known.put(place, prepared)
         return prepared
 
     def _prepare(self, place: StartingPoint, photo: StudioPhoto) -> PreparedPhoto:

@@ -15,6 +15,8 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from facette.studio.store import BoundedStore
+
 HEADERS_WITHIN = 10.0  # seconds for the first line and the headers of a request
 UNFINISHED_MOST = 200  # connections without a whole request
 QUICK = 2.0  # seconds within which the request of an honest visitor is there, on a busy machine too
@@ -82,24 +84,22 @@ class Visitors:
 
     def __init__(self, patience: float = PATIENCE):
         self._listening: Counter[str] = Counter()
-        self._asked: OrderedDict[str, float] = OrderedDict()  # when a page last asked for something
+        self._asked = BoundedStore[str, float](REMEMBERED)  # when a page last asked for something
         self._lock, self._patience = threading.Lock(), patience
-        self._ended: OrderedDict[str, int] = OrderedDict()  # how many streams of a page have ended
+        self._ended = BoundedStore[str, int](REMEMBERED)  # how many streams of a page have ended
         self._counted = (-math.inf, 0)  # when, and how many pages had asked and did not listen
         self._lanes: dict[str, Lane] = {}
         self._delays: deque[float] = deque(maxlen=DELAYS)  # seconds from asking to listening
 
     def asked(self, page: str) -> None:
         with self._lock:
-            self._asked[page] = time.monotonic()
-            self._asked.move_to_end(page)
-            while len(self._asked) > REMEMBERED:
-                self._asked.popitem(last=False)
+            self._asked.put(page, time.monotonic())
 
     def began_to_listen(self, page: str) -> None:
         with self._lock:
-            if page in self._asked and not self._listening[page]:
-                self._delays.append(time.monotonic() - self._asked[page])
+            asked = self._asked.find(page)
+            if asked is not None and not self._listening[page]:
+                self._delays.append(time.monotonic() - asked)
             self._listening[page] += 1
 
     def left(self, page: str) -> None:
@@ -111,15 +111,12 @@ class Visitors:
     def stream_ended(self, page: str) -> None:
         """One stream less to hear answers by."""
         with self._lock:
-            self._ended[page] = self._ended.get(page, 0) + 1
-            self._ended.move_to_end(page)
-            while len(self._ended) > REMEMBERED:
-                self._ended.popitem(last=False)
+            self._ended.put(page, (self._ended.find(page) or 0) + 1)
 
     def streams_ended(self, page: str) -> int:
         """How many streams of a page have ended: it must know of as many before it relies on the one it has."""
         with self._lock:
-            return self._ended.get(page, 0)
+            return self._ended.find(page) or 0
 
     def has_gone(self, page: str | None) -> bool:
         """Whether nobody waits for an answer to this page.
@@ -144,13 +141,14 @@ class Visitors:
     def _known(self, page: str | None) -> bool | float:
         """Whether nobody waits for an answer to a page, or after how many seconds at most it will be known."""
         with self._lock:
-            if page is None or page not in self._asked or self._listening[page] > 0:
+            asked = None if page is None else self._asked.find(page)
+            if page is None or asked is None or self._listening[page] > 0:
                 return False
             now = time.monotonic()
             if self._silent(now) <= FEW:
-                return now - self._asked[page] > SLOW
+                return now - asked > SLOW
             slowest = LATENESS * max(self._delays, default=0.0)
-            left = self._asked[page] + max(self._patience, min(slowest, PATIENCE_MOST)) - now
+            left = asked + max(self._patience, min(slowest, PATIENCE_MOST)) - now
             return True if left <= 0 else left
 
     def _silent(self, now: float) -> int:

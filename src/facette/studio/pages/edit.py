@@ -162,7 +162,9 @@ def _changed(
     ]
     command = command_line("edit", *words, *options, "--out", f"{stem}.png", "--each", stem)
     whole, saved = picture(studio, tab, "edit-picture", edited, f"{stem}-01")
-    before = studio.shelf.put(tab, "edit-before", partial(png_bytes, edited.photo), "photo.png", "image/png")
+    before = studio.downloads.put(
+        tab, "edit-before", partial(png_bytes, edited.photo), "photo.png", "image/png"
+    )
     offers = row(saved, sheet(studio, tab, "edit", edited, stem))
     first = photo_first(studio, tab, "edit", portrait)
     terminal = folded("In a terminal", copyable(command, "The sheet, and the picture in a folder", first))

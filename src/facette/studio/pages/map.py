@@ -1,7 +1,7 @@
 """Map: who stands beside whom in the latent space, to walk on: pick a face, draw a way to another, put a photo there.
 
 Enters: nothing (the model's own samples), a folder, or a saved map; then picks. Leaves: the picture at a point or on
-the way between two. The page keeps the map as its projection; what is seen of it lies on the shelf.
+the way between two. The page keeps the map as its projection; what is seen of it is a download.
 """
 
 from __future__ import annotations
@@ -197,13 +197,13 @@ def place_of(order: PlacingOrder, tell: Tell) -> Any:
 
 def _on_page(studio: Studio, tab: str, ready: DrawnMap, command: str) -> list[Any]:
     """The map as a page shows it: its state, its HTML, and what stands under it."""
-    chart = studio.shelf.put(tab, "map-chart", packed(ready.described), "map.json", "application/json")
+    chart = studio.downloads.put(tab, "map-chart", packed(ready.described), "map.json", "application/json")
     sheets = tuple(
-        studio.shelf.put(tab, f"map-sheet-{place}", sheet, f"faces-{place}.webp", "image/webp")
+        studio.downloads.put(tab, f"map-sheet-{place}", sheet, f"faces-{place}.webp", "image/webp")
         for place, sheet in enumerate(ready.atlas.sheets)
     )
     shown = PageMap(ready.walk, chart, sheets, ready.shown)
-    saved = studio.shelf.put(
+    saved = studio.downloads.put(
         tab, "map-saved", lambda: _npz(ready.walk), f"map{SAVED}", "application/octet-stream"
     )
     under = (

@@ -141,7 +141,7 @@ class _Acts:
         near = replace(vary(studio.model, photo, LIKE), remark=photo.report.summary())
         stem = f"like-sample-{picked + 1}"
         names, addresses = singles(studio, tab, "like", near, stem)
-        address = studio.shelf.put(tab, "liked", partial(single, wall, picked), "sample.png", "image/png")
+        address = studio.downloads.put(tab, "liked", partial(single, wall, picked), "sample.png", "image/png")
         drawn = faces(
             [picture, *near.pictures], ["the sample"], alt="relative", names=["sample.png", *names], kind="wall",
             addresses=[address, *addresses], before=preview_address(picture),

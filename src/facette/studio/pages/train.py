@@ -273,7 +273,7 @@ def _drawn(studio: Studio, tab: str, run: TrainingRun) -> list[str]:
 def _picture(studio: Studio, place: str, kind: str, content: bytes | None, words: str, alt: str) -> str:
     if content is None:
         return ""
-    address = studio.shelf.put(place, f"train-{kind}", content, f"{kind}.png", "image/png")
+    address = studio.downloads.put(place, f"train-{kind}", content, f"{kind}.png", "image/png")
     under = f"<figcaption>{escape(words)}</figcaption>" if words else ""
     return f'<figure class="{kind}" tabindex="0"><img src="{escape(address)}" alt="{escape(alt)}">{under}</figure>'
 

@@ -8,7 +8,6 @@ does not know where photos come from (`photos.js` and `photo.py`).
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,6 +40,7 @@ from facette.studio.parts import (
     preview_address,
 )
 from facette.studio.state import PreparedPhoto, StartingPoint
+from facette.studio.store import BoundedStore
 from facette.studio.varying import (
     DETAILS,
     LEVELS,
@@ -159,7 +159,7 @@ class _Acts:
 
     def __init__(self, studio: Studio, reaches: dict[Noise, Reach]):
         self._studio, self._reaches = studio, reaches
-        self._resting: OrderedDict[str, VarySettings] = OrderedDict()  # what stands on each page
+        self._resting = BoundedStore[str, VarySettings](REMEMBERED)  # what stands on each page
 
     def begin(self, tab: str, photo: str) -> Any:
         """The page opens: faces to begin with."""
@@ -201,9 +201,9 @@ class _Acts:
 
         controls = Controls(*values)
         settings = self._settings(controls)
-        if settings is None or settings == self._resting.get(tab):
+        if settings is None or settings == self._resting.find(tab):
             return gr.skip()  # the page may not know yet that these were drawn to stay
-        self._resting.pop(tab, None)
+        self._resting.drop(tab)
         start = self._studio.prepared.find(settings.place)
         seeds = variation_seeds(settings.seed, COUNT)
         latents = start.origin.latents(seeds, settings.factor, settings.place.noise)  # (10, Z)
@@ -230,7 +230,7 @@ class _Acts:
         files = singles(self._studio, tab, "vary", relatives, start.photo.stem)
         kept = seeds_kept(controls.favourites, place, factor)
         photo = partial(png_bytes, relatives.photo)
-        before = self._studio.shelf.put(tab, "vary-before", photo, "photo.png", "image/png")
+        before = self._studio.downloads.put(tab, "vary-before", photo, "photo.png", "image/png")
         pasted = in_the_photo(
             self._studio, tab, "vary", start.photo, relatives, f"{start.photo.stem}-variations"
         )
@@ -244,10 +244,7 @@ class _Acts:
 
     def _rest(self, tab: str, settings: VarySettings) -> None:
         """What stands on a page from now on."""
-        self._resting[tab] = settings
-        self._resting.move_to_end(tab)
-        while len(self._resting) > REMEMBERED:
-            self._resting.popitem(last=False)
+        self._resting.put(tab, settings)
 
     def turn(self, tab: str, level: str, *values: Any) -> list[Any]:
         """The dial to where the word is."""
