@@ -461,7 +461,7 @@ class TrainSpec(Spec):
     """Learn from the first so many training pictures in the order of their names; all of them when left out."""
     balance: dict[str, Positive] = {}
     """How often a picture with an attribute is seen in an epoch, by the attribute's name, such as Eyeglasses = 3; of
-    several that a picture has, the largest counts."""
+    several that a picture has, the largest counts. Attributes that the pictures have no labels of are left out."""
     hide: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the pictures of which a border or a box is hidden from the encoder, for recipes with a mask."""
     batch: Positive = 64

@@ -37,7 +37,7 @@ def test_known_eyes_bring_a_folder_into_the_frame_with_its_mask(crops, run):
     assert seen[2, 2] == 0
 
     small = (
-        *("train.steps=2", "train.balance={}", "train.batch=4", "model.latent=8"),
+        *("train.steps=2", "train.batch=4", "model.latent=8"),
         *("sharpen.steps=2", "sharpen.batch=2", "sharpen.widths=[8, 8, 16]", "sharpen.critic_width=8"),
     )
     recipe = [word for setting in small for word in ("--set", setting)]

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from facette.data.open import open_dataset, open_datasets
-from facette.errors import DataError, UsageError
+from facette.errors import UsageError
 from facette.recipe import ImageInput
-from facette.training.batches import balanced, spread
+from facette.training.batches import balanced, spread, unlabelled
 
 PLAIN, MASKED = ImageInput(size=16), ImageInput(size=16, alpha="mask")
 
@@ -75,10 +75,11 @@ def test_a_rare_attribute_is_seen_as_often_as_the_recipe_says(folders):
     joined = open_datasets([folders / "ada", folders / "bob"], MASKED, folders / "cache")
     rows = balanced(np.arange(25), joined, {"Eyeglasses": 3})
     assert np.bincount(rows, minlength=25).tolist() == [3] + [1] * 24
-    with pytest.raises(DataError, match="Wearing_Hat"):
-        balanced(np.arange(25), joined, {"Wearing_Hat": 2})
-    with pytest.raises(DataError, match="no attributes"):
-        balanced(np.arange(5), open_dataset(folders / "bob", MASKED, folders / "cache"), {"Eyeglasses": 3})
+    assert unlabelled(joined, {"Eyeglasses": 3, "Wearing_Hat": 2}) == ["Wearing_Hat"]
+    assert (balanced(np.arange(25), joined, {"Eyeglasses": 3, "Wearing_Hat": 2}) == rows).all()
+    bare = open_dataset(folders / "bob", MASKED, folders / "cache")
+    assert unlabelled(bare, {"Eyeglasses": 3}) == ["Eyeglasses"]
+    assert balanced(np.arange(5), bare, {"Eyeglasses": 3}).tolist() == list(range(5))
 
 
 def test_a_tenth_of_the_people_is_set_apart_with_all_their_pictures(folders):

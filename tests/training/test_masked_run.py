@@ -24,11 +24,21 @@ from facette.training.step import Objective, train_step
 CPU = torch.device("cpu")
 SMALL = [
     "input.size=32", "model.side=16", "model.latent=6", "model.encoder.widths=[16,16]", "model.encoder.blocks=[1,1]",
-    "model.decoder.widths=[16,16]", "model.decoder.blocks=[1,1]", "train.batch=8", "train.balance={}",
+    "model.decoder.widths=[16,16]", "model.decoder.blocks=[1,1]", "train.batch=8",
     "train.steps=12", "train.validate_every=6", "train.preview_every=12", "train.save_every=6", "train.log_every=4",
     "train.mixture_components=[]", "sharpen.steps=4", "sharpen.batch=4", "sharpen.widths=[8,8,16]",
     "sharpen.critic_width=8", "sharpen.critic_lead=0", "sharpen.validate_every=4", "sharpen.save_every=4",
 ]  # fmt: skip
+
+
+class Hearing:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self, sentences: list[str]):
+        self.sentences = sentences
+
+    def said(self, sentence: str) -> None:
+        self.sentences.append(sentence)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +58,11 @@ def folders(tmp_path_factory):
 def test_a_masked_run_of_two_folders_ends_with_a_sharp_model(folders, tmp_path):
     recipe = load_recipe("faces128", SMALL)
     store = open_datasets([folders / "whole", folders / "tight"], recipe.input, tmp_path / "cache")
-    assert train(recipe, store, tmp_path / "run").step == 4  # of the second stage
+    said: list[str] = []
+    assert train(recipe, store, tmp_path / "run", watcher=Hearing(said)).step == 4  # of the second stage
+    assert [sentence for sentence in said if "Eyeglasses or Wearing_Hat" in sentence], (
+        "nothing says who wears them"
+    )
     model = load_model(tmp_path / "run" / "best")
     assert model.sharpener is not None
     rows = [row for row in read_journal(tmp_path / "run") if row["event"] == "validation"]

@@ -6,7 +6,7 @@ thread reads the next batch from the store while the current one is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard, cast
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from facette.data.attributes import YES, AttributeTable
 from facette.data.conditions import condition_codes
-from facette.errors import DataError
 from facette.recipe import Recipe
 from facette.runtime import Rank, derive_seed
 from facette.training.schedule import steps_per_epoch
@@ -75,19 +74,19 @@ def wholly_seen(store: Store, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
 
 
 def balanced(rows: np.ndarray, store: Store, weights: dict[str, int]) -> np.ndarray:
-    """The rows of an epoch in which a picture with a rare attribute stands as often as the recipe says.
-
-    Raises DataError where the store has no such attribute.
-    """
-    if not weights:
-        return rows
-    table = cast(PictureStore, store).attributes
-    if table is None:
-        raise DataError(f"{', '.join(weights)} cannot be balanced: the pictures have no attributes")
+    """The rows of an epoch in which a picture with a rare attribute stands as often as the recipe says, for the
+    attributes that the store has."""
     times = np.ones(len(rows), np.int64)
-    for name, weight in weights.items():
-        times = np.where(table.column(name)[rows] == YES, np.maximum(times, weight), times)
+    table = getattr(store, "attributes", None)
+    for name in weights.keys() - set(unlabelled(store, weights)):
+        times = np.where(table.column(name)[rows] == YES, np.maximum(times, weights[name]), times)
     return np.repeat(rows, times)
+
+
+def unlabelled(store: Store, names: Iterable[str]) -> list[str]:
+    """Those of the attributes that no label of the store's pictures tells of."""
+    table: AttributeTable | None = getattr(store, "attributes", None)
+    return [name for name in names if table is None or name not in table.names]
 
 
 def labels_of(store: Store, rows: np.ndarray) -> dict[str, Tensor]:

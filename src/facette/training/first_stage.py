@@ -36,6 +36,7 @@ from facette.training.batches import (
     read_ahead,
     reader,
     spread,
+    unlabelled,
 )
 from facette.training.finish import Provenance, publish_model
 from facette.training.preview import draw_preview
@@ -79,6 +80,10 @@ class FirstStage:
         self.valid = spread(valid, spec.validate_count)
         # rows of an epoch, rare attributes more than once
         self.epoch = balanced(self.rows, store, spec.balance)
+        if missing := unlabelled(store, spec.balance):
+            watcher.said(
+                f"pictures with {' or '.join(missing)} are seen no more often: no label tells which they are"
+            )
         self.steps = steps_of(spec, len(self.epoch))
         self.objective = objective_of(recipe, device, watcher.said, len(self.rows))
         self.provenance = Provenance(source, command, len(self.rows), store.fingerprint, spec.batch)
