@@ -132,7 +132,8 @@ def flops_per_picture(recipe: Recipe) -> float:
     """
     vae = fresh_state(recipe, torch.device("cpu")).vae.eval()
     count = 2
-    x = torch.rand(count, 3, recipe.input.size, recipe.input.size).to(memory_format=torch.channels_last)
+    planes = vae.channels + (recipe.input.kind == "image" and recipe.input.masked)
+    x = torch.rand(count, planes, *vae.core).to(memory_format=torch.channels_last)
     with FlopCounterMode(display=False) as counter:
         passed = vae(x, draw_noise(count, recipe.model.latent, generator(0)))
         weighted_loss(elbo_terms(vae, x, passed), 1.0).backward()

@@ -239,6 +239,11 @@ def parts(bench: Bench) -> Figures:
     }
 
 
+def stages(bench: Bench) -> Figures:
+    """Both stages of faces128, at their own batches, beside the convolution peak."""
+    return turn("stages.py", "faces128", "--seconds", bench.scaled(20, 1))
+
+
 def memory(bench: Bench) -> Figures:
     """Peak memory of training over ever larger packed stores."""
     counts = (1_000, 10_000) if bench.small else (10_000, 1_000_000)
@@ -293,6 +298,7 @@ SECTIONS: dict[str, Callable[[Bench], Figures]] = {
     "pythae": pythae,
     "faces64": faces64,
     "parts": parts,
+    "stages": stages,
     "memory": memory,
     "sparing": sparing,
     "scaling": scaling,

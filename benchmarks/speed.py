@@ -1,9 +1,10 @@
 """How fast Facette trains, beside its peers, in one run: `python benchmarks/speed.py`.
 
 Every comparison runs in turns, A B A B, each in a process of its own, end to end from JPEG files. Figures go to
-`results/speed.json` and `results/speed.md`; a section that is measured again with `--only` replaces its figures there
-and leaves the others. docs/speed.md says what is measured and how. About a quarter of an hour on two cores; before the
-first run the pictures are drawn and pythae's environment is made, both kept in the cache folder.
+`results/speed.json` and `results/speed.md`, those of each machine and build of torch beside the others'; a section
+that is measured again with `--only` replaces its figures of this machine and leaves the rest. docs/speed.md says what
+is measured and how. About a quarter of an hour on two cores; before the first run the pictures are drawn and pythae's
+environment is made, both kept in the cache folder.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _measure(name: str, bench: Bench, results: Path) -> bool:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         return False
     print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    _keep(results, name, {"machine": machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", **figures})
+    keep(results, name, machine(), {"date": f"{datetime.now(UTC):%Y-%m-%d}", **figures})
     return True
 
 
@@ -80,12 +81,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _keep(folder: Path, name: str, figures: dict) -> None:
-    """Put a section's figures among those of the others, and write the page anew."""
+def keep(folder: Path, name: str, where: str, figures: dict) -> None:
+    """Put a section's figures of one machine among the others, and write the page anew."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "speed.json"
     results = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    results[name] = figures
+    results.setdefault(name, {})[where] = figures
     results = {section: results[section] for section in SECTIONS if section in results}
     file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (folder / "speed.md").write_text(page(results), "utf-8")

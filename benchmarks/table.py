@@ -10,25 +10,49 @@ Figures = dict[str, Any]
 
 
 def page(results: Figures) -> str:
-    """All sections that were measured, in the order of the benchmark."""
+    """All sections that were measured, in the order of the benchmark, on each machine; ratios side by side first."""
     lines = [
         "# Speed",
         "",
         "Written by `python benchmarks/speed.py`; what the figures mean: docs/speed.md.",
         "",
+        *_side_by_side(results),
     ]
     for name, section in SECTIONS.items():
         if name in results:
-            machine = results[name]["machine"]
-            lines += [
-                f"## {name}",
-                "",
-                f"*{machine}, {results[name]['date']}*",
-                "",
-                *section(results[name]),
-                "",
-            ]
+            lines += [f"## {name}", ""]
+            for machine, figures in results[name].items():
+                lines += [f"*{machine}, {figures['date']}*", "", *section(figures), ""]
     return "\n".join(lines)
+
+
+def _side_by_side(results: Figures) -> list[str]:
+    """What each machine says, in ratios."""
+    machines = list(dict.fromkeys(machine for found in results.values() for machine in found))
+
+    def cell(section: str, machine: str, read: Callable[[Figures], str]) -> str:
+        found = results.get(section, {}).get(machine)
+        return "" if found is None else read(found)
+
+    def faster(found: Figures) -> str:
+        return f"{median(found['times_as_fast']['steady']):.2f} ×"
+
+    def share(stage: str) -> Callable[[Figures], str]:
+        return lambda found: f"{found[stage]['share_of_convolution_peak']:.0%}"
+
+    columns: dict[str, tuple[str, Callable[[Figures], str]]] = {
+        "classic network ÷ textbook": ("classic150", faster),
+        "VanillaVAE ÷ textbook": ("vanilla64", faster),
+        "pythae's network ÷ pythae": ("pythae", lambda found: f"{median(found['times_as_fast']):.2f} ×"),
+        "memory, spared ÷ pythae": (
+            "pythae",
+            lambda found: f"{found.get('spared_memory_share', found['memory_share']):.2f}",
+        ),
+        "faces128, of the peak": ("stages", share("core")),
+        "its second stage": ("stages", share("second stage")),
+    }
+    body = [[m, *(cell(section, m, read) for section, read in columns.values())] for m in machines]
+    return [*rows(["", *columns], body), ""]
 
 
 def rows(head: Iterable[str], body: Iterable[Iterable[Any]]) -> list[str]:
@@ -142,6 +166,21 @@ def _parts(found: Figures) -> list[str]:
     return rows(["", *networks], lines)
 
 
+def _stages(found: Figures) -> list[str]:
+    stages = {name: figures for name, figures in found.items() if isinstance(figures, dict)}
+    lines = [
+        [
+            name,
+            *(figures[key] for key in ("batch", "images_per_second", "gflop_per_picture", "gflops")),
+            figures["convolution_peak_gflops"],
+            f"{figures['share_of_convolution_peak']:.0%}",
+        ]
+        for name, figures in stages.items()
+    ]
+    peak = "convolution peak, GFLOP/s"
+    return rows(["faces128", "batch", "images/s", "GFLOP of one picture", "GFLOP/s", peak, "share"], lines)
+
+
 def _memory(found: Figures) -> list[str]:
     pairs = zip(found["pictures"], found["peak_anonymous_mb"], strict=True)
     table = rows(["packed pictures", "peak memory, anonymous, MB"], [[f"{n:,}", mb] for n, mb in pairs])
@@ -180,6 +219,7 @@ SECTIONS: dict[str, Callable[[Figures], list[str]]] = {
     "pythae": _pythae,
     "faces64": _faces64,
     "parts": _parts,
+    "stages": _stages,
     "memory": _memory,
     "sparing": _sparing,
     "scaling": _scaling,

@@ -60,13 +60,51 @@ def test_a_tiny_run_writes_figures_of_both_sides(tmp_path):
     command = [sys.executable, BENCHMARKS / "speed.py", *options]
     ran = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    found = json.loads((tmp_path / "speed.json").read_text("utf-8"))["vanilla64"]
+    (found,) = json.loads((tmp_path / "speed.json").read_text("utf-8"))["vanilla64"].values()
     for side in ("textbook", "facette"):
         assert 0 < found[side]["first_step_s"] < found[side]["process_s"]
         assert found[side]["steady_images_per_second"] > 0
         assert found[side]["peak_anonymous_mb"] > 50
     assert found["curves"]["squared_error_apart"] < 0.2  # the same network, weights and pictures
     assert "times as fast" in (tmp_path / "speed.md").read_text("utf-8")
+
+
+def test_machines_stand_side_by_side(tmp_path):
+    from speed import keep
+
+    shares = {name: {"batch": 1, "images_per_second": 2.0, "gflop_per_picture": 3.0, "gflops": 6.0,
+                     "convolution_peak_gflops": 12.0, "share_of_convolution_peak": 0.5}
+              for name in ("core", "second stage")}  # fmt: skip
+    for machine in ("one, torch 2", "one, torch 3", "one, torch 2"):
+        keep(tmp_path, "stages", machine, {"date": "2026-12-01", **shares})
+    keep(
+        tmp_path,
+        "memory",
+        "another",
+        {"date": "2026-12-02", "pictures": [1], "peak_anonymous_mb": [5], "grown": 0.0},
+    )
+    page = (tmp_path / "speed.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0].strip("| ") for row in rows[2:5]] == [
+        "one, torch 2",
+        "one, torch 3",
+        "another",
+    ]
+    assert rows[2].count("50%") == 2
+    assert page.count("*one, torch 2, 2026-12-01*") == 1
+
+
+@pytest.mark.slow
+def test_both_stages_are_measured_beside_the_peak():
+    from turns import turn
+
+    for figures in turn("stages.py", "faces128", "--seconds", 1).values():
+        assert (
+            0
+            < figures["gflops"]
+            == pytest.approx(figures["images_per_second"] * figures["gflop_per_picture"], rel=0.1)
+        )
+        assert 0 < figures["share_of_convolution_peak"] < 1.5
 
 
 def test_the_textbooks_network_begins_as_facettes(tmp_path):

@@ -77,21 +77,25 @@ def balanced(rows: np.ndarray, store: Store, weights: dict[str, int]) -> np.ndar
     """The rows of an epoch in which a picture with a rare attribute stands as often as the recipe says, for the
     attributes that the store has."""
     times = np.ones(len(rows), np.int64)
-    table = getattr(store, "attributes", None)
-    for name in weights.keys() - set(unlabelled(store, weights)):
-        times = np.where(table.column(name)[rows] == YES, np.maximum(times, weights[name]), times)
+    for name, weight in weights.items():
+        if (table := _labels(store)) is not None and name in table.names:
+            times = np.where(table.column(name)[rows] == YES, np.maximum(times, weight), times)
     return np.repeat(rows, times)
 
 
 def unlabelled(store: Store, names: Iterable[str]) -> list[str]:
     """Those of the attributes that no label of the store's pictures tells of."""
-    table: AttributeTable | None = getattr(store, "attributes", None)
+    table = _labels(store)
     return [name for name in names if table is None or name not in table.names]
+
+
+def _labels(store: Store) -> AttributeTable | None:
+    return getattr(store, "attributes", None)
 
 
 def labels_of(store: Store, rows: np.ndarray) -> dict[str, Tensor]:
     """The labels of some rows, (B,) each by name; empty where the store has none."""
-    table: AttributeTable | None = getattr(store, "attributes", None)
+    table = _labels(store)
     if table is None:
         return {}
     return {name: torch.from_numpy(table.column(name)[rows]) for name in table.names}

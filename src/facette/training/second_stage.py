@@ -194,7 +194,7 @@ class SecondStage:
     def _state(self, watcher: Watcher, anew: bool) -> SharpenState:
         """Step 0, or where the run in the folder stopped. `anew`: a state that belongs to another model is left behind
         and not refused, for the first stage may have learnt on."""
-        state = _fresh(self.recipe, self.cadence, self.start, self.device)
+        state = fresh_sharpening(self.recipe, self.cadence, self.start, self.device)
         path = self.folder / STATE
         newest = read_newest(path)
         if newest is None and self.start is not None:
@@ -246,7 +246,9 @@ def _fitting(sharpener: Sharpener | None, recipe: Recipe) -> Sharpener | None:
     return sharpener if same else None
 
 
-def _fresh(recipe: Recipe, spec: SharpenSpec, start: Sharpener | None, device: torch.device) -> SharpenState:
+def fresh_sharpening(
+    recipe: Recipe, spec: SharpenSpec, start: Sharpener | None, device: torch.device
+) -> SharpenState:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "sharpen", "weights"))
         sharpener, averaged = build_sharpener(recipe), build_sharpener(recipe)
