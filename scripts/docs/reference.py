@@ -38,7 +38,7 @@ EXAMPLES = {
     "mixture": "facette mixture",
     "evaluate": "facette evaluate faces128 faces/ --split valid --out card",
     "doctor": "facette doctor runs/faces64 my-photos/",
-    "map": "facette map faces128 my-photos/ --color Smiling",
+    "map": "facette map faces128 my-photos/",
     "traverse": "facette traverse my-faces --along axes",
     "info": "facette info faces128",
     "encode": "facette encode faces128 photos/ --out latents.npz",

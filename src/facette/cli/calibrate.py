@@ -58,11 +58,14 @@ def calibrate(
     )
     if speaks_for(opened.input.frame) is not None and not available():
         remark(f'no judge of who a face is: pip install "facette[{EXTRA}]", or levels are fixed shares')
-    remark(f"how people differ, from {len(shown.references)} pictures; then distances of {photos} photos")
+    tried = min(photos, len(shown.frames))
+    remark(f"how people differ, from {len(shown.references)} pictures; then distances of {tried} photos")
     with stages(unit="strengths") as show:
         calibration = measure(opened, shown, photos=photos, count=count, seed=seed, progress=show)
     if not calibration.curves:
-        remark("no distances were measured: levels are fixed shares of how the pictures differ")
+        few = f"there are {len(shown.frames)} photos, and it takes {FEWEST_PHOTOS}"
+        why = few if len(shown.frames) < FEWEST_PHOTOS else "no judge knows such pictures"
+        remark(f"no distances were measured, for {why}: levels are fixed shares of how the pictures differ")
     path = calibration.save(model, out)
     data_ = {"model": str(path), **calibration.metrics}
     text = [str(path), *_table(calibration)]

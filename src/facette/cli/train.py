@@ -73,7 +73,7 @@ def train(
     from facette.training import train as train_run
     from facette.training.batches import balanced
     from facette.training.rehearsal import rehearse
-    from facette.training.schedule import steps_of, training_rows
+    from facette.training.schedule import learning_on, steps_of, training_rows
     from facette.training.track import check_trackers
 
     check_trackers(track or ())
@@ -82,10 +82,17 @@ def train(
     store, source = open_source(data, resolved, cache=cache, align=align, attributes=labels, strict=strict)
     rows = training_rows(store, resolved.train.pictures)
     images = len(rows)
-    steps = steps_of(resolved.train, len(balanced(rows, store, resolved.train.balance)))
+    shown = len(balanced(rows, store, resolved.train.balance))
     model = None if start is None else load_model(start)
+    if model is not None and (shorter := learning_on(resolved, shown, overrides or [])) is not resolved:
+        resolved = shorter
+        remark(
+            f"few pictures, and a model that has learnt: {resolved.train.steps:,} steps at a learning rate of "
+            f"{resolved.train.lr:g}; --set train.steps=… and train.lr=… say otherwise"
+        )
+    steps = steps_of(resolved.train, shown)
     if dry_run:
-        rehearse(resolved, store, device=device, start=model)
+        rehearse(resolved, store, device=device, start=model, run=folder)
         plan = {"recipe": resolved.name, "run": str(folder), "pictures": images, "steps": steps}
         text = f"{resolved.name}: {steps:,} steps of {resolved.train.batch} over {images:,} pictures into {folder}"
         if chosen:

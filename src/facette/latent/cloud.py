@@ -112,7 +112,7 @@ def known_cloud(model: DrawingModel) -> Cloud:
     """The cloud in the model's file. Raises UsageError for a model that has none."""
     if MEAN not in model.extras:
         raise UsageError(
-            f"{model.name!r} does not know where its data lie: run `facette attributes fit {model.name} DATA` first."
+            f"{model.name!r} does not know where its data lie: run `facette attributes fit MODEL DATA` first."
         )
     mean, covariance, rate = (np.asarray(model.extras[n], np.float64) for n in (MEAN, COVARIANCE, RATE))
     return Cloud(mean, covariance, rate, int(model.extras[COUNT]))

@@ -179,7 +179,7 @@ def known_directions(model: DrawingModel) -> Directions:
     figures = model.metrics.get(FIGURES)
     if not figures:
         raise UsageError(
-            f"{model.name!r} knows no attributes: run `facette attributes fit {model.name} DATA` on labelled data."
+            f"{model.name!r} knows no attributes: run `facette attributes fit MODEL DATA` on labelled data."
         )
     names = tuple(figures["attributes"])
     normals, moves = (

@@ -121,7 +121,7 @@ def choose_setting(
         raise UsageError(f"unknown noise {noise!r}: use 'posterior' or 'people'.")
     if noise == "people" and not knows_people(model):
         raise UsageError(
-            f"model {model.name!r} does not know how people differ: run `facette calibrate` on it once, with pictures."
+            f"model {model.name!r} does not know how people differ: run `facette calibrate MODEL DATA` once."
         )
     if likeness is not None and diversity is not None:
         raise UsageError("a likeness and a diversity both say how far to go: give one of them.")
@@ -163,11 +163,12 @@ def _by_level(model: DrawingModel, level: str, noise: Noise, details: str) -> Se
     strength = None if curve is None else curve.strength_at(DISTANCE[level])
     if curve is None:
         fixed = SHARE if noise == "people" else FACTOR
-        note = f"no judge of who a face is has measured {model.name}: {level} is a fixed {_unit(noise, fixed[level])}"
+        share = _unit(noise, fixed[level])
+        note = f"nothing has measured how far this model's relatives go: {level} is a fixed {share}"
         return Setting(noise, fixed[level], asked=level, note=note)
     if strength is None:
         strength = float(curve.strength[-1])
-        note = f"{level}: as far as {model.name} was measured"
+        note = f"{level}: as far as this model was measured"
         return Setting(noise, strength, asked=level, note=note)
     drawn = known_curve(model, noise, details) or curve
     note = _meaning(level, drawn, strength) if details == "photo" else _as_a_step(level, drawn, strength)

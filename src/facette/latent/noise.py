@@ -80,7 +80,7 @@ def people_noise(model: Any) -> PeopleNoise:
     }
     if not columns:
         raise UsageError(
-            f"model {model.name!r} does not know how people differ: run `facette calibrate` on it once, with pictures."
+            f"model {model.name!r} does not know how people differ: run `facette calibrate MODEL DATA` once."
         )
     parts = tuple((name, block.shape[1]) for name, block in columns.items())
     return PeopleNoise(np.concatenate(list(columns.values()), axis=1), parts)

@@ -36,7 +36,7 @@ from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe, TrainSpec
 from facette.runtime import generator
 from facette.training.batches import Store, reader, wholly_seen
-from facette.training.state import HARMLESS, LENGTH, MIXTURE, TrainState, changes
+from facette.training.state import HARMLESS, LENGTH, MIXTURE, TrainState, changes, has_layers_of
 
 READ_AT_ONCE = 512
 PEOPLE = 8_000  # pictures that say how people differ
@@ -90,44 +90,67 @@ def finish_run(
     rows: np.ndarray,
     valid: np.ndarray,
     say: Callable[[str], None],
+    start: TrainedModel | None = None,
 ) -> None:
     """Give the best and the last model what training alone does not: how typical pictures are for it, measured on
     the validation rows; how people differ, of the training rows; and a mixture fitted to their latents, where the
     recipe asks for one.
-    What a model already has is left as it is; where the recipe has changed since, that is said."""
+    What a model already has is left as it is; where the recipe has changed since, that is said. A run whose layers all
+    began with those of `start` keeps what these pictures cannot tell: a mixture where they are too few, and where they
+    have no labels how people differ, attributes and what the dial's strengths come to."""
     mend_models(folder, say, recipe.code)
     _tell_late_changes(folder, recipe, say)
     measured: dict[
         tuple[int, str], dict[str, torch.Tensor]
     ] = {}  # by step: best and last are often the same weights
-    fitted: dict[int, FittedPrior] = {}
+    fitted: dict[int, FittedPrior | None] = {}
     common: dict[int, dict[str, torch.Tensor]] = {}  # of latents and conditions, in models that have these
+    labelled = getattr(store, "attributes", None) is not None
     for name in ("best", "last"):
         model = load_model(folder / name, code=recipe.code)
-        step = model.provenance["steps"]
+        step, before = model.provenance["steps"], model.fitted_prior
+        lender = start if start is not None and has_layers_of(model.vae, start.vae) else None
+        added: dict[str, torch.Tensor] = {}
         if recipe.input.kind == "image" and ERROR not in model.extras and len(valid) >= FEWEST:
             if (step, ERROR) not in measured:
                 measured[step, ERROR] = measure_typicality(model, reader(store, recipe)(valid))
-            model.extras |= measured[step, ERROR]
-            save_model(model, folder / name)
-        if recipe.input.kind == "image" and not knows_people(model) and len(rows) > 1:
+            added |= measured[step, ERROR]
+        kept = lender is not None and knows_people(lender) and not labelled
+        if recipe.input.kind == "image" and not knows_people(model) and len(rows) > 1 and not kept:
             if (step, PREFIX) not in measured:
                 measured[step, PREFIX] = _people(model, store, rows)
-            model.extras |= measured[step, PREFIX]
+            added |= measured[step, PREFIX]
+        if model.fitted_prior is None and recipe.train.mixture_components:
+            if step not in fitted:
+                say(f"fitting a Gaussian mixture to the latents of {folder / name}")
+                fitted[step], common[step] = _mixture_or_none(model, store, rows, recipe.train, say)
+            model.fitted_prior = fitted[step]
+            if model.fitted_prior is None and lender is not None and lender.fitted_prior is not None:
+                say(f"{folder / name} keeps the mixture of {lender.name}")
+                model.fitted_prior = lender.fitted_prior
+            added |= common[step]
+        if lender is not None and not labelled and model.conditioning is None:
+            own = model.extras.keys() | added.keys()
+            added |= {key: value for key, value in lender.extras.items() if key not in own}
+        if added or model.fitted_prior is not before:
+            if lender is not None and name == "best" and not labelled:
+                say(
+                    f"keeps what {lender.name} knows and these pictures do not tell, of attributes and of how people "
+                    "differ; facette attributes fit and facette calibrate measure it anew, on labelled ones"
+                )
+            model.extras |= added
             save_model(model, folder / name)
-        if model.fitted_prior is not None or not recipe.train.mixture_components:
-            continue
-        if step not in fitted:
-            say(f"fitting a Gaussian mixture to the latents of {folder / name}")
-            latents = _latents_to_fit(model, store, rows)
-            try:
-                fitted[step], common[step] = _mixture(model, latents, recipe.train)
-            except DataError as error:
-                say(f"no mixture was fitted: {error}")
-                return
-        model.fitted_prior = fitted[step]
-        model.extras |= common[step]
-        save_model(model, folder / name)
+
+
+def _mixture_or_none(
+    model: TrainedModel, store: Store, rows: np.ndarray, spec: TrainSpec, say: Callable[[str], None]
+) -> tuple[FittedPrior | None, dict[str, torch.Tensor]]:
+    """`_mixture`, or none where there are too few latents, which is said."""
+    try:
+        return _mixture(model, _latents_to_fit(model, store, rows), spec)
+    except DataError as error:
+        say(f"no mixture was fitted: {error}")
+        return None, {}
 
 
 def _latents_to_fit(model: TrainedModel, store: Store, rows: np.ndarray) -> torch.Tensor:

@@ -11,10 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+
+from facette.data.conditions import resolve_conditions
 from facette.model.trained import TrainedModel
 from facette.recipe import Recipe
+from facette.runtime import Rank
 from facette.training.batches import Store
 from facette.training.run import sharpen, train
+from facette.training.schedule import training_rows
+from facette.training.sharded import load_any
 
 VALIDATED = 24  # pictures: as many as typicality needs, and a few
 ONCE: dict[str, Any] = {
@@ -27,9 +33,17 @@ ONCE: dict[str, Any] = {
 
 
 def rehearse(
-    recipe: Recipe, store: Store, *, device: str = "auto", start: TrainedModel | None = None
+    recipe: Recipe,
+    store: Store,
+    *,
+    device: str = "auto",
+    start: TrainedModel | None = None,
+    run: Path | None = None,
 ) -> None:
-    """Raises whatever `train` would raise."""
+    """Raises whatever `train` would raise; in the folder `run`, where there may be a run already."""
+    if run is not None:
+        known = resolve_conditions(recipe, store, training_rows(store, recipe.train.pictures))
+        load_any(run, known, store.fingerprint, Rank(), torch.device("cpu"))
     once = rehearsed(recipe)
     with TemporaryDirectory(prefix="facette-rehearsal-") as folder:
         train(once, store, folder, device=device, start=start)

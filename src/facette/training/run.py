@@ -207,7 +207,7 @@ def _both_stages(
         rows, valid = stage.rows, stage.valid
         del stage  # everything is saved: its memory is for what follows, and a signal may end that
         if rank.leads and not ended.interrupted:
-            finish_run(folder, recipe, store, rows, valid, watcher.said)
+            finish_run(folder, recipe, store, rows, valid, watcher.said, start)
     ended = replace(ended, model=folder / "best" if (folder / "best").is_dir() else None)
     if ended.interrupted or not rank.leads:
         return ended
@@ -215,11 +215,17 @@ def _both_stages(
         if ended.model is not None and "sharpening" in describe_model(find_model(ended.model))["metrics"]:
             watcher.said(f"{ended.model} keeps its second stage, though the recipe no longer has one")
         return ended
-    return _second_stage(ended, recipe, store, target, watcher, command)
+    return _second_stage(ended, recipe, store, target, watcher, command, start)
 
 
 def _second_stage(
-    first: Finished, recipe: Recipe, store: Store, device: torch.device, watcher: Watcher, command: str
+    first: Finished,
+    recipe: Recipe,
+    store: Store,
+    device: torch.device,
+    watcher: Watcher,
+    command: str,
+    start: TrainedModel | None,
 ) -> Finished:
     """Sharpen the best model, in a folder of its own, and give it its sharpener; done once."""
     assert first.model is not None
@@ -234,7 +240,9 @@ def _second_stage(
         return first
     model.recipe = recipe  # what the second stage may change, it may change after the first
     folder = first.run / SHARPEN
-    ended = sharpen(model, store, folder, device=str(device), watcher=watcher, command=command, anew=True)
+    ended = sharpen(
+        model, store, folder, device=str(device), watcher=watcher, command=command, anew=True, start=start
+    )
     if ended.model is not None:
         save_model(load_model(ended.model, code=recipe.code), first.model)
     return replace(ended, run=first.run, model=first.model)
@@ -249,17 +257,19 @@ def sharpen(
     watcher: object | None = None,
     command: str = "",
     anew: bool = False,
+    start: TrainedModel | None = None,
 ) -> Finished:
     """Train the second stage of a model on a store's training pictures, or go on with the run in the folder.
 
     The model's recipe needs its section `sharpen`. SIGINT and SIGTERM save and return with `interrupted`. One process.
-    `anew` begins at the first step where the folder's run sharpens another model, which is an error otherwise. Raises
+    `anew` begins at the first step where the folder's run sharpens another model, which is an error otherwise. A model
+    without a second stage begins with that of `start`, where its layers fit. Raises
     UsageError for a model of vectors or a recipe without the section, DataError when there are no pictures,
     TrainingError for a run of another model, recipe or data, and for a gradient that is not finite.
     """
     told = Attended(watcher)
     with _sole_owner(Path(run), "facette sharpen", Rank.current()):
-        stage = SecondStage(model, store, Path(run), choose_device(device), told, command, anew)
+        stage = SecondStage(model, store, Path(run), choose_device(device), told, command, anew, start)
         ended = run_stage(stage, told)
     return replace(ended, model=None if ended.interrupted else ended.run / "best")
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
-from facette.recipe import SharpenSpec, TrainSpec
+from facette.recipe import Recipe, SharpenSpec, TrainSpec
+
+PASSES, LEAST = (
+    100,
+    500,
+)  # over few pictures from a trained model, and steps: more learns them by heart (docs/LOG.md)
+SLOWER = 0.2  # of the recipe's learning rate, which is one for weights that are drawn
+LENGTHS = ("steps", "epochs", "minutes", "lr")
 
 
 class PartedData(Protocol):
@@ -30,6 +38,21 @@ def training_rows(store: PartedData, pictures: int | None = None) -> np.ndarray:
 def steps_of(spec: TrainSpec | SharpenSpec, images: int) -> int:
     """Optimizer steps of the whole run over `images` training pictures; an epoch drops its last partial batch."""
     return spec.steps if spec.steps is not None else (spec.epochs or 0) * steps_per_epoch(spec.batch, images)
+
+
+def learning_on(recipe: Recipe, images: int, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe for a run that starts from a trained model: with few pictures shorter, and at a smaller rate.
+
+    `images`: the training pictures, each as often as an epoch shows it. `changes` to the recipe that name its length or
+    rate leave both as they are. Such a run is never longer than the recipe's own.
+    """
+    spec = recipe.train
+    named = {change.partition("=")[0].strip().removeprefix("train.") for change in changes}
+    steps = max(LEAST, PASSES * steps_per_epoch(spec.batch, images))
+    if named & set(LENGTHS) or steps >= steps_of(spec, images):
+        return recipe
+    shorter = spec.model_copy(update={"steps": steps, "epochs": None, "lr": SLOWER * spec.lr})
+    return recipe.model_copy(update={"train": shorter})
 
 
 def steps_per_epoch(batch: int, images: int) -> int:

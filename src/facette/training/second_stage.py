@@ -105,6 +105,7 @@ class SecondStage:
         watcher: Watcher,
         command: str,
         anew: bool = False,
+        start: TrainedModel | None = None,
     ):
         recipe = model.recipe
         if recipe.sharpen is None or recipe.input.kind == "vector":
@@ -124,7 +125,8 @@ class SecondStage:
         self.identity = identity_on(
             device, self.cadence.identity_weight, "sharpen.identity_weight", watcher.said
         )
-        self.start = _fitting(model.sharpener, recipe)
+        lender = start if model.sharpener is None and start is not None else model
+        self.start, self.lender = _fitting(lender.sharpener, recipe), lender.name
         self.fingerprint = _fingerprint(self.model, self.start)
         self.prior_latents = self.model.sample_latents(len(self.valid), seed=0)
         self.state = self._state(watcher, anew)
@@ -198,7 +200,7 @@ class SecondStage:
         path = self.folder / STATE
         newest = read_newest(path)
         if newest is None and self.start is not None:
-            watcher.said(f"begins with the sharpener that {self.model.name} has")
+            watcher.said(f"begins with the sharpener that {self.lender} has")
         if newest is not None:
             tensors, header, problem = newest
             if problem:

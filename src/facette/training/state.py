@@ -102,6 +102,12 @@ def lend_weights(state: TrainState, source: VAE) -> list[str]:
     return sorted(set(fresh))
 
 
+def has_layers_of(vae: VAE, source: VAE) -> bool:
+    """Whether every tensor of a network has another's of its name and shape to start from."""
+    theirs = source.state_dict()
+    return all(n in theirs and theirs[n].shape == t.shape for n, t in vae.state_dict().items())
+
+
 def adam(vae: VAE, spec: TrainSpec) -> Adam:
     """The optimizer of a run, without moments yet."""
     return Adam(vae.parameters(), spec.lr, spec.adam_betas)
