@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from measuring import arguments, write
-from peak import KERNELS, flops_per_picture, now
+from peak import KERNELS, now
 from torch.utils.flop_counter import FlopCounterMode
 
 from facette.latent.inputs import resolve_model
@@ -81,7 +81,7 @@ def core(model: TrainedModel) -> tuple[Step, int, float]:
     def step() -> object:
         return train_step(state, state.vae, data.copy(), recipe, 1000, Rank(), autocast, objective)
 
-    return step, batch, flops_per_picture(recipe)
+    return step, batch, operations_of(step) / batch
 
 
 def second_stage(model: TrainedModel) -> tuple[Step, int, float]:
@@ -96,9 +96,14 @@ def second_stage(model: TrainedModel) -> tuple[Step, int, float]:
         return sharpen_step(state, plain, recipe, data.copy(), spec.lr, autocast)
 
     state.step = spec.critic_lead  # before that only the critic learns
+    return step, spec.batch, operations_of(step) / spec.batch
+
+
+def operations_of(step: Step) -> float:
+    """Floating-point operations of convolutions and matrix products, the network of who and the critic included."""
     with FlopCounterMode(display=False) as counter:
         step()
-    return step, spec.batch, counter.get_total_flops() / spec.batch
+    return float(counter.get_total_flops())
 
 
 def photos(model: TrainedModel, count: int) -> np.ndarray:
