@@ -63,7 +63,9 @@ def test_a_photo_becomes_ten_pictures_without_torch_and_they_are_torchs(portrait
         assert gap(tmp_path / "light" / name, tmp_path / "torch" / name) <= 3
         assert gap(tmp_path / "light" / name, tmp_path / "torch" / name, share=0.999) <= 1
     assert gap(tmp_path / "light.png", tmp_path / "torch.png") <= 4
-    assert ended.stderr == other.stderr  # the same was done to the photo, and the face is as typical
+    assert (
+        ended.stderr.replace("in light", "in torch") == other.stderr
+    )  # the same was done to the photo, and the face is as typical
 
 
 def gap(first, second, share=1.0) -> float:

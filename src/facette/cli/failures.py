@@ -114,6 +114,18 @@ def leave_if_interrupted(interrupted: bool, signal_number: int) -> None:
         raise SystemExit(128 + (signal_number or signal.SIGINT))
 
 
+def leave_launched() -> None:
+    """End one of several processes that `torchrun` started, when all is done and written.
+
+    Threads of torch's process group can outlive the interpreter and abort the process while it is taken down, and the
+    launcher then ends the others, the leading one among them at its last work. Nothing is left to take down here.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
+
+
 def keep_going_without_stderr() -> None:
     """From now on nothing fails because nobody reads what is said: a closed or full stderr ends no run."""
     if not isinstance(sys.stderr, _Tolerant):

@@ -52,10 +52,14 @@ def drawn_side(photos: "Sequence[PhotoInput]", details: str, side: int | None, t
 def save_result(
     result: Any, target: Path, each: Path | None, seconds: float | None = None, side: int | None = None
 ) -> dict[str, Any]:
-    """Writes the sheet, or the film when the ending asks for one, and the single pictures; returns their names."""
+    """Writes the sheet, or the film when the ending asks for one, and the single pictures, and says how many these are;
+    returns their names."""
+    from facette.cli.output import remark
     from facette.images.sheets.film import is_animation
 
     film = {"seconds": seconds, "side": side} if is_animation(target) else {}
     sheet = result.save(target, **film)
     singles = [] if each is None else result.save_each(each)
+    if singles:
+        remark(f"{len(singles)} picture{'s' if len(singles) > 1 else ''} in {each}")
     return {"sheet": str(sheet), "each": [str(single) for single in singles]}

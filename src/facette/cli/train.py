@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facette.cli.failures import leave_if_interrupted
+from facette.cli.failures import leave_if_interrupted, leave_launched
 from facette.cli.output import (
     AlignAll,
     Bar,
@@ -115,6 +115,7 @@ def train(
         )
     emit(*ended_as(ended), as_json)
     leave_if_interrupted(ended.interrupted, ended.signal)
+    leave_launched()
 
 
 def choose_recipe(recipe: str, data: list[str], overrides: list[str]) -> tuple[Recipe, list[str], bool]:
