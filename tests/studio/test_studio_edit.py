@@ -126,7 +126,7 @@ def test_a_contradiction_is_a_sentence_and_a_phone_sees_picture_and_slider_at_on
 def test_a_model_without_directions_says_what_to_do(visit, open_studio, model):
     with open_studio(replace(model, metrics={}, extras={}), "faces128", pages=("edit",)) as there:
         page = visit(there, "Edit")
-        until_says(page, "#page-edit", "facette attributes fit faces128 DATA")
+        until_says(page, "#page-edit", "facette attributes fit MODEL DATA")
         nothing_amiss(page)
 
 

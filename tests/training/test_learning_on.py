@@ -11,6 +11,7 @@ from PIL import Image
 
 from facette.checkpoint.native import load_model
 from facette.data import open_dataset
+from facette.latent.directions import FIGURES
 from facette.model.vae import build_sharpener
 from facette.recipe import SharpenSpec, load_recipe
 from facette.training import train
@@ -55,7 +56,13 @@ def learnt(quick_model):
     )
     torch.manual_seed(0)
     extras = quick_model.extras | {"directions.Smiling": torch.randn(quick_model.latent)}
-    return replace(quick_model, recipe=recipe, sharpener=build_sharpener(recipe), extras=extras)
+    metrics = quick_model.metrics | {
+        FIGURES: {"attributes": {"Smiling": {}}},
+        "sharpening": {"sharpness": 1.0},
+    }
+    return replace(
+        quick_model, recipe=recipe, sharpener=build_sharpener(recipe), extras=extras, metrics=metrics
+    )
 
 
 def test_what_few_unlabelled_pictures_cannot_tell_is_kept(learnt, bare, tmp_path):
@@ -82,6 +89,8 @@ def test_what_few_unlabelled_pictures_cannot_tell_is_kept(learnt, bare, tmp_path
         torch.testing.assert_close(
             model.extras[name].float(), learnt.extras[name].float(), rtol=1e-3, atol=1e-3
         )
+    assert model.metrics[FIGURES] == learnt.metrics[FIGURES]
+    assert model.metrics["elbo"] != learnt.metrics["elbo"], "what training measures is its own"
     assert model.sharpener is not None
     for name, weights in learnt.sharpener.state_dict().items():  # fewer steps than the critic is ahead
         torch.testing.assert_close(model.sharpener.state_dict()[name], weights, rtol=1e-3, atol=1e-3)

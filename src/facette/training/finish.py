@@ -36,7 +36,7 @@ from facette.model.vae import VAE, build_vae
 from facette.recipe import Recipe, TrainSpec
 from facette.runtime import generator
 from facette.training.batches import Store, reader, wholly_seen
-from facette.training.state import HARMLESS, LENGTH, MIXTURE, TrainState, changes, has_layers_of
+from facette.training.state import HARMLESS, LENGTH, MIXTURE, SHARPENING, TrainState, changes, has_layers_of
 
 READ_AT_ONCE = 512
 PEOPLE = 8_000  # pictures that say how people differ
@@ -132,6 +132,10 @@ def finish_run(
         if lender is not None and not labelled and model.conditioning is None:
             own = model.extras.keys() | added.keys()
             added |= {key: value for key, value in lender.extras.items() if key not in own}
+            said_of_them = {
+                k: v for k, v in lender.metrics.items() if isinstance(v, dict) and k != SHARPENING
+            }
+            model.metrics = said_of_them | model.metrics
         if added or model.fitted_prior is not before:
             if lender is not None and name == "best" and not labelled:
                 say(

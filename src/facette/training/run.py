@@ -43,7 +43,7 @@ from facette.training.first_stage import FirstStage
 from facette.training.journal import SHARPEN, Journal
 from facette.training.schedule import training_rows
 from facette.training.second_stage import MAY_CHANGE, SecondStage
-from facette.training.state import changes
+from facette.training.state import SHARPENING, changes
 from facette.training.track import check_trackers, tracking
 from facette.training.watch import Attended, Finished, Watcher, due, until_signalled
 
@@ -212,7 +212,7 @@ def _both_stages(
     if ended.interrupted or not rank.leads:
         return ended
     if recipe.sharpen is None:
-        if ended.model is not None and "sharpening" in describe_model(find_model(ended.model))["metrics"]:
+        if ended.model is not None and SHARPENING in describe_model(find_model(ended.model))["metrics"]:
             watcher.said(f"{ended.model} keeps its second stage, though the recipe no longer has one")
         return ended
     return _second_stage(ended, recipe, store, target, watcher, command, start)

@@ -48,7 +48,7 @@ from facette.training.critic import Critic
 from facette.training.preview import write_preview
 from facette.training.schedule import lr_at, steps_of, training_rows
 from facette.training.sharpen_step import SharpenState, SharpenTerms, sharpen_step
-from facette.training.state import STATE, check_same_run, optimizer_tensors, restore_optimizer
+from facette.training.state import SHARPENING, STATE, check_same_run, optimizer_tensors, restore_optimizer
 from facette.training.update import Adam
 from facette.training.watch import Watcher
 
@@ -188,7 +188,7 @@ class SecondStage:
             "sharpen_image_passes": self.state.step * self.cadence.batch,
             "sharpen_seconds": round(self.state.seconds),
         }
-        model.metrics = model.metrics | {"sharpening": measured}
+        model.metrics = model.metrics | {SHARPENING: measured}
         save_model(model, self.folder / "best")
 
     # ── state ────────────────────────────────────────────────────────────────────────────────────────────

@@ -25,6 +25,7 @@ from facette.runtime import derive_seed
 from facette.training.update import Adam, FusedUpdate
 
 STATE = "state.safetensors"
+SHARPENING = "sharpening"  # of a model's metrics: what its second stage came to
 
 
 @dataclass(slots=True, eq=False)
