@@ -61,16 +61,22 @@ def measure(recipe: Recipe, seconds: float) -> dict[str, Any]:
     milliseconds = {name: 1000 * median(times) for name, times in parts.items()}
     whole = sum(milliseconds.values())
     operations = flops_per_picture(recipe)
-    rate = operations * recipe.train.batch / whole / 1e6  # GFLOP/s
-    peak = median(peaks["convolution"])
     return {
-        "batch": recipe.train.batch,
         "milliseconds": {name: round(value, 2) for name, value in milliseconds.items()},
-        "images_per_second": round(1000 * recipe.train.batch / whole, 1),
+        "matrix_peak_gflops": round(median(peaks["matrix"]), 1),
+        **rates(recipe.train.batch, whole / 1000, operations, median(peaks["convolution"])),
+    }
+
+
+def rates(batch: int, seconds: float, operations: float, peak: float) -> dict[str, Any]:
+    """What a step over `batch` pictures of so many operations each comes to, beside a peak in GFLOP/s."""
+    rate = operations * batch / seconds / 1e9
+    return {
+        "batch": batch,
+        "images_per_second": round(batch / seconds, 1),
         "gflop_per_picture": round(operations / 1e9, 3),
         "gflops": round(rate, 1),
         "convolution_peak_gflops": round(peak, 1),
-        "matrix_peak_gflops": round(median(peaks["matrix"]), 1),
         "share_of_convolution_peak": round(rate / peak, 3),
     }
 
@@ -132,8 +138,7 @@ def flops_per_picture(recipe: Recipe) -> float:
     """
     vae = fresh_state(recipe, torch.device("cpu")).vae.eval()
     count = 2
-    planes = vae.channels + (recipe.input.kind == "image" and recipe.input.masked)
-    x = torch.rand(count, planes, *vae.core).to(memory_format=torch.channels_last)
+    x = torch.rand(count, 3, recipe.input.size, recipe.input.size).to(memory_format=torch.channels_last)
     with FlopCounterMode(display=False) as counter:
         passed = vae(x, draw_noise(count, recipe.model.latent, generator(0)))
         weighted_loss(elbo_terms(vae, x, passed), 1.0).backward()

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 from measuring import arguments, write
-from peak import KERNELS, now
+from peak import KERNELS, now, rates
 from torch.utils.flop_counter import FlopCounterMode
 
+from facette.data.source import with_full_mask
 from facette.latent.inputs import resolve_model
 from facette.model.trained import TrainedModel
 from facette.runtime import Rank, autocast_dtype, keep_freed_memory
@@ -58,15 +59,7 @@ def measure(step: Step, batch: int, operations: float, seconds: float) -> dict[s
             before = now(CPU)
             step()
             times.append(now(CPU) - before)
-    rate, peak = operations * batch / median(times) / 1e9, median(peaks)
-    return {
-        "batch": batch,
-        "images_per_second": round(batch / median(times), 1),
-        "gflop_per_picture": round(operations / 1e9, 3),
-        "gflops": round(rate, 1),
-        "convolution_peak_gflops": round(peak, 1),
-        "share_of_convolution_peak": round(rate / peak, 3),
-    }
+    return rates(batch, median(times), operations, median(peaks))
 
 
 def core(model: TrainedModel) -> tuple[Step, int, float]:
@@ -107,13 +100,11 @@ def operations_of(step: Step) -> float:
 
 
 def photos(model: TrainedModel, count: int) -> np.ndarray:
-    """uint8 (count, S, S, 4): noise, wholly seen, as a store gives pictures with their masks."""
+    """uint8 (count, S, S, 3), or (count, S, S, 4) wholly seen where the model knows masks: noise."""
     assert model.input.kind == "image"
     side = model.input.size
     pictures = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
-    if not model.input.masked:
-        return pictures
-    return np.concatenate([pictures, np.full((count, side, side, 1), 255, np.uint8)], axis=3)
+    return with_full_mask(pictures) if model.input.masked else pictures
 
 
 if __name__ == "__main__":

@@ -115,8 +115,9 @@ def finish_run(
             if (step, ERROR) not in measured:
                 measured[step, ERROR] = measure_typicality(model, reader(store, recipe)(valid))
             added |= measured[step, ERROR]
-        kept = lender is not None and knows_people(lender) and not labelled
-        if recipe.input.kind == "image" and not knows_people(model) and len(rows) > 1 and not kept:
+        lends = lender is not None and not labelled and model.conditioning is None
+        measures_people = not (lends and knows_people(lender)) and len(rows) > 1
+        if recipe.input.kind == "image" and not knows_people(model) and measures_people:
             if (step, PREFIX) not in measured:
                 measured[step, PREFIX] = _people(model, store, rows)
             added |= measured[step, PREFIX]
@@ -129,7 +130,7 @@ def finish_run(
                 say(f"{folder / name} keeps the mixture of {lender.name}")
                 model.fitted_prior = lender.fitted_prior
             added |= common[step]
-        if lender is not None and not labelled and model.conditioning is None:
+        if lender is not None and lends:
             own = model.extras.keys() | added.keys()
             added |= {key: value for key, value in lender.extras.items() if key not in own}
             said_of_them = {
@@ -137,7 +138,7 @@ def finish_run(
             }
             model.metrics = said_of_them | model.metrics
         if added or model.fitted_prior is not before:
-            if lender is not None and name == "best" and not labelled:
+            if lender is not None and lends and name == "best":
                 say(
                     f"keeps what {lender.name} knows and these pictures do not tell, of attributes and of how people "
                     "differ; facette attributes fit and facette calibrate measure it anew, on labelled ones"

@@ -48,7 +48,14 @@ from facette.training.critic import Critic
 from facette.training.preview import write_preview
 from facette.training.schedule import lr_at, steps_of, training_rows
 from facette.training.sharpen_step import SharpenState, SharpenTerms, sharpen_step
-from facette.training.state import SHARPENING, STATE, check_same_run, optimizer_tensors, restore_optimizer
+from facette.training.state import (
+    SHARPENING,
+    STATE,
+    check_same_run,
+    has_layers_of,
+    optimizer_tensors,
+    restore_optimizer,
+)
 from facette.training.update import Adam
 from facette.training.watch import Watcher
 
@@ -243,9 +250,7 @@ def _fitting(sharpener: Sharpener | None, recipe: Recipe) -> Sharpener | None:
     """The sharpener, where its layers are those of the recipe: learning then begins with it and not with nothing."""
     if sharpener is None:
         return None
-    wanted, lent = build_sharpener(recipe).state_dict(), sharpener.state_dict()
-    same = wanted.keys() == lent.keys() and all(wanted[n].shape == lent[n].shape for n in wanted)
-    return sharpener if same else None
+    return sharpener if has_layers_of(build_sharpener(recipe), sharpener) else None
 
 
 def fresh_sharpening(

@@ -103,10 +103,11 @@ def lend_weights(state: TrainState, source: VAE) -> list[str]:
     return sorted(set(fresh))
 
 
-def has_layers_of(vae: VAE, source: VAE) -> bool:
-    """Whether every tensor of a network has another's of its name and shape to start from."""
-    theirs = source.state_dict()
-    return all(n in theirs and theirs[n].shape == t.shape for n, t in vae.state_dict().items())
+def has_layers_of(network: nn.Module, source: nn.Module) -> bool:
+    """Whether two networks have the same tensors, by name and shape: one then computes what the other does with the
+    other's weights."""
+    ours, theirs = network.state_dict(), source.state_dict()
+    return ours.keys() == theirs.keys() and all(ours[n].shape == theirs[n].shape for n in ours)
 
 
 def adam(vae: VAE, spec: TrainSpec) -> Adam:
